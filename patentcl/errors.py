@@ -1,0 +1,80 @@
+"""The exceptions that patentcl raises on purpose, and the one form their messages take.
+
+Every message answers the same five questions in one line: what went wrong, where, what was found,
+what was wanted, and how to put it right. Parts that add nothing are left out.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PatentclError(Exception):
+    """Base of all errors that a user can act on; the command line prints it without a traceback.
+
+    Parameters
+    ----------
+    what : str
+        The problem in one clause, without a full stop.
+    where : object, optional
+        File, line, setting or argument that it concerns.
+    got, wanted : object, optional
+        What was found, and what would have been accepted.
+    fix : str, optional
+        What to do about it, in the imperative.
+
+    Examples
+    --------
+    >>> print(DataError("column missing", where="g_patent.tsv", got="id", wanted="patent_id"))
+    column missing (in g_patent.tsv): got id; wanted patent_id.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        got: object = None,
+        wanted: object = None,
+        fix: str | None = None,
+    ) -> None:
+        self.what, self.where, self.got, self.wanted, self.fix = what, where, got, wanted, fix
+        text = what if where is None else f"{what} (in {where})"
+        facts = [f"{name} {value}" for name, value in (("got", got), ("wanted", wanted))
+                 if value is not None]
+        if facts:
+            text += ": " + "; ".join(facts)
+        text += "."
+        if fix:
+            text += f" {fix.rstrip('.')}."
+        super().__init__(text)
+
+
+class ConfigError(PatentclError):
+    """A setting, option or name that patentcl does not know or cannot accept."""
+
+
+class DataError(PatentclError):
+    """Input data, or a folder written by an earlier stage, that cannot be used as it is."""
+
+
+class GraphError(PatentclError):
+    """A graph store that cannot be reached, opened, loaded or queried."""
+
+
+class MissingExtra(PatentclError):
+    """A package that only some uses need is not installed."""
+
+
+def did_you_mean(name: str, known: Iterable[str], n: int = 3) -> str:
+    """Return ``"Did you mean a, b?"`` for the nearest known names, or a list of all of them.
+
+    Examples
+    --------
+    >>> did_you_mean("epoch", ["epochs", "batch_size"])
+    'Did you mean epochs?'
+    """
+    names = sorted(map(str, known))
+    near = difflib.get_close_matches(str(name), names, n=n, cutoff=0.5)
+    return f"Did you mean {', '.join(near)}?" if near else f"Known: {', '.join(names)}"
