@@ -62,7 +62,7 @@ def parse_symbol(text: str) -> tuple[str, ...]:
         chain.append(section + class_)
     if letter:
         chain.append(chain[-1] + letter)
-    if group:
+    if group and int(group):  # some IPC rows carry main group 0 for "none"
         head = f"{chain[-1]}{int(group)}"
         chain.append(f"{head}/00")
         if sub.strip("0"):

@@ -47,7 +47,7 @@ class PatentclError(Exception):
             text += ": " + "; ".join(facts)
         text += "."
         if fix:
-            text += f" {fix.rstrip('.')}."
+            text += f" {fix}" if fix.endswith("?") else f" {fix.rstrip('.')}."
         super().__init__(text)
 
 

@@ -1,0 +1,5 @@
+-- Symbols and their titles.
+-- parameters: $cpc path of cpc.parquet
+-- table: cpc (symbol, level, title)
+CREATE TABLE cpc AS
+SELECT symbol, level, title FROM read_parquet($cpc) ORDER BY symbol

@@ -1,0 +1,35 @@
+-- Positives by class: those who carry a symbol sit in a ring in random order; an anchor takes the next
+-- ones after it that are no near-copy of it and no citation (those belong to the other relation).
+-- parameters: $level name of the shared level; $per_anchor; $tries how far round the ring to look
+-- adds to: candidate (anchor, positive, relation, shared, turn)
+INSERT INTO candidate
+WITH member AS (
+    SELECT p, rk, text_key, unnest(CASE $level
+        WHEN 'section' THEN "section" WHEN 'class' THEN "class" WHEN 'subclass' THEN subclass
+        WHEN 'group' THEN "group" ELSE subgroup END) AS symbol
+    FROM pool),
+ring AS (
+    SELECT symbol, p, text_key, row_number() OVER (PARTITION BY symbol ORDER BY rk, p) - 1 AS seat,
+           count(*) OVER (PARTITION BY symbol) AS seats
+    FROM member),
+pair AS (
+    SELECT a.p AS anchor, b.p AS positive, min(step) AS step
+    FROM ring a
+    JOIN range(1, $tries + 1) steps(step) ON step < a.seats
+    JOIN ring b ON b.symbol = a.symbol AND b.seat = (a.seat + step) % a.seats
+    WHERE a.text_key <> b.text_key
+    GROUP BY a.p, b.p),
+described AS (
+    SELECT anchor, positive, step,
+           CASE WHEN list_has_any(a.subgroup, b.subgroup) THEN 'subgroup'
+                WHEN list_has_any(a."group", b."group") THEN 'group'
+                WHEN list_has_any(a.subclass, b.subclass) THEN 'subclass'
+                WHEN list_has_any(a."class", b."class") THEN 'class'
+                ELSE 'section' END AS shared
+    FROM pair
+    JOIN pool a ON a.p = anchor
+    JOIN pool b ON b.p = positive
+    ANTI JOIN edge ON edge.a = anchor AND edge.b = positive)
+SELECT anchor, positive, 'class', shared, turn FROM (
+    SELECT *, row_number() OVER (PARTITION BY anchor ORDER BY step, positive) AS turn FROM described)
+WHERE turn <= $per_anchor

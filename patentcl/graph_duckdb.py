@@ -1,0 +1,165 @@
+"""The patent graph in an embedded DuckDB file: nothing to install, nothing to start.
+
+Nodes and relations: patents (number, id, date, year, type; no text), symbols with titles,
+``classified`` and ``cites``. Parquet is the truth; the file is a cache that can be built again.
+Queries live in ``graph/``, one statement per file, with named parameters only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from patentcl import resources
+from patentcl.errors import DataError, GraphError
+
+
+class DuckDBGraph:
+    """A graph store in one file.
+
+    Parameters
+    ----------
+    path : path
+        The DuckDB file, or ``:memory:``.
+    read_only : bool
+        Open an existing file for asking only; several processes may then share it.
+    memory : str
+        What DuckDB may use before it spills beside the file.
+
+    Examples
+    --------
+    >>> from patentcl import Corpus
+    >>> corpus = Corpus.from_records([{"patent_id": "1", "title": "a", "citations": ["2"]},
+    ...                               {"patent_id": "2", "title": "b"}])
+    >>> with DuckDBGraph(":memory:") as graph:
+    ...     graph.load(corpus.path)["cites"]
+    1
+    """
+
+    def __init__(self, path: str | Path, read_only: bool = False, memory: str = "2GB") -> None:
+        self.path = str(path)
+        file = Path(self.path)
+        if self.path != ":memory:":
+            if read_only and not file.is_file():
+                raise GraphError("no such graph", got=self.path,
+                                 fix="Make one with: patentcl load DATA --graph duckdb://FILE")
+            file.parent.mkdir(parents=True, exist_ok=True)
+        config: dict[str, Any] = {"memory_limit": memory, "autoinstall_known_extensions": False,
+                                  "autoload_known_extensions": False}
+        if self.path != ":memory:":
+            config["temp_directory"] = f"{self.path}.tmp"
+        try:
+            self._con = duckdb.connect(self.path, read_only=read_only, config=config)
+        except duckdb.Error as error:
+            raise GraphError("the graph file cannot be opened", where=self.path,
+                             got=str(error).splitlines()[0],
+                             fix="If another program has it open, close that; else load it again: "
+                                 "the file is a cache") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._con.close()
+
+    def __enter__(self) -> DuckDBGraph:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def load(self, corpus: str | Path) -> dict[str, int]:
+        """Build the graph of a ``corpus.parquet`` (with ``cpc.parquet`` beside it for titles).
+
+        An older content of the file is replaced.
+
+        Returns
+        -------
+        dict of str to int
+            As `stats`.
+        """
+        corpus = Path(corpus)
+        cpc = corpus.with_name("cpc.parquet")
+        if not corpus.is_file():
+            raise DataError("no such corpus", got=corpus)
+        for table in ("patent", "classified", "cites", "cpc"):
+            self._con.execute(f"DROP TABLE IF EXISTS {table}")
+        for name in ("load_patent", "load_classified", "load_cites"):
+            self.run(name, corpus=str(corpus))
+        if cpc.is_file():
+            self.run("load_cpc", cpc=str(cpc))
+        else:
+            self._con.execute("CREATE TABLE cpc (symbol VARCHAR, level VARCHAR, title VARCHAR)")
+        return self.stats()
+
+    def run(self, query: str, **parameters: Any) -> None:
+        """Run one statement from ``graph/`` with named parameters."""
+        with self._explained(query):
+            self._con.execute(resources.read("graph", query, ".sql"), parameters)
+
+    def table(self, query: str, **parameters: Any) -> pa.Table:
+        """Run one query from ``graph/`` and return its rows as an Arrow table."""
+        with self._explained(query):
+            return self._con.sql(resources.read("graph", query, ".sql"),
+                                 params=parameters or None).to_arrow_table()
+
+    @contextmanager
+    def _explained(self, query: str) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.CatalogException as error:
+            raise GraphError("the graph has not been loaded", where=self.path,
+                             got=str(error).splitlines()[0],
+                             fix="Load it with: patentcl load DATA --graph duckdb://FILE") from error
+        except duckdb.Error as error:
+            text = str(error).splitlines()[0]
+            if "No space left" in str(error) or "max_temp_directory_size" in str(error):
+                raise GraphError("the disk is full", where=self.path, got=text) from error
+            raise GraphError(f"query {query} failed", where=self.path, got=text) from error
+
+    def stats(self) -> dict[str, int]:
+        """Count nodes and relations: patents, dated, with_codes, symbols, classified_as, cites."""
+        return {name: int(value) for name, value in self.table("stats").to_pylist()[0].items()}
+
+    def neighbourhood(self, patent_id: str) -> dict[str, list[dict[str, Any]]]:
+        """Return a patent's codes (with titles), what it cites and what cites it.
+
+        Raises
+        ------
+        GraphError
+            If the graph has no such patent.
+        """
+        known = self._con.execute("SELECT 1 FROM patent WHERE patent_id = $id", {"id": patent_id})
+        if known.fetchone() is None:
+            raise GraphError("no such patent in the graph", where=self.path, got=patent_id)
+        codes = self.table("neighbourhood_codes", patent_id=patent_id).to_pylist()
+        cites = self.table("neighbourhood_cites", patent_id=patent_id).to_pylist()
+        return {"codes": codes,
+                "cites": [{k: r[k] for k in ("patent_id", "date")} for r in cites
+                          if r["direction"] == "cites"],
+                "cited_by": [{k: r[k] for k in ("patent_id", "date")} for r in cites
+                             if r["direction"] == "cited_by"]}
+
+    def allow(self, ids: Sequence[str] | None) -> None:
+        """Say which patents may be in a triplet; None for all."""
+        if ids is None:
+            self._con.execute("CREATE OR REPLACE TEMP TABLE allowed AS SELECT patent_id FROM patent")
+            return
+        table = pa.table({"patent_id": pa.array(list(ids), pa.string())})
+        self._con.register("allowed_ids", table)
+        self._con.execute("CREATE OR REPLACE TEMP TABLE allowed AS SELECT DISTINCT patent_id FROM allowed_ids")
+        self._con.unregister("allowed_ids")
+
+    def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
+        """Run a statement that needs no file of its own (temporary tables of a mining run)."""
+        return self._con.execute(sql)
+
+    def count(self, table: str) -> int:
+        """Number of rows of a table."""
+        row = self._con.execute(f"SELECT count(*) FROM {table}").fetchone()
+        return int(row[0]) if row else 0
