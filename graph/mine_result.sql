@@ -18,7 +18,7 @@ SELECT a.patent_id AS anchor_id, b.patent_id AS positive_id, n.patent_id AS nega
                    WHEN gap = 1 THEN ', 1 year apart' ELSE ', ' || gap || ' years apart' END AS rule
 FROM triplet
 JOIN filled USING (triplet)
-JOIN pool a ON a.p = anchor
+JOIN pool a ON a.p = triplet.anchor
 JOIN pool b ON b.p = positive
 JOIN pool n ON n.p = negative
 ORDER BY triplet
