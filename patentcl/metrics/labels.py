@@ -1,0 +1,229 @@
+"""Precision, recall and F1 of label sets: by patent, by label, and averaged.
+
+Everything follows from three counts: true and predicted (tp), predicted, and true; by patent, and
+by label. One sweep over the two sparse matrices gives them all.
+
+The rule for 0 / 0: an item (a patent or a label) with neither truth nor prediction is undefined; it
+is nan, stays out of means, and is counted. Where only one of the two is empty there was something
+to find or something was claimed, so precision, recall and F1 are all 0. That differs from
+scikit-learn (``zero_division=0``) only for items that are empty on both sides. """
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from patentcl.errors import ConfigError, did_you_mean
+from patentcl.metrics.inputs import contains, row_ids, same_shape
+from patentcl.metrics.result import Metric, mean_metric, ratio
+
+
+@dataclass(frozen=True, eq=False)
+class SetCounts:
+    """Sizes of true, predicted and common label sets.
+
+    Parameters
+    ----------
+    truth, predicted : csr_matrix of bool, shape (n_patents, n_labels)
+        In canonical form (see `as_labels`).
+
+    Examples
+    --------
+    >>> from scipy import sparse
+    >>> counts = SetCounts(sparse.csr_matrix([[True, True]]), sparse.csr_matrix([[True, False]]))
+    >>> counts.row_tp.tolist(), counts.row_true.tolist()
+    ([1], [2])
+    """
+
+    truth: sparse.csr_matrix
+    predicted: sparse.csr_matrix
+
+    def __post_init__(self) -> None:
+        same_shape(self.truth.shape, self.predicted.shape, "predictions")
+
+    @cached_property
+    def right(self) -> np.ndarray:
+        """bool (predicted.nnz,): whether each predicted label is true."""
+        return contains(self.truth, row_ids(self.predicted), self.predicted.indices)
+
+    @cached_property
+    def hits(self) -> sparse.csr_matrix:
+        """Predicted labels as float64, 1 where right and 0 where wrong (stored)."""
+        return sparse.csr_matrix((self.right.astype(np.float64), self.predicted.indices,
+                                  self.predicted.indptr), shape=self.predicted.shape)
+
+    @cached_property
+    def row_tp(self) -> np.ndarray:
+        """int64 (n_patents,): labels both true and predicted."""
+        running = np.concatenate([[0], np.cumsum(self.right)])
+        return running[self.predicted.indptr[1:]] - running[self.predicted.indptr[:-1]]
+
+    @cached_property
+    def row_predicted(self) -> np.ndarray:
+        """int64 (n_patents,): predicted labels."""
+        return np.diff(self.predicted.indptr).astype(np.int64)
+
+    @cached_property
+    def row_true(self) -> np.ndarray:
+        """int64 (n_patents,): true labels."""
+        return np.diff(self.truth.indptr).astype(np.int64)
+
+    @cached_property
+    def label_tp(self) -> np.ndarray:
+        """int64 (n_labels,): patents where a label is both true and predicted."""
+        return np.bincount(self.predicted.indices[self.right], minlength=self.truth.shape[1])
+
+    @cached_property
+    def label_predicted(self) -> np.ndarray:
+        """int64 (n_labels,): patents where a label is predicted."""
+        return np.bincount(self.predicted.indices, minlength=self.truth.shape[1])
+
+    @cached_property
+    def label_true(self) -> np.ndarray:
+        """int64 (n_labels,): patents where a label is true."""
+        return np.bincount(self.truth.indices, minlength=self.truth.shape[1])
+
+
+# ---- formulas over sums -------------------------------------------------------------------------
+
+
+def precision(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """tp / predicted; 0 where only the prediction is empty, nan where the truth is too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> precision(np.array([1, 0, 0]), np.array([2, 0, 0]), np.array([1, 3, 0])).tolist()
+    [0.5, 0.0, nan]
+    """
+    return np.where((predicted == 0) & (true > 0), 0.0, ratio(tp, predicted))
+
+
+def recall(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """tp / true; 0 where only the truth is empty, nan where the prediction is too."""
+    return np.where((true == 0) & (predicted > 0), 0.0, ratio(tp, true))
+
+
+def f1(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """2 tp / (predicted + true), the harmonic mean of precision and recall; nan where both are
+    empty."""
+    return ratio(2.0 * np.asarray(tp), np.asarray(predicted) + np.asarray(true))
+
+
+MEASURES = {"precision": precision, "recall": recall, "f1": f1}
+
+
+def _nanmean(values: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    kept = keep & ~np.isnan(values)
+    return ratio(np.where(kept, values, 0.0).sum(axis=-1), kept.sum(axis=-1))
+
+
+@dataclass(frozen=True)
+class MacroFormula:
+    """Mean over labels of a measure of their counts.
+
+    Parameters
+    ----------
+    measure : {"precision", "recall", "f1"}
+    weighting : {"all", "true", "support"}
+        All labels alike; only those that occur in truth; or all by how often they do.
+    """
+
+    measure: str
+    weighting: str
+
+    def items(self, tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+        """Value of each label, nan where it is undefined or passed over."""
+        values = MEASURES[self.measure](tp, predicted, true)
+        return np.where(true > 0, values, np.nan) if self.weighting == "true" else values
+
+    def __call__(self, tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+        values = self.items(tp, predicted, true)
+        if self.weighting == "support":
+            return ratio((np.where(true > 0, values, 0.0) * true).sum(axis=-1), true.sum(axis=-1))
+        return _nanmean(values, np.ones(values.shape, dtype=bool))
+
+
+_WEIGHTING = {"macro": "all", "macro_all": "all", "macro_true": "true", "weighted": "support"}
+
+
+def set_metric(measure: str, average: str, counts: SetCounts) -> Metric:
+    """Precision, recall or F1 under one average.
+
+    Parameters
+    ----------
+    measure : {"precision", "recall", "f1"}
+    average : {"micro", "macro", "macro_true", "weighted", "samples"}
+        ``micro``: one quotient of sums. ``macro``: mean over labels (those with neither truth nor
+        prediction are undefined). ``macro_true``: mean over labels that occur in truth.
+        ``weighted``: mean over labels by how often they are true. ``samples``: mean over patents.
+    counts : SetCounts
+
+    Returns
+    -------
+    Metric
+        Items are labels for the macro and weighted averages, else patents; the interval resamples
+        patents.
+
+    References
+    ----------
+    M.-L. Zhang, Z.-H. Zhou, A review on multi-label learning algorithms, IEEE TKDE 26(8), 2014.
+    """
+    if measure not in MEASURES:
+        raise ConfigError("unknown measure", got=measure, fix=did_you_mean(measure, MEASURES))
+    rows = (counts.row_tp, counts.row_predicted, counts.row_true)
+    by_row = MEASURES[measure](*rows)
+    if average == "samples":
+        return mean_metric(by_row, "patents")
+    if average == "micro":
+        formula = MEASURES[measure]
+        value = float(formula(*(np.array([r.sum()]) for r in rows))[0])
+        return Metric("", value, by_row, "patents", tuple(r.astype(float) for r in rows), formula)
+    if average not in _WEIGHTING:
+        raise ConfigError("unknown average", got=average, fix=did_you_mean(average, _WEIGHTING))
+    macro = MacroFormula(measure, _WEIGHTING[average])
+    labels = (counts.label_tp, counts.label_predicted, counts.label_true)
+    value = float(macro(*(label[None] for label in labels))[0])
+    return Metric("", value, macro.items(*labels), "labels",
+                  (counts.hits, counts.predicted, counts.truth), macro, resampled="patents")
+
+
+def subset_accuracy(counts: SetCounts) -> Metric:
+    """Share of patents whose predicted set is exactly the true one (two empty sets agree)."""
+    same = (counts.row_tp == counts.row_true) & (counts.row_tp == counts.row_predicted)
+    return mean_metric(same, "patents")
+
+
+def hamming_loss(counts: SetCounts) -> Metric:
+    """Share of the n_patents x n_labels decisions that are wrong."""
+    wrong = counts.row_true + counts.row_predicted - 2 * counts.row_tp
+    return mean_metric(wrong / counts.truth.shape[1], "patents")
+
+
+def no_prediction(counts: SetCounts) -> Metric:
+    """Share of patents with no predicted label at all."""
+    return mean_metric(counts.row_predicted == 0, "patents")
+
+
+def labels_true(counts: SetCounts) -> Metric:
+    """True labels per patent."""
+    return mean_metric(counts.row_true, "patents")
+
+
+def labels_predicted(counts: SetCounts) -> Metric:
+    """Predicted labels per patent."""
+    return mean_metric(counts.row_predicted, "patents")
+
+
+def label_table(counts: SetCounts) -> dict[str, np.ndarray]:
+    """Precision, recall, F1 and the three counts of each label."""
+    labels = (counts.label_tp, counts.label_predicted, counts.label_true)
+    return {"true": labels[2], "predicted": labels[1], "right": labels[0],
+            **{name: measure(*labels) for name, measure in MEASURES.items()}}
+
+
+__all__ = ["MacroFormula", "SetCounts", "f1", "hamming_loss", "label_table", "labels_predicted",
+           "labels_true", "no_prediction", "precision", "recall", "set_metric", "subset_accuracy"]

@@ -1,0 +1,447 @@
+"""Ranking metrics, for labels of a patent and for patents of a query alike.
+
+All of them follow from one thing: the rank of each relevant item among what was retrieved. So the
+scores are not sorted; for each relevant item the scores above it are counted.
+
+Rules. Ties: the item with the lower column comes first. In sparse scores a stored entry means
+"retrieved", and what is not stored has no rank. Precision at k divides by k, also where fewer than
+k items exist or were retrieved (as trec_eval does). A row without relevant items is undefined: nan,
+left out of means, and counted. Gains of nDCG are linear: the relevance itself over log2(rank + 1).
+
+A caveat for patents: labels and citations name what is known to be relevant. An unlabelled item
+ranked high may be right and unlisted, so precision and nDCG are lower bounds.
+
+References
+----------
+K. Järvelin, J. Kekäläinen, Cumulated gain-based evaluation of IR techniques, ACM TOIS 20(4), 2002.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from patentcl.errors import ConfigError, DataError, did_you_mean
+from patentcl.metrics.inputs import (
+    BLOCK_CELLS,
+    Scores,
+    as_scores,
+    contains,
+    row_ids,
+    same_shape,
+    select_columns,
+)
+from patentcl.metrics.names import parse_names
+from patentcl.metrics.result import Metric, Metrics, mean_metric, named, ratio
+
+UNRANKED = np.iinfo(np.int32).max
+"""Rank of a relevant item that was not retrieved."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ranks:
+    """Ranks of the relevant items of each row.
+
+    Parameters
+    ----------
+    row : ndarray of int64, shape (m,)
+        Row of each relevant item, ascending.
+    rank : ndarray of int32, shape (m,)
+        From 0; `UNRANKED` where the item was not retrieved.
+    at_least : ndarray of int32, shape (m,)
+        Items that score as high or higher, itself included.
+    gain : ndarray of float64, shape (m,)
+        Relevance, above 0.
+    n_rows, n_columns : int
+    """
+
+    row: np.ndarray
+    rank: np.ndarray
+    at_least: np.ndarray
+    gain: np.ndarray
+    n_rows: int
+    n_columns: int
+
+    @property
+    def n_relevant(self) -> np.ndarray:
+        """int64 (n_rows,): relevant items of each row."""
+        return np.bincount(self.row, minlength=self.n_rows)
+
+    def sum(self, values: np.ndarray) -> np.ndarray:
+        """Sum values of relevant items by row: float64 (n_rows,)."""
+        return np.bincount(self.row, weights=values, minlength=self.n_rows)
+
+    def in_order(self) -> tuple[np.ndarray, np.ndarray]:
+        """Permutation by (row, rank), and the place of each among its row's relevant items, from
+        0."""
+        order = np.lexsort((self.rank, self.row))
+        starts = np.concatenate([[0], np.cumsum(self.n_relevant)])
+        return order, np.arange(len(order)) - starts[self.row[order]]
+
+
+# ---- ranks --------------------------------------------------------------------------------------
+
+
+def label_ranks(truth: sparse.csr_matrix, scores: Scores,
+                columns: np.ndarray | None = None) -> Ranks:
+    """Ranks of true labels among dense scores, block by block.
+
+    Parameters
+    ----------
+    truth : csr_matrix of bool, shape (n_patents, n_labels)
+    scores : Scores
+        Of the same shape.
+    columns : ndarray of int, optional
+        Rank only among these labels.
+    """
+    truth = select_columns(truth, columns)
+    rank = np.empty(truth.nnz, dtype=np.int32)
+    at_least = np.empty(truth.nnz, dtype=np.int32)
+    for start, block in scores.blocks(columns, cells=BLOCK_CELLS // 4):
+        stop = start + block.shape[0]
+        pointers = truth.indptr[start:stop + 1]
+        span = slice(pointers[0], pointers[-1])
+        cols = truth.indices[span]
+        if len(cols) > 32 * block.shape[0]:
+            rank[span], at_least[span] = _ranks_by_sorting(block, np.diff(pointers), cols)
+        else:
+            rank[span], at_least[span] = _ranks_by_counting(block, pointers - pointers[0], cols)
+        if scores.is_sparse:
+            own = block[np.repeat(np.arange(stop - start), np.diff(pointers)), cols]
+            rank[span][own == -np.inf] = UNRANKED
+    return Ranks(row_ids(truth), rank, at_least, np.ones(truth.nnz), *truth.shape)
+
+
+def _ranks_by_counting(block: np.ndarray, pointers: np.ndarray,
+                       cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Count higher scores for the j-th true label of all rows at once; best for few true labels."""
+    above = np.empty(len(cols), dtype=np.int32)
+    at_least = np.empty(len(cols), dtype=np.int32)
+    counts = np.diff(pointers)
+    kind = np.uint16 if block.shape[1] < 65_536 else np.int64  # the narrow sum is 4 times faster
+    for j in range(int(counts.max(initial=0))):
+        rows = np.flatnonzero(counts > j)
+        at = pointers[rows] + j
+        part = block if len(rows) == len(block) else block[rows]
+        own = block[rows, cols[at]][:, None]
+        above[at] = np.add.reduce((part > own).view(np.uint8), axis=1, dtype=kind)
+        at_least[at] = np.add.reduce((part >= own).view(np.uint8), axis=1, dtype=kind)
+    rank = above.copy()
+    tied = np.flatnonzero(at_least > above + 1)
+    if tied.size:
+        rows = np.searchsorted(pointers, tied, side="right") - 1
+        step = max(1, BLOCK_CELLS // 4 // block.shape[1])
+        place = np.arange(block.shape[1])
+        for low in range(0, len(tied), step):
+            at, here = tied[low:low + step], rows[low:low + step]
+            same = block[here] == block[here, cols[at]][:, None]
+            same &= place < cols[at][:, None]
+            rank[at] += same.sum(axis=1, dtype=np.int32)
+    return rank, at_least
+
+
+def _ranks_by_sorting(block: np.ndarray, counts: np.ndarray,
+                      cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same by sorting rows; best for many true labels."""
+    n, width = block.shape
+    order = np.argsort(-block, axis=1, kind="stable")  # ties keep the order of columns
+    rank = np.empty((n, width), dtype=np.int32)
+    np.put_along_axis(rank, order, np.arange(width, dtype=np.int32)[None], axis=1)
+    ordered = np.take_along_axis(block, order, axis=1)
+    last = np.full((n, width), width, dtype=np.int32)
+    # Where the next score is lower, a run of ties ends; carry that end back over the run.
+    last[:, :-1] = np.where(ordered[:, :-1] != ordered[:, 1:],
+                            np.arange(1, width, dtype=np.int32), width)
+    last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
+    rows = np.repeat(np.arange(n), counts)
+    own = rank[rows, cols]
+    return own, last[rows, own]
+
+
+def retrieval_ranks(relevant: sparse.csr_matrix, run: sparse.csr_matrix) -> Ranks:
+    """Ranks of relevant items among the stored entries of sparse scores.
+
+    Parameters
+    ----------
+    relevant : csr_matrix, shape (n_queries, n_items)
+        Stored entries above 0.
+    run : csr_matrix, shape (n_queries, n_items)
+        Stored entries are retrieved; their order within a row does not matter.
+    """
+    rows = row_ids(relevant)
+    rank = np.full(relevant.nnz, UNRANKED, dtype=np.int32)
+    at_least = np.zeros(relevant.nnz, dtype=np.int32)
+    run_rows = row_ids(run)
+    # Which retrieved entries are relevant, and which relevant item each is.
+    hit = np.flatnonzero(contains(relevant, run_rows, run.indices))
+    width = run.shape[1]
+    keys = rows * width + relevant.indices
+    target = np.searchsorted(keys, run_rows[hit] * width + run.indices[hit])
+    lengths = np.diff(run.indptr)
+    size = lengths[run_rows[hit]]
+    step = max(1, BLOCK_CELLS // 2 // max(1, int(size.max(initial=1))))
+    for low in range(0, len(hit), step):
+        at = hit[low:low + step]
+        rank[target[low:low + step]], at_least[target[low:low + step]] = _ranks_in_rows(
+            run, run_rows[at], at)
+    return Ranks(rows, rank, at_least, relevant.data.astype(np.float64), *relevant.shape)
+
+
+def _ranks_in_rows(run: sparse.csr_matrix, rows: np.ndarray,
+                   at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rank and count-at-least of stored entries ``at`` within their rows."""
+    starts, stops = run.indptr[rows].astype(np.int64), run.indptr[rows + 1].astype(np.int64)
+    size = stops - starts
+    own, column = run.data[at], run.indices[at]
+    if size.size and np.all(size == size[0]):  # rows of one length: a matrix, no bookkeeping
+        cells = starts[:, None] + np.arange(size[0])
+        others = run.data[cells]
+        above = np.count_nonzero(others > own[:, None], axis=1)
+        at_least = np.count_nonzero(others >= own[:, None], axis=1)
+        rank = above.copy()
+        tied = np.flatnonzero(at_least > above + 1)
+        same = (others[tied] == own[tied, None]) & (run.indices[cells[tied]] < column[tied, None])
+        rank[tied] += np.count_nonzero(same, axis=1)
+        return rank, at_least
+    ends = np.cumsum(size)
+    cells = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - size), size)
+    others, mine = run.data[cells], np.repeat(own, size)
+    earlier = run.indices[cells] < np.repeat(column, size)
+    before = (others > mine) | ((others == mine) & earlier)
+    begin = ends - size
+    return (np.add.reduceat(before, begin, dtype=np.int64) if len(size) else begin,
+            np.add.reduceat(others >= mine, begin, dtype=np.int64) if len(size) else begin)
+
+
+# ---- metrics over ranks -------------------------------------------------------------------------
+
+
+def _defined(ranks: Ranks, values: np.ndarray) -> np.ndarray:
+    return np.where(ranks.n_relevant > 0, values, np.nan)
+
+
+def _inside(ranks: Ranks, k: int | None) -> np.ndarray:
+    return ranks.rank < (UNRANKED if k is None else k)
+
+
+def _hits(ranks: Ranks, k: int | None) -> np.ndarray:
+    return ranks.sum(_inside(ranks, k))
+
+
+def precision_at(ranks: Ranks, k: int | None) -> np.ndarray:
+    """Relevant items among the first k, over k."""
+    return _defined(ranks, _hits(ranks, k) / (k or 1))
+
+
+def recall_at(ranks: Ranks, k: int | None) -> np.ndarray:
+    """Relevant items among the first k, over all relevant items."""
+    return ratio(_hits(ranks, k), ranks.n_relevant)
+
+
+def f1_at(ranks: Ranks, k: int | None) -> np.ndarray:
+    """2 hits / (k + relevant items): the harmonic mean of precision and recall at k."""
+    return _defined(ranks, 2 * _hits(ranks, k) / ((k or 1) + ranks.n_relevant))
+
+
+def hit_at(ranks: Ranks, k: int | None) -> np.ndarray:
+    """1 where any of the first k is relevant: "one of three guesses right" for k = 3."""
+    return _defined(ranks, (_hits(ranks, k) > 0).astype(np.float64))
+
+
+def ndcg_at(ranks: Ranks, k: int | None) -> np.ndarray:
+    """Sum of gain / log2(rank + 1) over the first k, over that of the best possible order."""
+    inside = _inside(ranks, k)
+    discount = np.zeros(len(ranks.rank))
+    discount[inside] = 1.0 / np.log2(ranks.rank[inside] + 2.0)
+    found = ranks.sum(ranks.gain * discount)
+    order = np.lexsort((-ranks.gain, ranks.row))
+    starts = np.concatenate([[0], np.cumsum(ranks.n_relevant)])
+    place = np.arange(len(order)) - starts[ranks.row[order]]
+    best = np.where(place < (UNRANKED if k is None else k), 1.0 / np.log2(place + 2.0), 0.0)
+    ideal = np.bincount(ranks.row[order], weights=ranks.gain[order] * best, minlength=ranks.n_rows)
+    return ratio(found, ideal)
+
+
+def map_at(ranks: Ranks, k: int | None) -> np.ndarray:
+    """Sum of the precision at each relevant item among the first k, over all relevant items."""
+    order, place = ranks.in_order()
+    rank = ranks.rank[order].astype(np.float64)
+    inside = _inside(ranks, k)[order]
+    precision = np.where(inside, (place + 1.0) / (rank + 1.0), 0.0)
+    total = np.bincount(ranks.row[order], weights=precision, minlength=ranks.n_rows)
+    return ratio(total, ranks.n_relevant)
+
+
+def _first(ranks: Ranks) -> np.ndarray:
+    first = np.full(ranks.n_rows, UNRANKED, dtype=np.int64)
+    if len(ranks.row):
+        rows, starts = np.unique(ranks.row, return_index=True)
+        first[rows] = np.minimum.reduceat(ranks.rank, starts)
+    return first
+
+
+def mrr_at(ranks: Ranks, k: int | None) -> np.ndarray:
+    """1 / rank of the first relevant item; 0 where there is none among the first k."""
+    first = _first(ranks)
+    inside = first < (UNRANKED if k is None else k)
+    return _defined(ranks, np.where(inside, 1.0 / (first + 1.0), 0.0))
+
+
+def first_rank(ranks: Ranks, k: int | None = None) -> np.ndarray:
+    """Rank of the first relevant item, from 1; nan where none was retrieved."""
+    first = _first(ranks)
+    return np.where(first < UNRANKED, first + 1.0, np.nan)
+
+
+def r_precision(ranks: Ranks, k: int | None = None) -> np.ndarray:
+    """Precision at R, the number of relevant items of the row."""
+    return ratio(ranks.sum(ranks.rank < ranks.n_relevant[ranks.row]), ranks.n_relevant)
+
+
+def lrap(ranks: Ranks) -> np.ndarray:
+    """Mean over true labels of the share of true ones among labels scored at least as high.
+
+    A tie counts against the label: the whole run of equal scores is taken as ranked before it.
+    """
+    order = np.lexsort((ranks.at_least, ranks.row))
+    row, at_least = ranks.row[order], ranks.at_least[order]
+    starts = np.concatenate([[0], np.cumsum(ranks.n_relevant)])
+    place = np.arange(len(order)) - starts[row]
+    # True labels scored at least as high: the place of the last one of a run of ties.
+    ends = np.ones(len(order), dtype=bool)
+    ends[:-1] = (row[1:] != row[:-1]) | (at_least[1:] != at_least[:-1])
+    run_end = np.flatnonzero(ends)
+    true_above = place[run_end[np.searchsorted(run_end, np.arange(len(order)))]] + 1.0
+    share = np.bincount(row, weights=true_above / at_least, minlength=ranks.n_rows)
+    return ratio(share, ranks.n_relevant)
+
+
+def coverage_error(ranks: Ranks) -> np.ndarray:
+    """Labels scored at least as high as the lowest true one."""
+    worst = np.zeros(ranks.n_rows)
+    np.maximum.at(worst, ranks.row, ranks.at_least)
+    return _defined(ranks, worst)
+
+
+def ranking_loss(ranks: Ranks) -> np.ndarray:
+    """Share of (true, false) pairs where the false label scores at least as high.
+
+    nan where a row has no true label, or no false one.
+    """
+    order = np.lexsort((ranks.at_least, ranks.row))
+    row, at_least = ranks.row[order], ranks.at_least[order]
+    starts = np.concatenate([[0], np.cumsum(ranks.n_relevant)])
+    place = np.arange(len(order)) - starts[row]
+    ends = np.ones(len(order), dtype=bool)
+    ends[:-1] = (row[1:] != row[:-1]) | (at_least[1:] != at_least[:-1])
+    run_end = np.flatnonzero(ends)
+    true_above = place[run_end[np.searchsorted(run_end, np.arange(len(order)))]] + 1.0
+    false_above = np.bincount(row, weights=at_least - true_above, minlength=ranks.n_rows)
+    n = ranks.n_relevant
+    return ratio(false_above, n * (ranks.n_columns - n))
+
+
+AT_K = {"precision": precision_at, "recall": recall_at, "f1": f1_at, "hit": hit_at, "ndcg": ndcg_at,
+        "map": map_at, "mrr": mrr_at, "first_rank": first_rank, "r_precision": r_precision}
+OF_LABELS = {"lrap": lrap, "coverage_error": coverage_error, "ranking_loss": ranking_loss}
+
+
+def rank_metric(metric: str, k: int | None, ranks: Ranks, unit: str = "patents") -> Metric:
+    """One ranking metric as a mean over rows.
+
+    Parameters
+    ----------
+    metric : str
+        A key of `AT_K` or `OF_LABELS`.
+    k : int or None
+    ranks : Ranks
+    unit : str
+    """
+    if metric in OF_LABELS:
+        return mean_metric(OF_LABELS[metric](ranks), unit)
+    if metric not in AT_K:
+        raise ConfigError("unknown ranking metric", got=metric,
+                          fix=did_you_mean(metric, [*AT_K, *OF_LABELS]))
+    return mean_metric(AT_K[metric](ranks, k), unit)
+
+
+# ---- retrieval ----------------------------------------------------------------------------------
+
+
+def as_relevant(relevant: Any) -> sparse.csr_matrix:
+    """Check relevance: finite, not negative; stored zeros (judged, not relevant) are left out."""
+    matrix = sparse.csr_matrix(relevant)
+    if 0 in matrix.shape:
+        raise DataError("relevance is empty", got=f"shape {matrix.shape}",
+                        wanted="at least one query and one item")
+    if matrix.dtype != bool:
+        bad = np.flatnonzero(~np.isfinite(matrix.data) | (matrix.data < 0))
+        if bad.size:
+            raise DataError("relevance must be finite and not negative", got=matrix.data[bad[0]])
+    if not matrix.has_canonical_format or not np.all(matrix.data):
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+    if matrix.nnz == 0:
+        raise DataError("no query has a relevant item", fix="Check that ids of queries and items match")
+    return matrix
+
+
+def evaluate_ranking(relevant: Any, scores: Any, names: str | Iterable[str],
+                     seed: int = 0) -> Metrics:
+    """Evaluate a retrieval run.
+
+    Parameters
+    ----------
+    relevant : matrix, shape (n_queries, n_items)
+        Relevance above 0 (graded for nDCG; other metrics ask only whether it is above 0).
+    scores : sparse matrix or ndarray, shape (n_queries, n_items)
+        In a sparse matrix a stored entry means "retrieved", whatever its score.
+    names : str or iterable of str
+        For example ``"ndcg@10"``, ``"map"``, ``"mrr@10"``, ``"recall@100"``, ``"precision@5"``,
+        ``"hit@1"``, ``"first_rank"``, ``"r_precision"``.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Metrics
+        Items are queries; a query without relevant items is undefined.
+
+    Raises
+    ------
+    DataError
+        If shapes differ, a score is NaN or infinite, relevance is negative, or nothing is relevant.
+    ConfigError
+        If a name is not that of a retrieval metric.
+
+    Examples
+    --------
+    >>> from scipy import sparse
+    >>> relevant = sparse.csr_matrix([[1, 0, 0], [0, 0, 1]])
+    >>> run = sparse.csr_matrix([[0.9, 0.5, 0.0], [0.8, 0.0, 0.3]])
+    >>> evaluate_ranking(relevant, run, ["mrr", "hit@1"])
+    Metrics(mrr=0.7500, hit@1=0.5000)
+    """
+    parsed = parse_names(names)
+    for name in parsed:
+        if name.family != "topk" or name.level is not None:
+            raise ConfigError("not a retrieval metric", got=repr(name.text),
+                              wanted=f"one of {', '.join(AT_K)}, with @k")
+    known = as_relevant(relevant)
+    if sparse.issparse(scores):
+        run = sparse.csr_matrix(scores)
+        same_shape(known.shape, run.shape, "scores")
+        if not np.isfinite(run.data).all():
+            raise DataError("scores must be finite", got="NaN or infinity in the run")
+        ranks = retrieval_ranks(known, run)
+    else:
+        ranks = label_ranks(known.astype(bool), as_scores(scores, known.shape))
+        ranks = Ranks(ranks.row, ranks.rank, ranks.at_least, known.data.astype(np.float64),
+                      ranks.n_rows, ranks.n_columns)
+    return Metrics(named(rank_metric(n.metric, n.k, ranks, "queries"), n.text, seed,
+                         n.definition.higher_is_better) for n in parsed)

@@ -1,0 +1,438 @@
+"""How good an embedding space is: neighbours, distances, clusters.
+
+Vectors are float arrays ``(n, d)``; similarity is the cosine unless said otherwise.
+
+References ---------- T. Wang, P. Isola, Understanding contrastive representation learning through
+alignment and uniformity on the hypersphere, ICML 2020. """
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from patentcl.cpc import CpcTree
+from patentcl.errors import ConfigError, DataError
+from patentcl.metrics.inputs import as_labels, check_closed
+from patentcl.metrics.result import Metric, mean_metric, named, ratio
+
+PAIR_CELLS = 1 << 22
+
+
+def as_unit_vectors(vectors: Any, what: str = "vectors") -> np.ndarray:
+    """Check vectors and bring each to length 1.
+
+    Parameters
+    ----------
+    vectors : array_like of float, shape (n, d)
+    what : str
+        What to call them in an error.
+
+    Returns
+    -------
+    ndarray of float32 or float64, shape (n, d)
+
+    Raises
+    ------
+    DataError
+        If it is not a matrix, is empty, or has a NaN, an infinity or a zero vector.
+    """
+    array = np.asarray(vectors)
+    if array.ndim != 2 or 0 in array.shape:
+        raise DataError(f"{what} must be a matrix of items by dimensions", got=f"shape {array.shape}")
+    if array.dtype != np.float64:
+        array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        row = int(np.argwhere(~np.isfinite(array))[0][0])
+        raise DataError(f"{what} must be finite", where=f"row {row}", wanted="no NaN and no infinity")
+    norm = np.linalg.norm(array, axis=1, keepdims=True)
+    if not norm.all():
+        raise DataError(f"{what} hold a zero vector", where=f"row {int(np.argmin(norm))}",
+                        fix="A zero vector has no direction: leave such items out")
+    return np.asarray(array / norm)
+
+
+def _same_rows(*arrays: np.ndarray) -> None:
+    shapes = {a.shape for a in arrays}
+    if len(shapes) != 1:
+        raise DataError("vectors differ in shape", got=" and ".join(str(a.shape) for a in arrays))
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.einsum("ij,ij->i", a, b).astype(np.float64)
+
+
+def triplet_margins(anchor: Any, positive: Any, negative: Any) -> np.ndarray:
+    """Cosine of (anchor, positive) minus that of (anchor, negative): float64 (n,)."""
+    a, p, q = (as_unit_vectors(v, w) for v, w in ((anchor, "anchors"), (positive, "positives"),
+                                                 (negative, "negatives")))
+    _same_rows(a, p, q)
+    return _cosine(a, p) - _cosine(a, q)
+
+
+def triplet_accuracy(anchor: Any, positive: Any, negative: Any, seed: int = 0) -> Metric:
+    """Share of triplets whose anchor is closer to the positive than to the negative; a tie is one
+    half.
+
+    Parameters
+    ----------
+    anchor, positive, negative : array_like of float, shape (n, d)
+
+    Examples
+    --------
+    >>> a = [[1.0, 0.0], [0.0, 1.0]]
+    >>> triplet_accuracy(a, [[0.9, 0.1], [0.1, 0.9]], [[0.0, 1.0], [0.1, 0.95]]).value
+    0.5
+    """
+    margins = triplet_margins(anchor, positive, negative)
+    return named(mean_metric((np.sign(margins) + 1) / 2, "triplets"), "triplet_accuracy", seed)
+
+
+def triplet_margin(anchor: Any, positive: Any, negative: Any, seed: int = 0) -> Metric:
+    """Mean of `triplet_margins`."""
+    margins = triplet_margins(anchor, positive, negative)
+    return named(mean_metric(margins, "triplets"), "triplet_margin", seed)
+
+
+def alignment(first: Any, second: Any, seed: int = 0) -> Metric:
+    """Mean squared distance between the unit vectors of matching pairs; lower is better."""
+    a, b = as_unit_vectors(first), as_unit_vectors(second)
+    _same_rows(a, b)
+    squared = ((a - b).astype(np.float64) ** 2).sum(axis=1)
+    return named(mean_metric(squared, "pairs"), "alignment", seed, higher_is_better=False)
+
+
+def _log_mean(total: np.ndarray, count: np.ndarray) -> np.ndarray:
+    return np.log(ratio(total, count))
+
+
+def uniformity(vectors: Any, t: float = 2.0, seed: int = 0) -> Metric:
+    """Log of the mean of exp(-t * squared distance) over all pairs; lower is better.
+
+    Parameters
+    ----------
+    vectors : array_like of float, shape (n, d)
+        At least two. All pairs are looked at, in blocks: quadratic in time, not in memory.
+    t : float
+        Above 0.
+    seed : int
+
+    Returns
+    -------
+    Metric
+        Items are the log means of each vector's own pairs.
+    """
+    x = as_unit_vectors(vectors)
+    n = len(x)
+    if n < 2:
+        raise DataError("uniformity needs pairs", got="1 vector", wanted="at least 2")
+    if not t > 0:
+        raise ConfigError("t must be above 0", got=t)
+    sums = np.empty(n)
+    step = max(1, PAIR_CELLS // n)
+    for start in range(0, n, step):
+        block = x[start:start + step]
+        squared = np.maximum(0.0, 2.0 - 2.0 * (block @ x.T).astype(np.float64))
+        kernel = np.exp(-t * squared)
+        kernel[np.arange(len(block)), start + np.arange(len(block))] = 0.0
+        sums[start:start + step] = kernel.sum(axis=1)
+    value = float(np.log(sums.sum() / (n * (n - 1.0))))
+    metric = Metric("", value, np.log(sums / (n - 1)), "vectors", (sums, np.full(n, n - 1.0)), _log_mean)
+    return named(metric, "uniformity", seed, higher_is_better=False)
+
+
+# ---- labels of neighbours -----------------------------------------------------------------------
+
+
+def nearest(vectors: np.ndarray, k: int) -> np.ndarray:
+    """Rows of the k nearest others by cosine, nearest first; ties by row. int64 (n, k).
+
+    Exact, in blocks: quadratic in time. ``vectors`` must be of unit length.
+    """
+    n = len(vectors)
+    out = np.empty((n, k), dtype=np.int64)
+    step = max(1, PAIR_CELLS // n)
+    for start in range(0, n, step):
+        block = vectors[start:start + step]
+        similar = block @ vectors.T
+        rows = np.arange(len(block))
+        similar[rows, start + rows] = -np.inf
+        if k < n - 1:
+            # Keep everything as near as the k-th, so that ties are settled by row and not by chance.
+            limit = np.partition(similar, n - k, axis=1)[:, n - k]
+            similar[similar < limit[:, None]] = -np.inf
+            near, cols = np.nonzero(similar > -np.inf)
+            order = np.lexsort((cols, -similar[near, cols], near))
+            starts = np.searchsorted(near, rows)
+            out[start:start + step] = cols[order][starts[:, None] + np.arange(k)]
+        else:
+            out[start:start + step] = np.argsort(-similar, axis=1, kind="stable")[:, :k]
+    return out
+
+
+def neighbour_purity(vectors: Any, labels: Any, k: int = 10, neighbours: Any = None,
+                     seed: int = 0) -> Metric:
+    """Share of a patent's k nearest others that carry at least one of its labels.
+
+    Parameters
+    ----------
+    vectors : array_like of float, shape (n, d)
+        May be None where ``neighbours`` is given.
+    labels : matrix of 0 and 1, shape (n, n_labels)
+        Pass the labels of one level: at the root level almost everything is shared.
+    k : int
+    neighbours : array_like of int, shape (n, at least k), optional
+        Rows of the nearest others, nearest first, as an index finds them; else they are found
+        exactly.
+    seed : int
+
+    Returns
+    -------
+    Metric
+        Items are patents; one without labels is undefined. Compare with `chance_purity`.
+
+    Raises
+    ------
+    ConfigError
+        If ``k`` is below 1.
+    DataError
+        If there are not more than k vectors, or shapes differ.
+    """
+    marks = as_labels(labels, "labels")
+    n = marks.shape[0]
+    if k < 1:
+        raise ConfigError("k must be at least 1", got=k)
+    if k >= n:
+        raise DataError("k is too large for the number of patents", got=f"k = {k}", wanted=f"below {n}")
+    if neighbours is None:
+        x = as_unit_vectors(vectors)
+        if len(x) != n:
+            raise DataError("vectors and labels differ in length", got=f"{len(x)} and {n}")
+        near = nearest(x, k)
+    else:
+        near = np.asarray(neighbours)
+        if near.ndim != 2 or near.shape[0] != n or near.shape[1] < k:
+            raise DataError("neighbours have the wrong shape", got=str(near.shape),
+                            wanted=f"({n}, at least {k})")
+        near = near[:, :k]
+        if near.min() < 0 or near.max() >= n or (near == np.arange(n)[:, None]).any():
+            raise DataError("neighbours must be rows of other patents", wanted=f"0 to {n - 1}, not itself")
+    counts = marks.astype(np.int32)
+    shared = np.zeros(n)
+    for j in range(k):
+        common = counts.multiply(counts[near[:, j]])
+        shared += np.asarray(common.sum(axis=1)).ravel() > 0
+    purity = np.where(np.diff(marks.indptr) > 0, shared / k, np.nan)
+    return named(mean_metric(purity, "patents"), f"neighbour_purity@{k}", seed)
+
+
+def chance_purity(labels: Any) -> float:
+    """Purity expected of neighbours drawn at random, exactly, over patents with labels."""
+    marks = as_labels(labels, "labels").astype(np.int32)
+    labelled = np.flatnonzero(np.diff(marks.indptr))
+    n = marks.shape[0]
+    if len(labelled) == 0 or n < 2:
+        return float("nan")
+    total = 0
+    step = max(1, PAIR_CELLS // n)
+    for start in range(0, len(labelled), step):
+        common = marks[labelled[start:start + step]] @ marks.T
+        total += common.nnz
+    return float((total - len(labelled)) / (len(labelled) * (n - 1.0)))
+
+
+# ---- correlations -------------------------------------------------------------------------------
+
+
+def _pearson(n: np.ndarray, x: np.ndarray, y: np.ndarray, xx: np.ndarray, yy: np.ndarray,
+             xy: np.ndarray) -> np.ndarray:
+    spread = np.sqrt(np.maximum((n * xx - x * x) * (n * yy - y * y), 0.0))
+    return ratio(n * xy - x * y, spread)
+
+
+def pearson(x: Any, y: Any, name: str = "pearson", seed: int = 0) -> Metric:
+    """Pearson correlation of scored pairs.
+
+    Parameters
+    ----------
+    x, y : array_like of float, shape (n,)
+    name : str
+    seed : int
+
+    Returns
+    -------
+    Metric
+        nan where one side does not vary. Items are each pair's product of standard scores, whose
+        mean is the correlation.
+    """
+    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise DataError("scored pairs differ in length", got=f"{a.shape} and {b.shape}")
+    if a.size == 0:
+        raise DataError("there are no scored pairs")
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise DataError("scored pairs must be finite", wanted="no NaN and no infinity")
+    a, b = a - a.mean(), b - b.mean()
+    deviation = a.std() * b.std()
+    # A constant leaves rounding noise behind when its mean is taken off.
+    flat = min(np.ptp(a), np.ptp(b)) == 0
+    items = np.full(len(a), np.nan) if flat else a * b / deviation
+    value = float("nan") if flat else float(np.clip(items.mean(), -1.0, 1.0))
+    return Metric(name, value, items, "pairs", (np.ones(len(a)), a, b, a * a, b * b, a * b), _pearson,
+                  seed=seed)
+
+
+def spearman(x: Any, y: Any, name: str = "spearman", seed: int = 0) -> Metric:
+    """Spearman correlation: Pearson's on ranks, ties at their mean rank.
+
+    The interval resamples pairs with the ranks of the full data.
+    """
+    from scipy.stats import rankdata
+
+    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if a.shape == b.shape and a.ndim == 1 and np.isfinite(a).all() and np.isfinite(b).all():
+        a, b = rankdata(a), rankdata(b)
+    return pearson(a, b, name, seed)
+
+
+def set_distances(tree: CpcTree, labels: sparse.csr_matrix, first: np.ndarray,
+                  second: np.ndarray) -> np.ndarray:
+    """Jaccard distance of ancestor-closed label sets, 0 (same) to 1 (nothing shared), for some
+    pairs.
+
+    Sharing a subclass counts for more than sharing a section, because the shared ancestors come
+    with it.
+
+    Parameters
+    ----------
+    tree : CpcTree
+    labels : csr_matrix of bool, shape (n, n_nodes)
+        Closed under ancestors.
+    first, second : ndarray of int, shape (m,)
+        Rows.
+
+    Returns
+    -------
+    ndarray of float64, shape (m,)
+        nan where both sets are empty.
+    """
+    counts = labels.astype(np.int32)
+    size = np.diff(labels.indptr)
+    common = np.asarray(counts[first].multiply(counts[second]).sum(axis=1)).ravel()
+    return 1.0 - ratio(common, size[first] + size[second] - common)
+
+
+def tree_correlation(vectors: Any, labels: Any, tree: CpcTree, pairs: int = 100_000,
+                     seed: int = 0) -> Metric:
+    """Spearman correlation between cosine distance and distance in the classification.
+
+    Parameters
+    ----------
+    vectors : array_like of float, shape (n, d)
+    labels : matrix of 0 and 1, shape (n, n_nodes)
+        Closed under ancestors.
+    tree : CpcTree
+    pairs : int
+        Random pairs of different patents, drawn with the seed; all pairs where there are fewer.
+    seed : int
+
+    Returns
+    -------
+    Metric
+        Above 0 where vectors of related patents are nearer. Distance in the classification is that
+        of `set_distances`.
+    """
+    x, marks = as_unit_vectors(vectors), as_labels(labels, "labels")
+    if len(x) != marks.shape[0]:
+        raise DataError("vectors and labels differ in length", got=f"{len(x)} and {marks.shape[0]}")
+    if marks.shape[1] != len(tree):
+        raise DataError("labels do not match the tree", got=f"{marks.shape[1]} columns",
+                        wanted=f"{len(tree)}, one for each node")
+    check_closed(marks, tree, "labels")
+    first, second = sample_pairs(np.flatnonzero(np.diff(marks.indptr)), pairs, seed)
+    far = 1.0 - _cosine(x[first], x[second])
+    return spearman(far, set_distances(tree, marks, first, second), "tree_correlation", seed)
+
+
+def sample_pairs(rows: np.ndarray, pairs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random pairs of different rows; all of them where there are no more than asked for."""
+    n = len(rows)
+    if n < 2:
+        raise DataError("too few labelled patents to pair", got=n, wanted="at least 2")
+    if pairs < 1:
+        raise ConfigError("too few pairs", got=pairs, wanted="at least 1")
+    if n * (n - 1) // 2 <= pairs:
+        i, j = np.triu_indices(n, 1)
+    else:
+        rng = np.random.default_rng(seed)
+        i = rng.integers(0, n, pairs)
+        j = (i + rng.integers(1, n, pairs)) % n
+    return rows[i], rows[j]
+
+
+# ---- clusterings --------------------------------------------------------------------------------
+
+
+def contingency(classes: Any, clusters: Any) -> np.ndarray:
+    """How many items each (class, cluster) pair has: int64 (n_classes, n_clusters)."""
+    a, b = np.asarray(classes), np.asarray(clusters)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise DataError("classes and clusters differ in length", got=f"{a.shape} and {b.shape}")
+    if a.size == 0:
+        raise DataError("there is nothing to compare clusters on")
+    rows, i = np.unique(a, return_inverse=True)
+    cols, j = np.unique(b, return_inverse=True)
+    return np.bincount(i * len(cols) + j, minlength=len(rows) * len(cols)).reshape(len(rows), -1)
+
+
+def _entropy(counts: np.ndarray) -> float:
+    p = counts[counts > 0] / counts.sum()
+    return float(-(p * np.log(p)).sum())
+
+
+def cluster_agreement(classes: Any, clusters: Any) -> dict[str, float]:
+    """Agreement of a clustering with known classes.
+
+    Parameters
+    ----------
+    classes, clusters : array_like, shape (n,)
+        One class and one cluster for each item, as numbers or text.
+
+    Returns
+    -------
+    dict of str to float
+        ``homogeneity``, ``completeness``, ``v_measure`` (their harmonic mean; equal to normalised
+        mutual information with the arithmetic mean, ``nmi``) and ``ari``, the adjusted Rand index.
+
+    References
+    ----------
+    A. Rosenberg, J. Hirschberg, V-measure, EMNLP-CoNLL 2007. L. Hubert, P. Arabie, Comparing
+    partitions, Journal of Classification 2, 1985.
+
+    Examples
+    --------
+    >>> cluster_agreement(["a", "a", "b"], [0, 0, 1])["ari"]
+    1.0
+    """
+    table = contingency(classes, clusters)
+    h_class, h_cluster = _entropy(table.sum(axis=1)), _entropy(table.sum(axis=0))
+    shared = max(0.0, h_class + h_cluster - _entropy(table.ravel()))
+    homogeneity = shared / h_class if h_class > 0 else 1.0
+    completeness = shared / h_cluster if h_cluster > 0 else 1.0
+    both = homogeneity + completeness
+    v = 2 * homogeneity * completeness / both if both > 0 else 0.0
+    return {"homogeneity": homogeneity, "completeness": completeness, "v_measure": v, "nmi": v,
+            "ari": _adjusted_rand(table)}
+
+
+def _adjusted_rand(table: np.ndarray) -> float:
+    def together(counts: np.ndarray) -> float:
+        x = counts.astype(np.float64)
+        return float((x * (x - 1) / 2).sum())
+
+    same, rows, cols = together(table), together(table.sum(axis=1)), together(table.sum(axis=0))
+    n = float(table.sum())
+    expected = rows * cols / (n * (n - 1) / 2) if n > 1 else 0.0
+    best = (rows + cols) / 2
+    return 1.0 if best == expected else (same - expected) / (best - expected)

@@ -1,0 +1,278 @@
+"""`evaluate`: any set of metrics by name, with shared work done once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from patentcl.cpc import CpcTree
+from patentcl.errors import ConfigError, DataError, did_you_mean
+from patentcl.metrics import hierarchy, probability
+from patentcl.metrics import labels as sets
+from patentcl.metrics.curves import Curve, curve_metric, label_curves, micro_curve, micro_metric
+from patentcl.metrics.inputs import (
+    Scores,
+    as_labels,
+    as_scores,
+    check_closed,
+    check_columns,
+    column_names,
+    decide,
+    same_shape,
+    select_columns,
+)
+from patentcl.metrics.names import Name, parse_names
+from patentcl.metrics.ranking import Ranks, label_ranks, rank_metric
+from patentcl.metrics.result import Metric, Metrics, named
+
+EVERY = "all"
+"""The level that stands for every node."""
+
+
+class Evaluation:
+    """Checked inputs of one evaluation, and what several metrics share.
+
+    Parameters
+    ----------
+    truth, scores, tree, threshold, predicted, labels, outside
+        As for `evaluate`.
+    """
+
+    def __init__(self, truth: Any, scores: Any = None, *, tree: CpcTree | None = None,
+                 threshold: float | np.ndarray = 0.5, predicted: Any = None,
+                 labels: Sequence[str] | None = None, outside: Any = None) -> None:
+        self.truth = as_labels(truth, "truth")
+        self.tree, self.threshold, self.outside = tree, threshold, outside
+        if scores is None and predicted is None:
+            raise ConfigError("nothing to evaluate", wanted="scores, predicted, or both")
+        self.scores: Scores | None = None if scores is None else as_scores(scores, self.truth.shape)
+        self._predicted: sparse.csr_matrix | None = None
+        if predicted is not None:
+            self._predicted = as_labels(predicted, "predicted")
+            same_shape(self.truth.shape, self._predicted.shape, "predicted")
+        self._check_tree(labels, truth, scores, predicted)
+        self._counts: dict[str, sets.SetCounts] = {}
+        self._hier: sets.SetCounts | None = None
+        self._ranks: dict[str, Ranks] = {}
+        self._micro: dict[str, Curve] = {}
+        self._curves: dict[str, list[Curve]] = {}
+
+    def _check_tree(self, labels: Sequence[str] | None, *matrices: Any) -> None:
+        named_columns = [n for n in (labels, *map(column_names, matrices)) if n is not None]
+        if self.tree is None:
+            for other in named_columns[1:]:
+                if list(other) != list(named_columns[0]):
+                    raise DataError("matrices differ in the order of their labels")
+            return
+        if self.truth.shape[1] != len(self.tree):
+            raise DataError("labels do not match the tree", got=f"{self.truth.shape[1]} columns",
+                            wanted=f"{len(self.tree)}, one for each node")
+        for names in named_columns:
+            check_columns(names, self.tree)
+        check_closed(self.truth, self.tree)
+
+    # ---- what the metrics ask for ---------------------------------------------------------------
+
+    def need_tree(self, name: Name) -> CpcTree:
+        """The tree, or an error that names the metric which needs it."""
+        if self.tree is None:
+            raise ConfigError("this metric needs the label tree", got=repr(name.text),
+                              fix="Pass tree=")
+        return self.tree
+
+    def need_scores(self, name: Name) -> Scores:
+        """The scores, or an error that names the metric which needs them."""
+        if self.scores is None:
+            raise ConfigError("this metric needs scores, not only decisions", got=repr(name.text),
+                              fix="Pass scores=")
+        return self.scores
+
+    @property
+    def predicted(self) -> sparse.csr_matrix:
+        """Decisions: those given, else scores at or above the threshold."""
+        if self._predicted is None:
+            assert self.scores is not None
+            self._predicted = decide(self.scores, self.threshold)
+        return self._predicted
+
+    def level(self, name: Name) -> str:
+        """Key of the level a name asks for: `EVERY` or a level of the tree."""
+        if name.level == EVERY:
+            return EVERY
+        if name.level is not None:
+            tree = self.need_tree(name)
+            if name.level not in tree.levels:
+                raise ConfigError("unknown level", where=repr(name.text), got=name.level,
+                                  fix=did_you_mean(name.level, [*tree.levels, EVERY]))
+            return name.level
+        deepest = name.family == "topk" or name.metric in ("hops", "hops_sd")
+        return self.tree.levels[-1] if deepest and self.tree is not None else EVERY
+
+    def columns(self, level: str) -> np.ndarray | None:
+        """Columns of a level; None for all."""
+        if level == EVERY or self.tree is None:
+            return None
+        return self.tree.at_level(level)
+
+    def counts(self, level: str) -> sets.SetCounts:
+        """Set sizes at a level."""
+        if level not in self._counts:
+            columns = self.columns(level)
+            self._counts[level] = sets.SetCounts(
+                select_columns(self.truth, columns), select_columns(self.predicted, columns))
+        return self._counts[level]
+
+    def hier_counts(self, tree: CpcTree) -> sets.SetCounts:
+        """Set sizes after closing."""
+        if self._hier is None:
+            self._hier = hierarchy.closed_counts(self.truth, self.predicted, tree, self.outside)
+        return self._hier
+
+    def ranks(self, name: Name, level: str) -> Ranks:
+        """Ranks of the true labels among those of a level."""
+        if level not in self._ranks:
+            self._ranks[level] = label_ranks(self.truth, self.need_scores(name), self.columns(level))
+        return self._ranks[level]
+
+    def micro(self, name: Name, level: str) -> Curve:
+        """The precision-recall counts over all decisions of a level."""
+        if level not in self._micro:
+            self._micro[level] = micro_curve(self.truth, self.need_scores(name),
+                                             self.columns(level))
+        return self._micro[level]
+
+    def curves(self, name: Name, level: str) -> list[Curve]:
+        """The same for each label."""
+        if level not in self._curves:
+            self._curves[level] = label_curves(self.truth, self.need_scores(name),
+                                               self.columns(level))
+        return self._curves[level]
+
+    # ---- metrics --------------------------------------------------------------------------------
+
+    def metric(self, name: Name) -> Metric:
+        """Compute one metric."""
+        return _FAMILIES[name.family](self, name)
+
+    def _set(self, name: Name) -> Metric:
+        counts = self.counts(self.level(name))
+        if name.average is not None:
+            return sets.set_metric(name.metric, name.average, counts)
+        return _PLAIN[name.metric](counts)
+
+    def _hierarchical(self, name: Name) -> Metric:
+        tree = self.need_tree(name)
+        if name.level not in (None, EVERY):
+            raise ConfigError("a hierarchical metric looks at the whole tree and takes no level",
+                              got=repr(name.text), wanted=name.text.replace(f"@{name.level}", ""))
+        assert name.average is not None
+        return hierarchy.hier_metric(name.metric.removeprefix("hier_"), name.average,
+                                     self.hier_counts(tree))
+
+    def _tree(self, name: Name) -> Metric:
+        tree = self.need_tree(name)
+        level = self.level(name)
+        if name.metric in ("hops", "hops_sd"):
+            columns = self.columns(level)
+            if columns is None:
+                raise ConfigError("hops are counted within one level", got=repr(name.text),
+                                  wanted=f"hops@{tree.levels[-1]}")
+            return hierarchy.hops(self.truth, self.predicted, tree, columns,
+                                  spread=name.metric == "hops_sd")
+        if level != EVERY:
+            raise ConfigError("this metric looks at the whole tree and takes no level",
+                              got=repr(name.text), wanted=name.metric)
+        if name.metric == "violations":
+            return hierarchy.violations(self.predicted, tree)
+        closed = tree.close(self.predicted)
+        return hierarchy.lca_metric(name.metric.removeprefix("lca_"), self.truth, closed, tree)
+
+    def _curve(self, name: Name) -> Metric:
+        level = self.level(name)
+        if name.average == "micro":
+            return micro_metric(name.metric, self.truth, self.need_scores(name),
+                                self.micro(name, level), self.columns(level))
+        assert name.average is not None
+        return curve_metric(name.metric, name.average, self.curves(name, level))
+
+    def _rank(self, name: Name) -> Metric:
+        return rank_metric(name.metric, name.k, self.ranks(name, self.level(name)))
+
+    def _probability(self, name: Name) -> Metric:
+        return probability.probability_metric(name.metric, self.truth, self.need_scores(name),
+                                              self.columns(self.level(name)))
+
+
+_PLAIN = {"subset_accuracy": sets.subset_accuracy, "hamming_loss": sets.hamming_loss,
+          "no_prediction": sets.no_prediction, "labels_true": sets.labels_true,
+          "labels_predicted": sets.labels_predicted}
+_FAMILIES = {"set": Evaluation._set, "hier": Evaluation._hierarchical, "tree": Evaluation._tree,
+             "curve": Evaluation._curve, "rank": Evaluation._rank, "topk": Evaluation._rank,
+             "probability": Evaluation._probability}
+
+
+def evaluate(truth: Any, scores: Any, names: str | Iterable[str], tree: CpcTree | None = None,
+             threshold: float | np.ndarray = 0.5, *, predicted: Any = None,
+             labels: Sequence[str] | None = None, outside: Any = None, seed: int = 0) -> Metrics:
+    """Evaluate predictions of labels under metrics asked for by name.
+
+    Parameters
+    ----------
+    truth : matrix of 0 and 1, shape (n_patents, n_labels)
+        Sparse, dense, or a DataFrame whose columns are checked. With a tree: closed under
+        ancestors, columns in tree order.
+    scores : matrix, shape (n_patents, n_labels)
+        Dense, memory-mapped, sparse (stored means retrieved), or a function that returns an
+        iterator over blocks of rows. May be None where ``predicted`` is given and no metric needs
+        scores.
+    names : str or iterable of str
+        ``metric[@k][:average][@level]``, for example ``"hier_f1:micro"``, ``"f1:macro@subclass"``,
+        ``"average_precision:micro"``, ``"precision@1"``, ``"ndcg@10@class"``, ``"ece@class"``. All
+        are in `patentcl.metrics.names.DEFINITIONS`. Without a level, metrics of the first k labels
+        (and hops) are of the deepest level, all others of every node; ``@all`` is every node.
+    tree : CpcTree, optional
+        Needed for hierarchical metrics and for levels.
+    threshold : float or ndarray of float, shape (n_labels,)
+        A label is predicted where its score is at or above it.
+    predicted : matrix of 0 and 1, shape (n_patents, n_labels), optional
+        Decisions made elsewhere; the threshold is then not used.
+    labels : sequence of str, optional
+        Names of the columns, to be checked against the tree.
+    outside : matrix of 0 and 1, shape (n_patents, n_outside), optional
+        True labels outside the tree; they count against hierarchical recall.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Metrics
+        A mapping from name to value; ``.detail[name]`` has the value of each item, the number of
+        undefined ones and a bootstrap interval.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name (with the nearest three) or level, ``k < 1``, or a metric whose needs
+        are not met.
+    DataError
+        If shapes differ, truth is empty, not binary or not closed, labels are not in the order of
+        the tree, a score is NaN or infinite, or a probability lies outside [0, 1].
+
+    Examples
+    --------
+    >>> from patentcl.cpc import CpcTree
+    >>> tree = CpcTree.from_symbols(["A01B", "A01C", "B60K"])
+    >>> truth = tree.encode([["A01B"], ["B60K"]])
+    >>> guess = tree.encode([["A01C"], ["B60K"]])
+    >>> result = evaluate(truth, None, ["hier_f1:micro", "f1:micro@subclass"], tree, predicted=guess)
+    >>> round(result["hier_f1:micro"], 3), result["f1:micro@subclass"]
+    (0.833, 0.5)
+    """
+    parsed = parse_names(names)
+    work = Evaluation(truth, scores, tree=tree, threshold=threshold, predicted=predicted,
+                      labels=labels, outside=outside)
+    return Metrics(named(work.metric(name), name.text, seed, name.definition.higher_is_better)
+                   for name in parsed)
