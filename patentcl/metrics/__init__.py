@@ -27,7 +27,8 @@ from patentcl.metrics.suite import evaluate
 from patentcl.metrics.thresholds import best_threshold
 
 __all__ = [
-    "DEFINITIONS", "Comparison", "Metric", "Metrics", "alignment", "best_threshold", "chance_purity",
-    "cluster_agreement", "compare", "evaluate", "evaluate_ranking", "known_names", "neighbour_purity",
-    "pearson", "spearman", "tree_correlation", "triplet_accuracy", "triplet_margin", "uniformity",
+    "DEFINITIONS", "Comparison", "Metric", "Metrics", "alignment", "best_threshold",
+    "chance_purity", "cluster_agreement", "compare", "evaluate", "evaluate_ranking", "known_names",
+    "neighbour_purity", "pearson", "spearman", "tree_correlation", "triplet_accuracy",
+    "triplet_margin", "uniformity",
 ]

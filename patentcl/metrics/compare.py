@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from patentcl.errors import DataError, did_you_mean
-from patentcl.metrics.result import Metric, Metrics, number, table
+from patentcl.metrics.result import Metric, Metrics, number, plain, table
 from patentcl.metrics.stats import draws, group, holm, totals
 
 
@@ -98,7 +98,7 @@ class Comparison(Mapping[str, Difference]):
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Name to the fields of `Difference`; nan becomes None."""
-        return {row.name: {key: None if isinstance(value, float) and not np.isfinite(value) else value
+        return {row.name: {key: plain(value) if isinstance(value, float) else value
                            for key, value in vars(row).items() if key != "name"}
                 for row in self.rows}
 
@@ -156,7 +156,8 @@ def compare(a: Metrics, b: Metrics, *, labels: tuple[str, str] = ("a", "b"), res
     if list(a) != list(b):
         odd = sorted(set(a) ^ set(b))
         raise DataError("the two evaluations are of different metrics",
-                        got=", ".join(odd) or "another order", wanted="the same names in the same order")
+                        got=", ".join(odd) or "another order",
+                        wanted="the same names in the same order")
     rows = [_difference(a.detail[name], b.detail[name], resamples, seed) for name in a]
     corrected = holm([row.p_randomisation for row in rows])
     return Comparison([replace(row, p=float(p)) for row, p in zip(rows, corrected, strict=True)],
@@ -197,4 +198,5 @@ def _difference(a: Metric, b: Metric, resamples: int, seed: int) -> Difference:
     p_boot = (1 + np.count_nonzero(np.abs(centred) >= limit)) / (len(centred) + 1)
     p_rand = (1 + np.count_nonzero(np.abs(null) >= limit)) / (len(null) + 1)
     return Difference(a.name, a.value, b.value, observed, observed + float(low_),
-                      observed + float(high_), float(p_boot), float(p_rand), float("nan"), undefined)
+                      observed + float(high_), float(p_boot), float(p_rand), float("nan"),
+                      undefined)

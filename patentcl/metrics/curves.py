@@ -177,8 +177,8 @@ def curve_metric(metric: str, average: str, curves: list[Curve]) -> Metric:
         return mean_metric(values, "labels")
     weight = np.array([c.n_true for c in curves], dtype=np.float64)
     known = ~np.isnan(values)
-    return ratio_metric(np.where(known, values * weight, 0.0), np.where(known, weight, 0.0), "labels",
-                        items=values)
+    return ratio_metric(np.where(known, values * weight, 0.0), np.where(known, weight, 0.0),
+                        "labels", items=values)
 
 
 # ---- per-patent values of a micro curve ---------------------------------------------------------
@@ -202,6 +202,12 @@ def _steps(keys: np.ndarray, heights: np.ndarray) -> np.ndarray:
     """Table over keys of the sum of heights at lower keys, plus half of those at the same key."""
     at = np.bincount(keys, weights=heights, minlength=65536)
     return (np.cumsum(at) - 0.5 * at).astype(np.float32)
+
+
+def _bin_means(keys: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Table over keys of the weighted mean of values; 0 where there is none."""
+    total = np.bincount(keys, weights=values * weights, minlength=65536)
+    return np.asarray(total / np.maximum(1, np.bincount(keys, weights=weights, minlength=65536)))
 
 
 def micro_metric(metric: str, truth: sparse.csr_matrix, scores: Scores, curve: Curve,
@@ -253,15 +259,13 @@ def _influence_tables(metric: str, curve: Curve) -> tuple[np.ndarray, np.ndarray
     if metric == "average_precision":
         at_least = curve.at_least.astype(np.float64)
         lower = _steps(keys, curve.true / at_least)
-        own = np.bincount(keys, weights=curve.precision * curve.true, minlength=65536)
-        own = own / np.maximum(1, np.bincount(keys, weights=curve.true, minlength=65536))
+        own = _bin_means(keys, curve.precision, curve.true)
         below = _steps(keys, curve.true * curve.true_at_least / at_least ** 2)
         return (own + lower) / n_true, -below / np.float32(n_true)
     n_false = float(curve.n_scores - curve.n_true)
     true_above = curve.true_at_least - curve.true
     false_below = n_false - 0.5 * (curve.at_least + curve.above - curve.true_at_least - true_above)
-    own = np.bincount(keys, weights=false_below * curve.true, minlength=65536)
-    own = own / np.maximum(1, np.bincount(keys, weights=curve.true, minlength=65536))
+    own = _bin_means(keys, false_below, curve.true)
     # A false label loses for each true one above it: total minus those below.
     above = (n_true - _steps(keys, curve.true)).astype(np.float32)
     scale = n_true * n_false

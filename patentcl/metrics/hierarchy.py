@@ -124,15 +124,14 @@ def hop_counts(truth: sparse.csr_matrix, predicted: sparse.csr_matrix, tree: Cpc
     open_ = np.arange(len(rows))
     for up in range(1, int(tree.depth.max()) + 2):
         node = np.where(node >= 0, tree.parent[node], -1)
-        if up > 1 or len(open_):
-            here, at = rows[open_], node[open_]
-            inside = at >= 0
-            met = np.zeros(len(open_), dtype=bool)
-            met[inside] = contains(touched, here[inside], at[inside])
-            # Above the roots there is one common root: everything with a true label meets there.
-            met[~inside] = np.diff(touched.indptr)[here[~inside]] > 0
-            hops[open_[met]] = 2.0 * up
-            open_ = open_[~met & inside]
+        here, at = rows[open_], node[open_]
+        inside = at >= 0
+        met = np.zeros(len(open_), dtype=bool)
+        met[inside] = contains(touched, here[inside], at[inside])
+        # Above the roots there is one common root: everything with a true label meets there.
+        met[~inside] = np.diff(touched.indptr)[here[~inside]] > 0
+        hops[open_[met]] = 2.0 * up
+        open_ = open_[~met & inside]
     return rows, hops
 
 

@@ -73,7 +73,8 @@ def _canonical(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
 def same_shape(a: tuple[int, ...], b: tuple[int, ...], what: str) -> None:
     """Raise DataError unless two shapes agree."""
     if tuple(a) != tuple(b):
-        raise DataError(f"{what} and truth differ in shape", got=f"{tuple(b)}", wanted=f"{tuple(a)}")
+        raise DataError(f"{what} and truth differ in shape", got=f"{tuple(b)}",
+                        wanted=f"{tuple(a)}")
 
 
 def check_columns(labels: Sequence[str], tree: CpcTree) -> None:
@@ -86,8 +87,9 @@ def check_columns(labels: Sequence[str], tree: CpcTree) -> None:
         if name == symbol:
             continue
         if set(names) == set(tree.symbols):
-            raise DataError("label order differs from the tree", where=f"column {i}", got=repr(name),
-                            wanted=repr(symbol), fix="Reorder the columns as tree.symbols")
+            raise DataError("label order differs from the tree", where=f"column {i}",
+                            got=repr(name), wanted=repr(symbol),
+                            fix="Reorder the columns as tree.symbols")
         raise DataError("labels do not match the tree", where=f"column {i}", got=repr(name),
                         wanted=repr(symbol))
 
@@ -209,7 +211,8 @@ class Scores:
         if callable(source):
             self._open = source
         elif isinstance(source, Iterator):
-            raise DataError("scores from an iterator can be read only once", got=type(source).__name__,
+            raise DataError("scores from an iterator can be read only once",
+                            got=type(source).__name__,
                             wanted="a function that returns a new one each time")
         elif self.is_sparse:
             matrix = sparse.csr_matrix(source)

@@ -201,7 +201,8 @@ def parse_name(text: str) -> Name:
 
 def _cutoff(word: str, text: str) -> int:
     if not word.isdigit() or int(word) < 1:
-        raise ConfigError("a cut-off must be a whole number of at least 1", where=repr(text), got=word)
+        raise ConfigError("a cut-off must be a whole number of at least 1", where=repr(text),
+                          got=word)
     return int(word)
 
 

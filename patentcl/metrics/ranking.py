@@ -387,7 +387,8 @@ def as_relevant(relevant: Any) -> sparse.csr_matrix:
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
     if matrix.nnz == 0:
-        raise DataError("no query has a relevant item", fix="Check that ids of queries and items match")
+        raise DataError("no query has a relevant item",
+                        fix="Check that the ids of queries and items match")
     return matrix
 
 

@@ -10,16 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy import sparse
+from numpy.typing import ArrayLike
 
-from patentcl.errors import ConfigError, DataError, did_you_mean
+from patentcl.errors import ConfigError, did_you_mean
 from patentcl.metrics.stats import interval
 
-Part = np.ndarray | sparse.csr_matrix
 Formula = Callable[..., np.ndarray]
 
 
-def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+def ratio(numerator: ArrayLike, denominator: ArrayLike) -> np.ndarray:
     """Quotient of float64 arrays, nan where the denominator is 0."""
     top, bottom = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
     out = np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan)
@@ -59,12 +58,13 @@ class Metric:
     value: float
     items: np.ndarray
     unit: str
-    parts: tuple[Part, ...] = field(repr=False)
+    parts: tuple[Any, ...] = field(repr=False)
     formula: Formula = field(repr=False)
     resampled: str = ""
     higher_is_better: bool | None = True
     seed: int = 0
-    _intervals: dict[tuple[float, int], tuple[float, float]] = field(default_factory=dict, repr=False)
+    _intervals: dict[tuple[float, int], tuple[float, float]] = field(
+        default_factory=dict, init=False, repr=False)
 
     def __float__(self) -> float:
         return self.value
@@ -112,13 +112,14 @@ class Metric:
     def as_dict(self) -> dict[str, Any]:
         """The row of this metric in metrics.json; nan becomes None."""
         return {
-            "value": _plain(self.value), "low": _plain(self.low), "high": _plain(self.high),
+            "value": plain(self.value), "low": plain(self.low), "high": plain(self.high),
             "items": self.n, "undefined": self.undefined, "unit": self.unit,
             "resampled": self.resampled or self.unit, "higher_is_better": self.higher_is_better,
         }
 
 
-def _plain(value: float) -> float | None:
+def plain(value: float) -> float | None:
+    """A float for JSON: None where it is not finite."""
     return float(value) if math.isfinite(value) else None
 
 
@@ -267,7 +268,3 @@ def table(head: list[str], rows: list[list[str]], form: str) -> str:
     return forms[form](head, rows)
 
 
-def require_same_length(a: int, b: int, what: str) -> None:
-    """Raise DataError unless two counts agree."""
-    if a != b:
-        raise DataError(f"{what} differ in length", got=f"{a} and {b}")

@@ -40,12 +40,14 @@ def as_unit_vectors(vectors: Any, what: str = "vectors") -> np.ndarray:
     """
     array = np.asarray(vectors)
     if array.ndim != 2 or 0 in array.shape:
-        raise DataError(f"{what} must be a matrix of items by dimensions", got=f"shape {array.shape}")
+        raise DataError(f"{what} must be a matrix of items by dimensions",
+                        got=f"shape {array.shape}")
     if array.dtype != np.float64:
         array = array.astype(np.float32)
     if not np.isfinite(array).all():
         row = int(np.argwhere(~np.isfinite(array))[0][0])
-        raise DataError(f"{what} must be finite", where=f"row {row}", wanted="no NaN and no infinity")
+        raise DataError(f"{what} must be finite", where=f"row {row}",
+                        wanted="no NaN and no infinity")
     norm = np.linalg.norm(array, axis=1, keepdims=True)
     if not norm.all():
         raise DataError(f"{what} hold a zero vector", where=f"row {int(np.argmin(norm))}",
@@ -104,7 +106,8 @@ def alignment(first: Any, second: Any, seed: int = 0) -> Metric:
 
 
 def _log_mean(total: np.ndarray, count: np.ndarray) -> np.ndarray:
-    return np.log(ratio(total, count))
+    mean = ratio(total, count)
+    return np.log(np.where(mean > 0, mean, np.nan))
 
 
 def uniformity(vectors: Any, t: float = 2.0, seed: int = 0) -> Metric:
@@ -137,8 +140,11 @@ def uniformity(vectors: Any, t: float = 2.0, seed: int = 0) -> Metric:
         kernel = np.exp(-t * squared)
         kernel[np.arange(len(block)), start + np.arange(len(block))] = 0.0
         sums[start:start + step] = kernel.sum(axis=1)
-    value = float(np.log(sums.sum() / (n * (n - 1.0))))
-    metric = Metric("", value, np.log(sums / (n - 1)), "vectors", (sums, np.full(n, n - 1.0)), _log_mean)
+    own = sums / (n - 1)
+    # Each pair belongs to two vectors, so one vector moves the mean by twice its own deviation.
+    pseudo = 2 * own - own.mean()
+    metric = Metric("", float(np.log(own.mean())), np.log(own), "vectors", (pseudo, np.ones(n)),
+                    _log_mean)
     return named(metric, "uniformity", seed, higher_is_better=False)
 
 
@@ -159,7 +165,7 @@ def nearest(vectors: np.ndarray, k: int) -> np.ndarray:
         rows = np.arange(len(block))
         similar[rows, start + rows] = -np.inf
         if k < n - 1:
-            # Keep everything as near as the k-th, so that ties are settled by row and not by chance.
+            # Keep all that are as near as the k-th: ties are settled by row, not by chance.
             limit = np.partition(similar, n - k, axis=1)[:, n - k]
             similar[similar < limit[:, None]] = -np.inf
             near, cols = np.nonzero(similar > -np.inf)
@@ -204,7 +210,8 @@ def neighbour_purity(vectors: Any, labels: Any, k: int = 10, neighbours: Any = N
     if k < 1:
         raise ConfigError("k must be at least 1", got=k)
     if k >= n:
-        raise DataError("k is too large for the number of patents", got=f"k = {k}", wanted=f"below {n}")
+        raise DataError("k is too large for the number of patents", got=f"k = {k}",
+                        wanted=f"below {n}")
     if neighbours is None:
         x = as_unit_vectors(vectors)
         if len(x) != n:
@@ -217,7 +224,8 @@ def neighbour_purity(vectors: Any, labels: Any, k: int = 10, neighbours: Any = N
                             wanted=f"({n}, at least {k})")
         near = near[:, :k]
         if near.min() < 0 or near.max() >= n or (near == np.arange(n)[:, None]).any():
-            raise DataError("neighbours must be rows of other patents", wanted=f"0 to {n - 1}, not itself")
+            raise DataError("neighbours must be rows of other patents",
+                            wanted=f"0 to {n - 1}, not itself")
     counts = marks.astype(np.int32)
     shared = np.zeros(n)
     for j in range(k):
@@ -279,8 +287,8 @@ def pearson(x: Any, y: Any, name: str = "pearson", seed: int = 0) -> Metric:
     flat = min(np.ptp(a), np.ptp(b)) == 0
     items = np.full(len(a), np.nan) if flat else a * b / deviation
     value = float("nan") if flat else float(np.clip(items.mean(), -1.0, 1.0))
-    return Metric(name, value, items, "pairs", (np.ones(len(a)), a, b, a * a, b * b, a * b), _pearson,
-                  seed=seed)
+    sums = (np.ones(len(a)), a, b, a * a, b * b, a * b)
+    return Metric(name, value, items, "pairs", sums, _pearson, seed=seed)
 
 
 def spearman(x: Any, y: Any, name: str = "spearman", seed: int = 0) -> Metric:

@@ -7,6 +7,7 @@ resamples. """
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -25,8 +26,8 @@ def _check(resamples: int, level: float = 0.95) -> None:
         raise ConfigError("a confidence level must lie between 0 and 1", got=level)
 
 
-def group(parts: Sequence[np.ndarray | sparse.csr_matrix], seed: int
-          ) -> list[np.ndarray | sparse.csr_matrix]:
+def group(parts: Sequence[Any], seed: int
+          ) -> list[Any]:
     """Sum units into at most `GROUPS` random groups, the same ones for every part and seed.
 
     Parameters
@@ -43,7 +44,7 @@ def group(parts: Sequence[np.ndarray | sparse.csr_matrix], seed: int
     # Equal sizes, members at random.
     ids = np.random.default_rng(seed).permutation(n) % GROUPS
     member: sparse.csr_matrix | None = None
-    out: list[np.ndarray | sparse.csr_matrix] = []
+    out: list[Any] = []
     for part in parts:
         if sparse.issparse(part):
             if member is None:
@@ -69,13 +70,13 @@ def draws(n: int, resamples: int, seed: int) -> np.ndarray:
     return out
 
 
-def totals(weights: np.ndarray, parts: Sequence[np.ndarray | sparse.csr_matrix]) -> list[np.ndarray]:
+def totals(weights: np.ndarray, parts: Sequence[Any]) -> list[np.ndarray]:
     """Column sums of each part under each weight vector: (b,) for vectors, (b, m) for matrices."""
-    return [np.ascontiguousarray((part.T @ weights.T).T) if sparse.issparse(part) else weights @ part
-            for part in parts]
+    return [np.ascontiguousarray((part.T @ weights.T).T) if sparse.issparse(part)
+            else weights @ part for part in parts]
 
 
-def interval(parts: Sequence[np.ndarray | sparse.csr_matrix], formula: Callable[..., np.ndarray],
+def interval(parts: Sequence[Any], formula: Callable[..., np.ndarray],
              value: float, *, level: float = 0.95, resamples: int = 1000,
              seed: int = 0) -> tuple[float, float]:
     """Bootstrap interval of a function of sums.

@@ -134,7 +134,8 @@ class Evaluation:
     def ranks(self, name: Name, level: str) -> Ranks:
         """Ranks of the true labels among those of a level."""
         if level not in self._ranks:
-            self._ranks[level] = label_ranks(self.truth, self.need_scores(name), self.columns(level))
+            self._ranks[level] = label_ranks(self.truth, self.need_scores(name),
+                                             self.columns(level))
         return self._ranks[level]
 
     def micro(self, name: Name, level: str) -> Curve:
@@ -267,7 +268,8 @@ def evaluate(truth: Any, scores: Any, names: str | Iterable[str], tree: CpcTree 
     >>> tree = CpcTree.from_symbols(["A01B", "A01C", "B60K"])
     >>> truth = tree.encode([["A01B"], ["B60K"]])
     >>> guess = tree.encode([["A01C"], ["B60K"]])
-    >>> result = evaluate(truth, None, ["hier_f1:micro", "f1:micro@subclass"], tree, predicted=guess)
+    >>> names = ["hier_f1:micro", "f1:micro@subclass"]
+    >>> result = evaluate(truth, None, names, tree, predicted=guess)
     >>> round(result["hier_f1:micro"], 3), result["f1:micro@subclass"]
     (0.833, 0.5)
     """

@@ -149,7 +149,8 @@ def _mean_peak(truth: sparse.csr_matrix, scores: Scores, average: str,
     tp = seen - (seen - hit)[start_at]
     f1 = 2.0 * tp / (np.arange(len(group)) - start_at + 1 + sizes[group])
     step = f1 - np.where(first, 0.0, np.concatenate([[0.0], f1[:-1]]))
-    # A group with neither truth nor prediction is undefined; its first event makes it a 0 that counts.
+    # A group with neither truth nor prediction is undefined; its first event makes it a 0 that
+    # counts.
     opened = first & (sizes[group] == 0)
     if average == "macro_true":
         step, opened = np.where(sizes[group] > 0, step, 0.0), np.zeros_like(opened)
