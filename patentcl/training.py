@@ -1,0 +1,187 @@
+"""Contrastive fine-tuning of an encoder on triplets, with the trainer of sentence-transformers."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import random
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from patentcl.config import TrainingSettings
+from patentcl.corpus import Corpus
+from patentcl.encoder import PatentEncoder, Progress, resolve_precision
+from patentcl.errors import DataError
+
+if TYPE_CHECKING:
+    import datasets
+
+_ROWS = 20_000  # triplets whose texts are in memory at a time while the training file is written
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A tuned encoder and how the training went.
+
+    Attributes
+    ----------
+    encoder : PatentEncoder
+    facts : dict
+        Triplets, steps, seconds, precision, device, and the mean loss of the first and last tenth.
+    losses : list of float
+        Loss of every step.
+    """
+
+    encoder: PatentEncoder
+    facts: dict[str, Any]
+    losses: list[float]
+
+
+def train_encoder(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
+                  settings: TrainingSettings | None = None, seed: int = 0,
+                  progress: Progress | None = None) -> TrainingResult:
+    """Fine-tune a copy of an encoder with TripletLoss.
+
+    Parameters
+    ----------
+    encoder : PatentEncoder
+        Left as it is.
+    triplets : pyarrow.Table
+        With the columns anchor_id, positive_id and negative_id.
+    corpus : Corpus
+        Where the texts are.
+    settings : TrainingSettings, optional
+    seed : int
+        Decides the order of triplets and the dropout.
+    progress : callable, optional
+        Called with (steps done, steps in all).
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    DataError
+        If there are no triplets, or one names a patent that the corpus lacks.
+
+    References
+    ----------
+    Schroff et al., FaceNet, CVPR 2015 (triplet loss); Reimers and Gurevych, Sentence-BERT, EMNLP 2019.
+    """
+    settings = settings or TrainingSettings()
+    if triplets.num_rows == 0:
+        raise DataError("there are no triplets to train on")
+    with tempfile.TemporaryDirectory(prefix="patentcl-train-") as place, _own_randomness():
+        dataset = _text_dataset(encoder, triplets, corpus, Path(place))
+        return _fit(encoder, dataset, settings, seed, progress, place)
+
+
+def _fit(encoder: PatentEncoder, dataset: datasets.Dataset, settings: TrainingSettings, seed: int,
+         progress: Progress | None, place: str) -> TrainingResult:
+    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers.sentence_transformer.losses import TripletDistanceMetric, TripletLoss
+
+    model = copy.deepcopy(encoder.model).float()
+    model.max_seq_length = min(settings.max_length, encoder.max_length)
+    metric = (TripletDistanceMetric.COSINE if settings.distance == "cosine"
+              else TripletDistanceMetric.EUCLIDEAN)
+    loss = TripletLoss(model, distance_metric=metric, triplet_margin=settings.margin)
+    precision = resolve_precision(settings.precision, encoder.device)
+    steps = int(np.ceil(settings.epochs * np.ceil(len(dataset) / settings.batch_size)))
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=place, max_steps=steps, per_device_train_batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate, warmup_steps=round(settings.warmup * steps),
+        bf16=precision == "bf16", fp16=precision == "fp16", use_cpu=encoder.device.type == "cpu",
+        save_strategy="no", logging_strategy="steps", logging_steps=1, report_to="none",
+        disable_tqdm=True, seed=seed, data_seed=seed, dataloader_pin_memory=False)
+    watcher = _watch(progress)
+    trainer = SentenceTransformerTrainer(model=model, args=arguments, train_dataset=dataset, loss=loss,
+                                         callbacks=[watcher])
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)  # it prints every step
+    started = time.perf_counter()
+    trainer.train()
+    seconds = time.perf_counter() - started
+    losses = watcher.losses
+    model.max_seq_length = encoder.max_length
+    tuned = PatentEncoder(model.eval(), encoder.name, encoder.max_length)
+    tenth = max(1, len(losses) // 10)
+    facts = {"base model": encoder.name, "triplets": len(dataset), "steps": steps,
+             "epochs": settings.epochs, "batch size": settings.batch_size,
+             "learning rate": settings.learning_rate, "margin": settings.margin,
+             "distance": settings.distance, "precision": precision, "device": str(encoder.device),
+             "seconds": round(seconds, 1), "triplets per second":
+                 round(steps * settings.batch_size / seconds, 1),
+             "loss, first tenth": round(float(np.mean(losses[:tenth])), 4),
+             "loss, last tenth": round(float(np.mean(losses[-tenth:])), 4)}
+    return TrainingResult(tuned, facts, losses)
+
+
+def _watch(progress: Progress | None) -> Any:
+    from transformers import TrainerCallback
+
+    class Watcher(TrainerCallback):
+        """Collects losses and reports progress."""
+
+        def __init__(self) -> None:
+            self.losses: list[float] = []
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None,
+                   **rest: Any) -> None:
+            if logs and "loss" in logs:
+                self.losses.append(float(logs["loss"]))
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            if progress:
+                progress(state.global_step, state.max_steps)
+
+    return Watcher()
+
+
+def _text_dataset(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
+                  place: Path) -> datasets.Dataset:
+    """Write the triplets' texts to an Arrow file and map it: millions of them need no memory."""
+    import datasets
+
+    position = {pid: i for i, pid in enumerate(corpus.ids)}
+    names = ("anchor_id", "positive_id", "negative_id")
+    rows = {}
+    for name in names:
+        ids = triplets[name].to_pylist()
+        missing = next((i for i in ids if i not in position), None)
+        if missing is not None:
+            raise DataError("a triplet names a patent that the corpus lacks", where=name, got=missing)
+        rows[name] = np.array([position[i] for i in ids])
+    used = np.unique(np.concatenate(list(rows.values())))
+    texts = np.array(encoder.texts(corpus.select(used)), dtype=object)
+    schema = pa.schema([(name.removesuffix("_id"), pa.string()) for name in names])
+    file = place / "triplets.arrow"
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+        for start in range(0, triplets.num_rows, _ROWS):
+            writer.write_batch(pa.record_batch(
+                [pa.array(texts[np.searchsorted(used, rows[n][start:start + _ROWS])], pa.string())
+                 for n in names], schema=schema))
+    return datasets.Dataset.from_file(str(file))
+
+
+@contextlib.contextmanager
+def _own_randomness() -> Iterator[None]:
+    """The trainer seeds every global generator; put them back as they were."""
+    import torch
+
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
