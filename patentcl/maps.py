@@ -30,7 +30,7 @@ FIT_ROWS = 150_000
 """Up to this many vectors `project` fits all of them, above it a sample of 100,000."""
 
 _FIT_SAMPLE = 100_000
-_EXACT_ROWS = 20_000  # neighbours are found exactly up to here: faster there, too
+_EXACT_ROWS = 20_000  # neighbours are found exactly up to here
 _BLOCK = 8_192
 _GREY = "#bdbdc4"
 SECTIONS = {"A": "Human necessities", "B": "Operations; transporting", "C": "Chemistry; metallurgy",
@@ -183,18 +183,21 @@ def _pca(unit: np.ndarray) -> np.ndarray:
 
 def _neighbours(unit: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Positions and cosine distances (n, count) of each row's nearest, itself first."""
-    if len(unit) <= _EXACT_ROWS:
-        from sklearn.neighbors import NearestNeighbors
-
-        chord, found = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(unit).kneighbors()
-        own = np.arange(len(unit))[:, None]
-        found, chord = np.hstack([own, found[:, :-1]]), np.hstack([own * 0.0, chord[:, :-1]])
-        return found, (chord ** 2 / 2).astype(np.float32)
-    from pynndescent import NNDescent
-
-    found, distance = NNDescent(unit, metric="cosine", n_neighbors=count, random_state=seed,
-                                n_jobs=1, low_memory=True).neighbor_graph
-    return found, distance
+    own = np.arange(len(unit))[:, None]
+    parts = []
+    ask = _finder(unit, count, seed)
+    for i in range(0, len(unit), _BLOCK):
+        found, similarity = ask(unit[i:i + _BLOCK])
+        # Itself to the front, wherever it came out among equal vectors, or in place of the last.
+        front = np.argsort(found != own[i:i + _BLOCK], axis=1, kind="stable")
+        missing = (found != own[i:i + _BLOCK]).all(axis=1)
+        front[missing] = np.roll(np.arange(count), 1)
+        found = np.take_along_axis(found, front, axis=1)
+        similarity = np.take_along_axis(similarity, front, axis=1)
+        found[:, 0], similarity[:, 0] = own[i:i + _BLOCK, 0], 1.0
+        parts.append((found, similarity))
+    found, similarity = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return found, np.clip(1 - similarity, 0, 2).astype(np.float32)
 
 
 def _umap(unit: np.ndarray, seed: int, n_neighbors: int, min_dist: float,
@@ -244,22 +247,33 @@ def _place(unit: np.ndarray, sample: np.ndarray, placed: np.ndarray, seed: int,
 
 def _finder(unit: np.ndarray, count: int,
             seed: int) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """A function that gives positions and cosine similarities of the nearest rows of `unit`."""
+    """A function that gives positions and cosine similarities of the nearest rows of `unit`.
+
+    Exact up to `_EXACT_ROWS`; above, among the lists of an inverted file (98 to 99 of 100 found).
+    """
+    try:
+        import faiss
+    except ImportError as error:
+        raise MissingExtra("faiss is not installed", fix="Install patentcl[cpu] or patentcl[gpu], "
+                           "or take method='pca'") from error
+    flat = faiss.IndexFlatIP(unit.shape[1])
+    flat.add(unit)
     if len(unit) <= _EXACT_ROWS:
-        def exact(queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            score = queries @ unit.T
-            found = np.argpartition(-score, count - 1, axis=1)[:, :count]
-            return found, np.take_along_axis(score, found, axis=1)
-
-        return exact
-    from pynndescent import NNDescent
-
-    index = NNDescent(unit, metric="cosine", n_neighbors=15, random_state=seed, n_jobs=1,
-                      low_memory=True)
+        return lambda queries: flat.search(queries, count)[::-1]
+    lists = 2 ** round(np.log2(4 * np.sqrt(len(unit))))
+    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(unit.shape[1]), unit.shape[1], lists,
+                               faiss.METRIC_INNER_PRODUCT)
+    index.cp.seed = seed
+    index.train(unit)
+    index.add(unit)
+    index.nprobe = max(16, lists // 32)
 
     def near(queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found, distance = index.query(queries, k=count)
-        return found, 1 - distance
+        similarity, found = index.search(queries, count)
+        short = found[:, -1] < 0
+        if short.any():
+            similarity[short], found[short] = flat.search(queries[short], count)
+        return found, similarity
 
     return near
 
@@ -300,7 +314,7 @@ class MapStyle:
     subtitle: str = ""
     dark: bool = False
     formats: tuple[str, ...] = FORMATS
-    max_labels: int = 30
+    max_labels: int = 32
     size: tuple[float, float] = (14.0, 12.0)
     dpi: int = 150
 
