@@ -1,0 +1,326 @@
+"""Training a head on embeddings: batches, schedule, early stopping, the best weights kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor, nn
+
+from patentcl.errors import ConfigError, DataError, did_you_mean
+from patentcl.heads import Head
+from patentcl.losses import LossSettings, find_loss
+from patentcl.metrics.curves import micro_curve
+from patentcl.metrics.inputs import Scores
+
+MONITORS = ("average_precision", "hier_f1", "none")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+WATCHED = 4096
+"""Dev patents looked at after each epoch; more would say the same and take longer."""
+CHUNK = 4096
+"""Patents predicted at a time: 12 MB of probabilities for 770 nodes."""
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How a head is trained.
+
+    Parameters
+    ----------
+    epochs, batch_size : int
+    learning_rate : float
+        Highest rate of AdamW; it rises over the first tenth of the steps and falls to nearly 0.
+    weight_decay : float
+    loss : str
+        A name in `patentcl.losses.LOSSES`.
+    alpha : float
+        Weight of a true label against a false one.
+    level_weights : sequence of float, optional
+        What a node of each depth counts, in the loss; all the same if None.
+    patience : int
+        Stop when the monitored figure has not risen for so many epochs; 0 never stops early.
+    monitor : {"average_precision", "hier_f1", "none"}
+        Dev figure that decides which epoch's weights are kept; with ``none`` the last one's are.
+    precision : {"auto", "fp32", "bf16", "fp16"}
+        Of the products in training; other than fp32 on a GPU only. ``auto`` is bf16 on a GPU that
+        has it, fp32 elsewhere.
+    device : str
+        ``auto`` is a GPU if there is one.
+    seed : int
+    """
+
+    epochs: int = 20
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    loss: str = "bce"
+    alpha: float = 1.0
+    level_weights: tuple[float, ...] | None = None
+    patience: int = 5
+    monitor: str = "average_precision"
+    precision: str = "auto"
+    device: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        find_loss(self.loss)
+        for name, value, known in (("monitor", self.monitor, MONITORS),
+                                   ("precision", self.precision, PRECISIONS)):
+            if value not in known:
+                raise ConfigError(f"unknown {name}", got=value, fix=did_you_mean(value, known))
+        for name, low in (("epochs", 1), ("batch_size", 1), ("patience", 0), ("weight_decay", 0)):
+            if getattr(self, name) < low:
+                raise ConfigError(f"{name} is too small", got=getattr(self, name),
+                                  wanted=f"at least {low}")
+        for name in ("learning_rate", "alpha"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} must be positive", got=getattr(self, name))
+
+
+def find_device(name: str) -> torch.device:
+    """The device that a name stands for, ``auto`` being the GPU if there is one.
+
+    Raises
+    ------
+    ConfigError
+        If torch does not know the name or cannot reach the device.
+    """
+    gpu = torch.cuda.is_available()
+    if name == "auto":
+        return torch.device("cuda" if gpu else "cpu")
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise ConfigError("unknown device", got=name, wanted="auto, cpu, cuda or cuda:0") from error
+    if device.type == "cuda" and not gpu:
+        raise ConfigError("no GPU can be reached", got=name, fix="Use device='auto' or 'cpu'")
+    return device
+
+
+def find_precision(name: str, device: torch.device) -> torch.dtype | None:
+    """The type of autocast products; None for plain float32.
+
+    Raises
+    ------
+    ConfigError
+        If a half precision is asked for on a CPU.
+    """
+    if name == "fp32" or (name == "auto" and device.type != "cuda"):
+        return None
+    if device.type != "cuda":
+        raise ConfigError("half precision is for GPUs", got=f"precision={name} on {device}",
+                          fix="Use precision='auto' or 'fp32'")
+    if name == "auto":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
+    return torch.bfloat16 if name == "bf16" else torch.float16
+
+
+class Model(nn.Module):
+    """A head behind a scaling of its inputs that was measured on the training embeddings.
+
+    Encoders differ in the length of their vectors, and those of unit length have entries near
+    ``d ** -0.5``: a head learns several times faster when they are brought near 1.
+    """
+
+    center: Tensor
+    scale: Tensor
+
+    def __init__(self, head: Head) -> None:
+        super().__init__()
+        self.head = head
+        self.register_buffer("center", torch.zeros(head.dim))
+        self.register_buffer("scale", torch.ones(head.dim))
+
+    def measure(self, vectors: np.ndarray) -> None:
+        """Take the mean of each entry, and one spread over all entries, from embeddings."""
+        total = np.zeros(self.head.dim)
+        square = np.zeros(self.head.dim)
+        for start in range(0, len(vectors), CHUNK):
+            block = np.asarray(vectors[start:start + CHUNK], dtype=np.float64)
+            total += block.sum(axis=0)
+            square += (block ** 2).sum(axis=0)
+        mean = total / len(vectors)
+        spread = np.sqrt(max(float((square / len(vectors) - mean ** 2).mean()), 0.0))
+        self.center.copy_(torch.from_numpy(mean))
+        # One spread for all entries: distances between patents keep their proportions.
+        self.scale.fill_(1 / spread if spread > 1e-12 else 1.0)
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """Inputs as the head takes them."""
+        return (x - self.center) * self.scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Training logits of embeddings (n, dim)."""
+        logits: Tensor = self.head(self.scaled(x))
+        return logits
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Coherent probabilities (n, n_nodes) of embeddings (n, dim)."""
+        return self.head.probabilities(self.head.raw(self.scaled(x)))
+
+
+@contextmanager
+def _own_randomness(seed: int, device: torch.device) -> Iterator[None]:
+    """Initial weights and dropout from a seed, the caller's random state left as it was."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
+
+
+def predict_blocks(model: Model, vectors: np.ndarray, device: torch.device,
+                   chunk: int = CHUNK) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (first row, probabilities float32 (rows, n_nodes)) over embeddings (n, dim)."""
+    model.eval()
+    for start in range(0, len(vectors), chunk):
+        block = np.array(vectors[start:start + chunk], dtype=np.float32)  # own, writable memory
+        with torch.inference_mode():
+            out = model.probabilities(torch.from_numpy(block).to(device)).cpu().numpy()
+        yield start, out
+
+
+def train(make_head: Callable[[], Head], train_set: tuple[np.ndarray, sparse.csr_matrix],
+          dev_set: tuple[np.ndarray, sparse.csr_matrix], settings: FitSettings,
+          on_epoch: Callable[[dict[str, Any]], None] | None = None,
+          ) -> tuple[Model, list[dict[str, Any]]]:
+    """Train a head and keep its best weights.
+
+    Parameters
+    ----------
+    make_head : callable
+        Returns the untrained head; called where weights are drawn from the seed.
+    train_set, dev_set : (ndarray (n, dim), csr_matrix of bool (n, n_nodes))
+        Labels closed under ancestors.
+    settings : FitSettings
+    on_epoch : callable, optional
+        Called with each row of the history as it is made.
+
+    Returns
+    -------
+    model : Model
+        In evaluation mode, on the device of the settings.
+    history : list of dict
+        For each epoch: epoch, loss, average_precision and hier_f1 on dev (the latter at the best
+        single threshold), learning_rate, seconds, best (whether its weights were kept).
+    """
+    device = find_device(settings.device)
+    half = find_precision(settings.precision, device)
+    vectors, labels = train_set
+    with _own_randomness(settings.seed, device):
+        head = make_head()
+        rate = (np.asarray(labels.sum(axis=0)).ravel() + 0.5) / (len(vectors) + 1.0)
+        head.start_at(rate)
+        model = Model(head)
+        model.measure(vectors)
+        model.to(device)
+        run = _Run(model, settings, rate, device, half, len(vectors))
+        watched = (dev_set[0][:WATCHED], dev_set[1][:WATCHED])
+        for epoch in range(1, settings.epochs + 1):
+            started = time.perf_counter()
+            loss = run.epoch(vectors, labels)
+            row: dict[str, Any] = {"epoch": epoch, "loss": loss, **run.watch(watched)}
+            row["learning_rate"] = run.schedule.get_last_lr()[0]
+            row["seconds"] = time.perf_counter() - started
+            row["best"] = run.keep(epoch, row)
+            run.history.append(row)
+            if on_epoch is not None:
+                on_epoch(dict(row))
+            if settings.patience and epoch - run.best_epoch >= settings.patience:
+                break
+    model.load_state_dict(run.best)
+    model.eval()
+    for row in run.history:
+        row["best"] = row["epoch"] == run.best_epoch
+    return model, run.history
+
+
+class _Run:
+    """What changes during training."""
+
+    def __init__(self, model: Model, settings: FitSettings, rate: np.ndarray, device: torch.device,
+                 half: torch.dtype | None, n: int) -> None:
+        self.model, self.settings, self.device, self.half = model, settings, device, half
+        columns = model.head.columns
+        self.columns = columns
+        depth = model.head.tree.depth[columns]
+        self.loss = find_loss(settings.loss)
+        self.loss_settings = LossSettings(
+            settings.alpha, torch.from_numpy(rate[columns]).float().to(device),
+            torch.from_numpy(depth.astype(np.int64)).to(device))
+        self.weights = self._level_weights(depth)
+        self.optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate,
+                                           weight_decay=settings.weight_decay)
+        steps = settings.epochs * -(-n // settings.batch_size)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, settings.learning_rate, total_steps=max(steps, 2), pct_start=0.1,
+            cycle_momentum=False)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=half == torch.float16)
+        self.order = torch.Generator().manual_seed(settings.seed)
+        self.history: list[dict[str, Any]] = []
+        self.best_value, self.best_epoch = -np.inf, 0
+        self.best: dict[str, Tensor] = {}
+
+    def _level_weights(self, depth: np.ndarray) -> Tensor | None:
+        given = self.settings.level_weights
+        if given is None:
+            return None
+        levels = len(self.model.head.tree.levels)
+        if len(given) != levels or min(given) < 0 or not max(given) > 0:
+            raise ConfigError("level_weights do not fit the tree", got=list(given),
+                              wanted=f"{levels} numbers >= 0, not all 0")
+        return torch.tensor(given, dtype=torch.float32)[depth].to(self.device)
+
+    def epoch(self, vectors: np.ndarray, labels: sparse.csr_matrix) -> float:
+        """One pass over the training patents; the mean loss of a patent, summed over nodes."""
+        self.model.train()
+        order = torch.randperm(len(vectors), generator=self.order).numpy()
+        total = 0.0
+        for start in range(0, len(order), self.settings.batch_size):
+            rows = np.sort(order[start:start + self.settings.batch_size])  # memory-mapped: in order
+            total += self._step(vectors[rows], labels[rows]) * len(rows)
+        return total / len(order)
+
+    def _step(self, vectors: np.ndarray, labels: sparse.csr_matrix) -> float:
+        x = torch.from_numpy(np.asarray(vectors, dtype=np.float32)).to(self.device)
+        y = torch.from_numpy(labels.toarray()[:, self.columns]).to(self.device).float()
+        context = (torch.autocast(self.device.type, dtype=self.half) if self.half is not None
+                   else nullcontext())
+        with context:
+            logits = self.model(x)
+        parts = self.loss(logits.float(), y, self.loss_settings)
+        if self.weights is not None:
+            parts = parts * self.weights
+        active = self.model.head.active(y)
+        loss = (parts if active is None else parts * active).sum() / len(x)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.schedule.step()
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            raise DataError("training has diverged", got=f"loss {value}",
+                            fix=f"Lower learning_rate (now {self.settings.learning_rate:g})")
+        return value
+
+    def watch(self, dev: tuple[np.ndarray, sparse.csr_matrix]) -> dict[str, float]:
+        """Average precision and the best hierarchical F1 of one threshold, on dev patents."""
+        vectors, labels = dev
+        scores = np.concatenate([p for _, p in predict_blocks(self.model, vectors, self.device)])
+        curve = micro_curve(labels, Scores(scores, labels.shape))
+        return {"average_precision": curve.average_precision, "hier_f1": float(curve.f1.max())}
+
+    def keep(self, epoch: int, row: dict[str, Any]) -> bool:
+        """Copy the weights if the monitored figure is the best so far."""
+        value = epoch if self.settings.monitor == "none" else row[self.settings.monitor]
+        if not value > self.best_value:
+            return False
+        self.best_value, self.best_epoch = value, epoch
+        self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        return True

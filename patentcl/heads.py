@@ -1,0 +1,324 @@
+"""Neural heads: from embeddings to one probability for each node of a label tree.
+
+A head maps embeddings ``(n, d)`` to *raw* logits, one for each node (or each leaf), and raw logits
+to probabilities that are coherent: a child is never likelier than its parent. How the second step
+treats a node's parent is the head's mask:
+
+``none``
+    Each node answers for itself; a child is lowered to its parent where it is above.
+``hard``
+    The same numbers; whoever decides drops a child whose parent is not predicted.
+``soft``
+    A node's logit is about patents that carry its parent, and its probability is the product of the
+    sigmoids along its path.
+
+Heads take tensors and know nothing of texts, encoders, thresholds or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from patentcl.cpc import CpcTree
+from patentcl.errors import ConfigError, did_you_mean
+
+MASKS = ("none", "hard", "soft")
+POLICIES = ("path", "siblings", "all")
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """Shape of a head.
+
+    Parameters
+    ----------
+    hidden : int
+        Width of the hidden layers; 0 for none (``flat`` and ``levels`` only).
+    layers : int
+        Number of hidden layers that all nodes share (``flat`` and ``levels``).
+    dropout : float
+        Share of inputs and hidden units dropped in training.
+    mask : {"none", "hard", "soft"}
+        How a node depends on its parent; see the module. The head ``flat`` has no use for it.
+    policy : {"path", "siblings", "all"}
+        What a node's logit is trained on: its probability as it is predicted, product and all
+        (``path``); only the patents that carry its parent (``siblings``); every patent (``all``).
+        Without the product, ``path`` and ``all`` are the same.
+    """
+
+    hidden: int = 512
+    layers: int = 1
+    dropout: float = 0.25
+    mask: str = "soft"
+    policy: str = "path"
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("mask", self.mask, MASKS), ("policy", self.policy, POLICIES)):
+            if value not in known:
+                raise ConfigError(f"unknown {name}", got=value, wanted=", ".join(known),
+                                  fix=did_you_mean(value, known))
+        if self.hidden < 0 or self.layers < 1:
+            raise ConfigError("a head needs hidden >= 0 and layers >= 1",
+                              got=f"hidden={self.hidden}, layers={self.layers}")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError("dropout out of range", got=self.dropout, wanted="0 <= dropout < 1")
+
+
+class Layout:
+    """The nodes of a tree sorted by depth, so that every level is one slice of the columns.
+
+    Parameters
+    ----------
+    tree : CpcTree
+
+    Attributes
+    ----------
+    order : ndarray of int64, shape (n_nodes,) or None
+        Tree column of each sorted column; None where the tree is sorted already, as nearly all are.
+    bounds : list of (int, int)
+        First and last + 1 sorted column of each depth.
+    parents : list of ndarray of int64
+        For each depth, the place of each node's parent within the slice above; empty for the roots.
+
+    Examples
+    --------
+    >>> layout = Layout(CpcTree.from_symbols(["A01B", "A01C", "B60K"]))
+    >>> layout.bounds, [p.tolist() for p in layout.parents]
+    ([(0, 2), (2, 4), (4, 7)], [[], [0, 1], [0, 0, 1]])
+    """
+
+    def __init__(self, tree: CpcTree) -> None:
+        depth = tree.depth
+        order = np.argsort(depth, kind="stable")
+        self.order = None if np.array_equal(order, np.arange(len(tree))) else order
+        stops = np.cumsum(np.bincount(depth))
+        self.bounds = [(int(a), int(b)) for a, b in zip([0, *stops[:-1]], stops, strict=True)]
+        place = np.empty(len(tree), dtype=np.int64)  # within its own level
+        for start, stop in self.bounds:
+            place[order[start:stop]] = np.arange(stop - start)
+        self.parents = [np.empty(0, dtype=np.int64)]
+        self.parents += [place[tree.parent[order[start:stop]]] for start, stop in self.bounds[1:]]
+
+
+class Head(nn.Module):
+    """What all heads share: which columns their logits stand for, and the way to probabilities.
+
+    Parameters
+    ----------
+    tree : CpcTree
+    dim : int
+        Width of the embeddings.
+    settings : HeadSettings
+
+    Notes
+    -----
+    A subclass defines ``raw(x)``: logits ``(n, len(columns))`` in the order of `columns`.
+    """
+
+    columns: np.ndarray
+    """Tree columns (int64) that the logits stand for."""
+
+    def __init__(self, tree: CpcTree, dim: int, settings: HeadSettings) -> None:
+        super().__init__()
+        self.tree, self.dim, self.settings = tree, dim, settings
+        self.layout = Layout(tree)
+        self.columns = np.arange(len(tree))
+        for depth, parents in enumerate(self.layout.parents):
+            self.register_buffer(f"parents_{depth}", torch.from_numpy(parents), persistent=False)
+
+    def raw(self, x: Tensor) -> Tensor:
+        """Logits (n, len(columns)) of embeddings (n, dim)."""
+        raise NotImplementedError
+
+    def start_at(self, rate: np.ndarray) -> None:
+        """Let the untrained head predict the share of patents that carry each node.
+
+        Parameters
+        ----------
+        rate : ndarray of float, shape (n_nodes,)
+            In (0, 1).
+        """
+        raise NotImplementedError
+
+    # ---- logits for the loss ----------------------------------------------------------------
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits to train on, (n, len(columns)); with soft mask and path policy, the products'."""
+        raw = self.raw(x)
+        if self.settings.mask == "soft" and self.settings.policy == "path":
+            return self._path_logits(raw)
+        return raw
+
+    def active(self, targets: Tensor) -> Tensor | None:
+        """Which nodes learn from which patents, bool (n, len(columns)); None for all of them.
+
+        Parameters
+        ----------
+        targets : Tensor of float, shape (n, len(columns))
+        """
+        if self.settings.policy != "siblings":
+            return None
+        up = torch.from_numpy(np.maximum(self.tree.parent, 0).astype(np.int64)).to(targets.device)
+        root = torch.from_numpy(self.tree.parent < 0).to(targets.device)
+        return (targets > 0)[:, up] | root
+
+    def _slices(self, scores: Tensor) -> list[Tensor]:
+        if self.layout.order is not None:
+            scores = scores[:, torch.from_numpy(self.layout.order).to(scores.device)]
+        return [scores[:, start:stop] for start, stop in self.layout.bounds]
+
+    def _join(self, levels: Sequence[Tensor]) -> Tensor:
+        joined = torch.cat(list(levels), dim=1)
+        if self.layout.order is None:
+            return joined
+        back = torch.from_numpy(np.argsort(self.layout.order)).to(joined.device)
+        return joined[:, back]
+
+    def _down(self, levels: list[Tensor], meet: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Meet each level with its parents' finished values, from the roots down."""
+        done = [levels[0]]
+        for depth in range(1, len(levels)):
+            parents = getattr(self, f"parents_{depth}")
+            done.append(meet(levels[depth], done[-1].index_select(1, parents)))
+        return self._join(done)
+
+    def _path_logits(self, raw: Tensor) -> Tensor:
+        """Logits of the products of sigmoids along each path, in log space."""
+        logs = self._down([F.logsigmoid(part) for part in self._slices(raw.float())], torch.add)
+        return logs - _log1mexp(logs)
+
+    # ---- probabilities ----------------------------------------------------------------------
+
+    def probabilities(self, raw: Tensor) -> Tensor:
+        """Coherent probabilities, float32 (n, n_nodes), of raw logits (n, len(columns))."""
+        levels = self._slices(torch.sigmoid(raw.float()))
+        return self._down(levels, torch.mul if self.settings.mask == "soft" else torch.minimum)
+
+
+def _log1mexp(x: Tensor) -> Tensor:
+    """``log(1 - exp(x))`` for x < 0, exact near 0 and far below it."""
+    x = x.clamp(max=-1e-7)
+    near = x > -0.6931
+    # Both branches are differentiated, so each is fed a harmless value where the other is used.
+    close = torch.log(-torch.expm1(torch.where(near, x, torch.full_like(x, -0.5))))
+    far = torch.log1p(-torch.exp(torch.where(near, torch.full_like(x, -1.0), x)))
+    return torch.where(near, close, far)
+
+
+def _logit(rate: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.log(rate / (1 - rate))).float()
+
+
+def _trunk(dim: int, settings: HeadSettings) -> tuple[nn.Sequential, int]:
+    """Hidden layers that all nodes share, and their width at the end."""
+    parts: list[nn.Module] = []
+    width = dim
+    for _ in range(settings.layers if settings.hidden else 0):
+        parts += [nn.Linear(width, settings.hidden), nn.ReLU(), nn.Dropout(settings.dropout)]
+        width = settings.hidden
+    return nn.Sequential(*parts), width
+
+
+class FlatHead(Head):
+    """Hidden layers and one logit for each leaf; an inner node is as likely as its likeliest leaf.
+
+    A label that is no leaf gives this head nothing to learn from.
+    """
+
+    def __init__(self, tree: CpcTree, dim: int, settings: HeadSettings) -> None:
+        super().__init__(tree, dim, settings)
+        self.columns = np.flatnonzero(tree.is_leaf)
+        self.trunk, width = _trunk(dim, settings)
+        self.out = nn.Linear(width, len(self.columns))
+
+    def raw(self, x: Tensor) -> Tensor:
+        """Logits (n, n_leaves)."""
+        logits: Tensor = self.out(self.trunk(x))
+        return logits
+
+    def start_at(self, rate: np.ndarray) -> None:
+        """Set the biases to the leaves' rates."""
+        with torch.no_grad():
+            self.out.bias.copy_(_logit(rate[self.columns]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, n_leaves); leaves do not depend on one another."""
+        return self.raw(x)
+
+    def active(self, targets: Tensor) -> Tensor | None:
+        """None: every leaf learns from every patent."""
+        return None
+
+    def probabilities(self, raw: Tensor) -> Tensor:
+        """Coherent probabilities (n, n_nodes): sigmoid at the leaves, maxima above them."""
+        scores = np.zeros((len(raw), len(self.tree)), dtype=np.float32)
+        scores[:, self.columns] = torch.sigmoid(raw.float()).cpu().numpy()
+        return torch.from_numpy(self.tree.lift(scores))
+
+
+class LevelsHead(Head):
+    """One linear layer for each level, on the embedding or on hidden layers that all levels share.
+
+    The levels' layers stand side by side in one matrix, so all of them are one product.
+    """
+
+    def __init__(self, tree: CpcTree, dim: int, settings: HeadSettings) -> None:
+        super().__init__(tree, dim, settings)
+        self.trunk, width = _trunk(dim, settings)
+        self.out = nn.Linear(width, len(tree))
+
+    def raw(self, x: Tensor) -> Tensor:
+        """Logits (n, n_nodes) in tree order."""
+        logits: Tensor = self.out(self.trunk(x))
+        return logits
+
+    def start_at(self, rate: np.ndarray) -> None:
+        """Set the biases to the nodes' rates, given the parent where a logit means that."""
+        given = self.settings.mask == "soft" and self.settings.policy != "all"
+        with torch.no_grad():
+            self.out.bias.copy_(_logit(_given_parent(rate, self.tree) if given else rate))
+
+
+def _given_parent(rate: np.ndarray, tree: CpcTree) -> np.ndarray:
+    """Rates among the patents that carry the parent, kept inside (0, 1)."""
+    parent = tree.parent
+    above = np.where(parent >= 0, rate[np.maximum(parent, 0)], 1.0)
+    return np.clip(rate / above, 1e-6, 0.99)
+
+
+HEADS: dict[str, type[Head]] = {"flat": FlatHead, "levels": LevelsHead}
+"""Heads by name."""
+
+
+def build_head(name: str, tree: CpcTree, dim: int, settings: HeadSettings | None = None) -> Head:
+    """Make an untrained head.
+
+    Parameters
+    ----------
+    name : {"flat", "levels"}
+    tree : CpcTree
+    dim : int
+        Width of the embeddings.
+    settings : HeadSettings, optional
+
+    Raises
+    ------
+    ConfigError
+        If the name is not known.
+
+    Examples
+    --------
+    >>> tree = CpcTree.from_symbols(["A01B", "A01C", "B60K"])
+    >>> head = build_head("levels", tree, dim=8, settings=HeadSettings(hidden=0))
+    >>> head.probabilities(head.raw(torch.zeros(2, 8))).shape
+    torch.Size([2, 7])
+    """
+    if name not in HEADS:
+        raise ConfigError("unknown head", got=name, fix=did_you_mean(name, HEADS))
+    return HEADS[name](tree, dim, settings or HeadSettings())
