@@ -59,7 +59,7 @@ def _inside(dice: Dice, corpus: list[Patent]) -> list[list[int]]:
     by_topic: dict[str, list[int]] = {"": []}
     cited: list[list[int]] = []
     waiting = 0  # patents from here on were granted in the week being done: not citable yet
-    for position, patent in enumerate(corpus):
+    for patent in corpus:
         while corpus[waiting].week < patent.week:
             _file(by_topic, corpus[waiting], waiting)
             waiting += 1
@@ -131,11 +131,11 @@ def _outside(dice: Dice, patent: Patent, surnames: list[str],
         number = 1_600_000 + dice.below(2_300_000)
         return str(number), _any_month(dice, 1926, 1975), name, "A"
     own = int(patent.id) if patent.id.isdigit() else first_number
-    if dice.chance(0.45) or own <= first_number:
+    if dice.chance(0.45) or own <= first_number or patent.date.year == 1995:
         return str(3_930_271 + dice.below(first_number - 3_930_271)), _any_month(
             dice, 1976, 1994), name, "A"
     number = first_number + dice.below(own - first_number)
-    last = max(1995, patent.date.year - 1)
+    last = patent.date.year - 1
     year = 1995 + int((last - 1995) * (number - first_number) / (own - first_number))
     return str(number), _any_month(dice, year, year), name, "A" if year < 2001 else "B2"
 

@@ -1,10 +1,11 @@
 """Sentence templates of the synthetic corpus.
 
-Fields: ``N1`` a component, with the article that its place in the text asks for; ``n1`` always with
-"the"; ``s1 b1 i1`` what it does (third person, base form, -ing form); ``o p`` components named before;
-``T t h`` what the patent is about (with article, without, its head word); ``F`` its field; ``G gs g`` an
-effect (base form, third person, -ing form); ``Z Y`` thing and field of a second subclass; ``rel`` how
-components are joined; ``dim`` a range of figures. Styles: mechanics, electronics, chemistry, information.
+Fields: ``N1`` a component, with the article that its place in the text asks for; ``n1`` always
+with "the"; ``s1 b1 i1`` what it does (third person, base form, -ing form); ``o p`` components named
+before; ``T t h`` what the patent is about (with article, without, its head word); ``F`` its field;
+``G gs g`` an effect (base form, third person, -ing form); ``Z Y`` thing and field of a second
+subclass; ``rel`` how components are joined; ``dim len part temp`` ranges of figures. Styles:
+mechanics, electronics, chemistry, information.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ OPENINGS: dict[str, tuple[str, ...]] = {
         *_OPEN,
         "{T} includes {N1}, {N2} coupled to {n1}, and {N3}.",
         "in one aspect, {T} is provided that includes {N1} configured to {b1}.",
-        "{T} of the present disclosure includes: {N1} configured to {b1}; and {N2} configured to {b2}.",
+        "{T} of the disclosure includes: {N1} configured to {b1}; and {N2} configured to {b2}.",
         "embodiments relate to {F}, in which {N1} {s1} and {N2} {s2}.",
     ),
     "chem": (
@@ -49,10 +50,19 @@ OPENINGS: dict[str, tuple[str, ...]] = {
         "systems and methods for {F} are described. In one example, {N1} {s1}.",
         "a computer-implemented method includes, by {N1} of {T}, a step to {b1}.",
         "techniques are disclosed for {F} in which {N1} {s1} and {N2} {s2}.",
-        "{T} comprises one or more processors, and a memory storing instructions by which {N1} {s1}.",
+        "{T} comprises one or more processors, and a memory with instructions by which {N1} {s1}.",
         "in some embodiments, {N1} {s1} and, based on the result, {N2} {s2}.",
     ),
 }
+
+METHOD_OPENINGS = (
+    "{T} is disclosed, in which {N1} {s1} and {N2} {s2}.",
+    "{T} includes a step in which {N1} {s1}, and a step in which {N2} {s2}.",
+    "in {T}, {N1} {s1} while {N2} {s2}.",
+    "the invention concerns {T} that makes use of {N1} and {N2}. First, {n1} {s1}.",
+    "{T} comprises providing {N1} and {N2}, wherein {n1} {s1}.",
+)
+"""For a patent about a method, in any style."""
 
 _MIDDLE = (
     "{N1} {s1}, and {N2} {s2}.",
@@ -65,34 +75,48 @@ _MIDDLE = (
     "in addition, {N1} can {b1}.",
     "{N1} is adapted to {b1}.",
     "preferably, {N1} is provided which {s1}.",
+    "{N1} {s1} so that {N2} can {b2}, which makes it easier to {G}.",
+    "the {h} is characterized in that {N1} {s1} independently of {o}.",
+    "while {N1} {s1}, {N2} {s2}, and the two are arranged so as to {G}.",
+    "more particularly, {N1} and {N2} are provided, of which the former {s1} and the latter {s2}.",
+    "unlike conventional solutions, {N1} {s1} without affecting {o}.",
 )
 
 MIDDLES: dict[str, tuple[str, ...]] = {
     "mech": (
         *_MIDDLE,
+        "{o} is rotatable between an open position, in which {N1} {s1}, and a closed position.",
+        "{N1} and {N2} are disposed on opposite sides of {o}, and {n1} {s1}.",
+        "a pair of brackets extends from {o} to support {N1}, which in turn {s1}.",
         "{N1} {rel} {o} and {s1}.",
         "when {o} is moved to a second position, {N1} {s1}.",
         "{N1}, which is arranged next to {o}, {s1}.",
         "a spring urges {o} toward {N1}.",
         "movement of {o} causes {N1} to {b1}.",
-        "{o} has a {dim}.",
+        "{o} has a length of {len}.",
         "at least one end of {o} is secured to {N1}, so that {n1} can {b1}.",
         "{N1} is detachable from {o} for maintenance.",
     ),
     "elec": (
         *_MIDDLE,
+        "{N1} has a first terminal connected to {o} and a second terminal connected to {N2}.",
+        "{N1} compares the output of {o} with a reference and {s1} when the two differ.",
+        "{o} is formed on one side, and {N1}, which {s1}, on the other side.",
         "{N1} {rel} {o} and {s1}.",
         "an output of {o} is supplied to {N1}, and {n1} {s1}.",
         "when a detected value exceeds a threshold, {N1} {s1}.",
         "{N1} {s1} in accordance with a signal from {o}.",
         "in a first mode {N1} {s1}, and in a second mode {N2} {s2}.",
-        "{o} operates at a {dim}.",
+        "{o} operates at {dim}.",
         "{N1} is disposed between {o} and {p}.",
     ),
     "chem": (
         *_MIDDLE,
-        "{o} is used in an amount of {dim}.",
-        "{N1} {s1} at a temperature of {dim}.",
+        "{N1} is selected from the group consisting of known materials of this kind and {s1}.",
+        "a process comprises (a) providing {N1}, (b) adding {N2}, and (c) isolating the product.",
+        "in the presence of {N1}, which {s1}, the {h} remains stable for several months.",
+        "{o} is used in an amount of {part}.",
+        "the preparation takes place at {temp}, where {N1} {s1}.",
         "the weight ratio of {o} to {p} is from 1:2 to 1:9.",
         "after addition of {N1}, the mixture is stirred and dried.",
         "{N1} {rel} {o} so as to {b1}.",
@@ -102,6 +126,9 @@ MIDDLES: dict[str, tuple[str, ...]] = {
     ),
     "info": (
         *_MIDDLE,
+        "the operations include receiving {N1}; identifying {N2}; and providing the result.",
+        "upon determining that {o} is available, {N1} {s1} and a notification is transmitted.",
+        "for each of a plurality of entries, {N1} {s1}, after which {N2} {s2}.",
         "in response to a request, {N1} {s1}.",
         "based at least in part on {o}, {N1} {s1}.",
         "the method further includes receiving {N1}, and determining that {N2} is to {b2}.",
@@ -112,13 +139,15 @@ MIDDLES: dict[str, tuple[str, ...]] = {
         "the result may be presented to a user through {N1}.",
     ),
     "mixed": (
-        "the {h} may form part of {Z}, in which {N1} {s1}.",
         "for use in {Y}, the {h} additionally has {N1} that {s1}.",
         "the {h} can be combined with {Z}, where {N1} {s1}.",
-        "{N1} of {Z} {s1}.",
         "applications include {Y}, where {N1} {s1}.",
+        "when the {h} is employed in {Y}, {N1} {s1}.",
+        "the disclosure further relates to {Z} in which {N1} {s1}.",
+        "in the field of {Y}, {N1} may {b1}.",
     ),
 }
+"""Sentences by style; those under ``mixed`` bring in a component of the second subclass."""
 
 CLOSINGS = (
     "as a result, it is possible to {G}.",
@@ -155,6 +184,11 @@ TITLES: dict[str, tuple[str, ...]] = {
     ),
 }
 
+METHOD_TITLES = (
+    "{t}", "{t} using {M}", "{t} and apparatus therefor", "{t} based on {M} and {m}",
+    "{t} for use in {Y}", "method for {i}",
+)
+
 RELATIONS: dict[str, tuple[str, ...]] = {
     "mech": ("is pivotally connected to", "is secured to", "extends through", "bears against",
              "is received in", "is mounted on", "is spaced apart from", "is slidable along",
@@ -168,28 +202,28 @@ RELATIONS: dict[str, tuple[str, ...]] = {
              "is executed together with", "is updated by", "depends on"),
 }
 
-DIMENSIONS: dict[str, tuple[str, ...]] = {
-    "mech": ("2-60-2 mm", "10-400-10 mm", "5-90-5 degrees", "1-20-1 N"),
-    "elec": ("1-60-1 V", "10-900-10 MHz", "5-200-5 mA", "1-90-1 µm"),
-    "chem": ("5-95-5 wt%", "20-260-10 °C", "1-40-1 parts by weight", "10-900-10 nm"),
-    "info": ("1-60-1 ms",),
+RANGES: dict[str, tuple[str, ...]] = {
+    "len": ("2-60-2 mm", "10-400-10 mm", "1-90-1 cm"),
+    "dim": ("1-60-1 V", "10-900-10 MHz", "5-200-5 mA", "1-90-1 kHz"),
+    "part": ("5-95-5 wt%", "1-40-1 parts by weight", "1-60-1 mol%"),
+    "temp": ("20-260-10 °C", "5-95-5 °C"),
 }
 
 GENERIC: dict[str, str] = {
     "mech": """housing|casing: enclose the moving parts; support|mounting member: bear the load;
-        drive|electric motor: supply the driving force; controller|control_unit: govern the sequence;
+        drive|electric motor: supply the driving force; controller: govern the sequence;
         spring|resilient member: press the parts together; shaft|spindle: pass on rotation;
         first|upper end: be fastened by screws; actuator: set the position""",
     "elec": """controller|processor: evaluate the signals; memory|storage: keep the settings;
         housing|case: enclose the circuit; sensor|detector: report a measured value;
         circuit|printed board: carry the components; power|voltage supply: feed the circuit;
         communication|interface module: exchange data; display|indicator: show the state""",
-    "chem": """mixture|blend: be stirred to uniformity; first|second component: be added in portions;
+    "chem": """mixture|blend: be stirred; first|second component: be added in portions;
         solvent|liquid_medium: be removed under reduced pressure; surface|outer layer: be modified;
         reaction|process vessel: be heated; additive|auxiliary: adjust the properties;
         particle|powder_grain: have a small diameter; catalyst|initiator: start the reaction""",
-    "info": """processor|computing_device: carry out the steps; memory|storage device: hold instructions;
-        network|communication interface: receive a request; user|graphical interface: show the result;
+    "info": """processor|computing_device: carry out the steps; memory|storage: hold instructions;
+        network|communication interface: receive a request; user|graphical interface: show a result;
         database|data_store: keep the records; server|host: respond to the request;
         module|software_component: process the input; device|terminal: send a message""",
 }

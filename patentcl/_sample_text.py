@@ -1,22 +1,24 @@
-"""Titles and abstracts of the synthetic corpus: the vocabulary, English inflection and a grammar."""
+"""Titles and abstracts of the synthetic corpus: vocabulary, English inflection and grammar."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 import re
 from bisect import bisect
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
 from patentcl._sample_grammar import (
     CLOSINGS,
-    DIMENSIONS,
     GENERIC,
+    METHOD_OPENINGS,
+    METHOD_TITLES,
     MIDDLES,
     OPENINGS,
+    RANGES,
     RELATIONS,
     TITLES,
 )
@@ -70,27 +72,31 @@ class Dice:
 
 # ---- inflection ---------------------------------------------------------------------------------
 
-_DOUBLING = frozenset(
-    "admit allot begin bit chop commit compel control curb cut dam dip drop emit expel fit get grip "
-    "hit jam let log map occur permit pin plan plug pop prefer propel put refer rig rub run set shed "
-    "shut sit skip slip snip spin split step stir stop strip swap tap tip transfer transmit trap "
-    "trim wet wrap".split()) - {"curb"}
+_DOUBLING_WORDS = """
+admit allot begin chop commit compel confer control cut dip drop emit expel fit flag get grip
+hit infer jam let log map occur permit pin plan plug pop prefer propel put refer repel rub run
+set shed shut sit skip slip snap snip spin split step stir stop strip swap tap tip transfer
+transmit trap trim wet wrap
+"""
+_DOUBLING = frozenset(_DOUBLING_WORDS.split())
 
-_MASS = frozenset(
-    "water oil silica alumina sludge feed heat data biomass tissue polyethylene terephthalate silicon "
-    "silicone sucralose starch cellulose cellulase lecithin pectin rubber glass sand steel wool "
-    "concrete mortar insulation powder pulp kaolin seed pollen lipase endoglucanase phospholipase "
-    "siRNA RNA Oct4 Cas9 SiO2 Al2O3 levodopa ibuprofen naproxen glutamine rebaudioside glycol "
-    "butadiene monoxide dioxide carbon carbide carbonate chloride ammonia martensite bainite "
-    "austenite chromium anhydride air energy power crude annealing bombardment sampling scaling "
-    "segmentation descent media malware traffic epitaxy recovery saving integration economy assist "
-    "feedback plastic char vapor backpropagation oxide brine gas phosphate sewage cullet bitumen "
-    "equipment packaging cloth steam mud milk juice polysorbate citrate graphite polyisocyanate "
-    "freight talc phosphinate scrap propylene interference foam zirconia siloxane hydrogen "
-    "pigment photoresist lubricant rosin".split())
+_MASS_WORDS = """
+water oil silica alumina sludge feed heat data biomass tissue polyethylene terephthalate silicon
+silicone sucralose starch cellulose cellulase lecithin pectin rubber glass sand steel wool
+concrete mortar insulation powder pulp kaolin seed pollen lipase endoglucanase phospholipase
+siRNA RNA Oct4 Cas9 SiO2 Al2O3 levodopa ibuprofen naproxen glutamine rebaudioside glycol
+butadiene monoxide dioxide carbon carbide carbonate chloride ammonia martensite bainite
+austenite chromium anhydride air energy power crude annealing bombardment sampling scaling
+segmentation descent media malware traffic epitaxy recovery saving integration economy assist
+feedback plastic char vapor backpropagation oxide brine gas phosphate sewage cullet bitumen
+equipment packaging cloth steam mud milk juice polysorbate citrate graphite polyisocyanate
+freight talc phosphinate scrap propylene interference foam zirconia siloxane hydrogen pigment
+photoresist lubricant rosin
+"""
+_MASS = frozenset(_MASS_WORDS.split())
 
 _SAID_WITH_A = re.compile(r"(?:uni|use|usa|uti|eu|one|U[VS]|uro)", re.ASCII)
-_SPELLED = re.compile(r"[A-Z][A-Z0-9]|[a-z][A-Z]")
+_SPELLED = re.compile(r"[A-Z][A-Z0-9]|[a-z][A-Z]|Fc")
 
 
 def third(verb: str) -> str:
@@ -133,6 +139,18 @@ def gerund(verb: str) -> str:
     return f"{head}ing {rest}" if rest else f"{head}ing"
 
 
+def head_word(thing: str) -> str:
+    """The word by which a text goes on to call what it is about.
+
+    Examples
+    --------
+    >>> head_word("beverage machine"), head_word("compound of formula (I)")
+    ('machine', 'compound')
+    """
+    before = thing.partition(" of ")[0].partition(" for ")[0].partition(" named ")[0]
+    return before.rpartition(" ")[2]
+
+
 def article(noun: str) -> str:
     """Put the indefinite article before a noun that takes one.
 
@@ -141,18 +159,18 @@ def article(noun: str) -> str:
     >>> article("oil pump"), article("user unit"), article("LED chip"), article("drain water")
     ('an oil pump', 'a user unit', 'an LED chip', 'drain water')
     """
-    if noun.rpartition(" ")[2] in _MASS:
+    if head_word(noun) in _MASS:
         return noun
     if _SAID_WITH_A.match(noun):
         return f"a {noun}"
     if _SPELLED.match(noun) and noun[0] != "i":
         return f"{'an' if noun[0] in 'AEFHILMNORSXe' else 'a'} {noun}"
-    return f"{'an' if noun[0] in 'aeiouAEIOU' else 'a'} {noun}"
+    return f"{'an' if noun[0] in 'aeiouAEIOU' or noun.startswith('hour') else 'a'} {noun}"
 
 
 # ---- vocabulary ---------------------------------------------------------------------------------
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Part:
     """A component with its synonyms, and what it does in the base, third person and -ing form."""
 
@@ -161,7 +179,7 @@ class Part:
     era: int = 0
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Subgroup:
     """A subgroup of the classification and the components that mark it."""
 
@@ -170,7 +188,7 @@ class Subgroup:
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Group:
     """A main group; trend is +1 where it grows over the years, -1 where it shrinks."""
 
@@ -180,7 +198,7 @@ class Group:
     subgroups: tuple[Subgroup, ...]
 
 
-@dataclass
+@dataclasses.dataclass
 class Subclass:
     """A subclass of the classification with its own words."""
 
@@ -193,7 +211,7 @@ class Subclass:
     gains: tuple[tuple[str, str, str], ...] = ()
     near: tuple[str, ...] = ()
     tags: tuple[tuple[str, float], ...] = ()
-    groups: list[Group] = field(default_factory=list)
+    groups: list[Group] = dataclasses.field(default_factory=list)
 
 
 def _variants(text: str) -> tuple[str, ...]:
@@ -266,7 +284,7 @@ def generic_parts() -> dict[str, tuple[Part, ...]]:
 
 # ---- grammar ------------------------------------------------------------------------------------
 
-@dataclass
+@dataclasses.dataclass
 class Actor:
     """A component as one patent calls it."""
 
@@ -274,11 +292,13 @@ class Actor:
     base: str
     third: str
     gerund: str
+    source: str = ""
+    """The subclass it comes from; '' for a component that many fields share."""
     known: bool = False
     number: int = 0
 
 
-@dataclass
+@dataclasses.dataclass
 class Topic:
     """What one patent is about: its field of words, and the components that appear."""
 
@@ -286,12 +306,14 @@ class Topic:
     thing: str
     queue: list[Actor]
     others: list[Subclass]
+    spare: Callable[[], Actor]
+    """Gives one more component of the field when all have had their sentence."""
 
 
-def cast(dice: Dice, part: Part) -> Actor:
-    """Choose the words that one patent uses for a component."""
+def cast(dice: Dice, part: Part, source: str = "") -> Actor:
+    """Choose the words that one patent uses for a component of a subclass."""
     base, does, doing = dice.pick(part.does)
-    return Actor(dice.pick(part.names), base, does, doing)
+    return Actor(dice.pick(part.names), base, does, doing, source)
 
 
 class Scene(dict[str, str]):
@@ -303,17 +325,26 @@ class Scene(dict[str, str]):
         self.known: list[Actor] = []
         self.waiting = list(topic.queue)
         self.here: dict[str, Actor] = {}
-        self.head = topic.thing.rpartition(" ")[2] if " of " not in topic.thing else "method"
-        if topic.thing.startswith(("method", "technique")):
-            self.head = "method"
-        elif topic.thing.startswith("compound"):
-            self.head = "compound"
+        self.head = head_word(topic.thing)
+        self.other = topic.main
         self.gains = dice.shuffled(topic.main.gains)
+
+    def about(self, template: str, other: Subclass) -> str:
+        """Fill one template about another subclass, with a component of it; '' if there is none."""
+        for actor in self.waiting:
+            if actor.source == other.symbol:
+                self.waiting.remove(actor)
+                self.waiting.insert(0, actor)
+                self.other = other
+                return self.sentence(template)
+        return ""
 
     def sentence(self, template: str) -> str:
         """Fill one template."""
         self.clear()
         self.here = {}
+        if self.topic.main.field.partition(" ")[0] in self.topic.thing:
+            template = template.replace("{T} for {F}", "{T}")  # no "fan for fans"
         text = template.format_map(self)
         return text[0].upper() + text[1:]
 
@@ -338,28 +369,30 @@ class Scene(dict[str, str]):
         if key == "F":
             return topic.main.field
         if key == "Z":
-            other = dice.pick(topic.others) if topic.others else topic.main
-            return article(dice.pick(other.things))
+            return article(dice.pick(self.other.things))
         if key == "Y":
-            return dice.pick(topic.others).field if topic.others else topic.main.field
+            return self.other.field
         if key in ("G", "gs", "g"):
             gain = self.gains.pop() if self.gains else dice.pick(topic.main.gains)
             return gain[("G", "gs", "g").index(key)]
         if key == "rel":
             return dice.pick(RELATIONS[topic.main.style])
-        if key == "dim":
-            return _measure(dice, dice.pick(DIMENSIONS[topic.main.style]))
+        if key in RANGES:
+            return _measure(dice, dice.pick(RANGES[key]))
         raise KeyError(key)
 
     def _actor(self, place: str) -> Actor:
         if place not in self.here:
-            if self.waiting:
-                actor = self.waiting.pop(0)
-            else:
-                free = [a for a in self.known if a not in self.here.values()]
-                actor = self.dice.pick(free or self.known)
-            self.here[place] = actor
+            self.here[place] = self.waiting.pop(0) if self.waiting else self._spare()
         return self.here[place]
+
+    def _spare(self) -> Actor:
+        """Bring in one more component that the text has not named yet, if there is one."""
+        for _ in range(6):
+            actor = self.topic.spare()
+            if all(actor.name != a.name and actor.base != a.base for a in self.known):
+                return actor
+        return self.dice.pick([a for a in self.known if a not in self.here.values()] or self.known)
 
     def _old(self, key: str) -> Actor:
         free = [a for a in self.known if a not in self.here.values()]
@@ -387,6 +420,10 @@ class Scene(dict[str, str]):
         return f"the {actor.name}{self._mark(actor)}"
 
 
+def _is_method(topic: Topic) -> bool:
+    return head_word(topic.thing) in ("method", "technique", "process", "learning")
+
+
 def _measure(dice: Dice, form: str) -> str:
     """Fill ``low-high-step unit`` with a range of figures that fits."""
     span, _, unit = form.partition(" ")
@@ -398,10 +435,11 @@ def _measure(dice: Dice, form: str) -> str:
 
 def make_title(dice: Dice, topic: Topic) -> str:
     """Write a title of 1 to about 14 words."""
-    form = dice.pick(TITLES[topic.main.style])
+    forms = METHOD_TITLES if _is_method(topic) else TITLES[topic.main.style]
+    form = dice.pick([f for f in forms if topic.others or "{Y}" not in f])
     first, second = topic.queue[0], topic.queue[1]
     active = next((a for a in topic.queue if not a.base.startswith("be ")), None)
-    other = dice.pick(topic.others).field if topic.others else topic.main.field
+    other = dice.pick(topic.others or [topic.main]).field
     text = form.format(t=topic.thing, a=article(topic.thing), n=first.name, m=article(second.name),
                        M=article(first.name), F=topic.main.field, Y=other,
                        i=active.gerund if active else f"use in {topic.main.field}")
@@ -413,16 +451,22 @@ def make_abstract(dice: Dice, topic: Topic) -> str:
     style = topic.main.style
     scene = Scene(dice, topic, numerals=style in ("mech", "elec") and dice.chance(0.2))
     aim = dice.between(MIN_WORDS + 4, MAX_WORDS - 38)
-    text = [scene.sentence(dice.pick(OPENINGS[style]))]
+    text = [scene.sentence(dice.pick(METHOD_OPENINGS if _is_method(topic) else OPENINGS[style]))]
     words = text[0].count(" ") + 1
     middles = dice.shuffled(MIDDLES[style])
-    if topic.others:
-        middles.insert(dice.below(3), dice.pick(MIDDLES["mixed"]))
-    for form in middles:
+    if topic.main.field.rpartition(" ")[2] in topic.thing:
+        middles = [form for form in middles if "{F}" not in form]
+    turns = [dice.below(3) for _ in topic.others]
+    for turn, form in enumerate(middles):
         if words >= aim:
             break
-        text.append(scene.sentence(form))
-        words += text[-1].count(" ") + 1
+        others = [o for o, t in zip(topic.others, turns, strict=True) if t == turn]
+        added = [scene.about(dice.pick(MIDDLES["mixed"]), other) for other in others]
+        for sentence in (*added, scene.sentence(form)):
+            size = sentence.count(" ") + 1
+            if sentence and words + size <= MAX_WORDS:
+                text.append(sentence)
+                words += size
     if words <= MAX_WORDS - 30 and (words < MIN_WORDS or dice.chance(0.65)):
         text.append(scene.sentence(dice.pick(CLOSINGS)))
     return " ".join(text)

@@ -1,6 +1,6 @@
 """The vocabulary of the synthetic corpus, sections A to D; see `patentcl.sample` for its use.
 
-One block for each CPC subclass, read by `patentcl.sample.read_tables`:
+One block for each CPC subclass, read by `patentcl._sample_text.read_tables`:
 
     # SYMBOL style | title | field          a subclass; style is mech, elec, chem or info
     thing NOUN; NOUN                        what a patent of the subclass is about
@@ -17,6 +17,8 @@ late, ``<`` one that went out of use. Functions and effects are in the base form
 
 from __future__ import annotations
 
+# ruff: noqa: E501 -- a table: one record a line
+
 AGRICULTURE_TO_TEXTILES = """
 # A01B mech | WORKING THE SOIL IN FARMING AND FORESTRY; PARTS OF FARM IMPLEMENTS | soil cultivation
 thing tillage|soil_working|cultivating implement|machine; field cultivator
@@ -26,7 +28,7 @@ near A01D A01H E02F
 tags Y10T74/11:1
 @ 33/00 = Implements with power-driven rotary tools for tilling
 02 Tools turning about a shaft across the direction of travel = tiller|tine rotor: chop clods in the upper soil layer; rotor hood|shield: hold_back|retain thrown clods
-027 Tillers guided by a walking operator = handlebar|guide_handle: let a walking operator steer the tiller; dead_man|release lever: stop the rotating tines when it is let go
+027 Tillers guided by a walking operator = handlebar|guide_handle: let a walking operator steer the tiller; dead-man|release lever: stop the rotating tines when it is let go
 @ 63/00 = Raising, lowering and adjusting farm implements
 111 Keeping the working depth of the tool = depth control|regulating cylinder: keep the working depth of the tines; ground|soil following sensor: report the distance to the soil surface
 32 Adjustment by hydraulic or pneumatic power = three_point|rear linkage: raise the implement at the headland; lift|hoisting cylinder: fold the wing sections of the implement
@@ -129,13 +131,13 @@ tags Y10S901/02:1
 30 Surgical robots = >robotic|slave manipulator: follow the hand movements of the surgeon; >master|surgeon console: return touch forces to the fingers
 
 # A61F mech | PROSTHESES; STENTS; BANDAGES; TREATMENT OF EYES AND EARS | implants and dressings
-thing implant|prosthesis|prosthetic_device; wound|absorbent dressing|article
+thing implant|prosthesis|prosthetic_device; wound dressing; absorbent dressing|article
 part stent|scaffold: hold the vessel open; anchoring barb|hook: fix the implant to the tissue; porous|biocompatible coating: let bone grow in; delivery|introducer sheath: carry the implant to its site; backing film|sheet: keep fluid from striking through; elastic|flexible frame: return to its expanded shape
 gain speed up healing; restore natural motion; keep the implant from migrating; increase wearing comfort
 near A61B A61M A61K
 tags Y10S901/02:1
 @ 2/00 = Implants and prostheses
-36 Hip joints = femoral|hip stem: seat in the canal of the femur; acetabular|socket cup: receive the ball head
+36 Hip joints = femoral|hip stem: sit in the canal of the femur; acetabular|socket cup: receive the ball head
 28 Replacement of bone = bone|graft substitute block: fill the defect in the bone; calcium_phosphate|hydroxyapatite granule: turn_into new bone
 062 Artificial blood vessels = vascular|aortic graft: bridge the aneurysm; valve|leaflet frame: open with each heartbeat
 @ 9/00 = Treatment and protection of eyes
@@ -155,7 +157,7 @@ near C07D C07K A61P A61M
 26 Aluminium compounds in cosmetics = antiperspirant|zirconium salt: plug the sweat ducts; cyclic|volatile silicone: spread the salt on the skin
 @ 9/00 = Medicines with a special physical form
 0053 Taken by mouth = enteric|delayed-release coating: dissolve only in the intestine; tablet|caplet core: disintegrate in gastric juice; matrix|hypromellose polymer: swell into a gel around the drug
-0019 Injected = liposome|lipid nanoparticle: enclose the drug in a bilayer; depot|microsphere suspension: release the drug over weeks
+0019 Injected = liposome|lipid_nanoparticle: enclose the drug in a bilayer; depot|microsphere suspension: release the drug over weeks
 0014 Applied on the skin = transdermal|adhesive patch: pass the drug through the skin; penetration|permeation enhancer: open the lipid layers of the skin
 @ 31/00 = Medicines with organic active substances
 198 Amino acids = levodopa|glutamine: cross the gut wall; amino_acid|arginine salt: support nitric oxide formation
@@ -234,9 +236,9 @@ near B01D C07D C08L
 tags Y02P20/10:3 Y02P20/141:1
 @ 23/00 = Catalysts of metals and metal oxides
 42 Platinum = platinum|palladium particle: dissociate hydrogen on its surface; reforming|dehydrogenation feed: form aromatics over platinum
-10 Rare earths = ceria|lanthanum oxide: store oxygen in its lattice; perovskite|mixed oxide: oxidize carbon monoxide
+10 Rare earths = ceria|lanthanum_oxide: store oxygen in its lattice; perovskite|mixed oxide: oxidize carbon monoxide
 @ 20/00 = Solid sorbents
-226 Metal-organic frameworks = >metal-organic|MOF framework: capture guest molecules in its cages; >organic linker|ligand: join the metal nodes
+226 Metal-organic frameworks = >metal-organic_framework|MOF: capture guest molecules in its cages; >organic linker|ligand: join the metal nodes
 20 Carbon sorbents = activated|porous carbon: adsorb organic vapor; carbonized|coconut char: develop micropores on steam activation
 @ 19/00 = General processes and their apparatus
 2415 Tube reactors = tubular|microchannel reactor: remove the heat of reaction; static|inline mixer: blend reactants within milliseconds
@@ -256,12 +258,12 @@ tags Y02P10/20:1 Y10T29/10:1
 0953 Control by computer = arc|welding current regulator: hold the arc length; waveform|pulse generator: shape the current pulse for each droplet
 1006 Power sources = inverter|welding power source: turn mains voltage into welding current; contact|wire tip: lead current into the wire electrode
 @ 20/00 = Welding by pressure and friction
-10 Ultrasonic welding = sonotrode|ultrasonic horn: vibrate the upper sheet; anvil|support: back the lower sheet
+10 Ultrasonic welding = sonotrode|ultrasonic_horn: vibrate the upper sheet; anvil|support: back the lower sheet
 1205 Friction welding = stirring|friction pin: plasticize metal along the joint; rotating|tool shoulder: press the softened metal down
 
 # B25J elec | MANIPULATORS; ROBOTS | robotics
 thing robot|robotic arm|system|manipulator; industrial|mobile robot; handling|gripping device
-part joint|axis motor: turn the arm segment; robot|motion controller: move the arm along the path; base|pedestal: bear the weight of the arm; wrist|flange: carry the end effector; encoder|joint_position sensor: report the joint angle; teach|hand-held pendant: let the operator record positions
+part joint|axis motor: turn the arm segment; robot|motion controller: move the arm along the path; base|pedestal: bear the weight of the arm; wrist|flange: carry the end effector; encoder|joint_position_sensor: report the joint angle; teach|hand-held pendant: let the operator record positions
 gain shorten the cycle time; protect persons near the robot; raise the positioning accuracy; ease|simplify programming
 near B65G G06N A61B B23K
 tags Y10S901/02:6 Y10S901/31:2
@@ -277,7 +279,7 @@ tags Y10S901/02:6 Y10S901/31:2
 0029 Cables inside the arm = cable|umbilical guide: lead wires through the hollow arm; rotary|slip_ring joint: pass current across the turning wrist
 
 # B29C mech | SHAPING AND JOINING OF PLASTICS | plastics molding
-thing molding|forming apparatus|machine; mold|tool; additive_manufacturing|3D_printing apparatus; molded plastic part
+thing molding|forming apparatus|machine; mold|tool; additive_manufacturing|3D_printing apparatus; molded plastic part; plastic container
 part mold half|plate: bound the cavity; thermoplastic|polymer resin: fill the cavity; heating|barrel band: melt the plastic; clamping|closing unit: press the mold halves together; ejector|knock-out pin: push the part from the mold; cooling channel|line: take heat out of the part
 gain shorten the molding cycle; give a smooth surface; avoid voids and sink marks; cut material waste
 near B32B C08L B65D
@@ -330,11 +332,11 @@ tags Y02T10/70:7 Y02T90/12:4
 12 Charging by induction = >ground|transmitter pad: set up a field under the car; >vehicle|receiver coil: pick up power across the air gap
 665 Measuring and billing of charge = >charging|utility server: bill the driver for the energy; >charge post|station: identify the vehicle by its certificate
 @ 58/00 + Watching and controlling traction batteries
-12 By state of charge = >state-of-charge|SOC estimator: work_out the remaining charge; >cell|balancing circuit: level the voltages of the cells
-26 By cooling = coolant|cold plate: carry heat from the modules; >battery|coolant pump: run while the battery is hot
+12 By state of charge = >state-of-charge|SOC estimator: work_out the remaining charge; >cell-balancing|balancing circuit: level the voltages of the cells
+26 By cooling = coolant|cold plate: carry heat from the modules; >coolant pump: run while the battery is hot
 @ 15/00 = Control of the traction motor
 2009 Braking = regenerative|recuperation brake: feed braking energy to the battery; pedal|brake_stroke sensor: tell how hard the driver brakes
-20 Control of the drive for performance = torque|vector command: divide drive force between the wheels; slip|wheel_speed monitor: curb spinning of the wheel
+20 Control of the drive for performance = torque|torque-vector command: divide drive force between the wheels; slip|wheel_speed monitor: curb spinning of the wheel
 
 # B62D mech | MOTOR VEHICLES; TRAILERS | vehicle structure and steering
 thing vehicle|automobile body|structure; steering apparatus|system; tracked|crawler vehicle
@@ -362,14 +364,14 @@ tags Y02T50/10:4
 024 Remote-controlled craft = >drone|unmanned_aerial_vehicle: hover over the delivery point; >gimbal|payload mount: point the camera to the ground; >ground|remote station: send waypoints to the drone
 022 Craft on a tether = >tether|mooring cable: feed power from the ground
 @ 25/00 = Landing gear
-405 Wheels driven for taxiing = wheel|taxi drive motor: roll the aircraft along the taxiway; shock|oleo strut: soften touchdown
+405 Wheels driven for taxiing = wheel|taxi motor: roll the aircraft along the taxiway; shock|oleo strut: soften touchdown
 50 Steering and shimmy damping = nose|steering wheel collar: turn the nose wheel; shimmy|friction damper: calm oscillation of the strut
 @ 27/00 = Rotorcraft
 473 Make-up of rotor blades = blade|spar root: transfer centrifugal load to the hub; leading-edge|erosion strip: guard the blade from sand
 08 With several rotors = tilt|lift rotor: swing from hover to cruise; rotor|drive mast: spin the rotor hub
 
 # B65D mech | CONTAINERS FOR STORING AND CARRYING; PACKAGES | packaging
-thing container|receptacle; package|carton|packaging; closure|dispensing cap
+thing container|receptacle; package|carton|packaging; closure; dispensing cap
 part side|end wall: rise from the base; bottom|base panel: close the lower end; lid|closure: cover the opening; rim|flange: surround the mouth; handle|carrying strap: ease lifting of the package; label|printed sleeve: wrap around the body
 gain show tampering to the buyer; keep the contents fresh; save packaging material; ease|facilitate opening
 near B32B B65G A47J
@@ -408,7 +410,7 @@ near B01D B01J C12N
 tags Y02A20/124:3 Y02A20/131:2
 @ 1/00 = Treating water by physical and chemical means
 32 Ultraviolet light = ultraviolet|germicidal lamp: inactivate bacteria in the water; quartz|lamp sleeve: keep water from the lamp
-78 Ozone = ozone|oxidant generator: break_down organic pollutants; ozone|contact bubble: dissolve in the water
+78 Ozone = ozone|oxidant generator: break_down organic pollutants; ozone|microscopic bubble: dissolve in the water
 441 Reverse osmosis = high-pressure|feed pump: force sea water through the membrane; concentrate|brine stream: carry away the rejected salt
 @ 3/00 = Biological treatment
 1273 Submerged membrane reactors = submerged|hollow-fiber membrane: draw clean water from the mixed liquor; scouring|coarse air: clean the membrane fibers
@@ -427,13 +429,13 @@ near A61K A61P C07K
 14 Three or more hetero rings = triazole|piperazine ring: extend the chain of rings; aminopyrimidine|pyridyl group: hinge-bind the kinase
 @ 471/00 + Fused nitrogen rings, one of them a six-membered ring with one nitrogen
 04 Ortho-condensed = pyrrolopyridine|azaindole scaffold: fit the kinase pocket; imidazopyridine|naphthyridine nucleus: act as a GABA ligand
-10 Spiro-condensed = spiro piperidine|diazaspiro unit: lock the shape of the molecule
+10 Spiro-condensed = spiropiperidine|diazaspiro unit: lock the shape of the molecule
 @ 487/00 + Fused nitrogen rings of other kinds
 04 Ortho-condensed systems = pyrazolopyrimidine|purine analog: block the JAK enzyme; pyrrolotriazine|imidazopyrazine core: arrest cell growth
 
 # C07K chem | PEPTIDES | peptides and antibodies
 thing antibody|immunoglobulin; peptide|polypeptide; fusion|recombinant protein
-part heavy|light chain: carry three complementarity regions; binding|variable domain: recognize the epitope; linker|hinge peptide: connect the two domains; Fc|constant region: prolong the half-life in serum; amino acid substitution|mutation: raise the affinity; antigen|target receptor: be bound with nanomolar affinity
+part heavy|light chain: carry three complementarity regions; binding|variable domain: recognize the epitope; linker|hinge peptide: connect the two domains; Fc|constant region: prolong the half-life in serum; amino-acid substitution|mutation: raise the affinity; antigen|target receptor: be bound with nanomolar affinity
 gain neutralize the target; reduce immunogenicity; increase stability in serum; allow less frequent dosing
 near A61K C12N A61P
 @ 16/00 + Antibodies
@@ -447,7 +449,7 @@ near A61K C12N A61P
 
 # C08L chem | COMPOSITIONS OF POLYMERS | polymer compositions
 thing resin|polymer composition|blend; rubber|elastomer composition
-part base resin|matrix polymer: form the continuous phase; glass|talc filler: stiffen the molded part; flame retardant|phosphinate: slow burning; compatibilizer|maleic_anhydride: join the two phases; stabilizer|antioxidant: prevent yellowing; plasticizer|process_oil: soften the compound
+part base|matrix polymer: form the continuous phase; glass|talc filler: stiffen the molded part; flame_retardant|phosphinate: slow burning; compatibilizer|maleic_anhydride: join the two phases; stabilizer|antioxidant: prevent yellowing; plasticizer|process_oil: soften the compound
 gain raise impact strength; keep the melt flow high; withstand heat|high_temperature; lower the density
 near C09D B29C B32B
 tags Y10T428/31:1 Y02P20/143:1
@@ -469,7 +471,7 @@ near C08L B41J B32B
 @ 5/00 = Coatings by their nature
 14 Paints with biocides = antifouling|biocide agent: keep barnacles off the hull; cuprous|copper compound: leach slowly into sea water
 03 Powder paints = powder|epoxy coating: melt in the oven; charge|flow additive: hold the powder on grounded metal
-24 Conductive paints = carbon black|silver flake: carry current through the film
+24 Conductive paints = carbon_black|silver flake: carry current through the film
 @ 11/00 = Inks
 322 Pigment inks for ink jets = self-dispersed|encapsulated pigment: pass the print nozzle; humectant|glycol: keep the ink from drying in the head
 101 Inks cured by radiation = acrylate|photocurable monomer: polymerize under UV light; photoinitiator|sensitizer: form radicals in light
@@ -477,25 +479,25 @@ near C08L B41J B32B
 04 Polyurethanes = polyisocyanate|hexamethylene_trimer: react with hydroxyl groups; acrylic|polyester polyol: supply hydroxyl groups to the clear coat; aqueous|anionic dispersion: coat the car body without solvent
 
 # C12N chem | MICROORGANISMS AND ENZYMES; GENETIC ENGINEERING | biotechnology
-thing host|recombinant cell; nucleic acid|polynucleotide; enzyme|biocatalyst; cell culture|population
+thing host|recombinant cell; nucleic_acid|polynucleotide; enzyme|biocatalyst; cell culture|population
 part vector|plasmid: carry the gene into the cell; promoter|enhancer sequence: drive expression; coding|DNA sequence: encode the protein; culture|growth medium: nourish the cells; selectable|resistance marker: reveal transformed cells; bioreactor|fermenter: grow the cells to high density
 gain raise the product titer; reduce off-target effects; speed up growth of the culture; improve enzyme stability
 near C07K A61K A01H
 tags Y02P20/52:2
 @ 15/00 = Genetic engineering
-113 Nucleic acids that silence genes = >siRNA|antisense_oligonucleotide: degrade the messenger RNA; >guide RNA|Cas9: cut the genome at the target site
-8261 Better farm traits of plants = insecticidal|Bt gene: protect the plant from larvae; Agrobacterium|particle bombardment: bring the construct into plant cells
+113 Nucleic acids that silence genes = >siRNA|antisense_oligonucleotide: degrade the messenger RNA; >guide_RNA|Cas9_nuclease: cut the genome at the target site
+8261 Better farm traits of plants = insecticidal|Bt gene: protect the plant from larvae; Agrobacterium|particle_bombardment: bring the construct into plant cells
 81 Yeast vectors = Saccharomyces|Pichia host: secrete the foreign protein
 @ 5/00 + Cells of animals, humans and plants
-0636 T cells = >CAR|T lymphocyte: attack tumor cells; >cytokine|interleukin-2 mixture: expand the T cells
-0696 Reprogrammed stem cells = >induced|pluripotent stem cell: differentiate into neurons; >reprogramming factor|Oct4: return the fibroblast to a stem state
+0636 T cells = >CAR_T_cell|T_lymphocyte: attack tumor cells; >cytokine|interleukin-2 mixture: expand the T cells
+0696 Reprogrammed stem cells = >induced|pluripotent stem cell: differentiate into neurons; >reprogramming_factor|Oct4: return the fibroblast to a stem state
 @ 9/00 = Enzymes
 2437 Cellulases = cellulase|endoglucanase: hydrolyze plant fiber into sugar; pretreated|lignocellulosic biomass: release glucose
 16 Esterases and lipases = lipase|phospholipase: split ester bonds in fat; immobilized|variant enzyme: work in organic solvent
 
 # C22C chem | ALLOYS | alloys
-thing alloy|metallic_material; steel|ferritic sheet|plate; alloy casting|wrought_product
-part carbon|manganese content: set the hardness; molten|base metal: be cast into a billet; precipitate|intermetallic phase: hinder dislocations; grain|microstructure: be refined by rolling; heat treatment|annealing: relieve inner stress; impurity|sulfur content: be kept low
+thing alloy|metallic_material; steel|ferritic sheet|plate; alloy casting|wrought_part
+part carbon|manganese content: set the hardness; molten|base metal: be cast into a billet; precipitate|intermetallic phase: hinder dislocations; grain|microstructure: be refined by rolling; heat_treatment|annealing: relieve inner stress; impurity|sulfur content: be kept low
 gain raise tensile strength; keep ductility|elongation; withstand creep; resist corrosion in sea water
 near B23K H01M F01D
 tags Y02P10/20:2 Y10T428/11:1
@@ -509,7 +511,7 @@ tags Y02P10/20:2 Y10T428/11:1
 
 # C03C chem | GLASS; GLAZES; ENAMELS; TREATMENT OF GLASS | glass
 thing glass|glass_composition; glass|glazing sheet|article; coated glass
-part silica|SiO2: build the glass network; alumina|Al2O3: raise the strain point; alkali|Na2O oxide: lower the melting point; fining|tin_oxide agent: clear the melt of bubbles; glass|melt ribbon: cool on the tin bath; batch|cullet: melt in the furnace
+part silica|SiO2: build the glass network; alumina|Al2O3: raise the strain point; alkali_oxide|Na2O: lower the melting point; fining_agent|tin_oxide: clear the melt of bubbles; glass|melt ribbon: cool on the tin bath; batch|cullet: melt in the furnace
 gain increase scratch resistance; transmit visible light; lower the melting temperature; withstand thermal shock
 near B32B H01L G02B
 tags Y10T428/31:3 Y02P40/57:1
@@ -523,7 +525,7 @@ tags Y10T428/31:3 Y02P40/57:1
 
 # D01F chem | CHEMICAL SIDE OF MAKING MAN-MADE FIBERS | synthetic fibers
 thing fiber|filament|yarn; spinning process; fiber bundle|tow
-part spinneret|spinning_nozzle: extrude the polymer; spinning|polymer dope: be forced through fine holes; take-up|draw roll: stretch the filament; coagulation|quench bath: set the filament; fiber finish|sizing: coat the filament; draw ratio|orientation: set the modulus
+part spinneret|spinning_nozzle: extrude the polymer; spinning|polymer dope: be forced through fine holes; take-up|draw roll: stretch the filament; coagulation|quench bath: set the filament; fiber_finish|sizing: coat the filament; draw_ratio|orientation: set the modulus
 gain raise fiber tenacity; give a soft hand; keep filaments from breaking; take dye evenly
 near C08L D21H C22C
 @ 6/00 - Fibers of one polymer
@@ -532,11 +534,11 @@ near C08L D21H C22C
 @ 8/00 = Fibers of two or more polymers
 06 With a polyolefin = sheath-core|bicomponent fiber: bond at its sheath; island|sea component: dissolve to leave microfibers
 @ 9/00 + Carbon and other fibers
-12 Carbon filaments = polyacrylonitrile|pitch precursor: be carbonized in nitrogen; oxidation|stabilization oven: oxidize the precursor; >carbon nanotube|CNT yarn: conduct heat
+12 Carbon filaments = polyacrylonitrile|pitch precursor: be carbonized in nitrogen; oxidation|stabilization oven: oxidize the precursor; >carbon_nanotube|CNT yarn: conduct heat
 
 # D06F mech | LAUNDERING, DRYING AND IRONING OF TEXTILES | laundry care
-thing washing machine|laundry_appliance|washer; clothes|laundry dryer; laundry treating machine
-part drum|tub: hold the laundry; cabinet|outer_case: enclose the drum; door|lid: close the loading opening; drain|circulation pump: move the wash water; control panel|user_interface: offer wash programs; water|inlet valve: admit fresh water
+thing washing_machine|laundry_appliance|washer; clothes|laundry dryer; laundry treating machine
+part drum|tub: hold the laundry; cabinet|outer_case: enclose the drum; door|lid: close the loading opening; drain|circulation pump: move the wash water; control_panel|user_interface: offer wash programs; water|inlet valve: admit fresh water
 gain save water; quieten the spin cycle; shorten the drying time; treat delicate clothes gently
 near F25B F16H A47J
 tags Y02B40/18:2
@@ -553,14 +555,14 @@ tags Y02B40/18:2
 
 # D21H chem | PULP COMPOSITIONS; PAPER COATING AND IMPREGNATION | papermaking
 thing paper|paperboard; coated paper|sheet; papermaking furnish|process
-part cellulose|wood pulp: form the fiber mat; retention|cationic aid: hold fines in the web; sizing|rosin agent: repel water; headbox|forming wire: spread the stock; filler|kaolin: brighten the sheet; calender|press roll: smooth the web
+part cellulose|wood pulp: form the fiber mat; retention|cationic aid: hold fines in the web; sizing|rosin agent: repel water; forming|paper_machine wire: spread the stock; filler|kaolin: brighten the sheet; calender|press roll: smooth the web
 gain raise dry strength; improve opacity; save wood fiber; print sharply
 near C09D B65D D01F
 @ 17/00 = Additives in the pulp
 675 Oxides and carbonates = precipitated|ground calcium carbonate: fill gaps between fibers; carbon_dioxide|lime_slurry: form carbonate in the pulp
 28 Starch = cationic|oxidized starch: glue the fibers; wet-strength|polyamidoamine resin: keep tissue strong in water
 @ 19/00 = Coated paper
-82 Several coats = top|pre-coat layer: take up ink; latex|styrene butadiene: bind coating pigment
+82 Several coats = top|pre-coat layer: take up ink; latex_binder|styrene_butadiene: bind coating pigment
 @ 27/00 = Special paper
 30 Paper of several plies = tissue|embossed ply: soak up liquid; security|watermark thread: reveal forged banknotes
 """

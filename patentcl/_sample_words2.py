@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# ruff: noqa: E501 -- a table: one record a line
+
 BUILDING_TO_ELECTRICITY = """
 # E02F mech | DREDGING; MOVING OF SOIL | excavation
 thing excavator|work_machine; construction|earth-moving machine; dredging|loading apparatus
@@ -29,11 +31,11 @@ tags Y02A30/24:2
 46 Blocks that interlock = hollow|masonry block: stack without mortar; tongue|projection: key into the next course
 58 Walls with metal members = metal|C-shaped stud: hold the drywall; partition|glazed panel: divide the office
 @ 9/00 = Ceilings
-02 Ventilated ceilings = suspended|ceiling tile: rest on the grid flanges; main runner|grid tee: hang from hanger wires
+02 Ventilated ceilings = suspended|ceiling tile: rest on the grid flanges; main_runner|grid_tee: hang from hanger wires
 
 # E05B mech | LOCKS; HANDCUFFS | locks
 thing lock|locking_device|latch; door|vehicle latch assembly; electronic|smart lock
-part bolt|latch: project into the strike; key|cylinder plug: turn the cam; handle|door knob: withdraw the bolt; strike|keeper plate: receive the bolt; return|coil spring: push the bolt outward; lock case|housing: guard against drilling
+part bolt|latch: project into the strike; key|cylinder plug: turn the cam; door handle|knob: withdraw the bolt; strike|keeper plate: receive the bolt; return|coil spring: push the bolt outward; lock case|housing: guard against drilling
 gain deter burglars; open in an emergency; work without a key; keep the door from rattling
 near E04B B62D H04W
 tags Y10T292/10:3 Y10T70/50:3
@@ -42,7 +44,7 @@ tags Y10T292/10:3 Y10T70/50:3
 0002 With electromagnets = solenoid|electromagnet: free the locking pawl; armature|magnet plate: hold the door shut
 @ 81/00 = Power locks of vehicles
 77 Sensing of the door = catch|claw: grip the striker of the car door; pawl|ratchet: hold the catch closed
-56 Control of actuators = cinching|closing actuator: pull the door home; >key fob|passive_entry antenna: wake the lock as the driver nears
+56 Control of actuators = cinching|closing actuator: pull the door home; >key_fob|passive_entry antenna: wake the lock as the driver nears
 @ 65/00 - Locks for special uses
 0014 Child safety locks = child|cabinet catch: stop children from opening drawers; drawer|gun-safe bar: bolt several drawers
 
@@ -53,7 +55,7 @@ gain raise oil recovery; save rig time; survive high downhole temperature; preve
 near G01S C09D E02F
 @ 43/00 = Getting oil, gas and water
 26 Fracturing the rock = >fracturing|frac fluid: crack the rock; >proppant|sand: keep fractures open; >frac|sliding sleeve: open a port at each stage
-24 Heating with steam = steam|injection well: warm the heavy oil; bitumen|viscous crude: drain to the producer
+24 Heating with steam = steam|injection well: warm the heavy oil; bitumen|viscous_crude_oil: drain to the producer
 34 Separating what is produced = gravel|sand screen: keep sand from the tubing; inflow|choke valve: even out flow along the well
 @ 47/00 = Surveying boreholes
 18 Signals sent through the mud = mud|pulse valve: send pressure pulses up the mud; logging|measurement collar: record data while drilling
@@ -62,7 +64,7 @@ near G01S C09D E02F
 43 Placement of teeth = polycrystalline|PDC cutter: shear the rock; bit|blade body: hold rows of cutters; roller|tricone: crush hard rock
 
 # F01D mech | TURBINES AND OTHER NON-POSITIVE DISPLACEMENT ENGINES | turbines
-thing gas|steam turbine|engine; turbine|rotor blade; turbine component|assembly
+thing gas|steam turbine; turbine engine; turbine|rotor blade; turbine component|assembly
 part rotor|disk: spin about the engine axis; blade|airfoil: turn the hot gas; platform|shroud: bound the gas path; casing|outer_case: surround the stages; vane|nozzle: guide gas to the blades; compressor|bleed stage: supply cooling air
 gain raise turbine efficiency; withstand high gas temperature; lengthen blade life; reduce leakage flow
 near F02M C22C F03D B64C
@@ -70,17 +72,17 @@ tags Y02T50/60:4
 @ 5/00 = Blades and their carriers
 187 Cooling by convection = serpentine|cooling passage: lead air through the airfoil; turbulator|pin fin: stir the cooling air
 186 Cooling by a film = film|cooling hole: lay cool air over the blade surface; diffuser|shaped outlet: slow the jet
-282 Blades of composite = ceramic matrix|CMC ply: bear heat without cooling; dovetail|root: slide into the disk slot
+282 Blades of composite = ceramic_matrix|CMC ply: bear heat without cooling; dovetail|root: slide into the disk slot
 @ 11/00 = Sealing inside turbines
-08 Blade tip clearances = abradable|honeycomb seal: wear under the blade tip; tip clearance|shroud actuator: move the shroud segment
+08 Blade tip clearances = abradable|honeycomb seal: wear under the blade tip; tip_clearance|shroud actuator: move the shroud segment
 003 Packing rings = brush|labyrinth seal: throttle the leakage; feather|spline strip: bridge the gap of neighboring segments
 @ 25/00 = Other parts of turbines
 24 Casings = turbine|half shell: bolt along a split line; exhaust|bearing strut: support the bearing
 18 Lubrication = oil|scavenge pump: return oil from the sump; bearing|damper chamber: hold an oil film
 
 # F02M mech | SUPPLYING COMBUSTION ENGINES WITH FUEL OR COMBUSTIBLE MIXTURES | fuel and air supply of engines
-thing fuel injection valve|injector; fuel supply|feed system; exhaust gas recirculation system; internal combustion engine
-part fuel|common rail: store fuel under pressure; high-pressure|fuel pump: pressurize fuel; intake|inlet manifold: feed air to the cylinders; engine control|electronic unit: time the injection; cylinder|combustion chamber: burn the mixture; fuel|delivery line: join the tank to the engine
+thing fuel_injection_valve|fuel_injector; fuel supply|feed system; exhaust gas recirculation system; internal combustion engine
+part fuel|common rail: store fuel under pressure; high-pressure|fuel pump: pressurize fuel; intake|inlet manifold: feed air to the cylinders; engine|electronic control unit: time the injection; combustion chamber|space: burn the mixture; fuel|delivery line: join the tank to the engine
 gain cut exhaust emissions; save fuel; burn the mixture more fully; silence the injector
 near F01D B01D F16H B60L
 tags Y02T10/12:6 Y02T10/40:3
@@ -95,7 +97,7 @@ tags Y02T10/12:6 Y02T10/40:3
 20 Against vapor = evaporative|charcoal canister: trap fuel vapor; purge|vent valve: draw vapor to the engine
 
 # F03D mech | WIND MOTORS | wind power
-thing wind|turbine|power_plant; wind turbine|energy_converter; wind turbine blade|rotor
+thing wind turbine|power_plant; wind_energy_converter; wind turbine blade|rotor
 part nacelle|machine_house: sit on the tower; tower|mast: hold the nacelle aloft; rotor|main shaft: turn the generator; hub|spinner: carry the blades; turbine|wind generator: feed current to the grid; yaw|azimuth drive: face the rotor into the wind
 gain raise the annual energy yield; lower loads on the tower; reduce noise|sound emission; cut maintenance cost
 near F01D H02J F16H
@@ -142,7 +144,7 @@ near F02M A61M E21B
 
 # F24F mech | AIR-CONDITIONING; HUMIDIFICATION; VENTILATION | air conditioning
 thing air_conditioner|air_conditioning_apparatus; ventilation|air_handling unit; indoor|air-conditioning unit
-part fan|blower: move air through the unit; heat exchanger|coil: cool the air; housing|casing: form the air passage; outlet|louver: aim the air into the room; air|dust filter: clean the return air; drain|condensate pan: collect condensed water
+part fan|blower: move air through the unit; heat_exchanger|cooling_coil: cool the air; housing|casing: form the air passage; outlet|louver: aim the air into the room; air|dust filter: clean the return air; drain|condensate pan: collect condensed water
 gain keep the room comfortable; save electricity; lower the noise of the fan; clean the room air
 near F25B E04B H04L
 tags Y02B30/70:3
@@ -150,15 +152,15 @@ tags Y02B30/70:3
 64 Using stored data = >occupancy|comfort model: learn when rooms are used; >thermostat|room_controller: set back the temperature of empty rooms
 77 Speed of fans = fan|inverter drive: slow the fan near the set point; static|duct pressure sensor: tell the fan how much air is wanted
 @ 1/00 = Room units
-0007 Indoor units = wall|ceiling chassis: hang on the wall; cross-flow|tangential impeller: blow air along the coil; vane|flap motor: swing the air flow
+0007 Indoor units = wall|indoor chassis: hang on the wall; cross-flow|tangential impeller: blow air along the coil; vane|flap motor: swing the air flow
 027 Units set in windows = window|sash frame: fit the unit in a window
 @ 13/00 = Common parts of air-conditioning
 222 Leading off condensate = drain|lift pump: raise condensate to the drain; float|water switch: stop cooling when the pan is full
 24 Quieting = muffler|acoustic lining: soak up duct noise
 
 # F25B mech | REFRIGERATION MACHINES; HEAT PUMPS | refrigeration
-thing refrigeration|refrigerating cycle|apparatus; heat pump|chiller; refrigerant circuit
-part compressor: compress refrigerant vapor; condenser|gas_cooler: give off heat; evaporator|cold coil: take up heat; expansion|throttle valve: drop the pressure of the refrigerant; accumulator|receiver: hold liquid refrigerant; refrigerant|working_fluid: flow round the circuit
+thing refrigeration|refrigerating cycle|apparatus; heat_pump|chiller; refrigerant circuit
+part compressor: squeeze refrigerant vapor; condenser|gas_cooler: give off heat; evaporator|cold coil: take up heat; expansion|throttle valve: drop the pressure of the refrigerant; accumulator|receiver: hold liquid refrigerant; refrigerant|working_fluid: flow round the circuit
 gain raise the coefficient of performance; keep oil in the compressor; use a refrigerant of low warming potential; shorten defrosting
 near F24F D06F B60L
 tags Y02B30/12:2
@@ -166,10 +168,10 @@ tags Y02B30/12:2
 00 Reversible machines = four-way|reversing valve: swap heating and cooling; defrost|hot-gas line: melt frost on the outdoor coil
 @ 30/00 + Heat pumps
 06 By source of heat = ground|brine loop: draw heat from the earth; buffer|hot_water tank: store heat for the house
-04 Sorption heat pumps = absorber|generator: boil refrigerant from solution; lithium bromide|ammonia solution: absorb vapor
+04 Sorption heat pumps = absorber|generator: boil refrigerant from solution; lithium_bromide|ammonia solution: absorb vapor
 @ 49/00 = Control and safety of refrigeration
 022 Control of compressors = inverter|variable_speed drive: trim compressor speed to the load; superheat|discharge sensor: report superheat at the suction port
-005 Safety devices = >leak|flammable gas detector: shut the circuit on a refrigerant leak
+005 Safety devices = >leak|flammable_gas detector: shut the circuit on a refrigerant leak
 
 # G01N elec | INVESTIGATING MATERIALS BY THEIR CHEMICAL OR PHYSICAL PROPERTIES | analysis of materials
 thing analysis|measuring apparatus|system|device; sensor|sensing_element; inspection|testing method
@@ -220,7 +222,7 @@ near H01L G01S H04N G06T
 14 For infrared and ultraviolet = germanium|chalcogenide lens: pass thermal radiation
 
 # G06F info | ELECTRIC DIGITAL DATA PROCESSING | data processing
-thing computer|computing|data_processing system|device; method|technique for data processing; computer-readable medium
+thing computer_system; computing|data_processing system|device; method|technique for data processing; computer-readable medium
 part processor|central_processing_unit: execute stored instructions; main|system memory: hold program data; operating_system|kernel: manage resources of the computer; application|program: request data; system|interconnect bus: move data to the device; user|client: launch a task
 gain shorten response time; save battery power; keep data consistent; lower the load on the processor
 near G06N H04L G06Q G06T
@@ -234,7 +236,7 @@ near G06N H04L G06Q G06T
 4418 Suspend and wake = sleep|hibernation image: preserve state while power is off
 @ 12/00 = Access to memory
 0811 Several levels of cache = cache|L2 line: hold recently used data; coherence|snoop protocol: keep copies in agreement
-0246 Flash memory = flash|NAND block: be erased before writing; wear|garbage collector: free stale pages; logical|translation table: map addresses to pages
+0246 Flash memory = flash|NAND block: be erased before writing; garbage|wear-leveling collector: free stale pages; logical|translation table: map addresses to pages
 @ 16/00 = Information retrieval and databases
 951 Indexing and crawling = search|inverted index: find documents by term; web|page crawler: follow links; ranking|relevance function: sort the hits
 27 Copies of databases = replica|database node: apply changes from a log; transaction|commit record: tell replicas what changed
@@ -280,7 +282,7 @@ near G06F G06N H04L H04W
 
 # G06T info | PROCESSING AND GENERATING IMAGES | image processing
 thing image processing apparatus|method|device; image|graphics rendering system; computer vision system
-part input|captured image: show the scene; image|frame buffer: store pixel values; region|area of interest: be cut from the frame; pixel|voxel value: give local intensity; camera|imaging_device: record the scene; mask|segmentation: separate object and background
+part input|captured image: show the scene; image|frame buffer: store pixel values; region|area of interest: be cut from the frame; pixel|voxel value: give local intensity; camera|imaging_device: record the scene; segmentation mask: separate object and background
 gain sharpen edges; run in real time; reduce noise in the image; measure the object accurately
 near G06N G02B H04N A61B
 @ 7/00 + Analysis of images
@@ -373,7 +375,7 @@ gain widen the bandwidth; fit in a thin housing; raise antenna gain; isolate nei
 near H04W G01S H04N
 @ 1/00 = Parts of antennas
 243 Built-in antennas = metal|bezel frame: serve as antenna of the phone; slot|inverted-F branch: resonate in the low band
-246 Base station antennas = base-station|panel radome: cover the column of radiators; downtilt|phase rod: tilt the beam of the tower antenna
+246 Base station antennas = antenna|panel radome: cover the column of radiators; downtilt|phase rod: tilt the beam of the tower antenna
 @ 21/00 + Arrays
 065 Arrays of patches = >patch|microstrip array: steer the beam; >phase|beamforming shifter: delay each element
 24 Crossed polarization = dual-polarized|crossed dipole: receive both polarizations
@@ -413,7 +415,7 @@ near G06T G02B H04L G10L
 2256 Cameras with lights = flash|strobe lamp: light the subject; infrared|night filter: swing from the path at night; <tape|cassette recorder: tape the scene
 @ 21/00 + Delivery of content
 4532 By what users like = viewer|preference profile: learn which programs are watched; program|channel guide: list upcoming shows
-454 Filtering of content = >segment|streaming manifest: name chunks of several rates; >media|player: fetch the next chunk; parental|rating filter: skip scenes
+454 Filtering of content = >segment|streaming manifest: name chunks of several rates; >media|stream player: fetch the next chunk; parental|rating filter: skip scenes
 
 # H04W info | WIRELESS COMMUNICATION NETWORKS | wireless communication
 thing wireless communication system|device|method; user_equipment|mobile_terminal; base_station|access_node
@@ -431,10 +433,10 @@ tags Y02D30/70:4
 @ 4/00 + Services for wireless networks
 029 Services by location = >geofence|zone: fire an alert on entry; location|tracking server: follow the device
 40 For vehicles = >roadside|V2X unit: warn cars of danger; >platoon|vehicle group: exchange speed data
-80 Short range = Bluetooth|beacon: pair with the phone; NFC|proximity reader: exchange data on a tap
+80 Short range = Bluetooth radio|beacon: pair with the phone; NFC|proximity reader: exchange data on a tap
 
 # Y02A mech | TECHNOLOGIES FOR ADAPTING TO CLIMATE CHANGE | climate adaptation
-thing adaptation system
+thing climate adaptation system
 part rain|storm water store: hold water for dry periods; weather|flood forecast: warn of extreme weather
 gain secure the water supply in droughts; protect health in polluted air
 @ 20/00 + Saving and supplying water

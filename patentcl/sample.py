@@ -1,9 +1,10 @@
 """A synthetic corpus in PatentsView's own file layout, for trying things and for tests.
 
 The patents are invented: their words come from a vocabulary written for this project, one set for
-each of some 70 CPC subclasses, and a small grammar. The codes are real ones of the CPC, the titles of the
-codes are reworded. Labels, dates, citations and dirt follow the shapes of the published tables, so
-that whatever reads the sample reads the real thing; figures measured on it say nothing about patents.
+each of some 70 CPC subclasses, and a small grammar. The codes are real ones of the CPC, their
+titles are reworded. Labels, dates, citations and dirt follow the shapes of the published tables, so
+that whatever reads the sample reads the real thing; figures measured on it say nothing about
+patents.
 """
 
 from __future__ import annotations
@@ -22,21 +23,15 @@ from pathlib import Path
 
 from patentcl._sample_citations import cite
 from patentcl._sample_text import (
-    Actor,
     Dice,
-    Group,
-    Part,
-    Subclass,
-    Subgroup,
     Topic,
-    by_frequency,
     cast,
     class_titles,
-    generic_parts,
     make_abstract,
     make_title,
     read_tables,
 )
+from patentcl._sample_topics import TopicChooser, choose_codes
 from patentcl.errors import ConfigError, DataError
 
 MIN_PATENTS, MAX_PATENTS = 100, 500_000
@@ -58,8 +53,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 _FIRST_DAY = datetime.date(1995, 1, 3)
 _WEEKS = 1566  # Tuesdays from 1995-01-03 to 2024-12-31
-_YEARS = 30
-
 # The first utility patent number of each year from 1995, and the one after the last of 2024.
 _FIRST_NUMBER = (
     5377362, 5479658, 5590420, 5704062, 5855021, 6009555, 6167569, 6334220, 6502244, 6671884,
@@ -78,9 +71,9 @@ _RARE_TYPES = (
 _DESIGN_NOUNS = (
     "Bottle", "Chair", "Shoe upper", "Display screen with graphical user interface", "Lamp",
     "Faucet", "Vehicle wheel", "Mobile phone", "Earphone", "Handbag", "Toothbrush", "Camera",
-    "Display screen or portion thereof with icon", "Light bulb", "Table", "Watch case", "Eyeglasses",
-    "Container lid", "Knife handle", "Game controller", "Automobile body", "Tire tread", "Ring",
-    "Packaging box", "Electric shaver", "Charging cradle", "Speaker", "Ice cube tray")
+    "Display screen or portion thereof with icon", "Light bulb", "Table", "Watch case",
+    "Eyeglasses", "Container lid", "Knife handle", "Game controller", "Automobile body",
+    "Tire tread", "Ring", "Packaging box", "Electric shaver", "Charging cradle", "Speaker", "Ice cube tray")
 
 _CULTIVARS = ("rose", "petunia", "chrysanthemum", "apple tree", "blueberry", "geranium",
               "strawberry", "hydrangea", "dahlia", "grapevine", "lavender", "calibrachoa")
@@ -124,8 +117,8 @@ class Patent:
 def write_sample(folder: str | Path, patents: int = 5000, seed: int = 0) -> dict[str, int]:
     """Write a synthetic corpus as PatentsView tables, NAME.tsv in NAME.tsv.zip each.
 
-    The same number and seed give the same bytes on every machine and Python. The folder appears only
-    when complete. ``sample.json`` beside the tables says that they are synthetic and what is in them.
+    The same number and seed give the same bytes on every machine and Python. The folder appears
+    only when complete. ``sample.json`` beside the tables says that they are synthetic, and counts.
 
     Parameters
     ----------
@@ -248,7 +241,7 @@ def _write_table(path: Path, name: str, rows: Iterable[Iterable[object]]) -> Non
 def _make(patents: int, seed: int) -> tuple[dict[str, list[tuple[object, ...]]], dict[str, int]]:
     """Make all rows of all tables, and count what is in them."""
     dice = Dice(seed)
-    chooser = _TopicChooser(dice)
+    chooser = TopicChooser(dice)
     corpus = _number(dice, patents)
     plain = 0
     for position, patent in enumerate(corpus):
@@ -272,18 +265,17 @@ def _make(patents: int, seed: int) -> tuple[dict[str, list[tuple[object, ...]]],
     counts["withdrawn"] = sum(p.withdrawn for p in corpus)
     counts["without_cpc"] = sum(not p.codes for p in corpus if p.type != "design")
     counts["continuations"] = sum(p.parent >= 0 for p in corpus)
-    counts["subclasses"] = len({code[:4] if code[3].isalpha() else code[:3]
-                                for p in corpus for code, _ in p.codes})
+    counts["subclasses"] = len({code[:4] for p in corpus for code, _ in p.codes})
     counts.update((name, len(table)) for name, table in rows.items())
     return rows, counts
 
 
 def _number(dice: Dice, patents: int) -> list[Patent]:
     """Draw types and dates; give numbers that rise with the date, in the order of the dates."""
-    weeks = []
+    weeks: list[int] = []
     while len(weeks) < patents:
         week = dice.below(_WEEKS)
-        if dice.chance((0.4 + 0.6 * week / _WEEKS)):  # more patents each year
+        if dice.chance(0.4 + 0.6 * week / _WEEKS):  # more patents each year
             weeks.append(week)
     weeks.sort()
     cumulative, total = [], 0.0
@@ -292,9 +284,11 @@ def _number(dice: Dice, patents: int) -> list[Patent]:
         cumulative.append(total)
     cumulative.append(1.0)
     kinds = [dice.weighted(cumulative) for _ in weeks]
-    # Even the smallest sample has one of each type but the rarest.
-    for offset in range(3):
-        kinds[patents * (offset + 1) // 5] = offset
+    # Statutory invention registrations ended in 2013.
+    kinds = [4 if k == 3 and week > 940 else k for k, week in zip(kinds, weeks, strict=True)]
+    # Even the smallest sample has one of each type.
+    for kind in range(len(_RARE_TYPES)):
+        kinds[patents * (4 - kind) // 5] = kind
     out = []
     for week, number, kind in zip(weeks, _numbers(dice, weeks, kinds), kinds, strict=True):
         late = week >= 313  # 2001: kind codes as today's
@@ -328,115 +322,9 @@ def _numbers(dice: Dice, weeks: list[int], kinds: list[int]) -> list[int]:
     return out
 
 
-# ---- topics -------------------------------------------------------------------------------------
-
-class _TopicChooser:
-    """Draws what a patent is about, by the frequency of subclasses and the trend of groups."""
-
-    def __init__(self, dice: Dice) -> None:
-        self.dice = dice
-        self.tables = read_tables()
-        self.order = by_frequency()
-        self.generic = generic_parts()
-        base = [_zipf(rank) for rank in range(len(self.order))]
-        self.subclasses: list[list[float]] = []
-        self.groups: list[dict[str, list[float]]] = []
-        for year in range(_YEARS):
-            x = year / (_YEARS - 1)
-            total, line = 0.0, []
-            inner: dict[str, list[float]] = {}
-            for weight, symbol in zip(base, self.order, strict=True):
-                groups = self.tables[symbol].groups
-                shares = [_trend(g.trend, x) / (k + 1.5) for k, g in enumerate(groups)]
-                inner[symbol] = _cumulate(shares)
-                plain = sum(1 / (k + 1.5) for k in range(len(groups)))
-                total += weight * inner[symbol][-1] / plain
-                line.append(total)
-            self.subclasses.append(line)
-            self.groups.append(inner)
-
-    def choose(self, year: int) -> list[tuple[Subclass, Group, Subgroup]]:
-        """Draw one to four subclasses with a subgroup of each; the first is the main one."""
-        dice = self.dice
-        main = self._subclass(year)
-        found = [main]
-        roll = dice.roll()
-        more = 0 if roll < 0.52 else 1 if roll < 0.84 else 2 if roll < 0.96 else 3
-        while more:
-            near = found[0].near
-            symbol = dice.pick(near) if near and dice.chance(0.7) else self._subclass(year).symbol
-            if symbol[0] != "Y" and all(symbol != s.symbol for s in found):
-                found.append(self.tables[symbol])
-            more -= 1
-        out = []
-        for subclass in found:
-            group = subclass.groups[dice.weighted(self.groups[year][subclass.symbol])]
-            out.append((subclass, group, self._subgroup(group)))
-        return out
-
-    def _subclass(self, year: int) -> Subclass:
-        return self.tables[self.order[self.dice.weighted(self.subclasses[year])]]
-
-    def _subgroup(self, group: Group) -> Subgroup:
-        subgroups = group.subgroups
-        return subgroups[min(self.dice.below(len(subgroups)), self.dice.below(len(subgroups)))]
-
-    def actors(self, chosen: list[tuple[Subclass, Group, Subgroup]], year: int) -> list[Actor]:
-        """Cast the components: most from the main subgroup and subclass, some from the others."""
-        dice = self.dice
-        main, group, subgroup = chosen[0]
-        own = self._some(subgroup.parts, dice.between(1, 2), year)
-        own += self._some([p for s in group.subgroups for p in s.parts], dice.below(3), year)
-        own += self._some(main.parts, dice.between(1, 3), year)
-        own += self._some(self.generic[main.style], dice.between(1, 3), year)
-        for k, (other, other_group, other_subgroup) in enumerate(chosen[1:]):
-            if dice.chance(0.25):  # a label that the text hardly shows, as in life
-                continue
-            own += self._some(other_subgroup.parts, dice.between(1, 2), year)
-            own += self._some(other.parts, dice.below(3 - min(k, 2)), year)
-        if dice.chance(0.35):  # words of a field that is not a label
-            symbol = dice.pick(main.near) if main.near else main.symbol
-            own += self._some(self.tables[symbol].parts, dice.between(1, 2), year)
-        unique = list(dict.fromkeys(own))
-        first = unique[:1]
-        return [cast(dice, p) for p in first + dice.shuffled(unique[1:])]
-
-    def _some(self, parts: Iterable[Part], number: int, year: int) -> list[Part]:
-        """Draw components that are in use in a year."""
-        pool = list(parts)
-        return [p for p in self.dice.shuffled(pool)
-                if not p.era or self.dice.chance(_in_use(p.era, year))][:number] or pool[:1] * min(
-                    1, number)
-
-
-def _zipf(rank: int) -> float:
-    """Weight of a rank: about 1/rank, falling off faster in the tail."""
-    x = rank / 38
-    return 1 / ((rank + 3) * (1 + x * x * x * x))
-
-
-def _trend(trend: int, x: float) -> float:
-    """Factor of a group at a time x from 0 to 1."""
-    return 1 + 0.75 * trend * (2 * x - 1)
-
-
-def _in_use(era: int, year: int) -> float:
-    """Probability that a late (+1) or early (-1) word is used in a year counted from 1995."""
-    x = min(max((year - 5) / 15, 0.0), 1.0)
-    return 0.08 + 0.92 * (x if era > 0 else 1 - x)
-
-
-def _cumulate(weights: Iterable[float]) -> list[float]:
-    total, out = 0.0, []
-    for weight in weights:
-        total += weight
-        out.append(total)
-    return out
-
-
 # ---- one patent ---------------------------------------------------------------------------------
 
-def _write_text(dice: Dice, chooser: _TopicChooser, patent: Patent) -> None:
+def _write_text(dice: Dice, chooser: TopicChooser, patent: Patent) -> None:
     """Give a patent its topic, title, abstract and codes."""
     year = patent.date.year - _FIRST_DAY.year
     chosen = chooser.choose(year)
@@ -449,7 +337,10 @@ def _write_text(dice: Dice, chooser: _TopicChooser, patent: Patent) -> None:
         extra = cast(dice, dice.pick(chooser.generic[main.style]))
         if all(extra.name != a.name for a in actors):
             actors.append(extra)
-    topic = Topic(main, dice.pick(main.things), actors, [c[0] for c in chosen[1:]])
+    pool = [*main.parts, *chooser.generic[main.style],
+            *(p for c in chosen for s in c[1].subgroups for p in s.parts if not p.era)]
+    topic = Topic(main, dice.pick(main.things), actors, [c[0] for c in chosen[1:]],
+                  lambda: cast(dice, dice.pick(pool)))
     if patent.type == "plant":
         species = dice.pick(_CULTIVARS)
         name = "".join(dice.pick(_SYLLABLES) for _ in range(3)).capitalize()
@@ -458,34 +349,14 @@ def _write_text(dice: Dice, chooser: _TopicChooser, patent: Patent) -> None:
     else:
         patent.title = make_title(dice, topic)
     patent.abstract = make_abstract(dice, topic)
-    patent.codes = _codes(dice, chosen)
+    patent.codes = choose_codes(dice, chosen)
     patent.topics = (subgroup.symbol, group.symbol, main.symbol, main.symbol[0],
                      *(c[2].symbol for c in chosen[1:]))
 
 
-def _codes(dice: Dice, chosen: list[tuple[Subclass, Group, Subgroup]]) -> list[tuple[str, str]]:
-    """Turn the chosen subgroups into CPC codes with their type, some neighbours, and Y tags."""
-    codes: dict[str, str] = {}
-    for k, (subclass, group, subgroup) in enumerate(chosen):
-        strong = k == 0 or dice.chance(0.4)
-        codes.setdefault(subgroup.symbol, "inventional" if strong else "additional")
-        for _ in range(dice.below(3 if k == 0 else 2)):
-            other = group if dice.chance(0.7) else dice.pick(subclass.groups)
-            symbol = other.symbol if dice.chance(0.1) else dice.pick(other.subgroups).symbol
-            codes.setdefault(symbol, "inventional" if dice.chance(0.5) else "additional")
-    room = 4 - len(chosen)
-    for symbol, share in chosen[0][0].tags:
-        new = symbol[:4] if symbol[3].isalpha() else symbol[:3]
-        known = any(c.startswith(new) for c in codes)
-        if dice.chance(share) and (known or room > 0):
-            room -= not known
-            codes[symbol] = "additional"
-    return list(codes.items())
-
-
 _REWORDINGS = (
     ("is configured to", "is adapted to"), ("comprises", "includes"), ("comprising", "including"),
-    ("In one embodiment", "In some embodiments"), ("is provided", "is disclosed"),
+    ("In one embodiment", "In some embodiments"), ("this makes it possible", "it is thus possible"),
     ("may be", "can be"), ("a first", "an initial"), ("thereby", "thus"), ("wherein", "where"),
     ("In addition", "Moreover"), ("preferably", "advantageously"))
 
@@ -498,7 +369,7 @@ def _continue(dice: Dice, corpus: list[Patent], position: int) -> bool:
         return False
     step = 1 + dice.below(max(1, position // 5))
     parent = corpus[position - step] if step <= position else patent
-    if parent.type != "utility" or not parent.abstract or not 26 <= patent.week - parent.week <= 400:
+    if parent.type != "utility" or not 26 <= patent.week - parent.week <= 400:
         return False
     patent.parent = position - step
     patent.inventor, patent.topics = parent.inventor, parent.topics
@@ -507,7 +378,8 @@ def _continue(dice: Dice, corpus: list[Patent], position: int) -> bool:
         text = text.replace(old, new)
     patent.abstract = text.replace('"', "")
     patent.title = " ".join(parent.title.split()).replace('"', "")
-    patent.codes = parent.codes[:-1] if len(parent.codes) > 2 and dice.chance(0.2) else parent.codes[:]
+    shorter = len(parent.codes) > 2 and dice.chance(0.2)
+    patent.codes = parent.codes[:-1] if shorter else parent.codes[:]
     return True
 
 
@@ -516,7 +388,7 @@ def _design_title(dice: Dice) -> str:
 
 
 def _dirty(patent: Patent, number: int) -> None:
-    """Put quotes, tabs and line ends into some fields, by schedule, so that every sample has them."""
+    """Put quotes, tabs and line ends into some fields, by schedule: all samples have them."""
     text, title = patent.abstract, patent.title
     if number % 40 == 5:
         word = text.split(" ", 12)[10].strip(".,;:()")
