@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from patentcl.errors import DataError, did_you_mean
+from patentcl.errors import ConfigError, DataError, did_you_mean
 from patentcl.metrics.result import Metric, Metrics, number, plain, table
-from patentcl.metrics.stats import draws, group, holm, totals
+from patentcl.metrics.stats import Resampler, about, holm
 
 
 @dataclass(frozen=True)
@@ -158,13 +158,17 @@ def compare(a: Metrics, b: Metrics, *, labels: tuple[str, str] = ("a", "b"), res
         raise DataError("the two evaluations are of different metrics",
                         got=", ".join(odd) or "another order",
                         wanted="the same names in the same order")
-    rows = [_difference(a.detail[name], b.detail[name], resamples, seed) for name in a]
+    if resamples < 1:
+        raise ConfigError("too few resamples", got=resamples, wanted="at least 1")
+    shared: dict[tuple[int, int, int], tuple[Resampler, Resampler]] = {}
+    rows = [_difference(a.detail[name], b.detail[name], resamples, seed, shared) for name in a]
     corrected = holm([row.p_randomisation for row in rows])
     return Comparison([replace(row, p=float(p)) for row, p in zip(rows, corrected, strict=True)],
                       labels)
 
 
-def _difference(a: Metric, b: Metric, resamples: int, seed: int) -> Difference:
+def _difference(a: Metric, b: Metric, resamples: int, seed: int,
+                shared: dict[tuple[int, int, int], tuple[Resampler, Resampler]]) -> Difference:
     shapes = [[part.shape for part in m.parts] for m in (a, b)]
     if a.n != b.n or shapes[0] != shapes[1]:
         raise DataError("the two evaluations are of different items", where=a.name,
@@ -174,29 +178,28 @@ def _difference(a: Metric, b: Metric, resamples: int, seed: int) -> Difference:
         nan = float("nan")
         return Difference(a.name, a.value, b.value, nan, nan, nan, nan, nan, nan, undefined)
     observed = b.value - a.value
-    pairs = group([*a.parts, *b.parts], seed)
-    first, second = pairs[:len(a.parts)], pairs[len(a.parts):]
-    n = first[0].shape[0]
-    drawn, swapped = [], []
-    step = max(1, (1 << 22) // n)
-    weights = draws(n, resamples, seed)
-    rng = np.random.default_rng([seed, 2])
-    for low in range(0, resamples, step):
-        chunk = weights[low:low + step]
-        drawn.append(b.formula(*totals(chunk, second)) - a.formula(*totals(chunk, first)))
-        swap = rng.integers(0, 2, chunk.shape).astype(np.float64)
-        keep = 1.0 - swap
-        left = [x + y for x, y in zip(totals(keep, first), totals(swap, second), strict=True)]
-        right = [x + y for x, y in zip(totals(swap, first), totals(keep, second), strict=True)]
-        swapped.append(b.formula(*right) - a.formula(*left))
-    spread, null = np.concatenate(drawn), np.concatenate(swapped)
-    spread = spread[np.isfinite(spread)]
-    centred = spread - spread.mean()
-    low_, high_ = np.quantile(centred, [0.025, 0.975])
+    n = a.parts[0].shape[0]
+    key = (n, resamples, seed)
+    if key not in shared:
+        shared[key] = (Resampler.bootstrap(*key), Resampler.swaps(*key))
+    boot, swap = shared[key]
+    drawn = b.formula(*map(boot.totals, b.parts)) - a.formula(*map(boot.totals, a.parts))
+    low, high = about(observed, drawn)
+    left, right = [], []
+    for x, y in zip(a.parts, b.parts, strict=True):
+        moved = swap.totals(y) - swap.totals(x)
+        left.append(_sum(x) + moved)
+        right.append(_sum(y) - moved)
+    null = b.formula(*right) - a.formula(*left)
+    centred = drawn[np.isfinite(drawn)]
+    centred = centred - centred.mean()
     # A hair of slack: swaps that change nothing reproduce the observed value up to rounding.
     limit = abs(observed) * (1 - 1e-9) - 1e-12
     p_boot = (1 + np.count_nonzero(np.abs(centred) >= limit)) / (len(centred) + 1)
     p_rand = (1 + np.count_nonzero(np.abs(null) >= limit)) / (len(null) + 1)
-    return Difference(a.name, a.value, b.value, observed, observed + float(low_),
-                      observed + float(high_), float(p_boot), float(p_rand), float("nan"),
-                      undefined)
+    return Difference(a.name, a.value, b.value, observed, low, high, float(p_boot), float(p_rand),
+                      float("nan"), undefined)
+
+
+def _sum(part: Any) -> np.ndarray:
+    return np.asarray(part.sum(axis=0), dtype=np.float64).ravel()

@@ -58,8 +58,9 @@ def as_labels(labels: Any, what: str) -> sparse.csr_matrix:
         if odd.size:
             raise DataError(f"{what} is not binary", got=f"{np.ravel(data)[odd[0]]} and "
                             f"{odd.size - 1} more", wanted="only 0 and 1, or booleans")
-    matrix = sparse.csr_matrix(labels, dtype=bool)
-    return _canonical(matrix)
+    if isinstance(labels, sparse.csr_matrix) and labels.dtype == bool:
+        return _canonical(labels)  # itself, so that what scipy found out about it is kept
+    return _canonical(sparse.csr_matrix(labels, dtype=bool))
 
 
 def _canonical(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -102,16 +103,26 @@ def column_names(matrix: Any) -> list[str] | None:
 
 def check_closed(labels: sparse.csr_matrix, tree: CpcTree, what: str = "truth") -> None:
     """Raise DataError unless each label comes with its parent (and so with all its ancestors)."""
-    parents = tree.parent[labels.indices]
-    inner = parents >= 0
-    rows = row_ids(labels)
-    missing = np.flatnonzero(inner)[~contains(labels, rows[inner], parents[inner])]
-    if missing.size:
-        at = missing[0]
-        symbol, parent = tree.symbols[labels.indices[at]], tree.symbols[parents[at]]
-        raise DataError(f"{what} is not closed under ancestors", where=f"row {rows[at]}",
-                        got=f"{symbol} without its parent {parent}",
-                        fix="Use CpcTree.close, or check that columns are in tree order")
+    up = np.where(tree.parent < 0, np.arange(len(tree)), tree.parent).astype(np.int32)
+    n, width = labels.shape
+    step = max(1, BLOCK_CELLS // width)
+    bitmap = np.zeros(step * width, dtype=bool)
+    base = np.arange(step, dtype=np.int32) * np.int32(width)
+    counts = np.diff(labels.indptr)
+    for start in range(0, n, step):
+        span = slice(labels.indptr[start], labels.indptr[min(n, start + step)])
+        columns = labels.indices[span]
+        own = np.repeat(base[:n - start], counts[start:start + step])
+        bitmap[own + columns] = True
+        found = bitmap[own + up[columns]]
+        if not found.all():
+            at = int(np.argmin(found))
+            symbol, parent = tree.symbols[columns[at]], tree.symbols[up[columns[at]]]
+            raise DataError(f"{what} is not closed under ancestors",
+                            where=f"row {start + own[at] // width}",
+                            got=f"{symbol} without its parent {parent}",
+                            fix="Use CpcTree.close, or check that columns are in tree order")
+        bitmap[own + columns] = False
 
 
 def row_ids(matrix: sparse.csr_matrix) -> np.ndarray:

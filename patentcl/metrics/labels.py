@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from patentcl.errors import ConfigError, did_you_mean
-from patentcl.metrics.inputs import contains, row_ids, same_shape
+from patentcl.metrics.inputs import same_shape
 from patentcl.metrics.result import Metric, mean_metric, ratio
 
 
@@ -45,21 +45,14 @@ class SetCounts:
         same_shape(self.truth.shape, self.predicted.shape, "predictions")
 
     @cached_property
-    def right(self) -> np.ndarray:
-        """bool (predicted.nnz,): whether each predicted label is true."""
-        return contains(self.truth, row_ids(self.predicted), self.predicted.indices)
-
-    @cached_property
     def hits(self) -> sparse.csr_matrix:
-        """Predicted labels as float64, 1 where right and 0 where wrong (stored)."""
-        return sparse.csr_matrix((self.right.astype(np.float64), self.predicted.indices,
-                                  self.predicted.indptr), shape=self.predicted.shape)
+        """bool csr_matrix (n_patents, n_labels): labels both true and predicted."""
+        return sparse.csr_matrix(self.truth.multiply(self.predicted))
 
     @cached_property
     def row_tp(self) -> np.ndarray:
         """int64 (n_patents,): labels both true and predicted."""
-        running = np.concatenate([[0], np.cumsum(self.right)])
-        return running[self.predicted.indptr[1:]] - running[self.predicted.indptr[:-1]]
+        return np.diff(self.hits.indptr).astype(np.int64)
 
     @cached_property
     def row_predicted(self) -> np.ndarray:
@@ -72,9 +65,20 @@ class SetCounts:
         return np.diff(self.truth.indptr).astype(np.int64)
 
     @cached_property
+    def _by_row(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def by_row(self, measure: str) -> np.ndarray:
+        """Precision, recall or F1 of each patent: float64 (n_patents,)."""
+        if measure not in self._by_row:
+            self._by_row[measure] = MEASURES[measure](self.row_tp, self.row_predicted,
+                                                      self.row_true)
+        return self._by_row[measure]
+
+    @cached_property
     def label_tp(self) -> np.ndarray:
         """int64 (n_labels,): patents where a label is both true and predicted."""
-        return np.bincount(self.predicted.indices[self.right], minlength=self.truth.shape[1])
+        return np.bincount(self.hits.indices, minlength=self.truth.shape[1])
 
     @cached_property
     def label_predicted(self) -> np.ndarray:
@@ -90,6 +94,12 @@ class SetCounts:
 # ---- formulas over sums -------------------------------------------------------------------------
 
 
+def _one_sided(values: np.ndarray, empty: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Put 0 where one side is empty and the other is not."""
+    values[(np.asarray(empty) == 0) & (np.asarray(other) > 0)] = 0.0
+    return values
+
+
 def precision(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     """tp / predicted; 0 where only the prediction is empty, nan where the truth is too.
 
@@ -99,12 +109,12 @@ def precision(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.nda
     >>> precision(np.array([1, 0, 0]), np.array([2, 0, 0]), np.array([1, 3, 0])).tolist()
     [0.5, 0.0, nan]
     """
-    return np.where((predicted == 0) & (true > 0), 0.0, ratio(tp, predicted))
+    return _one_sided(ratio(tp, predicted), predicted, true)
 
 
 def recall(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     """tp / true; 0 where only the truth is empty, nan where the prediction is too."""
-    return np.where((true == 0) & (predicted > 0), 0.0, ratio(tp, true))
+    return _one_sided(ratio(tp, true), true, predicted)
 
 
 def f1(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
@@ -174,14 +184,13 @@ def set_metric(measure: str, average: str, counts: SetCounts) -> Metric:
     """
     if measure not in MEASURES:
         raise ConfigError("unknown measure", got=measure, fix=did_you_mean(measure, MEASURES))
-    rows = (counts.row_tp, counts.row_predicted, counts.row_true)
-    by_row = MEASURES[measure](*rows)
     if average == "samples":
-        return mean_metric(by_row, "patents")
+        return mean_metric(counts.by_row(measure), "patents")
     if average == "micro":
         formula = MEASURES[measure]
+        rows = (counts.row_tp, counts.row_predicted, counts.row_true)
         value = float(formula(*(np.array([r.sum()]) for r in rows))[0])
-        return Metric("", value, by_row, "patents", tuple(r.astype(float) for r in rows), formula)
+        return Metric("", value, counts.by_row(measure), "patents", rows, formula)
     if average not in _WEIGHTING:
         raise ConfigError("unknown average", got=average, fix=did_you_mean(average, _WEIGHTING))
     macro = MacroFormula(measure, _WEIGHTING[average])

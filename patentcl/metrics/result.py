@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from patentcl.errors import ConfigError, did_you_mean
-from patentcl.metrics.stats import interval
+from patentcl.metrics.stats import Resampler, interval
 
 Formula = Callable[..., np.ndarray]
 
@@ -93,10 +93,15 @@ class Metric:
         tuple of float
             Lower and upper end; nan where the value is nan.
         """
+        return self._interval(level, resamples, None)
+
+    def _interval(self, level: float, resamples: int,
+                  resampler: Resampler | None) -> tuple[float, float]:
         key = (level, resamples)
         if key not in self._intervals:
             self._intervals[key] = interval(self.parts, self.formula, self.value, level=level,
-                                            resamples=resamples, seed=self.seed)
+                                            resamples=resamples, seed=self.seed,
+                                            resampler=resampler)
         return self._intervals[key]
 
     @property
@@ -195,8 +200,21 @@ class Metrics(Mapping[str, float]):
     def __or__(self, other: Metrics) -> Metrics:
         return Metrics([*self.detail.values(), *other.detail.values()])
 
+    def intervals(self, level: float = 0.95,
+                  resamples: int = 1000) -> dict[str, tuple[float, float]]:
+        """Intervals of all metrics; cheaper than one by one, because they share their resamples."""
+        shared: dict[tuple[int, int], Resampler] = {}
+        for metric in self.detail.values():
+            n = metric.parts[0].shape[0]
+            key = (n, metric.seed)
+            if n and key not in shared:
+                shared[key] = Resampler.bootstrap(n, resamples, metric.seed)
+            metric._interval(level, resamples, shared.get(key))
+        return {name: metric.interval(level, resamples) for name, metric in self.detail.items()}
+
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Name to the fields of `Metric.as_dict`."""
+        self.intervals()
         return {name: metric.as_dict() for name, metric in self.detail.items()}
 
     def to_json(self) -> str:
@@ -204,6 +222,7 @@ class Metrics(Mapping[str, float]):
         return json.dumps(self.as_dict(), indent=2)
 
     def _rows(self) -> tuple[list[str], list[list[str]]]:
+        self.intervals()
         head = ["metric", "value", "95 % interval", "items", "undefined"]
         return head, [[name, number(m.value), f"{number(m.low)} to {number(m.high)}",
                        f"{m.n:,} {m.unit}", f"{m.undefined:,}"] for name, m in self.detail.items()]

@@ -26,33 +26,63 @@ def _check(resamples: int, level: float = 0.95) -> None:
         raise ConfigError("a confidence level must lie between 0 and 1", got=level)
 
 
-def group(parts: Sequence[Any], seed: int
-          ) -> list[Any]:
-    """Sum units into at most `GROUPS` random groups, the same ones for every part and seed.
+class Resampler:
+    """Sums of units under many weightings, each distinct array summed once.
 
     Parameters
     ----------
-    parts : sequence of ndarray (n,) or csr_matrix (n, m)
+    weights : ndarray of float64, shape (resamples, g)
+        One row for each resample, one column for each unit or group of units.
+    ids : ndarray of int, shape (n,), optional
+        Group of each unit, where there are more than `GROUPS` of them.
 
-    Returns
-    -------
-    list of ndarray (g,) float64 or csr_matrix (g, m) float64
-    """
-    n = parts[0].shape[0]
-    if n <= GROUPS:
-        return [p.astype(np.float64) for p in parts]
-    # Equal sizes, members at random.
-    ids = np.random.default_rng(seed).permutation(n) % GROUPS
-    member: sparse.csr_matrix | None = None
-    out: list[Any] = []
-    for part in parts:
-        if sparse.issparse(part):
-            if member is None:
-                member = sparse.csr_matrix((np.ones(n), (ids, np.arange(n))), shape=(GROUPS, n))
-            out.append(sparse.csr_matrix(member @ part.astype(np.float64)))
-        else:
-            out.append(np.bincount(ids, weights=part, minlength=GROUPS))
-    return out
+    Notes ----- Metrics of one evaluation share their sufficient statistics; summing each of them
+    once is what makes a page of intervals cheap. """
+
+    def __init__(self, weights: np.ndarray, ids: np.ndarray | None = None) -> None:
+        self.weights, self.ids = weights, ids
+        self._member: sparse.csr_matrix | None = None
+        # By identity; the array is kept so that its identity is not taken by another.
+        self._totals: dict[int, tuple[Any, np.ndarray]] = {}
+
+    @classmethod
+    def bootstrap(cls, n: int, resamples: int, seed: int) -> Resampler:
+        """Draw n units with replacement, so many times."""
+        ids = group_ids(n, seed)
+        return cls(draws(min(n, GROUPS), resamples, seed), ids)
+
+    @classmethod
+    def swaps(cls, n: int, resamples: int, seed: int) -> Resampler:
+        """Choose each unit or not, with probability one half."""
+        shape = (resamples, min(n, GROUPS))
+        chosen = np.random.default_rng([seed, 2]).integers(0, 2, shape).astype(np.float64)
+        return cls(chosen, group_ids(n, seed))
+
+    def grouped(self, part: Any) -> Any:
+        """Sum a part into groups: float64 (g,) or (g, m), sparse if it was."""
+        if self.ids is None or part.shape[0] <= GROUPS:
+            return part.astype(np.float64)
+        if not sparse.issparse(part):
+            return np.bincount(self.ids, weights=part, minlength=GROUPS)
+        if self._member is None:
+            n = len(self.ids)
+            self._member = sparse.csr_matrix((np.ones(n), (self.ids, np.arange(n))),
+                                             shape=(GROUPS, n))
+        return sparse.csr_matrix(self._member @ part.astype(np.float64))
+
+    def totals(self, part: Any) -> np.ndarray:
+        """Column sums under each weighting: (b,) for a vector, (b, m) for a matrix."""
+        if id(part) not in self._totals:
+            small = self.grouped(part)
+            total = (np.ascontiguousarray((small.T @ self.weights.T).T) if sparse.issparse(small)
+                     else self.weights @ small)
+            self._totals[id(part)] = (part, total)
+        return self._totals[id(part)][1]
+
+
+def group_ids(n: int, seed: int) -> np.ndarray | None:
+    """Random groups of equal size, the same for each seed; None where units need no groups."""
+    return np.random.default_rng(seed).permutation(n) % GROUPS if n > GROUPS else None
 
 
 def draws(n: int, resamples: int, seed: int) -> np.ndarray:
@@ -70,20 +100,14 @@ def draws(n: int, resamples: int, seed: int) -> np.ndarray:
     return out
 
 
-def totals(weights: np.ndarray, parts: Sequence[Any]) -> list[np.ndarray]:
-    """Column sums of each part under each weight vector: (b,) for vectors, (b, m) for matrices."""
-    return [np.ascontiguousarray((part.T @ weights.T).T) if sparse.issparse(part)
-            else weights @ part for part in parts]
-
-
-def interval(parts: Sequence[Any], formula: Callable[..., np.ndarray],
-             value: float, *, level: float = 0.95, resamples: int = 1000,
-             seed: int = 0) -> tuple[float, float]:
+def interval(parts: Sequence[Any], formula: Callable[..., np.ndarray], value: float, *,
+             level: float = 0.95, resamples: int = 1000, seed: int = 0,
+             resampler: Resampler | None = None) -> tuple[float, float]:
     """Bootstrap interval of a function of sums.
 
     Parameters
     ----------
-    parts : sequence of ndarray (n,) or csr_matrix (n, m)
+    parts : sequence of ndarray (n,) or matrix (n, m)
         Sufficient statistics by unit.
     formula : callable
         From the sums to the statistic, over a leading axis of resamples.
@@ -92,6 +116,8 @@ def interval(parts: Sequence[Any], formula: Callable[..., np.ndarray],
     level : float
     resamples : int
     seed : int
+    resampler : Resampler, optional
+        To be shared between statistics of the same units; else a new one from the seed.
 
     Returns
     -------
@@ -103,21 +129,19 @@ def interval(parts: Sequence[Any], formula: Callable[..., np.ndarray],
     _check(resamples, level)
     if not np.isfinite(value) or parts[0].shape[0] == 0:
         return (np.nan, np.nan)
-    grouped = group(parts, seed)
-    n = grouped[0].shape[0]
-    step = max(1, (1 << 22) // n)
-    found = [formula(*totals(weights, grouped))
-             for weights in _chunks(draws(n, resamples, seed), step)]
-    drawn = np.concatenate(found)
+    source = resampler or Resampler.bootstrap(parts[0].shape[0], resamples, seed)
+    drawn = formula(*(source.totals(part) for part in parts))
+    return about(value, drawn, level)
+
+
+def about(value: float, drawn: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """A value plus the quantiles of resampled ones about their own mean; nan where none is
+    finite."""
     drawn = drawn[np.isfinite(drawn)]
     if drawn.size == 0:
         return (np.nan, np.nan)
     low, high = np.quantile(drawn - drawn.mean(), [(1 - level) / 2, (1 + level) / 2])
     return (float(value + low), float(value + high))
-
-
-def _chunks(rows: np.ndarray, step: int) -> list[np.ndarray]:
-    return [rows[i:i + step] for i in range(0, len(rows), step)]
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
