@@ -73,12 +73,12 @@ _MIDDLE = (
     "{N1} {s1}, thereby {g}.",
     "here, {o} {rel} {p}.",
     "in addition, {N1} can {b1}.",
-    "{N1} is adapted to {b1}.",
+    "{N1} is arranged to {b1}.",
     "preferably, {N1} is provided which {s1}.",
     "{N1} {s1} so that {N2} can {b2}, which makes it easier to {G}.",
     "the {h} is characterized in that {N1} {s1} independently of {o}.",
     "while {N1} {s1}, {N2} {s2}, and the two are arranged so as to {G}.",
-    "more particularly, {N1} and {N2} are provided, of which the former {s1} and the latter {s2}.",
+    "for this purpose, {N1} and {N2} are provided, of which the former {s1} and the latter {s2}.",
     "unlike conventional solutions, {N1} {s1} without affecting {o}.",
 )
 
@@ -129,7 +129,7 @@ MIDDLES: dict[str, tuple[str, ...]] = {
         "the operations include receiving {N1}; identifying {N2}; and providing the result.",
         "upon determining that {o} is available, {N1} {s1} and a notification is transmitted.",
         "for each of a plurality of entries, {N1} {s1}, after which {N2} {s2}.",
-        "in response to a request, {N1} {s1}.",
+        "in response to an event, {N1} {s1}.",
         "based at least in part on {o}, {N1} {s1}.",
         "the method further includes receiving {N1}, and determining that {N2} is to {b2}.",
         "a first set of data associated with {o} is compared with {N1}.",

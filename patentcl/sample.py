@@ -73,7 +73,8 @@ _DESIGN_NOUNS = (
     "Faucet", "Vehicle wheel", "Mobile phone", "Earphone", "Handbag", "Toothbrush", "Camera",
     "Display screen or portion thereof with icon", "Light bulb", "Table", "Watch case",
     "Eyeglasses", "Container lid", "Knife handle", "Game controller", "Automobile body",
-    "Tire tread", "Ring", "Packaging box", "Electric shaver", "Charging cradle", "Speaker", "Ice cube tray")
+    "Tire tread", "Ring", "Packaging box", "Electric shaver", "Charging cradle", "Speaker",
+    "Ice cube tray")
 
 _CULTIVARS = ("rose", "petunia", "chrysanthemum", "apple tree", "blueberry", "geranium",
               "strawberry", "hydrangea", "dahlia", "grapevine", "lavender", "calibrachoa")
