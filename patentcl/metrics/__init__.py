@@ -3,7 +3,8 @@
 `evaluate` computes any set of metrics by name; `evaluate_ranking` does so for retrieval runs;
 `compare` tests two systems against each other; `best_threshold` chooses decision thresholds.
 Everything is computed for each item first; aggregates come with a bootstrap interval and the number
-of undefined items. """
+of undefined items.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ sets. What is here adds the distances that closed sets do not show.
 
 References ---------- A. Kosmopoulos et al., Evaluation measures for hierarchical classification,
 DMKD 29, 2015. S. Kiritchenko et al., Learning and evaluation in the presence of class hierarchies,
-Canadian AI, 2006. """
+Canadian AI, 2006.
+"""
 
 from __future__ import annotations
 
@@ -140,7 +141,8 @@ def hops(truth: sparse.csr_matrix, predicted: sparse.csr_matrix, tree: CpcTree, 
     """Mean (or standard deviation) of `hop_counts` over all false positives.
 
     Items are patents: the mean hops of a patent's false positives, nan where it has none or has no
-    true label at the level, so ``n - undefined`` is the number of patents concerned. """
+    true label at the level, so ``n - undefined`` is the number of patents concerned.
+    """
     n = truth.shape[0]
     rows, values = hop_counts(truth, predicted, tree, columns)
     known = ~np.isnan(values)

@@ -6,7 +6,8 @@ by label. One sweep over the two sparse matrices gives them all.
 The rule for 0 / 0: an item (a patent or a label) with neither truth nor prediction is undefined; it
 is nan, stays out of means, and is counted. Where only one of the two is empty there was something
 to find or something was claimed, so precision, recall and F1 are all 0. That differs from
-scikit-learn (``zero_division=0``) only for items that are empty on both sides. """
+scikit-learn (``zero_division=0``) only for items that are empty on both sides.
+"""
 
 from __future__ import annotations
 

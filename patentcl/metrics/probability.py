@@ -144,7 +144,8 @@ def _equal_mass_edges(truth: sparse.csr_matrix, scores: Scores, columns: np.ndar
     """Edges that put about the same number of decisions in each bin.
 
     They lie on a grid of 65,536 float values, so that one pass over any number of decisions finds
-    them. """
+    them.
+    """
     histogram = np.zeros(65536, dtype=np.int64)
     for _, p, _, _ in _blocks(truth, scores, columns):
         histogram += np.bincount(float_keys(p).ravel(), minlength=65536)

@@ -3,7 +3,8 @@
 Vectors are float arrays ``(n, d)``; similarity is the cosine unless said otherwise.
 
 References ---------- T. Wang, P. Isola, Understanding contrastive representation learning through
-alignment and uniformity on the hypersphere, ICML 2020. """
+alignment and uniformity on the hypersphere, ICML 2020.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 All of it works on sums. A unit (a patent, a query) contributes a row of sufficient statistics; a
 resample is a vector of how often each unit was drawn; its statistics are one matrix product for all
-resamples. """
+resamples.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ class Resampler:
         Group of each unit, where there are more than `GROUPS` of them.
 
     Notes ----- Metrics of one evaluation share their sufficient statistics; summing each of them
-    once is what makes a page of intervals cheap. """
+    once is what makes a page of intervals cheap.
+    """
 
     def __init__(self, weights: np.ndarray, ids: np.ndarray | None = None) -> None:
         self.weights, self.ids = weights, ids

@@ -3,7 +3,8 @@
 The F1 of one label set only changes for the better where a threshold passes the score of a true
 label, so those scores are the only candidates, and `Curve` has the counts at each of them. For
 means of F1 (macro, samples) every label or patent changes at its own scores; the changes are sorted
-once and summed up. """
+once and summed up.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +15,21 @@ from scipy import sparse
 
 from patentcl.cpc import CpcTree
 from patentcl.errors import ConfigError, DataError, did_you_mean
-from patentcl.metrics.curves import Curve, label_curves, micro_curve
-from patentcl.metrics.inputs import Scores, as_labels, as_scores, check_closed, row_ids
+from patentcl.metrics.curves import Curve, label_curves, micro_curve, true_scores
+from patentcl.metrics.inputs import (
+    Scores,
+    as_labels,
+    as_scores,
+    check_closed,
+    row_ids,
+    select_columns,
+)
+from patentcl.metrics.result import ratio
 
 SCOPES = ("all", "level", "label")
 AVERAGES = ("micro", "macro", "macro_true", "samples")
+COLUMN_CELLS = 1 << 26
+"""Scores held at once while whole columns are looked at: 256 MB of float32."""
 
 
 def _peak(curve: Curve) -> float:
@@ -90,80 +101,98 @@ def best_threshold(truth: Any, scores: Any, per: str = "all", average: str = "mi
     if per == "level":
         if tree is None:
             raise ConfigError("thresholds per level need a tree")
-        out = np.full(width, _shared(labels, matrix, average, None))
+        out = np.full(width, np.nan)
         for depth in range(int(tree.depth.max()) + 1):
             columns = tree.at_level(depth)
-            found = _shared(labels, matrix, average, columns)
-            if np.isfinite(found):
-                out[columns] = found
+            out[columns] = _shared(labels, matrix, average, columns)
+        missing = np.isnan(out)
+        if missing.any():
+            out[missing] = _found(_shared(labels, matrix, average, None))
         return out
-    shared = _shared(labels, matrix, average if per == "all" else "micro", None)
-    out = np.full(width, shared)
-    if per == "label":
-        for j, curve in enumerate(label_curves(labels, matrix)):
-            if curve.n_true >= min_true and len(curve.threshold):
-                out[j] = _peak(curve)
+    if per == "all":
+        return np.full(width, _found(_shared(labels, matrix, average, None)))
+    out = np.array([_peak(curve) if curve.n_true >= min_true else np.nan
+                    for curve in label_curves(labels, matrix)])
+    missing = np.isnan(out)
+    if missing.any():
+        out[missing] = _found(_shared(labels, matrix, "micro", None))
     return out
+
+
+def _found(threshold: float) -> float:
+    if np.isnan(threshold):
+        raise DataError("no true label was retrieved: there is no score to choose a threshold by")
+    return threshold
 
 
 def _shared(truth: sparse.csr_matrix, scores: Scores, average: str,
             columns: np.ndarray | None) -> float:
     if average == "micro":
         return _peak(micro_curve(truth, scores, columns))
-    return _mean_peak(truth, scores, average, columns)
+    picked = select_columns(truth, columns)
+    positives = true_scores(truth, scores, columns)
+    candidates = np.unique(positives[positives > -np.inf])
+    if not candidates.size:
+        return float("nan")
+    if average == "samples":
+        mean = _mean_over_patents(picked, scores, columns, candidates)
+    else:
+        mean = _mean_over_labels(picked, scores, columns, candidates, positives,
+                                 only_true=average == "macro_true")
+    # Sums in another order differ in the last digits; what is equal up to them is a tie.
+    return float(candidates[np.flatnonzero(mean >= mean.max() - 1e-12)[-1]])
 
 
-def _mean_peak(truth: sparse.csr_matrix, scores: Scores, average: str,
-               columns: np.ndarray | None) -> float:
-    """Threshold with the best mean F1 over labels or patents, from all score events at once.
+def _mean_over_labels(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None,
+                      candidates: np.ndarray, positives: np.ndarray,
+                      only_true: bool) -> np.ndarray:
+    """Macro F1 at each candidate threshold: each label's scores are sorted once and looked up."""
+    everything = np.arange(scores.shape[1]) if columns is None else columns
+    by_label = np.argsort(truth.indices, kind="stable")
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(truth.indices,
+                                                       minlength=len(everything)))])
+    total, defined = np.zeros(len(candidates)), np.zeros(len(candidates))
+    # As many whole columns at a time as fit; a matrix in memory is cut at no cost.
+    step = max(1, COLUMN_CELLS // scores.shape[0])
+    for low in range(0, len(everything), step):
+        chunk = everything[low:low + step]
+        upright = np.concatenate([block.T.copy() for _, block in scores.blocks(chunk)], axis=1)
+        upright.sort(axis=1)
+        for j, column in enumerate(upright, start=low):
+            own = np.sort(positives[by_label[bounds[j]:bounds[j + 1]]])
+            predicted = len(column) - np.searchsorted(column, candidates)
+            tp = len(own) - np.searchsorted(own, candidates)
+            size = predicted + len(own)
+            if only_true and len(own) == 0:
+                continue
+            total += np.divide(2.0 * tp, size, out=np.zeros(len(candidates)), where=size > 0)
+            defined += size > 0
+    return np.asarray(ratio(total, defined))
 
-    The events of scores at or above the lowest true one are held in memory: about 30 bytes each.
-    """
-    true = sparse.csr_matrix(truth)
-    groups: list[np.ndarray] = []
-    values: list[np.ndarray] = []
-    hits: list[np.ndarray] = []
+
+def _mean_over_patents(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None,
+                       candidates: np.ndarray) -> np.ndarray:
+    """Samples F1 at each candidate: each patent's scores are sorted once, the changes added up."""
+    change = np.zeros(len(candidates) + 1)
+    opened = np.zeros(len(candidates) + 1)
     for start, block in scores.blocks(columns):
-        stop = start + len(block)
-        part = true[start:stop]
-        if columns is not None:
-            part = part[:, columns]
+        part = truth[start:start + len(block)]
         flag = np.zeros(block.shape, dtype=bool)
         flag[row_ids(part), part.indices] = True
-        ranked = block > -np.inf
-        rows, cols = np.nonzero(ranked)
-        groups.append(rows + start if average == "samples" else cols)
-        values.append(block[ranked])
-        hits.append(flag[ranked])
-    group, value, hit = np.concatenate(groups), np.concatenate(values), np.concatenate(hits)
-    if not hit.any():
-        return float("nan")
-    keep = value >= value[hit].min()
-    group, value, hit = group[keep], value[keep], hit[keep]
-    sizes = _true_sizes(true, columns, average)
-    order = np.lexsort((-value, group))
-    group, value, hit = group[order], value[order], hit[order]
-    first = np.concatenate([[True], group[1:] != group[:-1]])
-    start_at = np.maximum.accumulate(np.where(first, np.arange(len(group)), 0))
-    seen = np.cumsum(hit)
-    tp = seen - (seen - hit)[start_at]
-    f1 = 2.0 * tp / (np.arange(len(group)) - start_at + 1 + sizes[group])
-    step = f1 - np.where(first, 0.0, np.concatenate([[0.0], f1[:-1]]))
-    # A group with neither truth nor prediction is undefined; its first event makes it a 0 that
-    # counts.
-    opened = first & (sizes[group] == 0)
-    if average == "macro_true":
-        step, opened = np.where(sizes[group] > 0, step, 0.0), np.zeros_like(opened)
-    down = np.argsort(-value, kind="stable")
-    value = value[down]
-    total = np.cumsum(step[down])
-    mean = total / (np.count_nonzero(sizes) + np.cumsum(opened[down]))
-    last = np.concatenate([value[1:] != value[:-1], [True]])  # ties pass together
-    at = np.flatnonzero(last)
-    return float(value[at[np.argmax(np.round(mean[at], 12))]])
-
-
-def _true_sizes(truth: sparse.csr_matrix, columns: np.ndarray | None, average: str) -> np.ndarray:
-    part = truth if columns is None else truth[:, columns]
-    return (np.diff(part.indptr) if average == "samples"
-            else np.bincount(part.indices, minlength=part.shape[1]))
+        order = np.argsort(-block, axis=1, kind="stable")
+        value = np.take_along_axis(block, order, axis=1)
+        tp = np.cumsum(np.take_along_axis(flag, order, axis=1), axis=1)
+        size = np.diff(part.indptr)[:, None]
+        f1 = 2.0 * tp / (np.arange(1, block.shape[1] + 1) + size)
+        step = np.diff(f1, axis=1, prepend=0.0)
+        keep = value >= candidates[0]
+        # A score takes effect at the highest candidate that is not above it.
+        at = np.searchsorted(candidates, value[keep], side="right") - 1
+        change += np.bincount(at, weights=step[keep], minlength=len(change))
+        # A patent with neither truth nor prediction is undefined; its first label makes it a 0.
+        empty = np.flatnonzero((size[:, 0] == 0) & keep[:, 0])
+        first = np.searchsorted(candidates, value[empty, 0], side="right") - 1
+        opened += np.bincount(first, minlength=len(change))
+    total = np.cumsum(change[::-1])[::-1][:-1]
+    count = np.count_nonzero(np.diff(truth.indptr)) + np.cumsum(opened[::-1])[::-1][:-1]
+    return np.asarray(total / count)
