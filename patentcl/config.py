@@ -112,17 +112,31 @@ class TrainingSettings(Settings):
 
 
 class ClassifierSettings(Settings):
-    """Arguments of `patentcl.PatentClassifier`; those left out keep its defaults."""
+    """Arguments of `patentcl.PatentClassifier`, with its defaults."""
 
     head: str = "levels"
     mask: Literal["none", "hard", "soft"] = "soft"
     hidden: Annotated[int, Field(ge=0)] = 512
+    layers: Positive = 1
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.25
-    epochs: Positive = 30
+    policy: Literal["path", "siblings", "all"] = "path"
+    loss: str = "bce"
+    alpha: Annotated[float, Field(gt=0)] = 1.0
+    level_weights: tuple[float, ...] | None = None
+    epochs: Positive = 20
     batch_size: Positive = 128
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    loss: str = "bce"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    patience: Annotated[int, Field(ge=0)] = 5
+    monitor: Literal["average_precision", "hier_f1", "none"] = "average_precision"
     threshold: Literal["global", "level", "label"] | Share = "level"
+    shrinkage: Annotated[float, Field(ge=0)] = 20.0
+    at_least_one: bool | str = True
+    back_off: Share = 0.0
+    top_k: Positive | None = None
+    dev_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    device: str = "auto"
 
 
 class IndexSettings(Settings):

@@ -1,0 +1,186 @@
+"""The stages of a run: each reads what earlier ones wrote and writes one complete folder.
+
+Recipes and single commands call the same functions, so a folder is the same however it was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from patentcl import artifacts
+from patentcl.config import (
+    ClassifierSettings,
+    DataSettings,
+    EncoderSettings,
+    IndexSettings,
+    MapSettings,
+    MiningRules,
+    SplitSettings,
+    TrainingSettings,
+)
+from patentcl.corpus import SPLITS, Corpus, make_splits, write_splits
+from patentcl.errors import DataError
+
+Progress = Callable[[int, int], None]
+Record = dict[str, Any]
+
+
+def sample(folder: Path, patents: int, seed: int, record: Record) -> None:
+    """Write a synthetic corpus in PatentsView's layout."""
+    from patentcl.sample import write_sample
+
+    with artifacts.writing(folder, record) as place:
+        record["counts"] = write_sample(place / "tables", patents, seed)
+
+
+def load(source: str | Path, folder: Path, data: DataSettings, split: SplitSettings, seed: int,
+         record: Record, graph: str = "graph.duckdb") -> None:
+    """Read patents into corpus.parquet, cpc.parquet and splits.parquet, and build their graph."""
+    from patentcl.graph_duckdb import DuckDBGraph
+    from patentcl.reading import ReadOptions, read_patents
+
+    with artifacts.writing_files(folder, record, "load") as place:
+        counts = read_patents(source, place, ReadOptions(data.scheme, data.limit, data.columns))
+        corpus = Corpus(place / "corpus.parquet", data.level)
+        division = make_splits(corpus, split.method, split.dev, split.test, seed)
+        write_splits(place / "splits.parquet", corpus, division)
+        counts |= {f"{name} split": int((division == name).sum()) for name in SPLITS}
+        with DuckDBGraph(place / graph) as store:
+            record["graph"] = store.load(place / "corpus.parquet")
+        record["counts"] = counts
+
+
+def open_corpus(path: str | Path, level: str = "subclass") -> Corpus:
+    """Open a corpus that `load` wrote: its folder or its ``corpus.parquet``; it must be complete."""
+    path = Path(path)
+    folder = path if path.is_dir() else path.parent
+    if path.is_dir() or path.name == "corpus.parquet":
+        artifacts.require(folder, "corpus", "load DATA --graph duckdb://FILE")
+    return Corpus(folder / "corpus.parquet" if path.is_dir() else path, level)
+
+
+def mine(graph: Path, folder: Path, rules: MiningRules, seed: int, record: Record) -> None:
+    """Mine triplets among the training patents."""
+    from patentcl.graph_duckdb import DuckDBGraph
+    from patentcl.mining import mine_triplets
+
+    splits = graph.with_name("splits.parquet")
+    among = None
+    if splits.is_file():
+        table = pq.read_table(splits).to_pandas()
+        among = table.loc[table["split"] == "train", "patent_id"].tolist()
+    with artifacts.writing(folder, record) as place, DuckDBGraph(graph, read_only=True) as store:
+        result = mine_triplets(store, rules, seed, among)
+        record["counts"] = result.counts
+        pq.write_table(result.triplets, place / "triplets.parquet")
+
+
+def train(triplets: Path, corpus: Corpus, folder: Path, encoder: EncoderSettings,
+          settings: TrainingSettings, seed: int, record: Record, progress: Progress | None = None) -> None:
+    """Fine-tune an encoder on triplets."""
+    from patentcl.encoder import PatentEncoder, model_card
+    from patentcl.training import train_encoder
+
+    artifacts.require(triplets, "triplets", "mine GRAPH")
+    table = pq.read_table(triplets / "triplets.parquet")
+    base = PatentEncoder.load(encoder.model, encoder.max_length)
+    with artifacts.writing(folder, record) as place:
+        result = train_encoder(base, table, corpus, settings, seed, progress)
+        result.encoder.save(place)
+        record["results"] = result.facts
+        record["base"] = {"model": encoder.model, "fingerprint": base.fingerprint}
+        record["encoder"] = result.encoder.fingerprint
+        np.save(place / "losses.npy", np.array(result.losses, dtype=np.float32))
+        (place / "README.md").write_text(model_card(folder.parent.name or "encoder", encoder.model,
+                                                    result.facts), encoding="utf-8")
+
+
+def embed(corpus: Corpus, model: str | Path, folder: Path, settings: EncoderSettings, record: Record,
+          progress: Progress | None = None) -> None:
+    """Encode a corpus."""
+    from patentcl.encoder import PatentEncoder, resolve_precision, write_vectors
+
+    encoder = PatentEncoder.load(model, settings.max_length)
+    with artifacts.writing(folder, record) as place:
+        write_vectors(place, encoder, corpus, settings.batch_size, settings.precision, settings.store,
+                      progress)
+        record["model"], record["encoder"] = str(model), encoder.fingerprint
+        record["device"] = str(encoder.device)
+        record["counts"] = {"vectors": len(corpus), "width": encoder.dim}
+        record["precision"] = resolve_precision(settings.precision, encoder.device)
+
+
+def aligned_vectors(folder: Path, corpus: Corpus) -> np.ndarray:
+    """Vectors of a folder, checked to be those of a corpus in its order."""
+    from patentcl.encoder import read_vectors
+
+    artifacts.require(folder, "vectors", "embed CORPUS")
+    vectors, ids = read_vectors(folder)
+    if len(ids) != len(corpus) or not np.array_equal(ids, corpus.ids):
+        raise DataError("the vectors are of another corpus", where=folder,
+                        got=f"{len(ids)} vectors for {len(corpus)} patents",
+                        fix="Write them again with: patentcl embed")
+    return vectors
+
+
+def fit(vectors: Path, corpus: Corpus, folder: Path, settings: ClassifierSettings, seed: int,
+        record: Record, progress: Progress | None = None) -> None:
+    """Train a classifier on the train split and tune it on the dev split."""
+    from patentcl.classifier import PatentClassifier
+
+    X = aligned_vectors(vectors, corpus)
+    manifest = artifacts.read_manifest(vectors) or {}
+    rows = {name: np.flatnonzero((corpus.split == name) & (np.diff(corpus.labels.indptr) > 0))
+            for name in SPLITS}
+    for name in ("train", "dev"):
+        if not rows[name].size:
+            raise DataError(f"no patent of the {name} split has a code", where=corpus.path,
+                            got=", ".join(f"{k} {len(v)}" for k, v in rows.items()),
+                            fix="Give more patents with codes, or other split shares")
+    model = PatentClassifier(**settings.model_dump(), seed=seed)
+    with artifacts.writing(folder, record) as place:
+        model.fit(np.asarray(X[rows["train"]], np.float32), corpus.labels[rows["train"]], corpus.tree,
+                  (np.asarray(X[rows["dev"]], np.float32), corpus.labels[rows["dev"]]),
+                  encoder=manifest.get("encoder"),
+                  on_epoch=lambda row: progress and progress(int(row["epoch"]), settings.epochs))
+        model.save(place)
+        record["encoder"], record["model"] = manifest.get("encoder"), manifest.get("model")
+        record["counts"] = {**{f"{k} patents with codes": len(v) for k, v in rows.items()},
+                            "labels": len(corpus.tree), "epochs": len(model.history_)}
+
+
+def index(vectors: Path, corpus: Corpus, folder: Path, settings: IndexSettings, record: Record) -> None:
+    """Build a similarity index with dates, codes and titles to filter and show by."""
+    from patentcl.search import PatentIndex
+
+    X = aligned_vectors(vectors, corpus)
+    manifest = artifacts.read_manifest(vectors) or {}
+    with artifacts.writing(folder, record) as place:
+        built = PatentIndex.build(X, corpus.ids, settings.spec, corpus.frame(), manifest.get("encoder"))
+        built.save(place)
+        record["encoder"], record["model"] = manifest.get("encoder"), manifest.get("model")
+        record["counts"] = {"patents": len(built), "spec": built.spec.name}
+
+
+def draw(vectors: Path, corpus: Corpus, folder: Path, settings: MapSettings, seed: int, title: str,
+         record: Record) -> None:
+    """Draw the map: PNG, SVG, a page that opens without a network, coordinates."""
+    from patentcl.map_labels import cluster
+    from patentcl.maps import MapStyle, plot_map, project
+
+    X = aligned_vectors(vectors, corpus)
+    with artifacts.writing(folder, record) as place:
+        points = project(X, seed, settings.neighbors, settings.min_dist, settings.method,
+                         settings.fit_sample)
+        frame = corpus.frame()
+        groups = cluster(points, codes=corpus.codes, texts=frame["title"].tolist(),
+                         titles=corpus.code_titles, seed=seed)
+        plot_map(points, groups.labels.tolist(), place, meta=frame, clusters=groups.cluster,
+                 style=MapStyle(title=title, subtitle=f"{len(corpus):,} patents"))
+        groups.table.to_parquet(place / "clusters.parquet", index=False)
+        record["counts"] = {"patents": len(corpus), "groups": len(groups.table)}
