@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 FILES = ("model.safetensors", "tree.parquet", "thresholds.npz")
 
-Labels = sparse.spmatrix | np.ndarray | Sequence[Sequence[str]]
+Labels: TypeAlias = Any
+"""A matrix of bool (n_patents, n_nodes), sparse or dense, or a list of symbols for each patent."""
 
 
 class PatentClassifier(ClassifierMixin, BaseEstimator):
@@ -44,7 +45,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         parent is not predicted; not at all.
     hidden, layers : int
         Width (0: none) and number of the hidden layers before the head.
-    dropout : float
+    dropout, input_dropout : float
+        Share of hidden units, and of entries of the embeddings, dropped in training.
     policy : {"path", "siblings", "all"}
         What a node is trained on; see `patentcl.heads.HeadSettings`.
     loss : str
@@ -98,7 +100,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     >>> X = np.repeat(np.eye(3, 8, dtype=np.float32), 40, axis=0)
     >>> X += rng.normal(0, 0.05, X.shape).astype(np.float32)
     >>> Y = [["A01B"]] * 40 + [["A01C"]] * 40 + [["B60K", "A01C"]] * 40
-    >>> model = PatentClassifier(hidden=32, epochs=40, threshold=0.5).fit(X, Y)
+    >>> model = PatentClassifier(hidden=32, batch_size=16, threshold=0.5).fit(X, Y)
     >>> model.predict_symbols(X[[0, 50, 110]])
     [['A01B'], ['A01C'], ['A01C', 'B60K']]
     """
@@ -106,9 +108,10 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     # More arguments than a function should have: a scikit-learn estimator carries its settings
     # flat, so that get_params, clone and grid search reach every one of them.
     def __init__(self, head: str = "levels", mask: str = "soft", hidden: int = 512,
-                 layers: int = 1, dropout: float = 0.25, policy: str = "path", loss: str = "bce",
-                 alpha: float = 1.0, level_weights: Sequence[float] | None = None,
-                 epochs: int = 20, batch_size: int = 128, learning_rate: float = 1e-3,
+                 layers: int = 1, dropout: float = 0.25, input_dropout: float = 0.0,
+                 policy: str = "path", loss: str = "bce", alpha: float = 1.0,
+                 level_weights: Sequence[float] | None = None, epochs: int = 20,
+                 batch_size: int = 128, learning_rate: float = 1e-3,
                  weight_decay: float = 0.01, patience: int = 5,
                  monitor: str = "average_precision", threshold: str | float = "level",
                  shrinkage: float = 20.0, at_least_one: bool | str = True,
@@ -119,6 +122,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self.hidden = hidden
         self.layers = layers
         self.dropout = dropout
+        self.input_dropout = input_dropout
         self.policy = policy
         self.loss = loss
         self.alpha = alpha
@@ -206,7 +210,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     def _head_settings(self) -> HeadSettings:
         if self.head not in HEADS:
             raise ConfigError("unknown head", got=self.head, fix=did_you_mean(self.head, HEADS))
-        return HeadSettings(self.hidden, self.layers, self.dropout, self.mask, self.policy)
+        return HeadSettings(self.hidden, self.layers, self.dropout, self.input_dropout, self.mask,
+                            self.policy)
 
     def _fit_settings(self) -> FitSettings:
         if not 0 < self.dev_fraction < 1:
@@ -264,10 +269,10 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             raise NotFittedError("This PatentClassifier is not fitted yet. Call fit, or load one.")
         return _vectors(X, "X", self.n_features_in_, empty=True)
 
-    def _decided(self, X: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Yield first row, probabilities and chosen labels of each block."""
+    def _decided(self, vectors: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Yield first row, probabilities and chosen labels of each block of checked embeddings."""
         rules = self._rules(self.tree_)
-        for start, scores in self._blocks(self._checked(X)):
+        for start, scores in self._blocks(vectors):
             chosen = choose(scores, self.thresholds_, self.tree_, rules)
             if rules.hard:
                 scores = self._masked(scores)
@@ -306,8 +311,9 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: np.ndarray) -> sparse.csr_matrix:
         """Labels of each patent: bool CSR (n_patents, n_nodes), closed under ancestors."""
+        vectors = self._checked(X)
         counts, columns = [np.zeros(1, dtype=np.int64)], [np.empty(0, dtype=np.int32)]
-        for _, _, chosen in self._decided(X):
+        for _, _, chosen in self._decided(vectors):
             counts.append(np.count_nonzero(chosen, axis=1))
             columns.append((np.flatnonzero(chosen) % len(self.tree_)).astype(np.int32))
         indptr, indices = np.cumsum(np.concatenate(counts)), np.concatenate(columns)
@@ -338,13 +344,15 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         """
         import pandas as pd
 
-        if ids is not None and len(ids) != len(X):
-            raise DataError("ids and X differ in length", got=f"{len(ids)} ids", wanted=len(X))
+        vectors, tree = self._checked(X), self.tree_
+        if ids is not None and len(ids) != len(vectors):
+            raise DataError("ids and X differ in length", got=f"{len(ids)} ids",
+                            wanted=len(vectors))
         if top < 0:
             raise ConfigError("top is negative", got=top)
         rows, nodes, probability, predicted = [], [], [], []
-        deepest = self.tree_.at_level(len(self.tree_.levels) - 1) if self._fitted else None
-        for start, scores, chosen in self._decided(X):
+        deepest = tree.at_level(len(tree.levels) - 1)
+        for start, scores, chosen in self._decided(vectors):
             listed = chosen.copy()
             if top:
                 best = np.argsort(-scores[:, deepest], axis=1, kind="stable")[:, :top]
@@ -356,8 +364,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             predicted.append(chosen[row, node])
         row, node = _join(rows, np.int64), _join(nodes, np.int64)
         score, said = _join(probability, np.float32), _join(predicted, bool)
-        names = np.asarray(ids if ids is not None else np.arange(len(X)), dtype=object)
-        tree = self.tree_
+        names = np.asarray(ids if ids is not None else np.arange(len(vectors)), dtype=object)
         table = pd.DataFrame({
             "patent_id": names[row], "symbol": np.array(tree.symbols, dtype=object)[node],
             "level": np.array(tree.levels, dtype=object)[tree.depth[node]],
@@ -367,14 +374,11 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         place = _outline(tree)
         return table.iloc[np.lexsort((place[node], row))].reset_index(drop=True)
 
-    @property
-    def _fitted(self) -> bool:
-        return hasattr(self, "tree_")
-
     def answered(self, X: np.ndarray) -> list[str]:
         """Level of each patent's most specific predicted label; an empty string without any."""
-        names = (*self.tree_.levels, "") if self._fitted else ("",)
-        return [names[d] for _, _, chosen in self._decided(X)
+        vectors = self._checked(X)
+        names = (*self.tree_.levels, "")  # the last is also number -1
+        return [names[d] for _, _, chosen in self._decided(vectors)
                 for d in answered_level(chosen, self.tree_)]
 
     def score(self, X: np.ndarray, Y: Labels, sample_weight: None = None) -> float:

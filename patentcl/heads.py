@@ -42,8 +42,8 @@ class HeadSettings:
         Width of the hidden layers; 0 for none (``flat`` and ``levels`` only).
     layers : int
         Number of hidden layers that all nodes share (``flat`` and ``levels``).
-    dropout : float
-        Share of inputs and hidden units dropped in training.
+    dropout, input_dropout : float
+        Share of hidden units, and of entries of the embedding, dropped in training.
     mask : {"none", "hard", "soft"}
         How a node depends on its parent; see the module. The head ``flat`` has no use for it.
     policy : {"path", "siblings", "all"}
@@ -55,6 +55,7 @@ class HeadSettings:
     hidden: int = 512
     layers: int = 1
     dropout: float = 0.25
+    input_dropout: float = 0.0
     mask: str = "soft"
     policy: str = "path"
 
@@ -66,8 +67,10 @@ class HeadSettings:
         if self.hidden < 0 or self.layers < 1:
             raise ConfigError("a head needs hidden >= 0 and layers >= 1",
                               got=f"hidden={self.hidden}, layers={self.layers}")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError("dropout out of range", got=self.dropout, wanted="0 <= dropout < 1")
+        for name in ("dropout", "input_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} out of range", got=getattr(self, name),
+                                  wanted="0 or more, below 1")
 
 
 class Layout:
@@ -217,7 +220,7 @@ def _logit(rate: np.ndarray) -> Tensor:
 
 def _trunk(dim: int, settings: HeadSettings) -> tuple[nn.Sequential, int]:
     """Hidden layers that all nodes share, and their width at the end."""
-    parts: list[nn.Module] = []
+    parts: list[nn.Module] = [nn.Dropout(settings.input_dropout)]
     width = dim
     for _ in range(settings.layers if settings.hidden else 0):
         parts += [nn.Linear(width, settings.hidden), nn.ReLU(), nn.Dropout(settings.dropout)]
@@ -258,7 +261,7 @@ class FlatHead(Head):
     def probabilities(self, raw: Tensor) -> Tensor:
         """Coherent probabilities (n, n_nodes): sigmoid at the leaves, maxima above them."""
         scores = np.zeros((len(raw), len(self.tree)), dtype=np.float32)
-        scores[:, self.columns] = torch.sigmoid(raw.float()).cpu().numpy()
+        scores[:, self.columns] = torch.sigmoid(raw.detach().float()).cpu().numpy()
         return torch.from_numpy(self.tree.lift(scores))
 
 
