@@ -100,7 +100,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     >>> X = np.repeat(np.eye(3, 8, dtype=np.float32), 40, axis=0)
     >>> X += rng.normal(0, 0.05, X.shape).astype(np.float32)
     >>> Y = [["A01B"]] * 40 + [["A01C"]] * 40 + [["B60K", "A01C"]] * 40
-    >>> model = PatentClassifier(hidden=32, batch_size=16, threshold=0.5).fit(X, Y)
+    >>> model = PatentClassifier(hidden=32, epochs=60, batch_size=16).fit(X, Y)
     >>> model.predict_symbols(X[[0, 50, 110]])
     [['A01B'], ['A01C'], ['A01C', 'B60K']]
     """
