@@ -37,26 +37,28 @@ class RetrievalTask:
     relevant: sparse.csr_matrix
 
 
-def retrieval_tasks(corpus: Corpus, most: int = 2000, seed: int = 0) -> list[RetrievalTask]:
+def retrieval_tasks(corpus: Corpus, most: int = 2000, seed: int = 0,
+                    split: str = "test") -> list[RetrievalTask]:
     """Make the tasks that a corpus allows.
 
-    ``citations``: find what a test patent cites and what cites it. ``same group``: find the patents
+    ``citations``: find what a held-out patent cites and what cites it. ``same group``: find the patents
     that share a main group with it. A query is never its own answer.
 
     Parameters
     ----------
     corpus : Corpus
-        With a test split.
     most : int
         Queries per task; a seeded sample where there are more.
     seed : int
+    split : str
+        Whose patents ask.
 
     Returns
     -------
     list of RetrievalTask
         Those with at least one query.
     """
-    test = np.flatnonzero(corpus.split == "test")
+    test = np.flatnonzero(corpus.split == split)
     pairs = {"citations": _citation_pairs(corpus), "same group": None}
     tasks = []
     for name, matrix in pairs.items():

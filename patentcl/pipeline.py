@@ -15,7 +15,7 @@ from typing import Any
 
 from patentcl import artifacts
 from patentcl.config import Recipe, load_recipe
-from patentcl.errors import ConfigError, DataError, did_you_mean
+from patentcl.errors import ConfigError, did_you_mean
 
 Say = Callable[[str], None]
 StageProgress = Callable[[str, int, int], None]
@@ -322,7 +322,6 @@ class _Run:
     def _evaluate(self, record: dict[str, Any]) -> None:
         from patentcl import stages
         from patentcl.classifier import PatentClassifier
-        from patentcl.encoder import PatentEncoder
         from patentcl.reporting import evaluate_run, examples
         from patentcl.search import PatentIndex
 
@@ -331,10 +330,8 @@ class _Run:
         vectors = {k: stages.aligned_vectors(self._path(v), self.corpus) for k, v in folders.items()}
         fitted = {"tuned": "fit", "untuned": "fit-base"} if tuned else {}
         models = {k: PatentClassifier.load(self._path(v)) for k, v in fitted.items()}
-        encoder = PatentEncoder.load(self._path("train") if tuned else self.recipe.encoder.model,
-                                     self.recipe.encoder.max_length)
         index = PatentIndex.load(self._path("index"))
-        same_encoder(index.encoder, encoder.fingerprint, self._path("index"))
+        encoder = stages.encoder_for(self._path("index"))
         with artifacts.writing_files(self._path("evaluate"), record, "evaluate") as place:
             result = evaluate_run(self.corpus, vectors, models, place, self.recipe.report, self.recipe.seed)
             shown = examples(self.corpus, index, encoder.encode, models.get("tuned"), self.recipe.report)
@@ -347,11 +344,3 @@ class _Run:
 
         stages.draw(self._path("embed"), self.corpus, self._path("map"), self.recipe.map, self.recipe.seed,
                     f"Patents by {self.recipe.name}", record)
-
-
-def same_encoder(stored: str | None, given: str, where: object) -> None:
-    """Refuse vectors of another encoder than the one at hand."""
-    if stored is not None and stored != given:
-        raise DataError("the encoder is not the one that made these vectors", where=where,
-                        got=f"fingerprint {given}", wanted=stored,
-                        fix="Name the encoder that was used, or embed again")

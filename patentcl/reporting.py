@@ -42,8 +42,8 @@ def usable_metrics(names: Sequence[str], levels: Sequence[str]) -> list[str]:
 
 
 def judge_classifiers(corpus: Corpus, systems: Mapping[str, tuple[PatentClassifier, np.ndarray]],
-                      settings: ReportSettings, seed: int = 0) -> dict[str, Metrics]:
-    """Evaluate classifiers on the test split, beside guessing.
+                      settings: ReportSettings, seed: int = 0, split: str = "test") -> dict[str, Metrics]:
+    """Evaluate classifiers on a held-out split, beside guessing.
 
     Parameters
     ----------
@@ -51,6 +51,7 @@ def judge_classifiers(corpus: Corpus, systems: Mapping[str, tuple[PatentClassifi
     systems : mapping of str to (classifier, vectors of the whole corpus)
     settings : ReportSettings
     seed : int
+    split : str
 
     Returns
     -------
@@ -59,7 +60,7 @@ def judge_classifiers(corpus: Corpus, systems: Mapping[str, tuple[PatentClassifi
         labels are ranked by how common they are there. Empty where no test patent has a code.
     """
     labelled = np.diff(corpus.labels.indptr) > 0
-    test = np.flatnonzero((corpus.split == "test") & labelled)
+    test = np.flatnonzero((corpus.split == split) & labelled)
     if not test.size:
         return {}
     tree, truth = corpus.tree, corpus.labels[test]
@@ -165,7 +166,8 @@ def _rows(frame: Any) -> list[dict[str, Any]]:
 # ---- the page -------------------------------------------------------------------------------
 
 
-def _cells(systems: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> tuple[list[str], list[list[str]]]:
+def cells(systems: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of a table of figures: one row a metric, one column a system."""
     names = list(next(iter(systems.values())))
     head = ["", *systems]
     return head, [[_LABELS.get(n, n), *(_value(by[n]["value"]) for by in systems.values())]
@@ -176,7 +178,8 @@ def _value(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
+def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
+    """Lines of a table: the first column flush left, the others flush right."""
     widths = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
     return [indent + "  ".join(c.ljust(w) if i == 0 else c.rjust(w)
                                for i, (c, w) in enumerate(zip(row, widths, strict=True))).rstrip()
@@ -233,21 +236,21 @@ def render_page(root: Path, title: str, seconds: Sequence[tuple[str, str, float]
     lines = [title, "=" * len(title), "", "Data"]
     shown = {k: v for k, v in counts.items() if v or k in ("patents", "patents with codes",
                                                            "citations inside the corpus")}
-    lines += _table(["", ""], [[k, f"{v:,}"] for k, v in shown.items()])[1:]
+    lines += plain_table(["", ""], [[k, f"{v:,}"] for k, v in shown.items()])[1:]
     if mined:
         lines += ["", "Triplets"]
-        lines += _table(["", ""], [[k, f"{v:,}"] for k, v in mined.items()])[1:]
+        lines += plain_table(["", ""], [[k, f"{v:,}"] for k, v in mined.items()])[1:]
     lines += ["", "Stages"]
-    lines += _table(["", "", "seconds"], [[n, s, f"{t:.1f}"] for n, s, t in seconds])[1:]
+    lines += plain_table(["", "", "seconds"], [[n, s, f"{t:.1f}"] for n, s, t in seconds])[1:]
     lines.append(f"  {'in all':<12}{sum(t for _, s, t in seconds if s == 'done'):.1f} seconds")
     metrics = root / "reports" / "metrics.json"
     if metrics.is_file():
         result = json.loads(metrics.read_text(encoding="utf-8"))
         if result["classifier"]:
-            lines += ["", "Codes of held-out patents (test split)", *_table(*_cells(result["classifier"]))]
+            lines += ["", "Codes of held-out patents (test split)", *plain_table(*cells(result["classifier"]))]
         for task, systems in result["retrieval"].items():
             n = next(iter(next(iter(systems.values())).values()))["items"]
-            lines += ["", f"Retrieval: {task} ({n:,} queries)", *_table(*_cells(systems))]
+            lines += ["", f"Retrieval: {task} ({n:,} queries)", *plain_table(*cells(systems))]
         lines += ["", *textwrap.wrap(verdict_text(result["verdict"]), 100)]
     shown_examples = root / "reports" / "examples.json"
     if shown_examples.is_file():

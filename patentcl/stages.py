@@ -110,6 +110,7 @@ def embed(corpus: Corpus, model: str | Path, folder: Path, settings: EncoderSett
         write_vectors(place, encoder, corpus, settings.batch_size, settings.precision, settings.store,
                       progress)
         record["model"], record["encoder"] = str(model), encoder.fingerprint
+        record["max_length"] = encoder.max_length
         record["device"] = str(encoder.device)
         record["counts"] = {"vectors": len(corpus), "width": encoder.dim}
         record["precision"] = resolve_precision(settings.precision, encoder.device)
@@ -126,6 +127,43 @@ def aligned_vectors(folder: Path, corpus: Corpus) -> np.ndarray:
                         got=f"{len(ids)} vectors for {len(corpus)} patents",
                         fix="Write them again with: patentcl embed")
     return vectors
+
+
+def _origin(manifest: Record) -> Record:
+    """Which encoder made some vectors, for the manifests of what is built on them."""
+    return {key: manifest.get(key) for key in ("encoder", "model", "max_length")}
+
+
+def encoder_for(folder: Path, given: str | None = None) -> Any:
+    """Load the encoder that texts must pass through for a classifier, an index or vectors.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder whose manifest names its encoder.
+    given : str, optional
+        A folder or name to use instead of where the manifest says it was.
+
+    Raises
+    ------
+    DataError
+        If the encoder found is not the one that the folder was made with.
+    """
+    from patentcl.encoder import PatentEncoder
+
+    manifest = artifacts.read_manifest(folder) or {}
+    beside = folder.parent / "encoder"  # found there even when a run's folder has been moved
+    tuned = (artifacts.read_manifest(beside) or {}).get("encoder")
+    name = given or (str(beside) if tuned and tuned == manifest.get("encoder") else manifest.get("model"))
+    if not name:
+        raise DataError("the folder does not say which encoder it was made with", where=folder,
+                        fix="Name it with --encoder")
+    encoder = PatentEncoder.load(name, manifest.get("max_length"))
+    if manifest.get("encoder") not in (None, encoder.fingerprint):
+        raise DataError("the encoder is not the one that this was made with", where=folder,
+                        got=f"{name}, fingerprint {encoder.fingerprint}", wanted=manifest["encoder"],
+                        fix="Name the encoder that was used with --encoder, or embed again")
+    return encoder
 
 
 def fit(vectors: Path, corpus: Corpus, folder: Path, settings: ClassifierSettings, seed: int,
@@ -149,7 +187,7 @@ def fit(vectors: Path, corpus: Corpus, folder: Path, settings: ClassifierSetting
                   encoder=manifest.get("encoder"),
                   on_epoch=lambda row: progress and progress(int(row["epoch"]), settings.epochs))
         model.save(place)
-        record["encoder"], record["model"] = manifest.get("encoder"), manifest.get("model")
+        record |= _origin(manifest)
         record["counts"] = {**{f"{k} patents with codes": len(v) for k, v in rows.items()},
                             "labels": len(corpus.tree), "epochs": len(model.history_)}
 
@@ -163,7 +201,7 @@ def index(vectors: Path, corpus: Corpus, folder: Path, settings: IndexSettings, 
     with artifacts.writing(folder, record) as place:
         built = PatentIndex.build(X, corpus.ids, settings.spec, corpus.frame(), manifest.get("encoder"))
         built.save(place)
-        record["encoder"], record["model"] = manifest.get("encoder"), manifest.get("model")
+        record |= _origin(manifest)
         record["counts"] = {"patents": len(built), "spec": built.spec.name}
 
 

