@@ -25,15 +25,16 @@ UNLABELLED = ""
 _FIT_ROWS = 30_000  # HDBSCAN is quadratic: more points than this take the label of their neighbours
 _BLOCK = 65_536
 _NAMING_SHARE = 0.2  # a code names a group where at least so many of its coded patents have it
-_BOILERPLATE = frozenset(
-    "a an and apparatus apparatuses arrangement assembly based by circuit comprising composition "
-    "compositions configured device devices embodiment first for from having improved improvement "
-    "in including into invention its manufacturing method methods making means new of on or "
-    "process processes producing product products same second system systems technique techniques "
-    "the their thereby therefor therefore therefrom thereof thereto to type unit use using used "
-    "utilizing various via wherein which with within without".split())
-_JOINING = frozenset("a an and as at by e.g for from i.e in into of on or per than the their to "
-                     "using with".split())
+_BOILERPLATE = frozenset(re.findall(r"\w+", """
+    a an and apparatus apparatuses arrangement assembly based by circuit comprising composition
+    compositions configured device devices embodiment first for from having improved improvement in
+    including into invention its manufacturing method methods making means new of on or process
+    processes producing product products same second system systems technique techniques the their
+    thereby therefor therefore therefrom thereof thereto to type unit use using used utilizing
+    various via wherein which with within without"""))
+_JOINING = frozenset(re.findall(r"\S+", """
+    a an and as at between by e.g for from i.e in into of on or per specially specifically than the
+    their to using with"""))
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,13 @@ def cluster(points: Any, *, codes: Sequence[Iterable[str]] | None = None,
     >>> found = cluster([[0, 0], [0, 1], [1, 0], [9, 9], [9, 8], [8, 9]], method="kmeans", size=3,
     ...                 texts=["mower", "mower blade", "mower", "battery", "battery", "cell"])
     >>> sorted(found.table["label"])
-    ['Battery · cell', 'Mower · blade']
+    ['Battery, cell', 'Mower, blade']
     """
     array = checked_points(points)
     n = len(array)
     if method not in METHODS:
-        raise ConfigError("unknown clustering method", got=method, fix=did_you_mean(method, METHODS))
+        raise ConfigError("unknown clustering method", got=method,
+                          fix=did_you_mean(method, METHODS))
     level_index(level)
     for name, values in (("codes", codes), ("texts", texts)):
         if values is not None and len(values) != n:
@@ -150,8 +152,19 @@ def _hdbscan(points: np.ndarray, size: int, seed: int) -> np.ndarray:
     if n > _FIT_ROWS:
         sample = np.sort(np.random.default_rng(seed).choice(n, _FIT_ROWS, replace=False))
     least = max(2, round(size * len(sample) / n))
-    model = HDBSCAN(min_cluster_size=least, min_samples=min(10, least), copy=True)
-    found = np.asarray(model.fit(points[sample]).labels_)
+
+    def fit(most: int | None) -> np.ndarray:
+        model = HDBSCAN(min_cluster_size=least, min_samples=min(10, least), copy=True,
+                        max_cluster_size=most)
+        return np.asarray(model.fit(points[sample]).labels_)
+
+    found, most = fit(None), len(sample) // 10
+    if np.bincount(found + 1)[1:].max(initial=0) > most >= 2 * least:
+        # Where dense regions touch, one group can swallow a quarter of the map. Take its parts,
+        # unless it has none: then they would all be left without a group.
+        parts = fit(most)
+        if (parts < 0).mean() <= min(0.5, (found < 0).mean() + 0.25):
+            found = parts
     if len(sample) == n:
         return found
     near = KNeighborsClassifier(n_neighbors=5).fit(points[sample], found)
@@ -193,8 +206,8 @@ def short_title(title: str, width: int = 46) -> str:
     while (bare := re.sub(r"\{[^{}]*\}|\([^()]*\)|\[[^][]*\]", " ", text)) != text:
         text = bare
     text = re.split(r"[;:]", text.replace("{", " ").replace("}", " "))[0]
-    text = re.sub(r"\b(in general|not otherwise provided for|not provided for elsewhere)\b", "",
-                  text, flags=re.IGNORECASE)
+    text = re.sub(r"\bin general\b|,?\s*\bnot\b[^,]*\b(provided|covered)\b[^,]*", "", text,
+                  flags=re.IGNORECASE)
     text = re.sub(r"\s+([,.])", r"\1", " ".join(text.split())).strip(" ,.")
     if not text:
         return ""
@@ -228,7 +241,7 @@ def _named(number: np.ndarray, codes: Sequence[Iterable[str]] | None,
     table["title"] = [titles.get(code, "") for code in table["code"]]
     table["share"] = np.array([share for _, share, _ in best], dtype=np.float64)
     table["lift"] = np.array([lift for _, _, lift in best], dtype=np.float64)
-    table["terms"] = [" · ".join(words) for words in terms]
+    table["terms"] = [", ".join(words) for words in terms]
     return table
 
 
@@ -246,7 +259,7 @@ def _over_represented(number: np.ndarray, groups: int, codes: Sequence[Iterable[
     row, symbol = [], []
     known: dict[str, str | None] = {}
     for i, items in enumerate(codes):
-        for code in items if items is not None else ():
+        for code in () if items is None or isinstance(items, float) else items:
             if code not in known:
                 chain = parse_symbol(code) if is_symbol(code) else ()
                 known[code] = chain[depth] if len(chain) > depth else None
@@ -279,19 +292,20 @@ def _terms(number: np.ndarray, groups: int, texts: Sequence[str | None] | None,
            top: int = 3) -> list[list[str]]:
     """For each group the terms with the highest class-based TF-IDF.
 
-    The weight is tf * log(1 + A / f): the frequency of a term in the group's titles, the mean number
-    of terms in a group (A) and the term's frequency over all groups (f).
+    The weight is tf * log(1 + A / f): the frequency of a term in the group's titles, the mean
+    number of terms in a group (A) and the term's frequency over all groups (f).
     """
     if texts is None or groups == 0:
         return [[] for _ in range(groups)]
     from scipy import sparse
     from sklearn.feature_extraction.text import CountVectorizer
 
+    words = [text if isinstance(text, str) else "" for text in texts]
     rows = np.flatnonzero(number >= 0)
     vectorizer = CountVectorizer(token_pattern=r"(?u)\b[^\W\d_]{3,}\b", binary=True,
                                  stop_words=sorted(_BOILERPLATE), ngram_range=(1, 2))
     try:
-        counts = vectorizer.fit_transform([texts[i] or "" for i in rows])
+        counts = vectorizer.fit_transform([words[i] for i in rows.tolist()])
     except ValueError:  # no words but stop words
         return [[] for _ in range(groups)]
     ones = np.ones(len(rows), dtype=np.int64)
@@ -300,14 +314,14 @@ def _terms(number: np.ndarray, groups: int, texts: Sequence[str | None] | None,
     frequency = (member @ counts).tocsr()
     total = np.asarray(frequency.sum(axis=0)).ravel()
     mean = frequency.sum() / groups
-    words = vectorizer.get_feature_names_out()
+    names = vectorizer.get_feature_names_out()
     out = []
     for group in range(groups):
         line = frequency[group]
         size = max(1, int(line.sum()))
         weight = line.data / size * np.log1p(mean / total[line.indices])
         order = np.lexsort((line.indices, -weight))
-        out.append(_distinct([str(words[line.indices[i]]) for i in order[:12]], top))
+        out.append(_distinct([str(names[line.indices[i]]) for i in order[:12]], top))
     return out
 
 
@@ -326,7 +340,7 @@ def _distinct(words: list[str], top: int) -> list[str]:
 
 
 def _labels(titles: list[str], finer: list[str], terms: list[list[str]]) -> list[str]:
-    """One name for each group: its code's title, and where groups share one, the finer code's title.
+    """One name for each group: its code's title, or the finer code's where groups share one.
 
     Groups without a code that stands out, and those that share the finer title too, are named by
     their terms; at last by a number.
@@ -347,7 +361,7 @@ def _labels(titles: list[str], finer: list[str], terms: list[list[str]]) -> list
 
 
 def _sentence(words: list[str]) -> str:
-    text = " · ".join(words)
+    text = ", ".join(words)
     return text[:1].upper() + text[1:]
 
 

@@ -72,12 +72,12 @@ def unit_rows(vectors: Any, what: str = "vectors") -> np.ndarray:
     if not finite.all():
         raise DataError(f"{what} hold nan or infinity", where=f"row {int(np.argmin(finite))}",
                         got=f"{int((~finite).sum())} such rows", fix="Encode these texts again")
-    # The largest entry is divided out first, so that neither tiny nor huge rows lose their direction.
+    # The largest entry is divided out first: neither tiny nor huge rows lose their direction.
     peak = np.abs(array).max(axis=1, keepdims=True, initial=0)
     if (peak == 0).any():
         raise DataError(f"{what} hold zero vectors, which have no direction",
-                        where=f"row {int(np.argmin(peak))}", got=f"{int((peak == 0).sum())} such rows",
-                        fix="Leave empty texts out")
+                        where=f"row {int(np.argmin(peak))}",
+                        got=f"{int((peak == 0).sum())} such rows", fix="Leave empty texts out")
     out = np.ascontiguousarray(array / peak, dtype=np.float32)
     out /= np.sqrt(np.einsum("ij,ij->i", out, out))[:, None]
     return out
@@ -363,7 +363,7 @@ class PatentIndex:
             if exact and short.any():
                 raise DataError("the index finds fewer vectors than it holds", got=f"less than {k}",
                                 fix="Build the index again")
-            # Equal similarities across the cut: look further, so that the order decides, not chance.
+            # Equal similarities across the cut: look further, so that order decides, not chance.
             tied = ~short & (found[:, -1] >= 0) & (score[:, k - 1] - score[:, -1] <= _TIE)
             tied &= reach < count
             parts.append(self._ordered(queries, which[~(short | tied)], found[~(short | tied)], k))
@@ -402,7 +402,7 @@ class PatentIndex:
         return score, found
 
     def _ordered(self, queries: np.ndarray, which: np.ndarray, found: np.ndarray, k: int) -> _Hits:
-        """The k best of each query's candidates by similarity in double precision, then position."""
+        """The k best of each query's candidates by exact similarity, then by position."""
         position = np.empty((len(which), k), dtype=np.int64)
         similarity = np.empty((len(which), k), dtype=np.float32)
         for i, candidates in enumerate(found):
