@@ -62,13 +62,14 @@ def retrieval_tasks(corpus: Corpus, most: int = 2000, seed: int = 0,
     pairs = {"citations": _citation_pairs(corpus), "same group": None}
     tasks = []
     for name, matrix in pairs.items():
-        relevant = matrix[test] if matrix is not None else _same_group(corpus, test)
-        relevant = _without(sparse.csr_matrix(relevant), test)
+        relevant = (matrix[held_out] if matrix is not None
+                    else _same_group(corpus, held_out))
+        relevant = _without(sparse.csr_matrix(relevant), held_out)
         asked = np.flatnonzero(np.diff(relevant.indptr) > 0)
         if len(asked) > most:
             asked = np.sort(np.random.default_rng(seed).choice(asked, most, replace=False))
         if len(asked):
-            tasks.append(RetrievalTask(name, test[asked], relevant[asked].astype(bool)))
+            tasks.append(RetrievalTask(name, held_out[asked], relevant[asked].astype(bool)))
     return tasks
 
 
