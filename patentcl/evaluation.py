@@ -58,12 +58,11 @@ def retrieval_tasks(corpus: Corpus, most: int = 2000, seed: int = 0,
     list of RetrievalTask
         Those with at least one query.
     """
-    test = np.flatnonzero(corpus.split == split)
+    held_out = np.flatnonzero(corpus.split == split)
     pairs = {"citations": _citation_pairs(corpus), "same group": None}
     tasks = []
     for name, matrix in pairs.items():
-        relevant = (matrix[held_out] if matrix is not None
-                    else _same_group(corpus, held_out))
+        relevant = matrix[held_out] if matrix is not None else _same_group(corpus, held_out)
         relevant = _without(sparse.csr_matrix(relevant), held_out)
         asked = np.flatnonzero(np.diff(relevant.indptr) > 0)
         if len(asked) > most:
