@@ -38,17 +38,22 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    head : {"levels", "flat"}
-        ``levels``: a linear layer for each level; ``flat``: leaves only, ancestors by maximum.
+    head : {"levels", "flat", "tmm", "thmm"}
+        ``levels``: a linear layer for each level; ``flat``: leaves only, ancestors by maximum;
+        ``tmm``: a network for each node; ``thmm``: that also sees its parent's hidden vector.
     mask : {"soft", "hard", "none"}
         How a node depends on its parent: product of probabilities along the path; dropped where the
         parent is not predicted; not at all.
-    hidden, layers : int
-        Width (0: none) and number of the hidden layers before the head.
-    dropout, input_dropout : float
-        Share of hidden units, and of entries of the embeddings, dropped in training.
-    policy : {"path", "siblings", "all"}
-        What a node is trained on; see `patentcl.heads.HeadSettings`.
+    hidden : int, optional
+        Width of the hidden layers; 0 for none. None is 1024, and 64 for ``tmm`` and ``thmm``.
+    layers : int
+        Number of hidden layers before the levels (or leaves).
+    dropout : float, optional
+        Share of hidden units dropped in training. None is 0.5, and 0.25 for ``tmm`` and ``thmm``.
+    input_dropout : float
+        Share of the embeddings' entries dropped in training.
+    policy : {"path", "siblings", "all"}, optional
+        What a node is trained on; see `patentcl.heads.HeadSettings`. None is the head's own.
     loss : str
         A name in `patentcl.losses.LOSSES`.
     alpha : float
@@ -72,6 +77,9 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         answer ends at the level above.
     top_k : int, optional
         At most so many labels at each level.
+    prune : float
+        Below a node less likely than this ``tmm`` and ``thmm`` compute no further nodes: their
+        probabilities, which could not be higher, are given as 0.
     dev_fraction : float
         Share of the training patents held out when `fit` is given no dev set.
     precision : {"auto", "fp32", "bf16", "fp16"}
@@ -107,16 +115,17 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
 
     # More arguments than a function should have: a scikit-learn estimator carries its settings
     # flat, so that get_params, clone and grid search reach every one of them.
-    def __init__(self, head: str = "levels", mask: str = "soft", hidden: int = 512,
-                 layers: int = 1, dropout: float = 0.25, input_dropout: float = 0.0,
-                 policy: str = "path", loss: str = "bce", alpha: float = 1.0,
+    def __init__(self, head: str = "levels", mask: str = "soft", hidden: int | None = None,
+                 layers: int = 1, dropout: float | None = None, input_dropout: float = 0.2,
+                 policy: str | None = None, loss: str = "bce", alpha: float = 1.0,
                  level_weights: Sequence[float] | None = None, epochs: int = 20,
-                 batch_size: int = 128, learning_rate: float = 1e-3,
+                 batch_size: int = 256, learning_rate: float = 2e-3,
                  weight_decay: float = 0.01, patience: int = 5,
                  monitor: str = "average_precision", threshold: str | float = "level",
                  shrinkage: float = 20.0, at_least_one: bool | str = True,
-                 back_off: float = 0.0, top_k: int | None = None, dev_fraction: float = 0.1,
-                 precision: str = "auto", device: str = "auto", seed: int = 0) -> None:
+                 back_off: float = 0.0, top_k: int | None = None, prune: float = 0.01,
+                 dev_fraction: float = 0.1, precision: str = "auto", device: str = "auto",
+                 seed: int = 0) -> None:
         self.head = head
         self.mask = mask
         self.hidden = hidden
@@ -138,6 +147,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self.at_least_one = at_least_one
         self.back_off = back_off
         self.top_k = top_k
+        self.prune = prune
         self.dev_fraction = dev_fraction
         self.precision = precision
         self.device = device
@@ -221,7 +231,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             raise ConfigError("threshold out of range", got=self.threshold, wanted="0 to 1")
         weights = None if self.level_weights is None else tuple(map(float, self.level_weights))
         return FitSettings(self.epochs, self.batch_size, self.learning_rate, self.weight_decay,
-                           self.loss, self.alpha, weights, self.patience, self.monitor,
+                           self.loss, self.alpha, weights, self.patience, self.monitor, self.prune,
                            self.precision, self.device, self.seed)
 
     def _rules(self, tree: CpcTree) -> Rules:
@@ -262,7 +272,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
 
     def _blocks(self, vectors: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Coherent probabilities before any hard mask."""
-        return predict_blocks(self._model, vectors, self._device)
+        return predict_blocks(self._model, vectors, self._device, self.prune)
 
     def _checked(self, X: np.ndarray) -> np.ndarray:
         if not hasattr(self, "thresholds_"):

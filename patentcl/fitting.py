@@ -48,6 +48,8 @@ class FitSettings:
         Stop when the monitored figure has not risen for so many epochs; 0 never stops early.
     monitor : {"average_precision", "hier_f1", "none"}
         Dev figure that decides which epoch's weights are kept; with ``none`` the last one's are.
+    least : float
+        Below a node less likely than this, dev probabilities need not be computed.
     precision : {"auto", "fp32", "bf16", "fp16"}
         Of the products in training; other than fp32 on a GPU only. ``auto`` is bf16 on a GPU that
         has it, fp32 elsewhere.
@@ -57,14 +59,15 @@ class FitSettings:
     """
 
     epochs: int = 20
-    batch_size: int = 128
-    learning_rate: float = 1e-3
+    batch_size: int = 256
+    learning_rate: float = 2e-3
     weight_decay: float = 0.01
     loss: str = "bce"
     alpha: float = 1.0
     level_weights: tuple[float, ...] | None = None
     patience: int = 5
     monitor: str = "average_precision"
+    least: float = 0.0
     precision: str = "auto"
     device: str = "auto"
     seed: int = 0
@@ -79,6 +82,8 @@ class FitSettings:
             if getattr(self, name) < low:
                 raise ConfigError(f"{name} is too small", got=getattr(self, name),
                                   wanted=f"at least {low}")
+        if not 0 <= self.least < 1:
+            raise ConfigError("prune out of range", got=self.least, wanted="0 or more, below 1")
         for name in ("learning_rate", "alpha"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be positive", got=getattr(self, name))
@@ -156,14 +161,14 @@ class Model(nn.Module):
         """Inputs as the head takes them."""
         return (x - self.center) * self.scale
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Training logits of embeddings (n, dim)."""
-        logits: Tensor = self.head(self.scaled(x))
+    def forward(self, x: Tensor, active: Tensor | None = None) -> Tensor:
+        """Training logits of embeddings (n, dim); see `Head.forward`."""
+        logits: Tensor = self.head(self.scaled(x), active)
         return logits
 
-    def probabilities(self, x: Tensor) -> Tensor:
-        """Coherent probabilities (n, n_nodes) of embeddings (n, dim)."""
-        return self.head.probabilities(self.head.raw(self.scaled(x)))
+    def predict(self, x: Tensor, least: float = 0.0) -> Tensor:
+        """Coherent probabilities (n, n_nodes) of embeddings (n, dim); see `Head.predict`."""
+        return self.head.predict(self.scaled(x), least)
 
 
 @contextmanager
@@ -175,14 +180,14 @@ def _own_randomness(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-def predict_blocks(model: Model, vectors: np.ndarray, device: torch.device,
+def predict_blocks(model: Model, vectors: np.ndarray, device: torch.device, least: float = 0.0,
                    chunk: int = CHUNK) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (first row, probabilities float32 (rows, n_nodes)) over embeddings (n, dim)."""
     model.eval()
     for start in range(0, len(vectors), chunk):
         block = np.array(vectors[start:start + chunk], dtype=np.float32)  # own, writable memory
         with torch.inference_mode():
-            out = model.probabilities(torch.from_numpy(block).to(device)).cpu().numpy()
+            out = model.predict(torch.from_numpy(block).to(device), least).cpu().numpy()
         yield start, out
 
 
@@ -300,12 +305,12 @@ class _Run:
         y = torch.from_numpy(labels.toarray()[:, self.columns]).to(self.device).float()
         context = (torch.autocast(self.device.type, dtype=self.half) if self.half is not None
                    else nullcontext())
+        active = self.model.head.active(y)
         with context:
-            logits = self.model(x)
+            logits = self.model(x, active)
         parts = self.loss(logits.float(), y, self.loss_settings)
         if self.weights is not None:
             parts = parts * self.weights
-        active = self.model.head.active(y)
         loss = (parts if active is None else parts * active).sum() / len(x)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
@@ -321,7 +326,8 @@ class _Run:
     def watch(self, dev: tuple[np.ndarray, sparse.csr_matrix]) -> dict[str, float]:
         """Average precision and the best hierarchical F1 of one threshold, on dev patents."""
         vectors, labels = dev
-        scores = np.concatenate([p for _, p in predict_blocks(self.model, vectors, self.device)])
+        scores = np.concatenate([p for _, p in predict_blocks(
+            self.model, vectors, self.device, self.settings.least)])
         curve = micro_curve(labels, Scores(scores, labels.shape))
         return {"average_precision": curve.average_precision, "hier_f1": float(curve.f1.max())}
 

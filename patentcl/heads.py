@@ -18,7 +18,7 @@ Heads take tensors and know nothing of texts, encoders, thresholds or files.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -38,39 +38,49 @@ class HeadSettings:
 
     Parameters
     ----------
-    hidden : int
-        Width of the hidden layers; 0 for none (``flat`` and ``levels`` only).
+    hidden : int, optional
+        Width of the hidden layers; 0 for none (``flat`` and ``levels`` only). None is 1024, and 64
+        for ``tmm`` and ``thmm``, which have hidden layers for each node.
     layers : int
         Number of hidden layers that all nodes share (``flat`` and ``levels``).
-    dropout, input_dropout : float
-        Share of hidden units, and of entries of the embedding, dropped in training.
+    dropout : float, optional
+        Share of hidden units dropped in training. None is 0.5, and 0.25 for ``tmm`` and ``thmm``.
+    input_dropout : float
+        Share of the entries of an embedding dropped in training.
     mask : {"none", "hard", "soft"}
         How a node depends on its parent; see the module. The head ``flat`` has no use for it.
-    policy : {"path", "siblings", "all"}
+    policy : {"path", "siblings", "all"}, optional
         What a node's logit is trained on: its probability as it is predicted, product and all
         (``path``); only the patents that carry its parent (``siblings``); every patent (``all``).
-        Without the product, ``path`` and ``all`` are the same.
+        Without the product, ``path`` and ``all`` are the same. None is ``path``, and ``siblings``
+        for ``tmm`` and ``thmm``, which then compute a twentieth of their nodes in training.
     """
 
-    hidden: int = 512
+    hidden: int | None = None
     layers: int = 1
-    dropout: float = 0.25
-    input_dropout: float = 0.0
+    dropout: float | None = None
+    input_dropout: float = 0.2
     mask: str = "soft"
-    policy: str = "path"
+    policy: str | None = None
 
     def __post_init__(self) -> None:
         for name, value, known in (("mask", self.mask, MASKS), ("policy", self.policy, POLICIES)):
-            if value not in known:
+            if value is not None and value not in known:
                 raise ConfigError(f"unknown {name}", got=value, wanted=", ".join(known),
                                   fix=did_you_mean(value, known))
-        if self.hidden < 0 or self.layers < 1:
+        if (self.hidden or 0) < 0 or self.layers < 1:
             raise ConfigError("a head needs hidden >= 0 and layers >= 1",
                               got=f"hidden={self.hidden}, layers={self.layers}")
         for name in ("dropout", "input_dropout"):
-            if not 0 <= getattr(self, name) < 1:
+            if not 0 <= (getattr(self, name) or 0) < 1:
                 raise ConfigError(f"{name} out of range", got=getattr(self, name),
                                   wanted="0 or more, below 1")
+
+    def filled(self, own: HeadSettings) -> HeadSettings:
+        """The same with a head's own settings where they are None."""
+        return replace(self, hidden=own.hidden if self.hidden is None else self.hidden,
+                       dropout=own.dropout if self.dropout is None else self.dropout,
+                       policy=self.policy or own.policy)
 
 
 class Layout:
@@ -126,10 +136,13 @@ class Head(nn.Module):
 
     columns: np.ndarray
     """Tree columns (int64) that the logits stand for."""
+    own = HeadSettings(hidden=1024, dropout=0.5, policy="path")
+    """What holds where the settings leave it open."""
 
     def __init__(self, tree: CpcTree, dim: int, settings: HeadSettings) -> None:
         super().__init__()
-        self.tree, self.dim, self.settings = tree, dim, settings
+        self.tree, self.dim = tree, dim
+        self.settings = settings.filled(self.own)
         self.layout = Layout(tree)
         self.columns = np.arange(len(tree))
         for depth, parents in enumerate(self.layout.parents):
@@ -151,8 +164,15 @@ class Head(nn.Module):
 
     # ---- logits for the loss ----------------------------------------------------------------
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits to train on, (n, len(columns)); with soft mask and path policy, the products'."""
+    def forward(self, x: Tensor, active: Tensor | None = None) -> Tensor:
+        """Logits to train on, (n, len(columns)); with soft mask and path policy, the products'.
+
+        Parameters
+        ----------
+        x : Tensor of float, shape (n, dim)
+        active : Tensor of bool, shape (n, len(columns)), optional
+            What the loss will look at; a head may leave out the rest.
+        """
         raw = self.raw(x)
         if self.settings.mask == "soft" and self.settings.policy == "path":
             return self._path_logits(raw)
@@ -203,6 +223,17 @@ class Head(nn.Module):
         levels = self._slices(torch.sigmoid(raw.float()))
         return self._down(levels, torch.mul if self.settings.mask == "soft" else torch.minimum)
 
+    def predict(self, x: Tensor, least: float = 0.0) -> Tensor:
+        """Coherent probabilities (n, n_nodes) of embeddings (n, dim).
+
+        Parameters
+        ----------
+        x : Tensor of float, shape (n, dim)
+        least : float
+            Below a node less likely than this a head may give 0 instead of computing.
+        """
+        return self.probabilities(self.raw(x))
+
 
 def _log1mexp(x: Tensor) -> Tensor:
     """``log(1 - exp(x))`` for x < 0, exact near 0 and far below it."""
@@ -214,17 +245,19 @@ def _log1mexp(x: Tensor) -> Tensor:
     return torch.where(near, close, far)
 
 
-def _logit(rate: np.ndarray) -> Tensor:
+def logit(rate: np.ndarray) -> Tensor:
+    """Log odds of rates in (0, 1), as float32."""
     return torch.from_numpy(np.log(rate / (1 - rate))).float()
 
 
 def _trunk(dim: int, settings: HeadSettings) -> tuple[nn.Sequential, int]:
     """Hidden layers that all nodes share, and their width at the end."""
+    hidden, dropout = settings.hidden or 0, settings.dropout or 0.0
     parts: list[nn.Module] = [nn.Dropout(settings.input_dropout)]
     width = dim
-    for _ in range(settings.layers if settings.hidden else 0):
-        parts += [nn.Linear(width, settings.hidden), nn.ReLU(), nn.Dropout(settings.dropout)]
-        width = settings.hidden
+    for _ in range(settings.layers if hidden else 0):
+        parts += [nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout)]
+        width = hidden
     return nn.Sequential(*parts), width
 
 
@@ -237,7 +270,7 @@ class FlatHead(Head):
     def __init__(self, tree: CpcTree, dim: int, settings: HeadSettings) -> None:
         super().__init__(tree, dim, settings)
         self.columns = np.flatnonzero(tree.is_leaf)
-        self.trunk, width = _trunk(dim, settings)
+        self.trunk, width = _trunk(dim, self.settings)
         self.out = nn.Linear(width, len(self.columns))
 
     def raw(self, x: Tensor) -> Tensor:
@@ -248,9 +281,9 @@ class FlatHead(Head):
     def start_at(self, rate: np.ndarray) -> None:
         """Set the biases to the leaves' rates."""
         with torch.no_grad():
-            self.out.bias.copy_(_logit(rate[self.columns]))
+            self.out.bias.copy_(logit(rate[self.columns]))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, active: Tensor | None = None) -> Tensor:
         """Logits (n, n_leaves); leaves do not depend on one another."""
         return self.raw(x)
 
@@ -273,7 +306,7 @@ class LevelsHead(Head):
 
     def __init__(self, tree: CpcTree, dim: int, settings: HeadSettings) -> None:
         super().__init__(tree, dim, settings)
-        self.trunk, width = _trunk(dim, settings)
+        self.trunk, width = _trunk(dim, self.settings)
         self.out = nn.Linear(width, len(tree))
 
     def raw(self, x: Tensor) -> Tensor:
@@ -285,18 +318,28 @@ class LevelsHead(Head):
         """Set the biases to the nodes' rates, given the parent where a logit means that."""
         given = self.settings.mask == "soft" and self.settings.policy != "all"
         with torch.no_grad():
-            self.out.bias.copy_(_logit(_given_parent(rate, self.tree) if given else rate))
+            self.out.bias.copy_(logit(given_parent(rate, self.tree) if given else rate))
 
 
-def _given_parent(rate: np.ndarray, tree: CpcTree) -> np.ndarray:
+def given_parent(rate: np.ndarray, tree: CpcTree) -> np.ndarray:
     """Rates among the patents that carry the parent, kept inside (0, 1)."""
     parent = tree.parent
     above = np.where(parent >= 0, rate[np.maximum(parent, 0)], 1.0)
     return np.clip(rate / above, 1e-6, 0.99)
 
 
-HEADS: dict[str, type[Head]] = {"flat": FlatHead, "levels": LevelsHead}
-"""Heads by name."""
+HEADS = ("flat", "levels", "tmm", "thmm")
+"""Names of the heads."""
+
+
+def _head_class(name: str) -> type[Head]:
+    from patentcl.node_heads import ThmmHead, TmmHead  # which builds on this module
+
+    classes: dict[str, type[Head]] = {"flat": FlatHead, "levels": LevelsHead, "tmm": TmmHead,
+                                      "thmm": ThmmHead}
+    if name not in classes:
+        raise ConfigError("unknown head", got=name, fix=did_you_mean(name, HEADS))
+    return classes[name]
 
 
 def build_head(name: str, tree: CpcTree, dim: int, settings: HeadSettings | None = None) -> Head:
@@ -304,7 +347,7 @@ def build_head(name: str, tree: CpcTree, dim: int, settings: HeadSettings | None
 
     Parameters
     ----------
-    name : {"flat", "levels"}
+    name : {"flat", "levels", "tmm", "thmm"}
     tree : CpcTree
     dim : int
         Width of the embeddings.
@@ -322,6 +365,4 @@ def build_head(name: str, tree: CpcTree, dim: int, settings: HeadSettings | None
     >>> head.probabilities(head.raw(torch.zeros(2, 8))).shape
     torch.Size([2, 7])
     """
-    if name not in HEADS:
-        raise ConfigError("unknown head", got=name, fix=did_you_mean(name, HEADS))
-    return HEADS[name](tree, dim, settings or HeadSettings())
+    return _head_class(name)(tree, dim, settings or HeadSettings())

@@ -33,7 +33,8 @@ from patentcl.losses import LOSSES, LossSettings, find_loss
 LEAVES = ["A01B", "A01C", "A02D", "B60K", "B60L", "C07D", "C08F"]
 TREE = CpcTree.from_symbols(LEAVES)
 DIM = 12
-QUICK = {"hidden": 16, "epochs": 6, "batch_size": 32, "learning_rate": 5e-3}
+QUICK = {"hidden": 16, "epochs": 6, "batch_size": 32, "learning_rate": 5e-3, "dropout": 0.1,
+         "input_dropout": 0.0}
 
 
 def make(n: int, seed: int) -> tuple[np.ndarray, list[list[str]]]:
@@ -235,6 +236,7 @@ def test_asymmetric_has_finite_gradients() -> None:
 @pytest.mark.parametrize("mask", ["none", "hard", "soft"])
 def test_learns_and_stays_coherent(head: str, mask: str) -> None:
     model = PatentClassifier(head=head, mask=mask, **QUICK).fit(X, Y, TREE, dev=(X_DEV, Y_DEV))
+    assert model.prune < 0.05
     scores, labels = model.predict_proba(X_DEV), model.predict(X_DEV)
     assert scores.dtype == np.float32 and scores.shape == (len(X_DEV), len(TREE))
     assert coherent(scores, TREE) and scores.min() >= 0 and scores.max() <= 1

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from patentcl.cpc import CpcTree
 from patentcl.errors import ConfigError
 from patentcl.heads import HEADS, HeadSettings, Layout, _log1mexp, build_head
+from patentcl.node_heads import TmmHead, _buckets, _grouped, _grouped_outer
 
 SMALL = CpcTree.from_symbols(["A01B", "A01C", "B60K", "B60L", "B62D"])
 UNEVEN = CpcTree.from_edges([("r", None), ("s", None), ("a", "r"), ("b", "r"), ("a1", "a"),
@@ -120,7 +121,7 @@ def test_levels_is_a_linear_layer_for_each_level() -> None:
     head = build_head("levels", SMALL, 6, HeadSettings(hidden=5)).eval()
     x = torch.randn(7, 6)
     weight, bias = head.trunk[1].weight, head.trunk[1].bias
-    hidden = torch.relu(x @ weight.T + bias)
+    hidden = torch.nn.functional.gelu(x @ weight.T + bias)
     raw = head.raw(x)
     for level in SMALL.levels:
         columns = SMALL.at_level(level)
@@ -184,3 +185,119 @@ def test_bad_settings(kwargs: dict, text: str) -> None:
 def test_unknown_head_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match="Did you mean levels"):
         build_head("level", SMALL, 4)
+
+
+# ---- a network for each node ----------------------------------------------------------------
+
+
+def naive_nodes(head: TmmHead, x: np.ndarray) -> np.ndarray:
+    """Raw logits of one small network after the other, as the paper defines them."""
+    tree, layout = head.tree, head.layout
+    order = np.arange(len(tree)) if layout.order is None else layout.order
+    place = {int(node): (d, k) for d, (a, b) in enumerate(layout.bounds)
+             for k, node in enumerate(order[a:b])}
+    weights = [{k: v.detach().numpy().astype(np.float64) for k, v in level.named_parameters()}
+               for level in head.levels]
+    out = np.zeros((len(x), len(tree)))
+    for i, row in enumerate(x.astype(np.float64)):
+        hidden: dict[int, np.ndarray] = {}
+        for node in range(len(tree)):  # parents come first
+            d, k = place[node]
+            w = weights[d]
+            z = row @ w["first"][k] + w["first_bias"][k]
+            if head.linked and tree.parent[node] >= 0:
+                z = z + hidden[int(tree.parent[node])] @ w["above"][k]
+            z = np.maximum(z, 0) @ w["second"][k] + w["second_bias"][k]
+            hidden[node] = np.maximum(z, 0)
+            two = np.array([0.0, hidden[node] @ w["out"][k] + w["out_bias"][k]])
+            softmax = np.exp(two) / np.exp(two).sum()
+            out[i, node] = np.log(softmax[1] / softmax[0])
+    return out
+
+
+def node_head(name: str, tree: CpcTree, **kwargs: object) -> TmmHead:
+    torch.manual_seed(0)
+    head = build_head(name, tree, 6, HeadSettings(hidden=5, **kwargs))
+    assert isinstance(head, TmmHead)
+    for p in head.parameters():  # larger than drawn, so that nothing vanishes
+        p.data.mul_(3)
+    return head.eval()
+
+
+@pytest.mark.parametrize("name", ["tmm", "thmm"])
+@pytest.mark.parametrize("tree", TREES)
+def test_levels_of_networks_are_the_networks_one_by_one(name: str, tree: str) -> None:
+    head = node_head(name, TREES[tree])
+    x = torch.randn(9, 6, generator=torch.Generator().manual_seed(2))
+    want = naive_nodes(head, x.numpy())
+    np.testing.assert_allclose(head.raw(x).detach().numpy(), want, rtol=1e-4, atol=1e-5)
+    # pairs: the same numbers where a node's whole path is active, 0 elsewhere
+    forest = TREES[tree]
+    active = forest.close(np.random.default_rng(1).random((9, len(forest))) < 0.3).toarray()
+    got = head(x, torch.from_numpy(active)).detach().numpy()
+    np.testing.assert_allclose(got, np.where(active, want, 0), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["tmm", "thmm"])
+def test_pairs_have_the_gradients_of_all_nodes(name: str) -> None:
+    head = node_head(name, UNEVEN)
+    x = torch.randn(9, 6, generator=torch.Generator().manual_seed(2), requires_grad=True)
+    targets = torch.from_numpy(UNEVEN.encode([["a11"], ["b"], ["s"]] * 3).toarray()).float()
+    active = head.active(targets)
+    assert active is not None
+
+    def gradients(logits: torch.Tensor) -> list[torch.Tensor]:
+        loss = (torch.nn.functional.binary_cross_entropy_with_logits(
+            logits, targets, reduction="none") * active).sum()
+        return list(torch.autograd.grad(loss, [x, *head.parameters()]))
+
+    for a, b in zip(gradients(head(x)), gradients(head(x, active)), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=8), st.integers(0, 99))
+def test_buckets_cover_each_row_once(counts: list[int], seed: int) -> None:
+    """The padded way of a GPU gives the numbers of the loop, forwards and backwards."""
+    rng = np.random.default_rng(seed)
+    rows = torch.from_numpy(rng.normal(size=(sum(counts), 3)))
+    weight = torch.from_numpy(rng.normal(size=(len(counts), 3, 2)))
+    grad = torch.from_numpy(rng.normal(size=(sum(counts), 2)))
+    loop, outer = _grouped(rows, weight, tuple(counts)), _grouped_outer(rows, grad, tuple(counts))
+    padded, padded_outer = torch.full_like(loop, np.nan), torch.zeros_like(outer)
+    for groups, index, real in _buckets(tuple(counts), torch.device("cpu")):
+        assert real.sum(dim=1).min() * 2 > real.shape[1] or real.shape[1] == 1
+        padded[index[real]] = torch.bmm(rows[index], weight[groups])[real]
+        padded_outer[groups] = torch.bmm((rows[index] * real[..., None]).transpose(1, 2),
+                                         grad[index])
+    torch.testing.assert_close(padded, loop)
+    torch.testing.assert_close(padded_outer, outer)
+
+
+@pytest.mark.parametrize("name", ["tmm", "thmm"])
+@pytest.mark.parametrize("mask", ["none", "soft"])
+@pytest.mark.parametrize("tree", TREES)
+def test_top_down_leaves_out_only_what_is_unlikely(name: str, mask: str, tree: str) -> None:
+    head = node_head(name, TREES[tree], mask=mask)
+    x = torch.randn(40, 6, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        whole = head.predict(x).numpy()
+        np.testing.assert_allclose(head.predict(x, least=1e-30).numpy(), whole, atol=1e-5)
+        part = head.predict(x, least=0.4).numpy()
+        assert head.predict(x[:0], least=0.4).shape == (0, len(TREES[tree]))
+    parent = TREES[tree].parent
+    open_ = (parent < 0) | (whole[:, np.maximum(parent, 0)] >= 0.4)
+    np.testing.assert_allclose(part, np.where(open_, whole, 0), atol=1e-5)
+    assert (whole - part).max() < 0.4
+
+
+def test_node_heads_need_a_width() -> None:
+    with pytest.raises(ConfigError, match="needs a hidden width: got 0"):
+        build_head("thmm", SMALL, 4, HeadSettings(hidden=0))
+
+
+def test_heads_fill_in_their_own_settings() -> None:
+    assert build_head("thmm", SMALL, 4).settings == HeadSettings(64, 1, 0.25, policy="siblings")
+    assert build_head("levels", SMALL, 4).settings == HeadSettings(1024, 1, 0.5, policy="path")
+    kept = HeadSettings(7, 2, 0.0, policy="all")
+    assert build_head("tmm", SMALL, 4, kept).settings == kept
