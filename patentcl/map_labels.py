@@ -33,8 +33,8 @@ _BOILERPLATE = frozenset(re.findall(r"\w+", """
     thereby therefor therefore therefrom thereof thereto to type unit use using used utilizing
     various via wherein which with within without"""))
 _JOINING = frozenset(re.findall(r"\S+", """
-    a an and as at between by e.g for from i.e in into of on or per specially specifically than the
-    their to using with"""))
+    a an and as at between by e.g for from having i.e in into of on onto or per relating specially
+    specifically supplying than the their to using which with within"""))
 
 
 @dataclass(frozen=True)
@@ -158,17 +158,32 @@ def _hdbscan(points: np.ndarray, size: int, seed: int) -> np.ndarray:
                         max_cluster_size=most)
         return np.asarray(model.fit(points[sample]).labels_)
 
-    found, most = fit(None), len(sample) // 10
+    found, most = fit(None), len(sample) // 5
     if np.bincount(found + 1)[1:].max(initial=0) > most >= 2 * least:
-        # Where dense regions touch, one group can swallow a quarter of the map. Take its parts,
-        # unless it has none: then they would all be left without a group.
-        parts = fit(most)
-        if (parts < 0).mean() <= min(0.5, (found < 0).mean() + 0.25):
-            found = parts
+        found = _divided(points[sample], found, fit(max(2 * least, most // 2)), most)
     if len(sample) == n:
         return found
     near = KNeighborsClassifier(n_neighbors=5).fit(points[sample], found)
     return np.concatenate([near.predict(points[i:i + _BLOCK]) for i in range(0, n, _BLOCK)])
+
+
+def _divided(points: np.ndarray, found: np.ndarray, parts: np.ndarray, most: int) -> np.ndarray:
+    """Divide groups of more than `most` points among the denser parts that they consist of.
+
+    Where dense regions touch, one group can swallow half of the map. A group that is dense all
+    through, without parts, stays as it is.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    out, fresh = found.copy(), int(found.max(initial=-1)) + 1
+    for group in np.flatnonzero(np.bincount(found[found >= 0]) > most):
+        inside = np.flatnonzero(found == group)
+        core = inside[parts[inside] >= 0]
+        if len(np.unique(parts[core])) < 2:
+            continue
+        near = KNeighborsClassifier(n_neighbors=min(5, len(core))).fit(points[core], parts[core])
+        out[inside] = fresh + near.predict(points[inside])
+    return np.unique(out, return_inverse=True)[1] - int((out < 0).any())
 
 
 def _kmeans(points: np.ndarray, size: int, seed: int) -> np.ndarray:
