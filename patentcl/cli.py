@@ -119,11 +119,11 @@ def _quiet_libraries() -> None:
 # ---- helpers of several verbs ---------------------------------------------------------------
 
 
-def _settings(model: Any, pairs: list[str], **fixed: Any) -> Any:
+def _settings(kind: Any, pairs: list[str], **fixed: Any) -> Any:
     from patentcl.config import apply_overrides, make_settings
 
     values = {k: v for k, v in fixed.items() if v is not None}
-    return make_settings(model, apply_overrides(values, pairs), where="--set")
+    return make_settings(kind, apply_overrides(values, pairs), where="--set")
 
 
 def _record(stage: str, settings: Any, seed: int = 0, **inputs: Any) -> dict[str, Any]:
@@ -337,12 +337,12 @@ def classify(text: Annotated[str | None, typer.Argument(help="An abstract.")] = 
 
     _one(text, None, file)
     require(model, "classifier", "fit VECTORS")
-    if text is not None:
-        ids, items = ["text"], [text]
-    else:
+    ids: list[str] = ["text"]
+    items: list[Any] = [text]
+    if file is not None:
         from patentcl.corpus import Corpus
 
-        patents = Corpus.read(file or "", limit=limit)
+        patents = Corpus.read(file, limit=limit)
         ids, items = patents.ids.tolist(), patents.texts
     loaded = PatentClassifier.load(model)
     reader = stages.encoder_for(model, encoder)
@@ -427,7 +427,8 @@ def similar(text: Annotated[str | None, typer.Argument(help="An abstract.")] = N
     if id_ is not None:
         names, found = [id_], loaded.similar_to(id_, k, **filters)
     else:
-        names, items = ["text"], [text]
+        names = ["text"]
+        items: list[Any] = [text]
         if file is not None:
             from patentcl.corpus import Corpus
 

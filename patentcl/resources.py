@@ -56,7 +56,8 @@ def path(kind: str, name: str, suffix: str = ".yaml") -> Path:
     stem = name.removesuffix(suffix)
     found = folder(kind) / f"{stem}{suffix}"
     if "/" in stem or not found.is_file():
-        raise ConfigError(f"no such {kind.removesuffix('s')}", got=name,
+        what = {"pipelines": "recipe", "graph": "query", "indexes": "index specification"}[kind]
+        raise ConfigError(f"no such {what}", got=name,
                           fix=did_you_mean(stem, names(kind, suffix)))
     return found
 

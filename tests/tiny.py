@@ -1,0 +1,31 @@
+"""A sentence-transformers model of two small random layers, made on the spot."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+
+def write_tiny_encoder(folder: Path, texts: list[str], width: int = 32, seed: int = 0) -> Path:
+    """Write a random BERT whose vocabulary is the words of some texts."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer import modules
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    words = sorted({w for t in texts for w in re.findall(r"\w+|[^\w\s]", t.lower())})
+    inner = folder.with_name(f"{folder.name}-inner")
+    inner.mkdir(parents=True)
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+    (inner / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    BertTokenizerFast(vocab_file=str(inner / "vocab.txt"), do_lower_case=True).save_pretrained(inner)
+    config = BertConfig(vocab_size=len(vocabulary), hidden_size=width, num_hidden_layers=2,
+                        num_attention_heads=2, intermediate_size=2 * width,
+                        max_position_embeddings=128)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        BertModel(config).save_pretrained(inner)
+    transformer = modules.Transformer(str(inner), max_seq_length=64)
+    model = SentenceTransformer(modules=[transformer, modules.Pooling(width)], device="cpu")
+    model.save(str(folder), create_model_card=False)
+    return folder
