@@ -24,11 +24,11 @@ from patentcl.metrics.space import (
     triplet_margin,
     uniformity,
 )
-from patentcl.metrics.suite import evaluate
+from patentcl.metrics.suite import Evaluation, evaluate
 from patentcl.metrics.thresholds import best_threshold
 
 __all__ = [
-    "DEFINITIONS", "Comparison", "Metric", "Metrics", "alignment", "best_threshold",
+    "DEFINITIONS", "Comparison", "Evaluation", "Metric", "Metrics", "alignment", "best_threshold",
     "chance_purity", "cluster_agreement", "compare", "evaluate", "evaluate_ranking", "known_names",
     "neighbour_purity", "pearson", "spearman", "tree_correlation", "triplet_accuracy",
     "triplet_margin", "uniformity",

@@ -37,8 +37,10 @@ class Evaluation:
 
     Parameters
     ----------
-    truth, scores, tree, threshold, predicted, labels, outside
+    truth, scores, tree, threshold, predicted, outside
         As for `evaluate`.
+    labels : sequence of str, optional
+        Names of the columns, to be checked against the tree; those of DataFrames always are.
     """
 
     def __init__(self, truth: Any, scores: Any = None, *, tree: CpcTree | None = None,
@@ -54,6 +56,7 @@ class Evaluation:
             self._predicted = as_labels(predicted, "predicted")
             same_shape(self.truth.shape, self._predicted.shape, "predicted")
         self._check_tree(labels, truth, scores, predicted)
+        self.decided_elsewhere = predicted is not None
         self._counts: dict[str, sets.SetCounts] = {}
         self._hier: sets.SetCounts | None = None
         self._ranks: dict[str, Ranks] = {}
@@ -109,7 +112,7 @@ class Evaluation:
                                   fix=did_you_mean(name.level, [*tree.levels, EVERY]))
             return name.level
         deepest = name.family == "topk" or name.metric in ("hops", "hops_sd")
-        return self.tree.levels[-1] if deepest and self.tree is not None else EVERY
+        return self.deepest if deepest else EVERY
 
     def columns(self, level: str) -> np.ndarray | None:
         """Columns of a level; None for all."""
@@ -152,11 +155,17 @@ class Evaluation:
                                                self.columns(level))
         return self._curves[level]
 
+    @property
+    def deepest(self) -> str:
+        """The level that top-k metrics look at unless told otherwise."""
+        return self.tree.levels[-1] if self.tree is not None else EVERY
+
     # ---- metrics --------------------------------------------------------------------------------
 
-    def metric(self, name: Name) -> Metric:
-        """Compute one metric."""
-        return _FAMILIES[name.family](self, name)
+    def metrics(self, names: str | Iterable[str], seed: int = 0) -> Metrics:
+        """Compute metrics by name; see `evaluate`."""
+        return Metrics(named(_FAMILIES[name.family](self, name), name.text, seed,
+                             name.definition.higher_is_better) for name in parse_names(names))
 
     def _set(self, name: Name) -> Metric:
         counts = self.counts(self.level(name))
@@ -216,8 +225,8 @@ _FAMILIES = {"set": Evaluation._set, "hier": Evaluation._hierarchical, "tree": E
 
 
 def evaluate(truth: Any, scores: Any, names: str | Iterable[str], tree: CpcTree | None = None,
-             threshold: float | np.ndarray = 0.5, *, predicted: Any = None,
-             labels: Sequence[str] | None = None, outside: Any = None, seed: int = 0) -> Metrics:
+             threshold: float | np.ndarray = 0.5, *, predicted: Any = None, outside: Any = None,
+             seed: int = 0) -> Metrics:
     """Evaluate predictions of labels under metrics asked for by name.
 
     Parameters
@@ -240,8 +249,6 @@ def evaluate(truth: Any, scores: Any, names: str | Iterable[str], tree: CpcTree 
         A label is predicted where its score is at or above it.
     predicted : matrix of 0 and 1, shape (n_patents, n_labels), optional
         Decisions made elsewhere; the threshold is then not used.
-    labels : sequence of str, optional
-        Names of the columns, to be checked against the tree.
     outside : matrix of 0 and 1, shape (n_patents, n_outside), optional
         True labels outside the tree; they count against hierarchical recall.
     seed : int
@@ -273,8 +280,6 @@ def evaluate(truth: Any, scores: Any, names: str | Iterable[str], tree: CpcTree 
     >>> round(result["hier_f1:micro"], 3), result["f1:micro@subclass"]
     (0.833, 0.5)
     """
-    parsed = parse_names(names)
-    work = Evaluation(truth, scores, tree=tree, threshold=threshold, predicted=predicted,
-                      labels=labels, outside=outside)
-    return Metrics(named(work.metric(name), name.text, seed, name.definition.higher_is_better)
-                   for name in parsed)
+    parse_names(names := [names] if isinstance(names, str) else list(names))
+    return Evaluation(truth, scores, tree=tree, threshold=threshold, predicted=predicted,
+                      outside=outside).metrics(names, seed)
