@@ -1,11 +1,12 @@
 """Typed settings and the recipes that hold them, with strict keys.
 
-A recipe is one YAML file: what to read, how to split, mine, train, classify, index and draw. Unknown
-keys raise and offer the nearest known ones; values are checked before anything runs.
+A recipe is one YAML file: what to read, how to split, mine, train, classify, index and draw.
+Unknown keys raise and offer the nearest known ones; values are checked before anything runs.
 """
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,15 +19,22 @@ from patentcl import resources
 from patentcl.errors import ConfigError, did_you_mean
 
 Level = Literal["section", "class", "subclass", "group", "subgroup"]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
-Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Hardness = Literal["easy", "medium", "hard"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+# Strict numbers: `yes` is not 1, and "3" is not 3.
+Whole = Annotated[int, Field(ge=0, strict=True)]
+Positive = Annotated[int, Field(ge=1, strict=True)]
+NotNegative = Annotated[float, Field(ge=0, strict=True)]
+AboveZero = Annotated[float, Field(gt=0, strict=True)]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+PartShare = Annotated[float, Field(ge=0, lt=1, strict=True)]
 
 
 class Settings(BaseModel):
     """Base of all settings: frozen, and strict about unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(),
+                              allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -38,7 +46,7 @@ class DataSettings(Settings):
     """What to read. Without a source, a synthetic sample is written and read."""
 
     source: str | None = None
-    sample_patents: Annotated[int, Field(ge=100)] = 5000
+    sample_patents: Annotated[int, Field(ge=100, strict=True)] = 5000
     scheme: Literal["cpc", "ipc", "both"] = "both"
     level: Level = "subclass"
     """Deepest level of the labels that the classifier learns."""
@@ -57,7 +65,7 @@ class SplitSettings(Settings):
     @model_validator(mode="after")
     def _some_train(self) -> SplitSettings:
         if self.dev + self.test >= 1:
-            raise ValueError("dev + test must leave something to train on")
+            raise ValueError("dev + test below 1, so that something is left to train on")
         return self
 
 
@@ -68,21 +76,21 @@ class MiningRules(Settings):
     """Where positives come from, in order of preference."""
     shared_level: Level = "subclass"
     """Anchor and positive must share a symbol of this level."""
-    negatives: dict[Literal["easy", "medium", "hard"], Share] = Field(
-        default_factory=lambda: {"easy": 0.2, "medium": 0.3, "hard": 0.5})
+    negatives: dict[Hardness, Share] = {"easy": 0.2, "medium": 0.3, "hard": 0.5}
     """Shares of negatives from another section, another class, the same subclass."""
     triplets: Positive = 10_000
     per_anchor: Positive = 1
     """At most so many triplets of one anchor and relation."""
-    within_years: Annotated[int, Field(ge=0)] | None = 5
+    within_years: Whole | None = 5
     """Negatives are looked for at most so many years from the anchor; None for any time."""
 
     @model_validator(mode="after")
     def _shares(self) -> MiningRules:
         if abs(sum(self.negatives.values()) - 1) > 1e-6:
-            raise ValueError(f"shares of negatives must sum to 1, not {sum(self.negatives.values()):g}")
+            raise ValueError("shares of negatives that sum to 1, not "
+                             f"{sum(self.negatives.values()):g}")
         if not self.relations:
-            raise ValueError("at least one relation is needed")
+            raise ValueError("at least one relation")
         return self
 
 
@@ -94,48 +102,57 @@ class EncoderSettings(Settings):
     max_length: Positive = 256
     batch_size: Positive | None = None
     """None: 8 on a CPU, where short batches of like length are fastest, and 256 on a GPU."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    precision: Precision = "auto"
     store: Literal["float16", "float32"] = "float16"
 
 
 class TrainingSettings(Settings):
-    """Contrastive fine-tuning with TripletLoss."""
+    """Contrastive fine-tuning on triplets."""
 
-    epochs: Annotated[float, Field(gt=0)] = 1
+    loss: Literal["triplet", "mnr"] = "triplet"
+    """TripletLoss; or MultipleNegativesRankingLoss, to which all other patents of a batch are
+    negatives too."""
+    epochs: AboveZero = 1.0
     batch_size: Positive = 16
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-5
+    learning_rate: AboveZero = 2e-5
     warmup: Share = 0.1
-    margin: Annotated[float, Field(gt=0)] = 0.2
+    margin: AboveZero = 0.2
     distance: Literal["cosine", "euclidean"] = "cosine"
     max_length: Positive = 128
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    dropout: Annotated[bool, Field(strict=True)] = True
+    frozen_layers: Whole = 0
+    """So many of the lowest layers, and the embeddings below them, stay as they are."""
+    precision: Precision = "auto"
 
 
 class ClassifierSettings(Settings):
-    """Arguments of `patentcl.PatentClassifier`, with its defaults."""
+    """Arguments of `patentcl.PatentClassifier` but its seed, with its defaults."""
 
-    head: str = "levels"
+    head: Literal["flat", "levels", "tmm", "thmm"] = "levels"
     mask: Literal["none", "hard", "soft"] = "soft"
-    hidden: Annotated[int, Field(ge=0)] = 512
+    hidden: Whole | None = None
+    """None for this and the next two: the head's own."""
     layers: Positive = 1
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.25
-    policy: Literal["path", "siblings", "all"] = "path"
-    loss: str = "bce"
-    alpha: Annotated[float, Field(gt=0)] = 1.0
-    level_weights: tuple[float, ...] | None = None
+    dropout: PartShare | None = None
+    input_dropout: PartShare = 0.2
+    policy: Literal["path", "siblings", "all"] | None = None
+    loss: Literal["bce", "frequency", "asymmetric", "adjusted"] = "bce"
+    alpha: AboveZero = 1.0
+    level_weights: tuple[NotNegative, ...] | None = None
     epochs: Positive = 20
-    batch_size: Positive = 128
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    patience: Annotated[int, Field(ge=0)] = 5
+    batch_size: Positive = 256
+    learning_rate: AboveZero = 2e-3
+    weight_decay: NotNegative = 0.01
+    patience: Whole = 5
     monitor: Literal["average_precision", "hier_f1", "none"] = "average_precision"
     threshold: Literal["global", "level", "label"] | Share = "level"
-    shrinkage: Annotated[float, Field(ge=0)] = 20.0
-    at_least_one: bool | str = True
+    shrinkage: NotNegative = 20.0
+    at_least_one: Annotated[bool, Field(strict=True)] | Level = True
     back_off: Share = 0.0
     top_k: Positive | None = None
-    dev_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    prune: PartShare = 0.01
+    dev_fraction: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.1
+    precision: Precision = "auto"
     device: str = "auto"
 
 
@@ -149,7 +166,7 @@ class MapSettings(Settings):
     """The picture of the embedding space."""
 
     method: Literal["umap", "pca"] = "umap"
-    neighbors: Annotated[int, Field(ge=2)] = 15
+    neighbors: Annotated[int, Field(ge=2, strict=True)] = 15
     min_dist: Share = 0.1
     fit_sample: Positive = 20_000
     """With more patents than this, UMAP is fitted on a sample and places the rest."""
@@ -165,8 +182,9 @@ class ReportSettings(Settings):
     retrieval: tuple[str, ...] = ("ndcg@10", "recall@10", "recall@100", "mrr")
     queries: Positive = 2000
     """At most so many held-out patents ask for what they cite or share a group with."""
-    example: str = ("A robotic lawn mower detects the boundary of a lawn with a camera, and a "
-                    "control unit steers the wheel motors so that the cutting blade stays inside it.")
+    example: str = (
+        "A robotic lawn mower detects the boundary of a lawn with a camera, and a control unit "
+        "steers the wheel motors so that the cutting blade stays inside it.")
     """A new abstract for the page to classify and to look up."""
 
 
@@ -175,7 +193,7 @@ class Recipe(Settings):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     description: str = ""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Whole = 0
     data: DataSettings = DataSettings()
     split: SplitSettings = SplitSettings()
     mining: MiningRules = MiningRules()
@@ -187,35 +205,57 @@ class Recipe(Settings):
     report: ReportSettings = ReportSettings()
 
 
-def _section_of(model: type[BaseModel], path: Sequence[Any]) -> type[BaseModel] | None:
-    """Follow a path of keys down through nested settings classes."""
+def _fields(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
+    """Names of the settings that the section at a path of keys has; none if it is no section."""
     for key in path:
         info = model.model_fields.get(str(key))
-        if info is None:
-            return None
-        inner = info.annotation
+        inner = info.annotation if info is not None else None
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return None
+            return []
         model = inner
-    return model
+    return list(model.model_fields)
 
 
-def _explain(error: ValidationError, model: type[BaseModel], where: object) -> ConfigError:
+def _keys(location: Sequence[Any], values: Any, missing: bool) -> tuple[Any, ...]:
+    """The keys of a pydantic location that stand in the values; the others name types."""
+    keys = []
+    for i, key in enumerate(location):
+        try:
+            values = values[key]
+        except (KeyError, IndexError, TypeError):
+            if not (missing and i == len(location) - 1):
+                continue
+        keys.append(key)
+    return tuple(keys)
+
+
+def _wanted(message: str) -> str:
+    """What pydantic would have accepted, from its sentence about what it was given."""
+    for start in ("Value error, ", "Input should be ", "String should "):
+        message = message.removeprefix(start)
+    return "lines of the form name: value" if message.startswith("a valid dictionary") else message
+
+
+def _explain(error: ValidationError, model: type[BaseModel], values: Any,
+             where: object) -> ConfigError:
     """Turn pydantic's report into one line about its first finding."""
-    first = error.errors(include_url=False)[0]
-    path = [p for p in first["loc"] if not (isinstance(p, str) and p[:1].isupper())]
-    name = ".".join(map(str, path)) or "the whole"
-    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    found: dict[tuple[Any, ...], list[Any]] = {}
+    for each in error.errors(include_url=False):
+        found.setdefault(_keys(each["loc"], values, each["type"] == "missing"), []).append(each)
+    path, about = next(iter(found.items()))
+    name = f"setting {'.'.join(map(str, path))!r}" if path else "these settings"
+    more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
+    first = about[0]
     if first["type"] == "extra_forbidden":
-        section = _section_of(model, path[:-1])
-        known = list(section.model_fields) if section else []
-        return ConfigError(f"unknown setting {name!r}{more}", where=where,
-                           fix=did_you_mean(str(path[-1]), known))
+        return ConfigError(f"unknown {name}{more}", where=where,
+                           fix=did_you_mean(str(path[-1]), _fields(model, path[:-1])))
     if first["type"] == "missing":
-        return ConfigError(f"setting {name!r} is missing{more}", where=where)
-    wanted = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return ConfigError(f"setting {name!r} cannot be used{more}", where=where,
-                       got=repr(first["input"])[:80], wanted=wanted)
+        return ConfigError(f"{name} is missing{more}", where=where)
+    if first["loc"][-1:] == ("[key]",):
+        return ConfigError(f"unknown {name}{more}", where=where, wanted=_wanted(first["msg"]))
+    got = None if isinstance(first["input"], dict) else repr(first["input"])[:80]
+    return ConfigError(f"{name} cannot be used{more}", where=where, got=got,
+                       wanted=", or ".join(_wanted(each["msg"]) for each in about))
 
 
 S = typing.TypeVar("S", bound=Settings)
@@ -235,20 +275,59 @@ def make_settings(model: type[S], values: Any, where: object = None) -> S:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise _explain(error, model, where) from None
+        raise _explain(error, model, values, where) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML in which no key may stand twice, 1e-3 is a number and a date is a text."""
+
+    yaml_implicit_resolvers: typing.ClassVar = {
+        first: [(tag, pattern) for tag, pattern in pairs if tag != "tag:yaml.org,2002:timestamp"]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!r} stands twice", key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"))
+
+
+def _parse_yaml(text: str) -> Any:
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def read_yaml(path: str | Path) -> Any:
-    """Read a YAML file safely; a syntax error names the line."""
+    """Read a YAML file safely; a syntax error names the line.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file, it cannot be read, is not YAML, or has a key twice.
+    """
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return _parse_yaml(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError("no such file", got=path) from None
+    except OSError as error:
+        raise ConfigError("the file cannot be read", where=path, got=error.strerror) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         raise ConfigError("not valid YAML", where=f"{path}{line}",
-                          got=str(getattr(error, "problem", error))) from None
+                          got=getattr(error, "problem", None) or error) from None
 
 
 def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -262,19 +341,20 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
     out = _copy(values)
     for text in overrides:
         key, sign, raw = text.partition("=")
-        if not sign or not key.strip():
+        *sections, last = key.strip().split(".")
+        if not sign or not all([*sections, last]):
             raise ConfigError("a setting must be given as name=value", got=repr(text),
                               fix="For example --set training.epochs=2")
-        *sections, last = key.strip().split(".")
         place = out
         for section in sections:
             inner = place.get(section)
             if inner is not None and not isinstance(inner, dict):
-                raise ConfigError(f"{section!r} is not a section of settings", where=f"--set {key}")
+                raise ConfigError(f"{section!r} is not a section of settings",
+                                  where=f"--set {key}")
             place[section] = inner = dict(inner or {})
             place = inner
         try:
-            place[last] = yaml.safe_load(raw) if raw.strip() else None
+            place[last] = _parse_yaml(raw)
         except yaml.YAMLError:
             raise ConfigError("the value cannot be read", where=f"--set {key}", got=raw) from None
     return out
@@ -311,10 +391,13 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
-            raise ConfigError("no such recipe file", got=path)
+            raise ConfigError("no such recipe file", got=path,
+                              fix=did_you_mean(path.stem, resources.names("pipelines")))
     else:
         path = resources.path("pipelines", str(name))
     values = read_yaml(path)
     if not isinstance(values, dict):
-        raise ConfigError("a recipe must be a mapping", where=path, got=type(values).__name__)
+        raise ConfigError("a recipe must be a mapping", where=path,
+                          got="nothing" if values is None else type(values).__name__,
+                          wanted="lines of the form name: value")
     return make_settings(Recipe, apply_overrides(values, overrides), where=path.name)
