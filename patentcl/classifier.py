@@ -6,31 +6,55 @@ are coherent (a child is never likelier than its parent), predicted sets closed 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
+from torch import Tensor
 
-from patentcl.artifacts import fingerprint, fingerprint_path, library_versions
+from patentcl.calibration import METHODS, Calibration
+from patentcl.classifier_files import read_arrays, read_config, write_classifier
+from patentcl.classifier_inputs import (
+    Labels,
+    as_labels,
+    as_vectors,
+    build_tree,
+    labelled_rows,
+    take,
+)
 from patentcl.cpc import CpcTree
 from patentcl.decisions import Rules, answered_level, choose, fit_thresholds
 from patentcl.errors import ConfigError, DataError, did_you_mean
-from patentcl.fitting import FitSettings, find_device, predict_blocks, train
+from patentcl.fitting import CHUNK, FitSettings, Model, find_device, predict_blocks, train
 from patentcl.heads import HEADS, HeadSettings, build_head
+from patentcl.metrics.curves import micro_curve
+from patentcl.metrics.inputs import Scores
+from patentcl.neighbours import NeighbourVote
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
-FILES = ("model.safetensors", "tree.parquet", "thresholds.npz")
+NAMES = (*HEADS, "knn", *(f"{name}+knn" for name in HEADS))
+"""What `PatentClassifier` takes as its head."""
 
-Labels: TypeAlias = Any
-"""A matrix of bool (n_patents, n_nodes), sparse or dense, or a list of symbols for each patent."""
+
+def split_name(head: str) -> tuple[str | None, bool]:
+    """The trained head, if any, and whether neighbours vote.
+
+    Examples
+    --------
+    >>> split_name("levels+knn"), split_name("knn"), split_name("flat")
+    (('levels', True), (None, True), ('flat', False))
+    """
+    if head not in NAMES:
+        raise ConfigError("unknown head", got=head, fix=did_you_mean(head, NAMES))
+    name = head.removesuffix("+knn")
+    return (None if name == "knn" else name), head.endswith("knn")
 
 
 class PatentClassifier(ClassifierMixin, BaseEstimator):
@@ -38,9 +62,11 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    head : {"levels", "flat", "tmm", "thmm"}
+    head : {"levels", "flat", "tmm", "thmm", "knn", "levels+knn", ...}
         ``levels``: a linear layer for each level; ``flat``: leaves only, ancestors by maximum;
-        ``tmm``: a network for each node; ``thmm``: that also sees its parent's hidden vector.
+        ``tmm``: a network for each node; ``thmm``: that also sees its parent's hidden vector;
+        ``knn``: the vote of the nearest training patents. Any head with ``+knn`` is averaged with
+        that vote.
     mask : {"soft", "hard", "none"}
         How a node depends on its parent: product of probabilities along the path; dropped where the
         parent is not predicted; not at all.
@@ -77,6 +103,14 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         answer ends at the level above.
     top_k : int, optional
         At most so many labels at each level.
+    calibration : {"temperature", "isotonic"}, optional
+        Correct the probabilities of each level on dev; see `patentcl.calibration.Calibration`.
+    neighbors : int
+        With ``knn``: how many neighbours vote.
+    sharpness : float
+        With ``knn``: a vote weighs cosine similarity to this power.
+    neighbor_weight : float or "auto"
+        With ``+knn``: weight of the vote against the head; ``auto`` is the best on dev.
     prune : float
         Below a node less likely than this ``tmm`` and ``thmm`` compute no further nodes: their
         probabilities, which could not be higher, are given as 0.
@@ -94,6 +128,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of str, shape (n_nodes,)
         The tree's symbols.
     n_features_in_ : int
+    neighbor_weight_ : float
+        Weight of the neighbours' vote: 0 without, 1 for ``knn`` alone.
     history_ : list of dict
         For each epoch: loss, average precision and hierarchical F1 on dev, seconds.
     unlabelled_ : dict
@@ -123,7 +159,9 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
                  weight_decay: float = 0.01, patience: int = 5,
                  monitor: str = "average_precision", threshold: str | float = "level",
                  shrinkage: float = 20.0, at_least_one: bool | str = True,
-                 back_off: float = 0.0, top_k: int | None = None, prune: float = 0.01,
+                 back_off: float = 0.0, top_k: int | None = None, calibration: str | None = None,
+                 neighbors: int = 20, sharpness: float = 4.0,
+                 neighbor_weight: float | str = "auto", prune: float = 0.01,
                  dev_fraction: float = 0.1, precision: str = "auto", device: str = "auto",
                  seed: int = 0) -> None:
         self.head = head
@@ -147,6 +185,10 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self.at_least_one = at_least_one
         self.back_off = back_off
         self.top_k = top_k
+        self.calibration = calibration
+        self.neighbors = neighbors
+        self.sharpness = sharpness
+        self.neighbor_weight = neighbor_weight
         self.prune = prune
         self.dev_fraction = dev_fraction
         self.precision = precision
@@ -190,36 +232,41 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             For a setting that is not known or out of range.
         """
         head, settings = self._head_settings(), self._fit_settings()
-        vectors = _vectors(X, "X")
-        tree = tree if tree is not None else _build_tree(Y, None if dev is None else dev[1])
+        vectors = as_vectors(X, "X")
+        tree = tree if tree is not None else build_tree(Y, None if dev is None else dev[1])
         self._rules(tree)  # complains before training does its work
-        labels = _labels(Y, tree, len(vectors), "Y")
-        train_rows = _labelled(labels, "the training set")
+        labels = as_labels(Y, tree, len(vectors), "Y")
+        train_rows = labelled_rows(labels, "the training set")
         if dev is None:
             train_rows, dev_rows = self._hold_out(train_rows)
             dev_set = (vectors[dev_rows], labels[dev_rows])
             left_out = 0
         else:
-            dev_vectors = _vectors(dev[0], "dev X", vectors.shape[1])
-            dev_labels = _labels(dev[1], tree, len(dev_vectors), "dev Y")
-            dev_rows = _labelled(dev_labels, "the dev set")
-            dev_set = (_take(dev_vectors, dev_rows), dev_labels[dev_rows])
+            dev_vectors = as_vectors(dev[0], "dev X", vectors.shape[1])
+            dev_labels = as_labels(dev[1], tree, len(dev_vectors), "dev Y")
+            dev_rows = labelled_rows(dev_labels, "the dev set")
+            dev_set = (take(dev_vectors, dev_rows), dev_labels[dev_rows])
             left_out = len(dev_vectors) - len(dev_rows)
-        train_set = (_take(vectors, train_rows), labels[train_rows])
+        train_set = (take(vectors, train_rows), labels[train_rows])
         self.unlabelled_ = {"train": int(np.count_nonzero(np.diff(labels.indptr) == 0)),
                             "dev": int(left_out)}
-        self._model, self.history_ = train(
-            lambda: build_head(self.head, tree, vectors.shape[1], head), train_set, dev_set,
-            settings, on_epoch)
         self._device = find_device(self.device)
         self._set_tree(tree, vectors.shape[1])
         self.encoder_ = encoder
-        self.thresholds_ = self._tune(*dev_set)
+        name, votes = split_name(self.head)
+        self._model: Model | None = None
+        self.history_: list[dict[str, Any]] = []
+        if name is not None:
+            self._model, self.history_ = train(
+                lambda: build_head(name, tree, vectors.shape[1], head), train_set, dev_set,
+                settings, on_epoch)
+        self._vote = (NeighbourVote(*train_set, self.neighbors, self.sharpness, self._device)
+                      if votes else None)
+        self._tune(*dev_set)
         return self
 
     def _head_settings(self) -> HeadSettings:
-        if self.head not in HEADS:
-            raise ConfigError("unknown head", got=self.head, fix=did_you_mean(self.head, HEADS))
+        split_name(self.head)
         return HeadSettings(self.hidden, self.layers, self.dropout, self.input_dropout, self.mask,
                             self.policy)
 
@@ -229,6 +276,12 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
                               wanted="above 0 and below 1")
         if not isinstance(self.threshold, str) and not 0 <= self.threshold <= 1:
             raise ConfigError("threshold out of range", got=self.threshold, wanted="0 to 1")
+        if self.calibration is not None and self.calibration not in METHODS:
+            raise ConfigError("unknown calibration", got=self.calibration,
+                              fix=did_you_mean(self.calibration, METHODS))
+        share = self.neighbor_weight
+        if share != "auto" and (isinstance(share, str) or not 0 <= share <= 1):
+            raise ConfigError("neighbor_weight out of range", got=share, wanted="0 to 1, or auto")
         weights = None if self.level_weights is None else tuple(map(float, self.level_weights))
         return FitSettings(self.epochs, self.batch_size, self.learning_rate, self.weight_decay,
                            self.loss, self.alpha, weights, self.patience, self.monitor, self.prune,
@@ -261,23 +314,63 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = np.array(tree.symbols)
         self.n_features_in_ = dim
 
-    def _tune(self, vectors: np.ndarray, labels: sparse.csr_matrix) -> np.ndarray:
-        if not isinstance(self.threshold, str):
-            return np.full(len(self.tree_), self.threshold, dtype=np.float32)
-        scores = np.concatenate([block for _, block in self._blocks(vectors)])
-        return fit_thresholds(labels, scores, self.tree_, self.threshold, self._hard,
-                              self.shrinkage)
+    def _tune(self, vectors: np.ndarray, labels: sparse.csr_matrix) -> None:
+        """Weight of the neighbours, calibration and thresholds, in this order, on dev."""
+        parts = list(self._parts(vectors))
+        own = np.concatenate([p for _, p, _ in parts])
+        voted = np.concatenate([v for _, _, v in parts])
+        self.neighbor_weight_ = self._find_weight(own, voted, labels)
+        scores = _mix(own, voted, self.neighbor_weight_)
+        self._calibration = None
+        if self.calibration is not None:
+            self._calibration = Calibration.fit(self.calibration, labels, scores, self.tree_)
+            scores = self._calibration.apply(scores, self.tree_)
+        if isinstance(self.threshold, str):
+            self.thresholds_ = fit_thresholds(labels, scores, self.tree_, self.threshold,
+                                              self._hard, self.shrinkage)
+        else:
+            self.thresholds_ = np.full(len(self.tree_), self.threshold, dtype=np.float32)
+
+    def _find_weight(self, own: np.ndarray, voted: np.ndarray, labels: sparse.csr_matrix) -> float:
+        if self._vote is None or self._model is None:
+            return float(self._vote is not None)
+        if not isinstance(self.neighbor_weight, str):
+            return float(self.neighbor_weight)
+        shares = np.linspace(0, 1, 11)
+        found = [micro_curve(labels, Scores(_mix(own, voted, w), labels.shape)).average_precision
+                 for w in shares]
+        return float(shares[int(np.argmax(found))])
 
     # ---- predicting -------------------------------------------------------------------------
 
+    def _parts(self, vectors: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Yield first row and probabilities of the head and of the neighbours.
+
+        Where one of the two is not there, both are the other.
+        """
+        if self._model is None:
+            assert self._vote is not None
+            for start in range(0, len(vectors), CHUNK):
+                scores = self._vote.scores(vectors[start:start + CHUNK])
+                yield start, scores, scores
+            return
+        for start, scores in predict_blocks(self._model, vectors, self._device, self.prune):
+            voted = (scores if self._vote is None
+                     else self._vote.scores(vectors[start:start + len(scores)]))
+            yield start, scores, voted
+
     def _blocks(self, vectors: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-        """Coherent probabilities before any hard mask."""
-        return predict_blocks(self._model, vectors, self._device, self.prune)
+        """Yield first row and coherent probabilities before any hard mask."""
+        for start, own, voted in self._parts(vectors):
+            scores = _mix(own, voted, self.neighbor_weight_)
+            if self._calibration is not None:
+                scores = self._calibration.apply(scores, self.tree_)
+            yield start, scores
 
     def _checked(self, X: np.ndarray) -> np.ndarray:
         if not hasattr(self, "thresholds_"):
             raise NotFittedError("This PatentClassifier is not fitted yet. Call fit, or load one.")
-        return _vectors(X, "X", self.n_features_in_, empty=True)
+        return as_vectors(X, "X", self.n_features_in_, empty=True)
 
     def _decided(self, vectors: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yield first row, probabilities and chosen labels of each block of checked embeddings."""
@@ -404,7 +497,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         if sample_weight is not None:
             raise ConfigError("score takes no sample weights")
         vectors = self._checked(X)
-        truth = _labels(Y, self.tree_, len(vectors), "Y", unknown="drop")
+        truth = as_labels(Y, self.tree_, len(vectors), "Y", unknown="drop")
         predicted = self.predict(vectors)
         total = truth.nnz + predicted.nnz
         return 2.0 * truth.multiply(predicted).nnz / total if total else float("nan")
@@ -419,26 +512,19 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         NotFittedError
             Before `fit`.
         """
-        from safetensors.torch import save_file
-
         if not hasattr(self, "thresholds_"):
             raise NotFittedError("This PatentClassifier is not fitted yet: nothing to save.")
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        state = {k: v.detach().cpu().contiguous() for k, v in self._model.state_dict().items()}
-        save_file(state, str(folder / "model.safetensors"))
-        self.tree_.save(folder / "tree.parquet")
-        np.savez(folder / "thresholds.npz", thresholds=self.thresholds_)
-        record = {
-            "format": FORMAT, "kind": "PatentClassifier", "params": self.get_params(deep=False),
-            "dim": int(self.n_features_in_), "n_nodes": len(self.tree_), "encoder": self.encoder_,
-            "unlabelled": self.unlabelled_, "history": self.history_,
-            "libraries": library_versions(),
-            "files": {name: fingerprint_path(folder / name) for name in FILES}}
-        record = json.loads(json.dumps(record))  # tuples as lists, as they will be read
-        record["fingerprint"] = fingerprint(record)
-        text = json.dumps(record, indent=1, ensure_ascii=False)
-        (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+        state = dict(self._model.state_dict()) if self._model is not None else {}
+        if self._vote is not None:
+            state |= self._vote.state()
+        arrays = {"thresholds": self.thresholds_}
+        if self._calibration is not None:
+            arrays |= {f"calibration_{d}": m for d, m in enumerate(self._calibration.maps)}
+        write_classifier(Path(folder), {
+            "params": self.get_params(deep=False), "dim": int(self.n_features_in_),
+            "n_nodes": len(self.tree_), "encoder": self.encoder_,
+            "neighbor_weight": self.neighbor_weight_, "unlabelled": self.unlabelled_,
+            "history": self.history_}, state, self.tree_, arrays)
 
     @classmethod
     def load(cls, folder: str | Path, device: str | None = None,
@@ -460,138 +546,44 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             If a file is missing or changed, the format is newer than this version reads, or the
             encoder is another one.
         """
-        from safetensors.torch import load_file
-
         folder = Path(folder)
-        record = _read_config(folder, encoder)
-        model = cls(**record["params"])
-        tree = CpcTree.load(folder / "tree.parquet")
-        dim = int(record["dim"])
-        model._set_tree(tree, dim)
-        model._device = find_device(device or "auto")
-        model._model = _restore(model, tree, dim, load_file(str(folder / "model.safetensors")))
-        with np.load(folder / "thresholds.npz", allow_pickle=False) as stored:
-            model.thresholds_ = stored["thresholds"]
-        model.history_, model.unlabelled_ = record["history"], record["unlabelled"]
-        model.encoder_ = record["encoder"]
-        return model
+        record = read_config(folder, encoder)
+        state, tree, arrays = read_arrays(folder)
+        out = cls(**record["params"])
+        out._device = find_device(device or "auto")
+        out._set_tree(tree, int(record["dim"]))
+        out._restore(state)
+        out.thresholds_ = arrays["thresholds"]
+        out.neighbor_weight_ = record["neighbor_weight"]
+        if out.calibration is not None:
+            maps = [arrays[f"calibration_{d}"] for d in range(len(tree.levels))]
+            out._calibration = Calibration(out.calibration, maps)
+        out.history_, out.unlabelled_ = record["history"], record["unlabelled"]
+        out.encoder_ = record["encoder"]
+        return out
+
+    def _restore(self, state: dict[str, Tensor]) -> None:
+        name, votes = split_name(self.head)
+        self._model, self._vote, self._calibration = None, None, None
+        if votes:
+            self._vote = NeighbourVote.from_state(state, len(self.tree_), self.neighbors,
+                                                  self.sharpness, self._device)
+        if name is None:
+            return
+        with torch.random.fork_rng(devices=[]):  # weights drawn here are thrown away at once
+            model = Model(build_head(name, self.tree_, self.n_features_in_,
+                                     self._head_settings()))
+        model.load_state_dict({k: v for k, v in state.items() if not k.startswith("neighbours.")})
+        self._model = model.to(self._device).eval()
 
 
-def _restore(model: PatentClassifier, tree: CpcTree, dim: int, state: dict[str, Any]) -> Any:
-    import torch
-
-    from patentcl.fitting import Model
-
-    with torch.random.fork_rng(devices=[]):  # weights drawn here are thrown away at once
-        out = Model(build_head(model.head, tree, dim, model._head_settings()))
-    out.load_state_dict(state)
-    return out.to(model._device).eval()
-
-
-def _read_config(folder: Path, encoder: str | None) -> dict[str, Any]:
-    path = folder / "config.json"
-    if not path.is_file():
-        raise DataError("no classifier in this folder", where=folder, wanted="config.json",
-                        fix="Make one with PatentClassifier.save or patentcl fit")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        found, kind = record["format"], record["kind"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError("config.json cannot be read", where=path, got=repr(error)) from error
-    if kind != "PatentClassifier":
-        raise DataError("not a classifier", where=path, got=kind, wanted="PatentClassifier")
-    if found > FORMAT:
-        raise DataError("the classifier was saved by a newer patentcl", where=path,
-                        got=f"format {found}", wanted=f"at most {FORMAT}", fix="Upgrade patentcl")
-    stated = record.pop("fingerprint", None)
-    if stated != fingerprint(record):
-        raise DataError("config.json has been changed", where=path, got=fingerprint(record),
-                        wanted=stated, fix="Fit and save the classifier again")
-    for name in FILES:
-        if not (folder / name).is_file():
-            raise DataError("a file of the classifier is missing", where=folder, wanted=name,
-                            fix="Copy the whole folder, or save the classifier again")
-        seen = fingerprint_path(folder / name)
-        if seen != record["files"][name]:
-            raise DataError("a file of the classifier has been changed or is cut off",
-                            where=folder / name, got=f"content {seen}",
-                            wanted=record["files"][name])
-    if encoder is not None and record["encoder"] is not None and encoder != record["encoder"]:
-        raise DataError("the classifier was fitted on embeddings of another encoder", where=folder,
-                        got=encoder, wanted=record["encoder"],
-                        fix="Embed with that encoder, or fit again")
-    return record
-
-
-def _vectors(X: Any, what: str, width: int | None = None, empty: bool = False) -> np.ndarray:
-    """Check embeddings; memory-mapped ones stay on disk."""
-    vectors = X if isinstance(X, np.ndarray) else np.asarray(X)
-    if vectors.ndim != 2:
-        raise DataError(f"{what} must be a matrix of embeddings", got=f"{vectors.ndim} dimensions",
-                        wanted="2: patents by entries")
-    if not np.issubdtype(vectors.dtype, np.floating):
-        raise DataError(f"{what} must hold real numbers", got=str(vectors.dtype), wanted="float32",
-                        fix="Embed texts with PatentEncoder.encode first")
-    if width is not None and vectors.shape[1] != width:
-        raise DataError(f"{what} has another width than the classifier was trained on",
-                        got=vectors.shape[1], wanted=width,
-                        fix="Embed with the encoder that the classifier was trained with")
-    if 0 in vectors.shape and not (empty and vectors.shape[1]):
-        raise DataError(f"{what} is empty", got=f"shape {vectors.shape}")
-    for start in range(0, len(vectors), 1 << 14):
-        block = vectors[start:start + (1 << 14)]
-        if not np.isfinite(block).all():
-            row, column = np.argwhere(~np.isfinite(block))[0]
-            raise DataError(f"{what} holds a value that is not finite",
-                            where=f"row {start + row}, column {column}", got=block[row, column])
-    return vectors
-
-
-def _is_symbols(labels: Any) -> bool:
-    if sparse.issparse(labels) or (isinstance(labels, np.ndarray) and labels.dtype != object):
-        return False
-    if isinstance(labels, np.ndarray) and labels.ndim != 1:
-        return False
-    odd = next((row for row in labels if isinstance(row, str)), None)
-    if odd is not None:
-        raise DataError("labels must be a list of symbols for each patent", got=repr(odd),
-                        wanted=f"[{odd!r}]")
-    return not any(isinstance(v, (bool, int, float, np.number)) for row in labels for v in row)
-
-
-def _build_tree(labels: Labels, dev: Labels | None) -> CpcTree:
-    if not _is_symbols(labels):
-        raise DataError("labels given as a matrix need the tree of its columns",
-                        fix="Pass tree=CpcTree, or symbols instead of a matrix")
-    rows = [*labels, *(dev if dev is not None and _is_symbols(dev) else [])]
-    symbols = {symbol for row in rows for symbol in row}
-    if not symbols:
-        raise DataError("the training set has no label")
-    return CpcTree.from_symbols(symbols)
-
-
-def _labels(labels: Labels, tree: CpcTree, n: int, what: str,
-            unknown: str = "raise") -> sparse.csr_matrix:
-    count = labels.shape[0] if hasattr(labels, "shape") else len(labels)
-    if count != n:
-        raise DataError(f"{what} and the embeddings differ in length",
-                        got=f"{count} rows of labels", wanted=f"{n}, one for each embedding")
-    if _is_symbols(labels):
-        return tree.encode(labels, unknown=unknown)
-    return tree.close(labels)
-
-
-def _labelled(labels: sparse.csr_matrix, what: str) -> np.ndarray:
-    rows = np.flatnonzero(np.diff(labels.indptr))
-    if not rows.size:
-        raise DataError(f"{what} has no label", got=f"{labels.shape[0]} patents without any",
-                        wanted="at least one patent with a label")
-    return rows
-
-
-def _take(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Some rows; the array itself, perhaps memory-mapped, where it is all of them."""
-    return vectors if len(rows) == len(vectors) else vectors[rows]
+def _mix(own: np.ndarray, voted: np.ndarray, weight: float) -> np.ndarray:
+    """Average of two coherent sets of probabilities, which is coherent."""
+    if own is voted or weight == 0:
+        return own
+    # Written as two monotone terms: rounding cannot lift a child above its parent.
+    share = np.float32(weight)
+    return voted if weight == 1 else (1 - share) * own + share * voted
 
 
 def _join(parts: list[np.ndarray], dtype: Any) -> np.ndarray:

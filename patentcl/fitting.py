@@ -269,8 +269,9 @@ class _Run:
             settings.alpha, torch.from_numpy(rate[columns]).float().to(device),
             torch.from_numpy(depth.astype(np.int64)).to(device))
         self.weights = self._level_weights(depth)
+        # fused: one pass over the weights; written out, Adam took half the time of `thmm` on a CPU
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate,
-                                           weight_decay=settings.weight_decay)
+                                           weight_decay=settings.weight_decay, fused=True)
         steps = settings.epochs * -(-n // settings.batch_size)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: _rate_factor(step, steps))

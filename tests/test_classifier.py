@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve
 from sklearn.model_selection import KFold, cross_validate
 
+from patentcl.calibration import Calibration
 from patentcl.classifier import PatentClassifier
 from patentcl.cpc import CpcTree
 from patentcl.decisions import Rules, answered_level, choose, fit_thresholds
@@ -29,6 +31,7 @@ from patentcl.fitting import (
 )
 from patentcl.heads import HEADS, HeadSettings, build_head
 from patentcl.losses import LOSSES, LossSettings, find_loss
+from patentcl.neighbours import NeighbourVote
 
 LEAVES = ["A01B", "A01C", "A02D", "B60K", "B60L", "C07D", "C08F"]
 TREE = CpcTree.from_symbols(LEAVES)
@@ -653,3 +656,131 @@ def test_learning_rate_rises_then_falls(steps: int) -> None:
     assert (np.diff(factors[:top + 1]) > 0).all() and (np.diff(factors[top + 1:]) < 0).all()
     assert min(factors) > 0  # no step is wasted
     assert _rate_factor(steps + 1, steps) >= 0
+
+
+# ---- neighbours -----------------------------------------------------------------------------
+
+
+def test_votes_of_neighbours_are_their_definition() -> None:
+    vote = NeighbourVote(X, Y, k=7, sharpness=3)
+    got = vote.scores(X_DEV[:20])
+    truth = Y.toarray()
+    for i, query in enumerate(X_DEV[:20].astype(np.float64)):
+        cosine = (X @ query) / np.linalg.norm(X, axis=1) / np.linalg.norm(query)
+        best = np.argsort(-cosine)[:7]
+        weight = np.maximum(cosine[best], 0) ** 3
+        np.testing.assert_allclose(got[i], weight @ truth[best] / weight.sum(), rtol=1e-4,
+                                   atol=1e-6)
+    assert coherent(vote.scores(X_DEV), TREE)
+
+
+def test_nearest_does_not_depend_on_how_the_store_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    vote = NeighbourVote(X, Y, k=9)
+    similarity, rows = vote.nearest(X_DEV)
+    monkeypatch.setattr("patentcl.neighbours.STORE_BLOCK", 37)
+    cut, cut_rows = vote.nearest(X_DEV)
+    np.testing.assert_allclose(cut, similarity, atol=1e-6)
+    assert (cut_rows == rows).mean() > 0.99  # near-equal similarities may change places
+
+
+def test_neighbours_at_the_edges() -> None:
+    few = NeighbourVote(X[:3], Y[:3], k=50)
+    assert few.nearest(X_DEV[:2])[1].shape == (2, 3)
+    opposite = NeighbourVote(X[:1], Y[:1], k=1, sharpness=0).scores(-X[:1])
+    assert not opposite.any()
+    assert not few.scores(np.zeros((1, DIM), dtype=np.float32)).any()
+    assert few.scores(np.empty((0, DIM), dtype=np.float32)).shape == (0, len(TREE))
+    with pytest.raises(ConfigError, match="k is too small: got 0"):
+        NeighbourVote(X, Y, k=0)
+    with pytest.raises(ConfigError, match="sharpness"):
+        NeighbourVote(X, Y, sharpness=-1)
+    with pytest.raises(DataError, match="got 3 rows of labels; wanted 300"):
+        NeighbourVote(X, Y[:3])
+
+
+@pytest.mark.parametrize("head", ["knn", "levels+knn", "flat+knn"])
+def test_neighbours_as_a_head(head: str, tmp_path: Path) -> None:
+    model = PatentClassifier(head=head, **QUICK).fit(X, Y, TREE, dev=(X_DEV, Y_DEV))
+    scores = model.predict_proba(X_DEV)
+    assert coherent(scores, TREE) and model.score(X_DEV, Y_DEV) > 0.75
+    voted = NeighbourVote(X, Y, model.neighbors, model.sharpness).scores(X_DEV)
+    if head == "knn":
+        assert model.neighbor_weight_ == 1.0 and model.history_ == []
+        np.testing.assert_array_equal(scores, voted)
+    else:
+        alone = PatentClassifier(head=head.removesuffix("+knn"), **QUICK)
+        own = alone.fit(X, Y, TREE, dev=(X_DEV, Y_DEV)).predict_proba(X_DEV)
+        w = model.neighbor_weight_
+        np.testing.assert_allclose(scores, (1 - w) * own + w * voted, atol=1e-6)
+        tried = [average_precision_score(Y_DEV.toarray().ravel(),
+                                         ((1 - v) * own + v * voted).ravel())
+                 for v in np.linspace(0, 1, 11)]
+        assert w == pytest.approx(np.argmax(tried) / 10)
+    model.save(tmp_path)
+    back = PatentClassifier.load(tmp_path)
+    assert np.array_equal(back.predict_proba(X_DEV), scores)
+    assert (back.predict(X_DEV) != model.predict(X_DEV)).nnz == 0
+
+
+def test_weight_of_the_neighbours_can_be_given() -> None:
+    fixed = PatentClassifier(head="levels+knn", neighbor_weight=0.25, **QUICK)
+    assert fixed.fit(X, Y, TREE).neighbor_weight_ == 0.25
+    for wrong in (1.5, "best"):
+        with pytest.raises(ConfigError, match="neighbor_weight out of range"):
+            PatentClassifier(head="levels+knn", neighbor_weight=wrong).fit(X, Y, TREE)
+
+
+# ---- calibration ----------------------------------------------------------------------------
+
+
+def log_loss(p: np.ndarray, y: np.ndarray) -> float:
+    p = np.clip(p.astype(np.float64), 1e-7, 1 - 1e-7)
+    return float(-np.where(y, np.log(p), np.log1p(-p)).mean())
+
+
+@pytest.mark.parametrize("true_scale", [0.5, 1.0, 2.0])
+def test_temperature_is_found_again(true_scale: float) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(-1, 2, (4000, 3)).astype(np.float32)
+    tree = CpcTree(("a", "b", "c"), np.array([-1, -1, -1]))
+    truth = sparse.csr_matrix(rng.random(z.shape) < 1 / (1 + np.exp(-true_scale * z)))
+    scores = (1 / (1 + np.exp(-z))).astype(np.float32)
+    found = Calibration.fit("temperature", truth, scores, tree)
+    assert found.maps[0][0] == pytest.approx(true_scale, rel=0.05)
+    grid = [log_loss(1 / (1 + np.exp(-s * z)), truth.toarray()) for s in np.linspace(0.2, 3, 57)]
+    got = log_loss(found.apply(scores, tree), truth.toarray())
+    assert got <= min(grid) + 1e-5
+
+
+def test_isotonic_against_scikit_learn(scored: tuple) -> None:
+    scores, truth = scored
+    found = Calibration.fit("isotonic", truth, scores, TREE)
+    out = found.apply(scores, TREE)
+    want = np.empty_like(out)
+    for depth in range(3):
+        columns = TREE.at_level(depth)
+        p, y = scores[:, columns].ravel(), truth[:, columns].toarray().ravel()
+        model = IsotonicRegression(out_of_bounds="clip").fit(p, y)
+        want[:, columns] = model.predict(p).reshape(-1, len(columns))
+    np.testing.assert_allclose(out, TREE.cohere(want), atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["temperature", "isotonic"])
+def test_calibrated_classifier(method: str, tmp_path: Path) -> None:
+    plain = PatentClassifier(alpha=4.0, **QUICK).fit(X, Y, TREE, dev=(X_DEV, Y_DEV))
+    model = PatentClassifier(alpha=4.0, calibration=method, **QUICK)
+    model.fit(X, Y, TREE, dev=(X_DEV, Y_DEV))
+    before, after = plain.predict_proba(X_DEV), model.predict_proba(X_DEV)
+    assert coherent(after, TREE)
+    truth = Y_DEV.toarray()
+    assert log_loss(after, truth) < log_loss(before, truth)
+    assert (after[before == 0] == 0).all()
+    model.save(tmp_path)
+    assert np.array_equal(PatentClassifier.load(tmp_path).predict_proba(X_DEV), after)
+
+
+def test_unknown_calibration() -> None:
+    with pytest.raises(ConfigError, match="Did you mean isotonic"):
+        PatentClassifier(calibration="isotonik").fit(X, Y, TREE)
+    with pytest.raises(ConfigError, match="unknown calibration"):
+        Calibration("platt", [])
