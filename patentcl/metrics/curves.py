@@ -186,7 +186,8 @@ def curve_metric(metric: str, average: str, curves: list[Curve]) -> Metric:
 
 def float_keys(values: np.ndarray) -> np.ndarray:
     """Order-preserving 16-bit keys of floats, as int32 from 0: the upper half of the float32
-    pattern."""
+    pattern.
+    """
     bits = np.ascontiguousarray(values, dtype=np.float32).view(np.int32)
     return ((bits ^ ((bits >> 31) & 0x7FFFFFFF)) >> 16) + 32768
 

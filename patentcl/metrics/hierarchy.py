@@ -82,7 +82,8 @@ def violations(predicted: sparse.csr_matrix, tree: CpcTree) -> Metric:
 
 def _touched(truth: sparse.csr_matrix, tree: CpcTree, columns: np.ndarray) -> sparse.csr_matrix:
     """Nodes with a true descendant (or themselves) among some columns: the closure of those
-    labels."""
+    labels.
+    """
     keep = np.zeros(len(tree), dtype=bool)
     keep[columns] = True
     kept = keep[truth.indices]

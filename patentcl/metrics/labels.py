@@ -120,7 +120,8 @@ def recall(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarra
 
 def f1(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     """2 tp / (predicted + true), the harmonic mean of precision and recall; nan where both are
-    empty."""
+    empty.
+    """
     return ratio(2.0 * np.asarray(tp), np.asarray(predicted) + np.asarray(true))
 
 

@@ -123,12 +123,12 @@ def f1_by_frequency(frequency: np.ndarray, f1: np.ndarray, what: str) -> Figure:
     keep = (frequency > 0) & ~np.isnan(f1)
     x, y = frequency[keep], f1[keep]
     ax.scatter(x, y, s=12, color=COLOURS[0], alpha=0.45, linewidths=0)
-    if len(x) >= 10:
+    if len(x) >= 30:
         order = np.argsort(x, kind="stable")
-        pieces = np.array_split(order, min(10, len(x) // 5))
+        pieces = np.array_split(order, 10)
         middle = [np.exp(np.log(x[p]).mean()) for p in pieces]
         ax.plot(middle, [y[p].mean() for p in pieces], color=COLOURS[5], marker="o", markersize=4,
-                linewidth=1.6, label="mean of labels equally many")
+                linewidth=1.6, label="mean of ten groups of equally many labels")
         _legend(ax, loc="upper left")
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
@@ -174,7 +174,7 @@ def reliability_diagram(curves: dict[str, Reliability]) -> Figure:
     ----------
     curves : dict of str to Reliability
     """
-    figure, (ax, histogram) = _figure(8.4, 4.0, panels=2)
+    figure, (ax, histogram) = _figure(9.6, 4.4, panels=2)
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle="--")
     for i, (name, curve) in enumerate(curves.items()):
         used = curve.count > 0
@@ -185,7 +185,8 @@ def reliability_diagram(curves: dict[str, Reliability]) -> Figure:
     ax.set_xlim(0, 1)
     ax.set_xlabel("probability")
     _rate_axis(ax, "share that is true")
-    _legend(ax, loc="upper left")
+    _legend(ax, ncols=len(curves), loc="lower left", bbox_to_anchor=(-0.02, 1.0),
+            columnspacing=1.0, handlelength=1.4)
     histogram.set_yscale("log")
     histogram.set_ylim(bottom=0.8)
     histogram.set_xlim(0, 1)

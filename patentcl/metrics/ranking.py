@@ -77,7 +77,8 @@ class Ranks:
 
     def in_order(self) -> tuple[np.ndarray, np.ndarray]:
         """Permutation by (row, rank), and the place of each among its row's relevant items, from
-        0."""
+        0.
+        """
         order = np.lexsort((self.rank, self.row))
         starts = np.concatenate([[0], np.cumsum(self.n_relevant)])
         return order, np.arange(len(order)) - starts[self.row[order]]

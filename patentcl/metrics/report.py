@@ -3,17 +3,18 @@
 metrics.json, version 1. Numbers that are undefined are null; keys are never left out, and a table
 that cannot be made (no tree, no scores, no training counts) is an empty list.
 
-    format        "patentcl-metrics" version       1 title         str data          {patents,
-    labels, levels: [str], threshold: number | "per label" | "decided elsewhere"} metrics
-    {name: {value, low, high, items, undefined, unit, resampled, higher_is_better}};
+    format        "patentcl-metrics"
+    version       1
+    title         str
+    data          {patents, labels, levels: [str],
+                  threshold: number | "per label" | "decided elsewhere"}
+    metrics       {name: {value, low, high, items, undefined, unit, resampled, higher_is_better}};
                   low and high are the ends of the 95 % bootstrap interval
     levels        [{level, labels, labels_in_truth, precision, recall, f1, f1_macro,
-    true_per_patent,
-                  predicted_per_patent, no_truth, no_prediction}]
+                  true_per_patent, predicted_per_patent, no_truth, no_prediction}]
     sections      [{section, title, patents, true, predicted, right, precision, recall, f1}]
-    frequency     [{group, labels, train_from, train_to, true, predicted, right, precision, recall,
-    f1,
-                  f1_macro}]; labels of the deepest level
+    frequency     [{group, labels, train_from, train_to, true, predicted, right, precision,
+                  recall, f1, f1_macro}]; labels of the deepest level
     labels        [{symbol, level, title, train, true, predicted, right, precision, recall, f1}]
     reliability   [{level, edges: [number], count: [int], mean_probability: [number],
                   share_true: [number], error}]

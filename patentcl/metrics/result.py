@@ -1,5 +1,6 @@
 """What an evaluation returns: per-item values first, then the aggregate, its interval and its
-gaps."""
+gaps.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ from patentcl.errors import ConfigError
 
 GROUPS = 4000
 """Above this many units, random groups of them are resampled instead: the spread of a sum over
-groups of independent units is that of the sum over units, and 4,000 groups tell it to about 1 %."""
+groups of independent units is that of the sum over units, and 4,000 groups tell it to about 1 %.
+"""
 
 
 def _check(resamples: int, level: float = 0.95) -> None:
@@ -138,7 +139,8 @@ def interval(parts: Sequence[Any], formula: Callable[..., np.ndarray], value: fl
 
 def about(value: float, drawn: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     """A value plus the quantiles of resampled ones about their own mean; nan where none is
-    finite."""
+    finite.
+    """
     drawn = drawn[np.isfinite(drawn)]
     if drawn.size == 0:
         return (np.nan, np.nan)
