@@ -6,6 +6,7 @@ batches do) and in large ones on a GPU, in bfloat16 where the processor computes
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import json
@@ -102,7 +103,8 @@ class PatentEncoder:
         from sentence_transformers import SentenceTransformer
 
         try:
-            model = SentenceTransformer(place, device=device, local_files_only=local)
+            with quiet_bars() if local else contextlib.nullcontext():  # a download may show its bar
+                model = SentenceTransformer(place, device=device, local_files_only=local)
         except Exception as error:
             raise DataError("no model can be loaded from there", where=place,
                             got=f"{type(error).__name__}: {str(error).splitlines()[0][:160]}") from error
@@ -110,7 +112,8 @@ class PatentEncoder:
 
     def save(self, folder: str | Path) -> None:
         """Write a plain sentence-transformers folder."""
-        self.model.save(str(folder), create_model_card=False)
+        with quiet_bars():
+            self.model.save(str(folder), create_model_card=False)
 
     @property
     def dim(self) -> int:
@@ -335,6 +338,23 @@ def find_model(name: str) -> tuple[str, bool]:
                           got=name, where=str(error),
                           fix="Name a local copy: --set encoder.model=FOLDER") from error
     return name, False
+
+
+@contextlib.contextmanager
+def quiet_bars() -> Iterator[None]:
+    """Hide the progress bars of transformers inside the block; afterwards they are as before."""
+    from huggingface_hub import constants
+    from transformers.utils import logging as bars
+
+    # Where HF_HUB_DISABLE_PROGRESS_BARS is set, the user has decided, and the hub refuses changes.
+    if constants.HF_HUB_DISABLE_PROGRESS_BARS is not None or not bars.is_progress_bar_enabled():
+        yield
+        return
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        bars.enable_progress_bar()
 
 
 # ---- vectors on disk ------------------------------------------------------------------------

@@ -18,10 +18,12 @@ import pyarrow as pa
 from patentcl.config import TrainingSettings
 from patentcl.corpus import Corpus
 from patentcl.encoder import PatentEncoder, Progress, resolve_precision
-from patentcl.errors import DataError
+from patentcl.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import datasets
+    import torch
+    from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
 
 _ROWS = 20_000  # triplets whose texts are in memory at a time while the training file is written
 
@@ -86,37 +88,28 @@ def train_encoder(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
 
 def _fit(encoder: PatentEncoder, dataset: datasets.Dataset, settings: TrainingSettings, seed: int,
          progress: Progress | None, place: str) -> TrainingResult:
-    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-    from sentence_transformers.sentence_transformer.losses import TripletDistanceMetric, TripletLoss
+    from transformers import PrinterCallback
 
     model = copy.deepcopy(encoder.model).float()
     model.max_seq_length = min(settings.max_length, encoder.max_length)
-    metric = (TripletDistanceMetric.COSINE if settings.distance == "cosine"
-              else TripletDistanceMetric.EUCLIDEAN)
-    loss = TripletLoss(model, distance_metric=metric, triplet_margin=settings.margin)
+    _hold(model, settings)
     precision = resolve_precision(settings.precision, encoder.device)
     steps = int(np.ceil(settings.epochs * np.ceil(len(dataset) / settings.batch_size)))
-    arguments = SentenceTransformerTrainingArguments(
-        output_dir=place, max_steps=steps, per_device_train_batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate, warmup_steps=round(settings.warmup * steps),
-        bf16=precision == "bf16", fp16=precision == "fp16", use_cpu=encoder.device.type == "cpu",
-        save_strategy="no", logging_strategy="steps", logging_steps=1, report_to="none",
-        disable_tqdm=True, seed=seed, data_seed=seed, dataloader_pin_memory=False)
+    arguments = _arguments(settings, steps, precision, encoder.device.type == "cpu", seed, place)
     watcher = _watch(progress)
-    trainer = SentenceTransformerTrainer(model=model, args=arguments, train_dataset=dataset, loss=loss,
-                                         callbacks=[watcher])
-    from transformers import PrinterCallback
-
+    trainer = _trainer_class()(model=model, args=arguments, train_dataset=dataset,
+                               loss=_loss(model, settings), callbacks=[watcher])
     trainer.remove_callback(PrinterCallback)  # it prints every step
     started = time.perf_counter()
     trainer.train()
     seconds = time.perf_counter() - started
     losses = watcher.losses
-    model.max_seq_length = encoder.max_length
-    tuned = PatentEncoder(model.eval(), encoder.name, encoder.max_length)
+    plain = copy.deepcopy(encoder.model).float()  # without what was frozen or switched off to train
+    plain.load_state_dict(model.state_dict())
+    tuned = PatentEncoder(plain.eval(), encoder.name, encoder.max_length)
     tenth = max(1, len(losses) // 10)
     facts = {"base model": encoder.name, "triplets": len(dataset), "steps": steps,
-             "epochs": settings.epochs, "batch size": settings.batch_size,
+             "loss": settings.loss, "epochs": settings.epochs, "batch size": settings.batch_size,
              "learning rate": settings.learning_rate, "margin": settings.margin,
              "distance": settings.distance, "precision": precision, "device": str(encoder.device),
              "seconds": round(seconds, 1), "triplets per second":
@@ -124,6 +117,72 @@ def _fit(encoder: PatentEncoder, dataset: datasets.Dataset, settings: TrainingSe
              "loss, first tenth": round(float(np.mean(losses[:tenth])), 4),
              "loss, last tenth": round(float(np.mean(losses[-tenth:])), 4)}
     return TrainingResult(tuned, facts, losses)
+
+
+def _arguments(settings: TrainingSettings, steps: int, precision: str, on_cpu: bool, seed: int,
+               place: str) -> Any:
+    from sentence_transformers import SentenceTransformerTrainingArguments
+
+    return SentenceTransformerTrainingArguments(
+        output_dir=place, max_steps=steps, per_device_train_batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate, warmup_steps=round(settings.warmup * steps),
+        bf16=precision == "bf16", fp16=precision == "fp16", use_cpu=on_cpu,
+        # A patent twice in a batch would be its own negative.
+        batch_sampler="no_duplicates" if settings.loss == "mnr" else "batch_sampler",
+        save_strategy="no", logging_strategy="steps", logging_steps=1, report_to="none",
+        disable_tqdm=True, seed=seed, data_seed=seed, dataloader_pin_memory=False)
+
+
+def _loss(model: SentenceTransformer, settings: TrainingSettings) -> torch.nn.Module:
+    from sentence_transformers.sentence_transformer.losses import (
+        MultipleNegativesRankingLoss,
+        TripletDistanceMetric,
+        TripletLoss,
+    )
+
+    if settings.loss == "mnr":
+        return MultipleNegativesRankingLoss(model)
+    metric = (TripletDistanceMetric.COSINE if settings.distance == "cosine"
+              else TripletDistanceMetric.EUCLIDEAN)
+    return TripletLoss(model, distance_metric=metric, triplet_margin=settings.margin)
+
+
+def _trainer_class() -> type[SentenceTransformerTrainer]:
+    from sentence_transformers import SentenceTransformerTrainer
+
+    class Trainer(SentenceTransformerTrainer):
+        """Without the library's model card: ours is written from the manifest."""
+
+        def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+            """Not wanted: it looks for examples in the data, with a progress bar."""
+
+    return Trainer
+
+
+def _layers(model: SentenceTransformer) -> torch.nn.ModuleList:
+    """The stack of like layers of a transformer: the longest list of modules in it."""
+    import torch
+
+    lists = [m for m in model[0].modules() if isinstance(m, torch.nn.ModuleList)]
+    return max(lists, key=len, default=torch.nn.ModuleList())
+
+
+def _hold(model: SentenceTransformer, settings: TrainingSettings) -> None:
+    """Freeze the lowest layers and switch dropout off, as the settings say."""
+    import torch
+
+    if settings.frozen_layers:
+        layers = _layers(model)
+        if settings.frozen_layers >= len(layers):
+            raise ConfigError("training.frozen_layers leaves no layer to tune",
+                              got=settings.frozen_layers, wanted=f"fewer than {len(layers)}")
+        tuned = {id(p) for layer in layers[settings.frozen_layers:] for p in layer.parameters()}
+        for parameter in model.parameters():
+            parameter.requires_grad_(id(parameter) in tuned)
+    if not settings.dropout:
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
 
 
 def _watch(progress: Progress | None) -> Any:
