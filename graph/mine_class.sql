@@ -3,20 +3,22 @@
 -- parameters: $level name of the shared level; $per_anchor; $tries how far round the ring to look
 -- adds to: candidate (anchor, positive, relation, shared, turn)
 INSERT INTO candidate
-WITH member AS (
+WITH member AS MATERIALIZED (
     SELECT p, rk, text_key, unnest(CASE $level
         WHEN 'section' THEN "section" WHEN 'class' THEN "class" WHEN 'subclass' THEN subclass
         WHEN 'group' THEN "group" ELSE subgroup END) AS symbol
     FROM pool),
-ring AS (
+ring AS MATERIALIZED (
     SELECT symbol, p, text_key, row_number() OVER (PARTITION BY symbol ORDER BY rk, p) - 1 AS seat,
            count(*) OVER (PARTITION BY symbol) AS seats
     FROM member),
-pair AS (
-    SELECT a.p AS anchor, b.p AS positive, min(step) AS step
-    FROM ring a
-    JOIN range(1, $tries + 1) steps(step) ON step < a.seats
-    JOIN ring b ON b.symbol = a.symbol AND b.seat = (a.seat + step) % a.seats
+ahead AS MATERIALIZED (
+    SELECT symbol, p, text_key, step, (seat + step) % seats AS seat
+    FROM (SELECT *, unnest(range(1, least($tries + 1, seats))) AS step FROM ring)),
+pair AS MATERIALIZED (  -- as written: joined by symbol alone, pairs would be countless
+    SELECT a.p AS anchor, b.p AS positive, min(a.step) AS step
+    FROM ahead a
+    JOIN ring b ON b.symbol = a.symbol AND b.seat = a.seat
     WHERE a.text_key <> b.text_key
     GROUP BY a.p, b.p),
 described AS (

@@ -1,6 +1,7 @@
 -- What may be the negative of each open triplet, best first: the nearest in the row, those behind the
 -- anchor before those in front, that are not too alike (hard: no shared group; medium: no shared class;
--- easy: no shared section), not related to the anchor by citation, and no near-copies of anchor or positive.
+-- easy: no shared section), not related to the anchor by citation, not a positive of it in another
+-- triplet, and no near-copies of anchor or positive.
 -- parameters: $kind hard | medium | easy; $reach how far along the row; $years, or -1 for any time
 -- needs: open (triplet, anchor, positive)
 -- table: choice (triplet, anchor, negative, symbol, gap in years or NULL, place)
@@ -17,6 +18,7 @@ WITH seen AS (
     JOIN seat t ON t.kind = $kind AND t.symbol = s.symbol AND t.seat = s.seat + step
     JOIN pool n ON n.p = t.p
     ANTI JOIN edge e ON e.a = o.anchor AND e.b = n.p
+    ANTI JOIN triplet x ON x.anchor = o.anchor AND x.positive = n.p
     WHERE n.p <> o.anchor AND n.p <> o.positive
       AND n.text_key <> a.text_key AND n.text_key <> q.text_key
       AND NOT CASE $kind WHEN 'hard' THEN list_has_any(a."group", n."group")

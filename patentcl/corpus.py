@@ -7,7 +7,6 @@ dev and test. Columns are read when they are asked for, so a corpus can be large
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -23,10 +22,12 @@ from scipy import sparse
 
 from patentcl.cpc import CpcTree, level_index
 from patentcl.errors import ConfigError, DataError, did_you_mean
+from patentcl.nearcopies import near_copies
 from patentcl.reading import ReadOptions, read_patents
 
 COLUMNS = ("patent_id", "date", "type", "title", "abstract", "codes", "citations", "split")
 SPLITS = ("train", "dev", "test")
+METHODS = ("stratified", "random", "date")
 
 
 class Corpus:
@@ -107,7 +108,7 @@ class Corpus:
             except (pa.ArrowInvalid, OSError) as error:
                 raise DataError("not a Parquet file", where=ready, got=str(error)) from error
         keep = tempfile.TemporaryDirectory(prefix="patentcl-")
-        read_patents(path, Path(keep.name), options)
+        read_patents(ready if ready.is_file() else path, Path(keep.name), options)
         corpus = cls(Path(keep.name) / "corpus.parquet", level)
         corpus._keep = keep
         return corpus
@@ -122,11 +123,11 @@ class Corpus:
         keep = tempfile.TemporaryDirectory(prefix="patentcl-")
         source = Path(keep.name) / "records.parquet"
         text = pa.string()
-        schema = pa.schema([("patent_id", text), ("date", text), ("type", text), ("title", text),
-                            ("abstract", text), ("codes", pa.list_(text)),
-                            ("citations", pa.list_(text)), ("split", text)])
-        pq.write_table(pa.Table.from_pylist([{c: r.get(c) for c in COLUMNS} for r in records], schema),
-                       source)
+        many = ("codes", "citations")
+        schema = pa.schema([(c, pa.list_(text) if c in many else text) for c in COLUMNS])
+        rows = [{c: v if c in many else str(v) for c, v in r.items() if v is not None}
+                for r in records]
+        pq.write_table(pa.Table.from_pylist(rows, schema), source)
         target = Path(keep.name) / "read"
         target.mkdir()
         read_patents(source, target, ReadOptions())
@@ -160,6 +161,10 @@ class Corpus:
                 rows = np.flatnonzero(array)
             elif array.dtype.kind in "iu":
                 rows = array.astype(np.int64)
+                outside = rows[(rows < 0) | (rows >= len(self))]
+                if outside.size:
+                    raise DataError("no such row in the corpus", got=int(outside[0]),
+                                    wanted=f"0 to {len(self) - 1}")
             else:
                 position = pd.Index(self.ids).get_indexer(pd.Index(array.astype(str)))
                 if (position < 0).any():
@@ -265,15 +270,23 @@ class Corpus:
 def text_keys(texts: Sequence[tuple[str, str]]) -> np.ndarray:
     """Number patents by their text: equal numbers mean near-copies (as continuations are).
 
-    Case, punctuation and spaces do not count; a patent without an abstract is its title.
+    See `patentcl.nearcopies.near_copies`, which takes Arrow columns.
+
+    Parameters
+    ----------
+    texts : sequence of (title, abstract)
 
     Returns
     -------
     ndarray of int64, shape (n,)
+
+    Examples
+    --------
+    >>> text_keys([("Mower", ""), ("Pump", ""), ("MOWER.", "")]).tolist()
+    [0, 1, 0]
     """
-    strip = re.compile(r"[\W_]+")
-    keys = [strip.sub("", (abstract or title).lower()) for title, abstract in texts]
-    return pd.factorize(pd.Series(keys, dtype=object))[0].astype(np.int64)
+    titles = pa.chunked_array([pa.array([t for t, _ in texts], pa.string())])
+    return near_copies(titles, pa.chunked_array([pa.array([a for _, a in texts], pa.string())]))
 
 
 def make_splits(corpus: Corpus, method: str = "stratified", dev: float = 0.1, test: float = 0.1,
@@ -299,9 +312,15 @@ def make_splits(corpus: Corpus, method: str = "stratified", dev: float = 0.1, te
         split, their dev split becomes test and a new dev split is drawn from train, so that
         thresholds are never tuned on the patents they are judged by.
     """
+    if not (0 <= dev < 1 and 0 <= test < 1 and dev + test < 1):
+        raise ConfigError("dev + test must leave something to train on", got=f"{dev} and {test}")
+    if method not in METHODS:
+        raise ConfigError("unknown way to split", got=method, fix=did_you_mean(method, METHODS))
     given = corpus.split
     out = np.full(len(corpus), "train", dtype=object)
-    if (given != "").any():
+    texts = corpus.table(["title", "abstract"])
+    keys = near_copies(texts["title"], texts["abstract"])
+    if (given != "").any() and (given != "train").any():
         unknown = sorted(set(given) - set(SPLITS))
         if unknown:
             raise DataError("unknown split in the data", got=unknown[0] or "empty",
@@ -312,23 +331,23 @@ def make_splits(corpus: Corpus, method: str = "stratified", dev: float = 0.1, te
         if not (out == "test").any():
             out[out == "dev"] = "test"
         pool = np.flatnonzero(out == "train")
-        out[pool[_draw(corpus, pool, dev, method, seed)]] = "dev"
+        out[pool[_draw(corpus, pool, keys, dev, method, seed)]] = "dev"
         return out
     pool = np.arange(len(corpus))
-    chosen = _draw(corpus, pool, test, method, seed)
+    chosen = _draw(corpus, pool, keys, test, method, seed)
     out[pool[chosen]] = "test"
     pool = pool[~chosen]
-    out[pool[_draw(corpus, pool, dev / (1 - test), method, seed + 1)]] = "dev"
+    out[pool[_draw(corpus, pool, keys, dev / (1 - test), method, seed + 1)]] = "dev"
     return out
 
 
-def _draw(corpus: Corpus, pool: np.ndarray, share: float, method: str, seed: int) -> np.ndarray:
+def _draw(corpus: Corpus, pool: np.ndarray, keys: np.ndarray, share: float, method: str,
+          seed: int) -> np.ndarray:
     """Choose a share of some rows, whole groups of near-copies at a time; a mask over `pool`."""
-    if share == 0:
+    if share == 0 or len(pool) < 2:  # a single patent stays to train on
         return np.zeros(len(pool), dtype=bool)
-    texts = corpus.texts
-    keys = text_keys([texts[i] for i in pool])
-    first = np.unique(keys, return_index=True)[1]  # one patent stands for its near-copies
+    _, first, keys = np.unique(keys[pool], return_index=True, return_inverse=True)
+    # From here on keys count from 0, and first holds one patent for each group of near-copies.
     if method == "date":
         dates = corpus.dates[pool]
         known = ~np.isnat(dates)
@@ -339,36 +358,49 @@ def _draw(corpus: Corpus, pool: np.ndarray, share: float, method: str, seed: int
         np.maximum.at(newest, keys[known], dates[known])
         order = np.argsort(newest[keys], kind="stable")
         cut = newest[keys][order[-max(1, round(share * len(pool)))]]
+        if not (newest[keys] < cut).any():
+            raise DataError("cannot split by date", got=f"no patent older than {cut} is left to train on",
+                            fix="Use split.method=random or stratified")
         return newest[keys] >= cut
     if method == "random":
-        picked = np.random.default_rng(seed).random(len(first)) < share
-    elif method == "stratified":
-        picked = _stratified(corpus, pool[first], share, seed)
-    else:
-        raise ConfigError("unknown way to split", got=method,
-                          fix=did_you_mean(method, ("stratified", "random", "date")))
-    return picked[keys]
+        return _random(len(first), share, np.random.default_rng(seed))[keys]
+    return _stratified(corpus, pool[first], share, seed)[keys]
+
+
+def _random(n: int, share: float, rng: np.random.Generator) -> np.ndarray:
+    """A mask with a share of n set."""
+    picked = np.zeros(n, dtype=bool)
+    picked[rng.permutation(n)[:round(share * n)]] = True
+    return picked
 
 
 def _stratified(corpus: Corpus, rows: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Iterative stratification over leaf labels; patents without labels are drawn at random."""
+    """Iterative stratification over the deepest labels, at most subclasses; the rest at random.
+
+    Groups are so many that most have one patent or two: their shares cannot be kept, and a dense
+    matrix of them, which the stratifier needs, would not fit.
+    """
     from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
 
     rng = np.random.default_rng(seed)
-    picked = rng.random(len(rows)) < share
     if not any(corpus.codes):
-        return picked
-    labels = corpus.labels[rows][:, np.flatnonzero(corpus.tree.is_leaf)]
+        return _random(len(rows), share, rng)
+    tree = corpus.tree
+    last = min(tree.levels.index("subclass") if "subclass" in tree.levels else 9, len(tree.levels) - 1)
+    deepest = (tree.depth == last) | (tree.is_leaf & (tree.depth < last))
+    labels = corpus.labels[rows][:, np.flatnonzero(deepest)]
     labelled = np.flatnonzero(np.diff(labels.indptr) > 0)
     counts = np.asarray(labels[labelled].sum(axis=0)).ravel()
     # Labels on every patent, or on one alone, say nothing about where a patent should go.
     y = labels[labelled][:, (counts > 1) & (counts < len(labelled))].toarray().astype(np.int8)
     if len(labelled) < 2 or y.shape[1] == 0:
-        return picked
+        return _random(len(rows), share, rng)
     splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=share, random_state=seed)
     _, chosen = next(splitter.split(np.zeros((len(labelled), 1)), y))
-    picked[labelled] = False
+    picked = np.zeros(len(rows), dtype=bool)
     picked[labelled[chosen]] = True
+    rest = np.setdiff1d(np.arange(len(rows)), labelled)
+    picked[rest] = _random(len(rest), share, rng)
     return picked
 
 

@@ -25,7 +25,7 @@ LEVELS = ("section", "class", "subclass", "group", "subgroup")
 
 # A01B 33/08, "A01B  33/00", A01B0033080000 (no: EPO storage form is not accepted), A01B33/08, A01B, A01, A
 _SYMBOL = re.compile(
-    r"^\s*([A-HY])(?:\s*(\d{2})(?:\s*([A-Z])(?:\s*(\d{1,4})\s*/\s*(\d{2,6}))?)?)?\s*$"
+    r"^\s*([A-HY])(?:\s*(\d{2})(?:\s*([A-Z])(?:\s*(\d{1,4})\s*/\s*(\d{2,6}))?)?)?\s*$", re.ASCII
 )
 
 
@@ -138,7 +138,7 @@ class CpcTree:
     titles: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        parent = np.asarray(self.parent, dtype=np.int32)
+        parent = np.array(self.parent, dtype=np.int32)  # a copy: the caller's array stays writable
         parent.setflags(write=False)
         object.__setattr__(self, "symbols", tuple(self.symbols))
         object.__setattr__(self, "parent", parent)
@@ -146,7 +146,7 @@ class CpcTree:
         n = len(self.symbols)
         if parent.shape != (n,) or len(self.titles) != n:
             raise DataError("tree arrays differ in length",
-                            got=f"{parent.shape[0]} parents, {len(self.titles)} titles",
+                            got=f"{parent.size} parents, {len(self.titles)} titles",
                             wanted=f"{n}, one for each symbol")
         if n == 0:
             raise DataError("the label tree is empty", wanted="at least one symbol")
@@ -219,9 +219,9 @@ class CpcTree:
                 depths[item] = depth
         order = sorted(up, key=lambda s: (depths[s], s))
         index = {s: i for i, s in enumerate(order)}
-        parent = np.array([-1 if (p := up[s]) is None else index[p] for s in order], dtype=np.int32)
+        above = np.array([-1 if (p := up[s]) is None else index[p] for s in order], dtype=np.int32)
         known = titles or {}
-        return cls(tuple(order), parent, tuple(known.get(s) or "" for s in order))
+        return cls(tuple(order), above, tuple(known.get(s) or "" for s in order))
 
     @classmethod
     def from_scheme(cls, symbols: Sequence[str], dots: Sequence[int],
@@ -237,7 +237,16 @@ class CpcTree:
             above main groups, where syntax gives the parent.
         titles : sequence of str, optional
             One for each symbol.
+
+        Raises
+        ------
+        DataError
+            If the sequences differ in length, or a symbol cannot be parsed or comes twice.
         """
+        lengths = [len(symbols), len(dots), len(symbols) if titles is None else len(titles)]
+        if len(set(lengths)) > 1:
+            raise DataError("the columns of the scheme differ in length",
+                            got=f"{lengths[0]} symbols, {lengths[1]} dots, {lengths[2]} titles")
         edges: dict[str, str | None] = {}
         stack: list[str] = []  # main group, then the open subgroup of each dot level
         for symbol, dot in zip(symbols, dots, strict=True):
@@ -254,10 +263,13 @@ class CpcTree:
             if not stack or stack[0] != chain[3]:
                 edges.setdefault(chain[3], chain[2])
                 stack = [chain[3]]
+            if edges.get(chain[4]) is not None:
+                raise DataError("a symbol comes twice in the scheme", got=repr(chain[4]))
             stack = stack[:max(1, int(dot))]
             edges[chain[4]] = stack[-1]
             stack.append(chain[4])
-        named = dict(zip((parse_symbol(s)[-1] for s in symbols), titles, strict=True)) if titles else None
+        named = (None if titles is None else
+                 dict(zip((parse_symbol(s)[-1] for s in symbols), titles, strict=True)))
         return cls.from_edges(edges.items(), titles=named)
 
     # ---- shape ------------------------------------------------------------------------------
@@ -301,6 +313,9 @@ class CpcTree:
             if level not in self.levels:
                 raise ConfigError("unknown level", got=level, fix=did_you_mean(level, self.levels))
             level = self.levels.index(level)
+        if not 0 <= level < len(self.levels):
+            raise ConfigError("no such depth in the tree", got=level,
+                              wanted=f"0 to {len(self.levels) - 1}")
         return np.flatnonzero(self.depth == level)
 
     @cached_property
@@ -362,18 +377,25 @@ class CpcTree:
         DataError
             If the number of columns is not the number of nodes.
         """
-        matrix = sparse.csr_matrix(labels)
-        if matrix.shape[1] != len(self):
-            raise DataError("labels do not match the tree", got=f"{matrix.shape[1]} columns",
-                            wanted=f"{len(self)}, one for each node")
+        matrix = self._labels(labels)
         # Counts, not booleans: a boolean product may wrap, and int32 cannot here (depth is tiny).
-        closed = (matrix.astype(bool).astype(np.int32) @ self.ancestors.astype(np.int32)).astype(bool)
+        closed = (matrix.astype(np.int32) @ self.ancestors.astype(np.int32)).astype(bool)
         closed.sort_indices()
         return closed
 
+    def _labels(self, labels: sparse.spmatrix | np.ndarray) -> sparse.csr_matrix:
+        """Labels as a bool CSR copy in which every stored entry is a label, stored once."""
+        matrix = sparse.csr_matrix(labels).astype(bool, copy=True)
+        if matrix.shape[1] != len(self):
+            raise DataError("labels do not match the tree", got=f"{matrix.shape[1]} columns",
+                            wanted=f"{len(self)}, one for each node")
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        return matrix
+
     def is_closed(self, labels: sparse.csr_matrix) -> bool:
         """Whether every label's ancestors are labels too."""
-        return self.close(labels).nnz == sparse.csr_matrix(labels).astype(bool).nnz
+        return self.close(labels).nnz == self._labels(labels).nnz
 
     def encode(self, codes: Sequence[Iterable[str]], unknown: str = "raise") -> sparse.csr_matrix:
         """Turn symbol lists into closed labels.
@@ -389,6 +411,11 @@ class CpcTree:
         Returns
         -------
         csr_matrix of bool, shape (n_patents, n_nodes)
+
+        Raises
+        ------
+        DataError
+            If a symbol is outside the tree and is not to be dropped, or a list is one text.
         """
         if unknown not in ("raise", "drop"):
             raise ConfigError("unknown way to treat labels outside the tree", got=unknown,
@@ -409,6 +436,9 @@ class CpcTree:
 
         indptr, indices = [0], []
         for row in codes:
+            if isinstance(row, str):
+                raise DataError("each patent needs a list of symbols", got=f"the text {row!r}",
+                                wanted=f"[{row!r}]")
             for symbol in row:
                 if symbol not in found:
                     found[symbol] = column(symbol)
@@ -430,10 +460,10 @@ class CpcTree:
         deepest : bool
             Leave out symbols that the row also has a descendant of.
         """
-        matrix = sparse.csr_matrix(labels).astype(bool)
+        matrix = self._labels(labels)  # columns sorted
         out = []
         for i in range(matrix.shape[0]):
-            cols = np.sort(matrix.indices[matrix.indptr[i]:matrix.indptr[i + 1]])
+            cols = matrix.indices[matrix.indptr[i]:matrix.indptr[i + 1]]
             if deepest:
                 inner = set(self.parent[cols].tolist())
                 cols = np.array([c for c in cols if c not in inner], dtype=int)
@@ -443,16 +473,26 @@ class CpcTree:
     # ---- scores -----------------------------------------------------------------------------
 
     def cohere(self, scores: np.ndarray) -> np.ndarray:
-        """Lower each score to its parent's where it is above; never raises one. Returns a copy."""
-        out = np.array(scores, copy=True)
+        """Lower each score to its parent's where it is above; never raises one. Returns a copy.
+
+        Parameters
+        ----------
+        scores : ndarray, shape (n_patents, n_nodes)
+        """
+        out = self._scores(scores)
         for d in range(1, int(self.depth.max()) + 1):
             cols = np.flatnonzero(self.depth == d)
             out[:, cols] = np.minimum(out[:, cols], out[:, self.parent[cols]])
         return out
 
     def lift(self, scores: np.ndarray) -> np.ndarray:
-        """Raise each score to the largest below it: a parent is as likely as its likeliest child."""
-        out = np.array(scores, copy=True)
+        """Raise each score to the largest below it: a parent is as likely as its likeliest child.
+
+        Parameters
+        ----------
+        scores : ndarray, shape (n_patents, n_nodes)
+        """
+        out = self._scores(scores)
         for d in range(int(self.depth.max()), 0, -1):
             cols = np.flatnonzero(self.depth == d)
             # nodes are ordered by depth, not by parent: sort once so that reduceat can take the maxima
@@ -460,6 +500,13 @@ class CpcTree:
             parents, starts = np.unique(self.parent[cols], return_index=True)
             best = np.maximum.reduceat(out[:, cols], starts, axis=1)
             out[:, parents] = np.maximum(out[:, parents], best)
+        return out
+
+    def _scores(self, scores: np.ndarray) -> np.ndarray:
+        out = np.array(scores, copy=True)
+        if out.ndim != 2 or out.shape[1] != len(self):
+            raise DataError("scores do not match the tree", got=f"shape {out.shape}",
+                            wanted=f"(n, {len(self)}), one column for each node")
         return out
 
     # ---- files ------------------------------------------------------------------------------
@@ -475,9 +522,24 @@ class CpcTree:
 
     @classmethod
     def load(cls, path: str | Path) -> CpcTree:
-        """Read a tree written by `save`."""
+        """Read a tree written by `save`.
+
+        Raises
+        ------
+        DataError
+            If the file is missing, damaged, or not a tree.
+        """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = pq.read_table(path)
+        try:
+            table = pq.read_table(path, columns=["symbol", "parent", "title"])
+        except FileNotFoundError as error:
+            raise DataError("no such tree", got=path) from error
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError("the tree cannot be read", where=path, got=str(error)) from error
+        if table.column_names != ["symbol", "parent", "title"]:
+            raise DataError("not a tree", where=path, got=", ".join(table.column_names) or "no column",
+                            wanted="columns symbol, parent, title")
         return cls(tuple(table["symbol"].to_pylist()), table["parent"].to_numpy(),
                    tuple(table["title"].to_pylist()))

@@ -8,16 +8,18 @@ Queries live in ``graph/``, one statement per file, with named parameters only.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from patentcl import resources
 from patentcl.errors import DataError, GraphError
+from patentcl.nearcopies import near_copies
 
 
 class DuckDBGraph:
@@ -76,25 +78,47 @@ class DuckDBGraph:
     def load(self, corpus: str | Path) -> dict[str, int]:
         """Build the graph of a ``corpus.parquet`` (with ``cpc.parquet`` beside it for titles).
 
-        An older content of the file is replaced.
+        An older content of the file is replaced, or stays as it is if this fails.
 
         Returns
         -------
         dict of str to int
             As `stats`.
+
+        Raises
+        ------
+        DataError
+            If there is no such file, or it is not a corpus.
         """
         corpus = Path(corpus)
         cpc = corpus.with_name("cpc.parquet")
         if not corpus.is_file():
             raise DataError("no such corpus", got=corpus)
-        for table in ("patent", "classified", "cites", "cpc"):
-            self._con.execute(f"DROP TABLE IF EXISTS {table}")
-        for name in ("load_patent", "load_classified", "load_cites"):
-            self.run(name, corpus=str(corpus))
-        if cpc.is_file():
-            self.run("load_cpc", cpc=str(cpc))
-        else:
-            self._con.execute("CREATE TABLE cpc (symbol VARCHAR, level VARCHAR, title VARCHAR)")
+        keys = _text_keys(corpus)
+        self._con.begin()
+        try:
+            for table in ("patent", "classified", "cites", "cpc"):
+                self._con.execute(f"DROP TABLE IF EXISTS {table}")
+            self._con.register("text_keys", keys)
+            for name in ("load_patent", "load_classified", "load_cites"):
+                self.run(name, corpus=str(corpus))
+            if cpc.is_file():
+                self.run("load_cpc", cpc=str(cpc))
+            else:
+                self._con.execute("CREATE TABLE cpc (symbol VARCHAR, level VARCHAR, title VARCHAR)")
+            with self._explained("load"):
+                self._con.commit()
+        except BaseException:
+            with suppress(duckdb.Error):  # a commit that failed has rolled back
+                self._con.rollback()
+            raise
+        finally:
+            self._con.unregister("text_keys")
+        try:
+            self._con.execute("CHECKPOINT")  # closing would swallow a full disk, and leave a log file
+        except duckdb.Error as error:
+            raise GraphError("the graph cannot be written", where=self.path,
+                             got=str(error).splitlines()[0]) from error
         return self.stats()
 
     def run(self, query: str, **parameters: Any) -> None:
@@ -134,8 +158,10 @@ class DuckDBGraph:
         GraphError
             If the graph has no such patent.
         """
-        known = self._con.execute("SELECT 1 FROM patent WHERE patent_id = $id", {"id": patent_id})
-        if known.fetchone() is None:
+        with self._explained("neighbourhood"):
+            known = self._con.execute("SELECT 1 FROM patent WHERE patent_id = $id",
+                                      {"id": patent_id}).fetchall()
+        if not known:
             raise GraphError("no such patent in the graph", where=self.path, got=patent_id)
         codes = self.table("neighbourhood_codes", patent_id=patent_id).to_pylist()
         cites = self.table("neighbourhood_cites", patent_id=patent_id).to_pylist()
@@ -146,14 +172,29 @@ class DuckDBGraph:
                              if r["direction"] == "cited_by"]}
 
     def allow(self, ids: Sequence[str] | None) -> None:
-        """Say which patents may be in a triplet; None for all."""
-        if ids is None:
-            self._con.execute("CREATE OR REPLACE TEMP TABLE allowed AS SELECT patent_id FROM patent")
-            return
-        table = pa.table({"patent_id": pa.array(list(ids), pa.string())})
-        self._con.register("allowed_ids", table)
-        self._con.execute("CREATE OR REPLACE TEMP TABLE allowed AS SELECT DISTINCT patent_id FROM allowed_ids")
-        self._con.unregister("allowed_ids")
+        """Say which patents may be in a triplet; None for all.
+
+        Raises
+        ------
+        GraphError
+            If the graph does not have one of them.
+        """
+        make = "CREATE OR REPLACE TEMP TABLE allowed AS SELECT DISTINCT patent_id FROM"
+        with self._explained("allow"):
+            if ids is None:
+                self._con.execute(f"{make} patent")
+                return
+            self._con.register("allowed_ids", pa.table({"patent_id": pa.array(list(ids), pa.string())}))
+            try:
+                self._con.execute(f"{make} allowed_ids")
+            finally:
+                self._con.unregister("allowed_ids")
+            strange = self._con.execute("SELECT patent_id FROM allowed ANTI JOIN patent USING (patent_id) "
+                                        "ORDER BY patent_id").fetchall()
+        if strange:
+            raise GraphError("no such patent in the graph", where=self.path, got=strange[0][0]
+                             + (f" and {len(strange) - 1} more" if len(strange) > 1 else ""),
+                             fix="Load the graph from the corpus that the ids are of")
 
     def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         """Run a statement that needs no file of its own (temporary tables of a mining run)."""
@@ -161,5 +202,18 @@ class DuckDBGraph:
 
     def count(self, table: str) -> int:
         """Number of rows of a table."""
-        row = self._con.execute(f"SELECT count(*) FROM {table}").fetchone()
-        return int(row[0]) if row else 0
+        [row] = self._con.execute(f"SELECT count(*) FROM {table}").fetchall()
+        return int(row[0])
+
+
+def _text_keys(corpus: Path) -> pa.Table:
+    """Patent ids and a number of each text, equal for near-copies; they keep copies out of triplets."""
+    try:
+        table = pq.read_table(corpus, columns=["patent_id", "title", "abstract"])
+        if table.num_columns < 3 or not {"codes", "citations"} <= set(pq.read_schema(corpus).names):
+            raise DataError("not a corpus", where=corpus, got=", ".join(pq.read_schema(corpus).names),
+                            fix="Make one with: patentcl load DATA")
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError("not a Parquet file", where=corpus, got=str(error)) from error
+    return pa.table({"patent_id": table["patent_id"],
+                     "text_key": near_copies(table["title"], table["abstract"])})

@@ -2,8 +2,9 @@
 
 A positive is related to its anchor (it is cited by it, or it shares a class) and carries a symbol in
 common with it at a chosen level. Negatives stand on a ladder: easy (another section), medium (same
-section, another class), hard (same subclass, no group in common), near the anchor in time. What is
-random comes from a key that depends on seed and patent id alone, so results repeat exactly.
+section, another class), hard (same subclass, no group in common), near the anchor in time. Where
+class alone makes a positive, its negative shares less with the anchor than it does: a pair that has
+only its subclass in common gets no hard negative, which would be just as near. What is random comes from a key that depends on seed and patent id alone, so results repeat exactly.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from patentcl.config import MiningRules
+from patentcl.cpc import LEVELS
 from patentcl.errors import DataError
 from patentcl.graph_duckdb import DuckDBGraph
 
 COLUMNS = ("anchor_id", "positive_id", "negative_id", "relation", "level", "hardness", "rule")
 LADDER = ("hard", "medium", "easy")
+_NEGATIVE_SHARES = {"hard": "subclass", "medium": "section"}  # what a negative has in common at least
 _RING_TRIES = 4  # further pairs round the ring beyond per_anchor, to get past near-copies and citations
 _REACHES = (8, 128)  # a short look serves nearly all; the long one is for crowded or tiny classes
 
@@ -95,8 +98,8 @@ def _positives(graph: DuckDBGraph, rules: MiningRules, seed: int, counts: dict[s
             f"no two patents are related by {' or '.join(rules.relations)} and share a "
             f"{rules.shared_level}", got=f"{counts['of them with codes']} patents with codes before "
             "this rule, no pairs after it", fix="Try mining.shared_level=section or more relations")
-    for relation, part in allot(available, rules.triplets).items():
-        graph.run("mine_choose", relation=relation, count=part, seed=str(seed))
+    for name, part in allot(available, rules.triplets).items():
+        graph.run("mine_choose", relation=name, count=part, seed=str(seed))
 
 
 def allot(available: dict[str, int], total: int) -> dict[str, int]:
@@ -160,15 +163,20 @@ def _negatives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -
 
 
 def _deal_hardness(graph: DuckDBGraph, rules: MiningRules, total: int, counts: dict[str, int]) -> None:
-    """Write table wanted: which triplet is to have which kind of negative, in the stated shares."""
+    """Write table wanted: which triplet is to have which kind of negative.
+
+    In the stated shares, as far as there are pairs that can have the harder kinds.
+    """
     graph.execute("CREATE OR REPLACE TEMP TABLE wanted (triplet BIGINT, kind VARCHAR)")
-    done, upper = 0, 0.0
+    shares = {str(kind): share for kind, share in rules.negatives.items()}
+    upper, before = 0.0, 0
     for kind in LADDER:
-        upper += rules.negatives.get(kind, 0.0)
+        upper += shares.get(kind, 0.0)
         end = total if kind == LADDER[-1] else round(upper * total)
+        deeper = LEVELS[LEVELS.index(_NEGATIVE_SHARES[kind]) + 1:] if kind in _NEGATIVE_SHARES else LEVELS
+        names = ", ".join(f"'{level}'" for level in deeper)
         graph.execute(f"""
-            INSERT INTO wanted SELECT triplet, '{kind}' FROM (
-                SELECT triplet, row_number() OVER (ORDER BY md5(triplet::VARCHAR), triplet) AS place
-                FROM triplet) WHERE place > {done} AND place <= {end}""")
-        counts[f"{kind} negatives wanted"] = end - done
-        done = end
+            INSERT INTO wanted SELECT triplet, '{kind}' FROM triplet ANTI JOIN wanted USING (triplet)
+            WHERE relation <> 'class' OR shared IN ({names})
+            ORDER BY md5(triplet::VARCHAR), triplet LIMIT {end - graph.count("wanted")}""")
+        counts[f"{kind} negatives wanted"], before = end - before, end

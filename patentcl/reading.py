@@ -7,9 +7,11 @@ and writing are the same for all. No table passes through Python row by row.
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import re
 import shutil
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -69,7 +71,9 @@ _PATENTSVIEW = {
          "subclass": ("cpc_subclass",), "subclass_title": ("cpc_subclass_title",),
          "group": ("cpc_group",), "group_title": ("cpc_group_title",)}),
 }
-_OLD_TITLES = ("cpc_subsection", "cpc_group", "cpc_subgroup")  # each: id, title
+# Titles before 2022, one table for each level.
+_OLD_TITLES = tuple(_Table((stem,), {"id": ("id",), "title": ("title",)})
+                    for stem in ("cpc_subsection", "cpc_group", "cpc_subgroup"))
 _SUFFIXES = (".tsv", ".tsv.gz", ".tsv.zip")
 
 _FLAT = {
@@ -83,6 +87,8 @@ _FLAT = {
     "citations": ("citations", "cited", "cites", "references"),
     "split": ("split",),
 }
+_FLAT_SCHEME = {"cpc": ("cpc", "cpc_codes", "cpc_class_symbol"),
+                "ipc": ("ipc", "ipc_codes", "ipc_class_symbol")}
 _FLAT_SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson",
                   ".csv.gz", ".tsv.gz", ".jsonl.gz")
 
@@ -159,23 +165,24 @@ def read_patents(source: str | Path, folder: Path, options: ReadOptions) -> dict
     if not source.exists():
         raise DataError("no such file or folder", got=source,
                         fix="Give a folder of PatentsView tables, or a CSV, TSV, JSONL or Parquet file")
-    work = folder / ".reading"
-    work.mkdir()
+    work = Path(tempfile.mkdtemp(prefix=".reading-", dir=folder))
     con = connect(work=work, memory=options.memory)
     try:
         con.execute(_CLEAN)
         _raw_tables(con)
         if source.is_file():
-            _read_flat(con, {"": source}, options)
-        elif any(_find(source, name) for name in _PATENTSVIEW["patent"].files):
+            _read_flat(con, {"": source}, work, options)
+        elif _find_table(source, _PATENTSVIEW["patent"]):
             _read_patentsview(con, source, work, options)
         elif splits := _split_files(source):
-            _read_flat(con, splits, options)
+            _read_flat(con, splits, work, options)
         else:
             raise DataError("no patents found in the folder", got=source,
                             wanted="g_patent.tsv.zip (or .tsv), or train.parquet and dev.parquet")
         counts = _clean(con, source, options)
-        _write(con, folder)
+        _write(con, work)
+        for name in ("corpus.parquet", "cpc.parquet"):  # both are complete by now
+            (work / name).replace(folder / name)
         return counts
     except duckdb.Error as error:
         raise explain_duckdb(error, source) from error
@@ -196,11 +203,10 @@ def connect(path: str | Path = ":memory:", work: Path | None = None, memory: str
 
 
 def explain_duckdb(error: duckdb.Error, where: object) -> DataError:
-    """Turn DuckDB's report on a file into one line."""
+    """Turn DuckDB's report on a file into one line; `where` is the file's name as the user knows it."""
     text = str(error)
-    line = re.search(r"Line: (\d+)", text)
-    file = re.search(r"file ?= ?(\S+)", text)
-    place = f"{Path(file.group(1)).name if file else where}" + (f", line {line.group(1)}" if line else "")
+    line = re.search(r"Line: (\d+)|in line (\d+)", text)
+    place = f"{where}" + (f", line {line.group(1) or line.group(2)}" if line else "")
     if "not utf-8" in text or "Invalid unicode" in text or "unicode" in text.lower():
         return DataError("the file is not UTF-8", where=place, fix="Convert it, e.g. with iconv")
     columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
@@ -221,8 +227,8 @@ def _find(folder: Path, stem: str) -> Path | None:
     return next((p for s in _SUFFIXES if (p := folder / f"{stem}{s}").is_file()), None)
 
 
-def _find_table(folder: Path, name: str) -> Path | None:
-    return next((p for stem in _PATENTSVIEW[name].files if (p := _find(folder, stem))), None)
+def _find_table(folder: Path, spec: _Table) -> Path | None:
+    return next((p for stem in spec.files if (p := _find(folder, stem))), None)
 
 
 def _split_files(folder: Path) -> dict[str, Path]:
@@ -231,32 +237,46 @@ def _split_files(folder: Path) -> dict[str, Path]:
 
 
 def _unpack(path: Path, work: Path) -> Path:
-    """Return a plain file for a zip; DuckDB reads plain ones in parallel, and gz by itself."""
-    if path.suffix != ".zip":
+    """Return a plain file for a packed one.
+
+    DuckDB reads plain files in parallel; and of a gz that was cut off it may take what there is.
+    """
+    kind = path.suffix.removeprefix(".")
+    if kind not in ("zip", "gz"):
         return path
+    target = work / path.with_suffix("").name
     try:
+        if kind == "gz":
+            with gzip.open(path) as packed, target.open("wb") as plain:
+                shutil.copyfileobj(packed, plain, 1 << 22)
+            return target
         with zipfile.ZipFile(path) as archive:
-            members = [m for m in archive.infolist() if m.filename.endswith((".tsv", ".csv"))]
+            members = [m for m in archive.infolist() if m.filename.endswith((".tsv", ".csv"))
+                       and not m.filename.startswith("__MACOSX/")]
             if len(members) != 1:
                 raise DataError("the zip must hold one table", where=path, got=f"{len(members)} tables")
-            target = work / Path(members[0].filename).name
             with archive.open(members[0]) as packed, target.open("wb") as plain:
                 shutil.copyfileobj(packed, plain, 1 << 22)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DataError("the zip is damaged or cut off", where=path, got=str(error),
+    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise DataError(f"the {kind} is damaged or cut off", where=path, got=str(error),
                         fix="Download it again") from error
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise DataError("the disk is full, nothing was kept" if full else "the file cannot be unpacked",
+                        where=path, got=error.strerror or str(error)) from error
+    except (NotImplementedError, RuntimeError) as error:  # Deflate64, or a password
+        raise DataError("the zip cannot be unpacked", where=path, got=str(error),
+                        fix="Unpack it with another program, the plain file will do") from error
     return target
 
 
 def _header(path: Path, delimiter: str, shown: Path) -> list[str]:
-    opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
-            line = stream.readline(1 << 20)
+        with path.open("rb") as stream:  # bytes: text is decoded in blocks, past the first line
+            line = stream.readline(1 << 20).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError("the file is not UTF-8", where=f"{shown}, line 1", got=str(error)) from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError("the gz is damaged or cut off", where=shown, got=str(error)) from None
+        raise DataError("the file is not UTF-8", where=f"{shown}, line 1", got=str(error),
+                        fix="Convert it, e.g. with iconv") from None
     if not line.strip():
         raise DataError("the table is empty", where=shown, got="no header line")
     names = next(csv.reader([line], delimiter=delimiter))
@@ -265,13 +285,18 @@ def _header(path: Path, delimiter: str, shown: Path) -> list[str]:
         if other is not None:
             raise DataError("the columns are not separated as expected", where=f"{shown}, line 1",
                             got=repr(other), wanted=repr(delimiter))
-    return [n.strip() for n in names]
+    names = [n.strip() for n in names]
+    lower = [n.lower() for n in names]
+    twice = next((n for n in names if lower.count(n.lower()) > 1), None)
+    if twice is not None:
+        raise DataError("two columns have one name", where=f"{shown}, line 1", got=repr(twice))
+    return names
 
 
 def _pick(header: list[str], aliases: Mapping[str, tuple[str, ...]], optional: frozenset[str],
           where: Path) -> dict[str, str]:
     """Map our names to the header's; a required one that is absent is named with its aliases."""
-    lower = {h.lower(): h for h in reversed(header)}
+    lower = {h.lower(): h for h in header}
     found = {}
     for ours, names in aliases.items():
         hit = next((lower[n.lower()] for n in names if n.lower() in lower), None)
@@ -312,10 +337,9 @@ def _raw_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 
 @contextmanager
-def _table(source: Path, name: str, work: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def _table(source: Path, spec: _Table, work: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """A FROM clause and its columns for one PatentsView table; the unpacked copy goes afterwards."""
-    spec = _PATENTSVIEW[name]
-    path = _find_table(source, name)
+    path = _find_table(source, spec)
     if path is None:
         raise DataError(f"table {spec.files[0]} is missing", where=source,
                         wanted=f"{spec.files[0]}.tsv.zip or {spec.files[0]}.tsv")
@@ -334,19 +358,21 @@ def _table(source: Path, name: str, work: Path) -> Iterator[tuple[str, dict[str,
 
 def _read_patentsview(con: duckdb.DuckDBPyConnection, source: Path, work: Path,
                       options: ReadOptions) -> None:
-    with _table(source, "patent", work) as (scan, c):
+    tables = _PATENTSVIEW
+    with _table(source, tables["patent"], work) as (scan, c):
         inline = "abstract" in c
         con.execute(f"""
             INSERT INTO raw_patent SELECT {c['patent_id']}, {c['date']}, {c.get('type', 'NULL')},
                 {c['title']}, {c.get('abstract', 'NULL')}, {c.get('withdrawn', 'NULL')}, NULL FROM {scan}""")
     if _count(con, "raw_patent") == 0:
-        raise DataError("the table is empty", where=_find_table(source, "patent"), got="no rows")
-    if not inline or _find_table(source, "abstract"):
-        with _table(source, "abstract", work) as (scan, c):
-            # The dates and titles stay; texts join by id. A second text of one patent would double it.
+        raise DataError("the table is empty", where=_find_table(source, tables["patent"]), got="no rows")
+    if not inline or _find_table(source, tables["abstract"]):
+        with _table(source, tables["abstract"], work) as (scan, c):
+            # The dates and titles stay; texts join by id. A second text of one patent would double it;
+            # min, not any, so that the same one is taken every time.
             con.execute(f"""
                 CREATE TABLE text AS
-                SELECT {c['patent_id']} AS patent_id, any_value({c['abstract']}) AS abstract
+                SELECT {c['patent_id']} AS patent_id, min({c['abstract']}) AS abstract
                 FROM {scan} GROUP BY 1""")
             con.execute("""
                 CREATE TABLE joined AS
@@ -354,42 +380,41 @@ def _read_patentsview(con: duckdb.DuckDBPyConnection, source: Path, work: Path,
                        withdrawn, split
                 FROM raw_patent p LEFT JOIN text t USING (patent_id);
                 DROP TABLE raw_patent; DROP TABLE text; ALTER TABLE joined RENAME TO raw_patent""")
-    if _find_table(source, "citation"):
-        with _table(source, "citation", work) as (scan, c):
+    if _find_table(source, tables["citation"]):
+        with _table(source, tables["citation"], work) as (scan, c):
             con.execute(f"INSERT INTO raw_citation SELECT {c['citing']}, {c['cited']} FROM {scan}")
     _read_patentsview_codes(con, source, work, options)
-    if _find_table(source, "title"):
-        with _table(source, "title", work) as (scan, c):
+    if _find_table(source, tables["title"]):
+        with _table(source, tables["title"], work) as (scan, c):
             con.execute(f"""
                 INSERT INTO raw_title
-                SELECT {c['group']}, any_value({c['group_title']}) FROM {scan} GROUP BY 1
+                SELECT {c['group']}, max({c['group_title']}) FROM {scan} GROUP BY 1
                 UNION ALL
-                SELECT {c['subclass']}, any_value({c['subclass_title']}) FROM {scan} GROUP BY 1
+                SELECT {c['subclass']}, max({c['subclass_title']}) FROM {scan} GROUP BY 1
                 UNION ALL
-                SELECT {c['class']}, any_value({c['class_title']}) FROM {scan} GROUP BY 1""")
-    for stem in _OLD_TITLES:
-        if path := _find(source, stem):
-            plain = _unpack(path, work)
-            header = _header(plain, "\t", path)
-            c = _pick(header, {"id": ("id",), "title": ("title",)}, frozenset(), path)
-            con.execute(f"INSERT INTO raw_title SELECT {_name(c['id'])}, {_name(c['title'])} "
-                        f"FROM {_csv_scan(plain, header, chr(9))}")
+                SELECT {c['class']}, max({c['class_title']}) FROM {scan} GROUP BY 1""")
+    for spec in _OLD_TITLES:
+        if _find_table(source, spec):
+            with _table(source, spec, work) as (scan, c):
+                con.execute(f"INSERT INTO raw_title SELECT {c['id']}, {c['title']} FROM {scan}")
 
 
 def _read_patentsview_codes(con: duckdb.DuckDBPyConnection, source: Path, work: Path,
                             options: ReadOptions) -> None:
     wanted = ("cpc", "ipc") if options.scheme == "both" else (options.scheme,)
-    present = [s for s in wanted if _find_table(source, s)]
+    present = [s for s in wanted if _find_table(source, _PATENTSVIEW[s])]
     if options.scheme != "both" and not present:
         raise DataError(f"no {options.scheme.upper()} codes to read", where=source,
                         wanted=f"{_PATENTSVIEW[options.scheme].files[0]}.tsv.zip",
                         fix="Add the table, or choose another --scheme")
     for scheme in present:
-        with _table(source, scheme, work) as (scan, c):
+        with _table(source, _PATENTSVIEW[scheme], work) as (scan, c):
             if scheme == "cpc":
                 symbol = c["symbol"]
             else:
-                symbol = (f"{c['section']} || lpad({c['class']}, 2, '0') || {c['subclass']} || "
+                # lpad would cut a class of three digits, which is no class, to two
+                symbol = (f"{c['section']} || CASE WHEN length({c['class']}) = 1 THEN '0' ELSE '' END || "
+                          f"{c['class']} || {c['subclass']} || "
                           f"coalesce(nullif({c['group']}, ''), '0') || '/' || "
                           f"coalesce(nullif({c['subgroup']}, ''), '00')")
             con.execute(f"""
@@ -397,66 +422,88 @@ def _read_patentsview_codes(con: duckdb.DuckDBPyConnection, source: Path, work: 
                     TRY_CAST({c.get('seq', 'NULL')} AS INTEGER), '{scheme}' FROM {scan}""")
 
 
-def _flat_scan(path: Path) -> tuple[str, list[str]]:
+def _flat_scan(con: duckdb.DuckDBPyConnection, path: Path, work: Path) -> tuple[str, list[str]]:
+    """A FROM clause for a plain file, and its columns; all text, except in Parquet."""
     name = path.name.lower()
     if not name.endswith(_FLAT_SUFFIXES):
         raise DataError("unknown kind of file", got=path, wanted=", ".join(_FLAT_SUFFIXES))
+    plain = _unpack(path, work)
+    if not plain.stat().st_size:
+        raise DataError("the file is empty", where=path, got="0 bytes")
+    name = plain.name.lower()
+    if name.endswith((".csv", ".tsv")):
+        delimiter = "\t" if name.endswith(".tsv") else ","
+        header = _header(plain, delimiter, path)
+        return _csv_scan(plain, header, delimiter), header
     if name.endswith(".parquet"):
-        scan = f"read_parquet({_quote(path)})"
-    elif ".jsonl" in name or ".ndjson" in name:
-        scan = (f"read_json({_quote(path)}, format='newline_delimited', maximum_object_size=67108864, "
-                f"convert_strings_to_integers=false)")
-    else:
-        delimiter = "\t" if ".tsv" in name else ","
-        header = _header(path, delimiter, path)
-        return _csv_scan(path, header, delimiter), header
-    with duckdb.connect() as probe:
-        try:
-            rows = probe.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
-        except duckdb.Error as error:
-            raise explain_duckdb(error, path) from error
-    return scan, [r[0] for r in rows]
+        scan = f"read_parquet({_quote(plain)})"
+        return scan, [r[0] for r in con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()]
+    how = f"{_quote(plain)}, format='newline_delimited', maximum_object_size=67108864"
+    # Types are not guessed from the first rows (an id D1000 may come late), only names from all rows.
+    names = [r[0] for r in con.execute(
+        f"DESCRIBE SELECT * FROM read_json({how}, sample_size=-1)").fetchall()]
+    columns = ", ".join(f"{_quote(n)}: 'JSON'" for n in names)
+    texts = ", ".join(f"{_name(n)} ->> '$' AS {_name(n)}" for n in names)
+    return f"(SELECT {texts} FROM read_json({how}, columns={{{columns}}}))", names
 
 
-def _read_flat(con: duckdb.DuckDBPyConnection, files: Mapping[str, Path], options: ReadOptions) -> None:
+def _flat_aliases(options: ReadOptions) -> dict[str, tuple[str, ...]]:
+    """Names that columns may have: the user's own first; codes of another scheme than wanted are out."""
+    out = dict(_FLAT)
+    for scheme, names in _FLAT_SCHEME.items():
+        if options.scheme not in (scheme, "both"):
+            out["codes"] = tuple(n for n in out["codes"] if n not in names)
+    for ours, theirs in options.columns.items():
+        out[ours] = (theirs,)
+    return out
+
+
+def _read_flat(con: duckdb.DuckDBPyConnection, files: Mapping[str, Path], work: Path,
+               options: ReadOptions) -> None:
     """Read plain files; a list of codes or citations may be a list, a list as text, or separated text."""
     for split, path in files.items():
-        scan, header = _flat_scan(path)
-        for ours, theirs in options.columns.items():
-            if theirs not in header:
-                raise DataError(f"column {theirs!r} is missing", where=path,
-                                got=", ".join(header)[:200], fix=did_you_mean(theirs, header))
-        aliases = {ours: (options.columns.get(ours), *names) if ours in options.columns else names
-                   for ours, names in _FLAT.items()}
-        c = {ours: _name(theirs) for ours, theirs in
-             _pick(header, aliases, frozenset(_FLAT) - {"patent_id"}, path).items()}
-        if "title" not in c and "abstract" not in c:
-            raise DataError("no text column", where=path, got=", ".join(header)[:200],
-                            wanted="title or abstract",
-                            fix="Name it, e.g. --columns abstract=summary")
-        # PATSTAT has one row per code: a patent's rows differ in the code alone.
-        rowwise = c.get("codes", "").strip('"') in ("ipc_class_symbol", "cpc_class_symbol")
-        con.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT * FROM {scan}")
-        if _count(con, "flat") == 0:
-            raise DataError("the table is empty", where=path, got="no rows")
+        try:
+            _read_flat_file(con, split, path, work, options)
+        except duckdb.Error as error:
+            raise explain_duckdb(error, path) from error
+
+
+def _read_flat_file(con: duckdb.DuckDBPyConnection, split: str, path: Path, work: Path,
+                    options: ReadOptions) -> None:
+    scan, header = _flat_scan(con, path, work)
+    for ours, theirs in options.columns.items():
+        if theirs not in header:
+            raise DataError(f"column {theirs!r} is missing", where=path,
+                            got=", ".join(header)[:200], fix=did_you_mean(theirs, header))
+    found = _pick(header, _flat_aliases(options), frozenset(_FLAT) - {"patent_id"}, path)
+    c = {ours: _name(theirs) for ours, theirs in found.items()}
+    if "title" not in c and "abstract" not in c:
+        raise DataError("no text column", where=path, got=", ".join(header)[:200],
+                        wanted="title or abstract",
+                        fix="Name it, e.g. --columns abstract=summary")
+    # PATSTAT has one row per code: a patent's rows differ in the code alone.
+    rowwise = found.get("codes", "").lower() in ("ipc_class_symbol", "cpc_class_symbol")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT * FROM {scan}")
+    if _count(con, "flat") == 0:
+        raise DataError("the table is empty", where=path, got="no rows")
+    con.execute(f"""
+        INSERT INTO raw_patent SELECT {'DISTINCT' if rowwise else ''}
+            CAST({c['patent_id']} AS VARCHAR), CAST({c.get('date', 'NULL')} AS VARCHAR),
+            CAST({c.get('type', 'NULL')} AS VARCHAR), CAST({c.get('title', 'NULL')} AS VARCHAR),
+            CAST({c.get('abstract', 'NULL')} AS VARCHAR), NULL,
+            {_quote(split) if split else f"CAST({c.get('split', 'NULL')} AS VARCHAR)"} FROM flat""")
+    for ours, target in (("codes", "raw_code"), ("citations", "raw_citation")):
+        if ours not in c:
+            continue
+        kind = con.execute(f"SELECT typeof({c[ours]}) FROM flat LIMIT 1").fetchone()
+        as_list = (f"{c[ours]}" if kind and kind[0].endswith("[]")
+                   else f"regexp_split_to_array(CAST({c[ours]} AS VARCHAR), '[\\[\\]\\(\\)''\",;|]+')")
         con.execute(f"""
-            INSERT INTO raw_patent SELECT {'DISTINCT' if rowwise else ''}
-                CAST({c['patent_id']} AS VARCHAR), CAST({c.get('date', 'NULL')} AS VARCHAR),
-                CAST({c.get('type', 'NULL')} AS VARCHAR), CAST({c.get('title', 'NULL')} AS VARCHAR),
-                CAST({c.get('abstract', 'NULL')} AS VARCHAR), NULL,
-                {_quote(split) if split else f"CAST({c.get('split', 'NULL')} AS VARCHAR)"} FROM flat""")
-        for ours, target in (("codes", "raw_code"), ("citations", "raw_citation")):
-            if ours not in c:
-                continue
-            kind = con.execute(f"SELECT typeof({c[ours]}) FROM flat LIMIT 1").fetchone()
-            as_list = (f"{c[ours]}" if kind and kind[0].endswith("[]")
-                       else f"regexp_split_to_array(CAST({c[ours]} AS VARCHAR), '[\\[\\]\\(\\)''\",;|]+')")
-            con.execute(f"""
-                INSERT INTO {target} SELECT patent_id, item{', i, NULL' if ours == 'codes' else ''} FROM (
-                    SELECT CAST({c['patent_id']} AS VARCHAR) AS patent_id, unnest({as_list}) AS item,
-                           generate_subscripts({as_list}, 1) AS i FROM flat)
-                WHERE trim(CAST(item AS VARCHAR)) <> ''""")
-        con.execute("DROP TABLE flat")
+            INSERT INTO {target} SELECT patent_id, item{', i, NULL' if ours == 'codes' else ''} FROM (
+                SELECT CAST({c['patent_id']} AS VARCHAR) AS patent_id, unnest({as_list}) AS item,
+                       generate_subscripts({as_list}, 1) AS i FROM flat)
+            WHERE trim(CAST(item AS VARCHAR)) <> ''""")
+    con.execute("DROP TABLE flat")
 
 
 # ---- cleaning and writing -------------------------------------------------------------------
@@ -481,10 +528,10 @@ def _clean(con: duckdb.DuckDBPyConnection, source: Path, options: ReadOptions) -
         raise DataError("duplicate patent ids", where=source,
                         got=f"{twice[0]} {twice[1]} times, and {int(total[0]) - 1 if total else 0} more ids",
                         wanted="one row for each patent")
-    counts["withdrawn, left out"] = _count(con, "raw_patent", "withdrawn IN ('1', 'true', 'True')")
-    counts["without text, left out"] = _count(
-        con, "raw_patent", "withdrawn IS DISTINCT FROM '1' AND trim(coalesce(title, '')) = '' "
-                           "AND trim(coalesce(abstract, '')) = ''")
+    withdrawn = "lower(trim(coalesce(withdrawn, '0'))) IN ('1', 'true')"
+    no_text = "trim(coalesce(title, '')) = '' AND trim(coalesce(abstract, '')) = ''"
+    counts["withdrawn, left out"] = _count(con, "raw_patent", withdrawn)
+    counts["without text, left out"] = _count(con, "raw_patent", f"NOT {withdrawn} AND {no_text}")
     limit = f"ORDER BY md5(patent_id), patent_id LIMIT {options.limit}" if options.limit else ""
     con.execute(f"""
         CREATE TABLE patent AS
@@ -494,8 +541,7 @@ def _clean(con: duckdb.DuckDBPyConnection, source: Path, options: ReadOptions) -
                nullif(trim(type), '') AS type, trim(coalesce(title, '')) AS title,
                trim(coalesce(abstract, '')) AS abstract, split, date AS raw_date
         FROM raw_patent
-        WHERE coalesce(withdrawn, '0') NOT IN ('1', 'true', 'True')
-          AND (trim(coalesce(title, '')) <> '' OR trim(coalesce(abstract, '')) <> '')
+        WHERE NOT {withdrawn} AND NOT ({no_text})
         {limit}""")
     counts["patents"] = _count(con, "patent")
     if counts["patents"] == 0:
@@ -559,8 +605,9 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
                 SELECT DISTINCT unnest([symbol[1], symbol[1:3], symbol[1:4],
                     CASE WHEN contains(symbol, '/') THEN split_part(symbol, '/', 1) || '/00' END,
                     symbol]) AS symbol FROM code),
-            titled AS (SELECT clean_symbol(symbol) AS symbol, max(title) AS title FROM raw_title GROUP BY 1
-                       UNION ALL SELECT symbol, title FROM section_title)
+            titled AS (SELECT clean_symbol(symbol) AS symbol, max(title) AS title
+                       FROM (SELECT * FROM raw_title WHERE length(trim(symbol)) > 1
+                             UNION ALL SELECT * FROM section_title) GROUP BY 1)
             SELECT u.symbol, CASE WHEN length(u.symbol) = 1 THEN 'section'
                     WHEN length(u.symbol) = 3 THEN 'class' WHEN length(u.symbol) = 4 THEN 'subclass'
                     WHEN ends_with(u.symbol, '/00') THEN 'group' ELSE 'subgroup' END AS level,
