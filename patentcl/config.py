@@ -168,18 +168,19 @@ class MapSettings(Settings):
     method: Literal["umap", "pca"] = "umap"
     neighbors: Annotated[int, Field(ge=2, strict=True)] = 15
     min_dist: Share = 0.1
-    fit_sample: Positive = 20_000
-    """With more patents than this, UMAP is fitted on a sample and places the rest."""
+    fit_sample: Positive | None = None
+    """UMAP is fitted on so many patents and places the rest; None: on all up to 150,000."""
 
 
 class ReportSettings(Settings):
     """What the evaluation looks at."""
 
-    metrics: tuple[str, ...] = (
+    metrics: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "hier_precision:micro", "hier_recall:micro", "hier_f1:micro", "hier_f1:macro",
         "f1:micro@section", "f1:micro@class", "f1:micro@subclass", "f1:macro@subclass",
         "average_precision:micro", "precision@1", "recall@5", "hit@3")
-    retrieval: tuple[str, ...] = ("ndcg@10", "recall@10", "recall@100", "mrr")
+    retrieval: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "ndcg@10", "recall@10", "recall@100", "mrr")
     queries: Positive = 2000
     """At most so many held-out patents ask for what they cite or share a group with."""
     example: str = (

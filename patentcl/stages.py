@@ -58,10 +58,11 @@ def load(source: str | Path, folder: Path, data: DataSettings, split: SplitSetti
 def open_corpus(path: str | Path, level: str = "subclass") -> Corpus:
     """Open a corpus that `load` wrote: its folder or its ``corpus.parquet``; it must be complete."""
     path = Path(path)
-    folder = path if path.is_dir() else path.parent
-    if path.is_dir() or path.name == "corpus.parquet":
+    if path.suffix != ".parquet" or path.name == "corpus.parquet":
+        folder = path if path.suffix != ".parquet" else path.parent
         artifacts.require(folder, "corpus", "load DATA --graph duckdb://FILE")
-    return Corpus(folder / "corpus.parquet" if path.is_dir() else path, level)
+        return Corpus(folder / "corpus.parquet", level)
+    return Corpus(path, level)
 
 
 def mine(graph: Path, folder: Path, rules: MiningRules, seed: int, record: Record) -> None:
