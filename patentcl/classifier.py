@@ -28,7 +28,7 @@ from patentcl.classifier_inputs import (
     take,
 )
 from patentcl.cpc import CpcTree
-from patentcl.decisions import Rules, answered_level, choose, fit_thresholds
+from patentcl.decisions import Rules, answered_level, choose, fit_thresholds, tabulate
 from patentcl.errors import ConfigError, DataError, did_you_mean
 from patentcl.fitting import CHUNK, FitSettings, Model, find_device, predict_blocks, train
 from patentcl.heads import HEADS, HeadSettings, build_head
@@ -92,8 +92,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         Stop after so many epochs without a gain on dev; 0 never does.
     monitor : {"average_precision", "hier_f1", "none"}
         The dev figure by which the best epoch is found.
-    threshold : {"level", "global", "label"} or float
-        Tuned on dev for F1, per level, for all nodes together or per label; or a fixed number.
+    threshold : {"label", "level", "global"} or float
+        Tuned on dev for F1, per label, per level or for all nodes together; or a fixed number.
     shrinkage : float
         With ``threshold="label"``: see `patentcl.decisions.fit_thresholds`.
     at_least_one : bool or str
@@ -157,10 +157,10 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
                  level_weights: Sequence[float] | None = None, epochs: int = 20,
                  batch_size: int = 256, learning_rate: float = 2e-3,
                  weight_decay: float = 0.01, patience: int = 5,
-                 monitor: str = "average_precision", threshold: str | float = "level",
+                 monitor: str = "average_precision", threshold: str | float = "label",
                  shrinkage: float = 20.0, at_least_one: bool | str = True,
                  back_off: float = 0.0, top_k: int | None = None, calibration: str | None = None,
-                 neighbors: int = 20, sharpness: float = 4.0,
+                 neighbors: int = 40, sharpness: float = 8.0,
                  neighbor_weight: float | str = "auto", prune: float = 0.01,
                  dev_fraction: float = 0.1, precision: str = "auto", device: str = "auto",
                  seed: int = 0) -> None:
@@ -445,37 +445,14 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             ``title``, ``probability``, ``threshold``, ``predicted``, ``sure`` (predicted by its own
             threshold, not only to give the patent a label).
         """
-        import pandas as pd
-
-        vectors, tree = self._checked(X), self.tree_
+        vectors = self._checked(X)
         if ids is not None and len(ids) != len(vectors):
             raise DataError("ids and X differ in length", got=f"{len(ids)} ids",
                             wanted=len(vectors))
         if top < 0:
             raise ConfigError("top is negative", got=top)
-        rows, nodes, probability, predicted = [], [], [], []
-        deepest = tree.at_level(len(tree.levels) - 1)
-        for start, scores, chosen in self._decided(vectors):
-            listed = chosen.copy()
-            if top:
-                best = np.argsort(-scores[:, deepest], axis=1, kind="stable")[:, :top]
-                listed[np.arange(len(listed))[:, None], deepest[best]] = True
-            row, node = np.nonzero(listed)
-            rows.append(row + start)
-            nodes.append(node)
-            probability.append(scores[row, node])
-            predicted.append(chosen[row, node])
-        row, node = _join(rows, np.int64), _join(nodes, np.int64)
-        score, said = _join(probability, np.float32), _join(predicted, bool)
         names = np.asarray(ids if ids is not None else np.arange(len(vectors)), dtype=object)
-        table = pd.DataFrame({
-            "patent_id": names[row], "symbol": np.array(tree.symbols, dtype=object)[node],
-            "level": np.array(tree.levels, dtype=object)[tree.depth[node]],
-            "title": np.array(tree.titles, dtype=object)[node], "probability": score,
-            "threshold": self.thresholds_[node], "predicted": said,
-            "sure": said & (score >= self.thresholds_[node])})
-        place = _outline(tree)
-        return table.iloc[np.lexsort((place[node], row))].reset_index(drop=True)
+        return tabulate(self._decided(vectors), names, self.thresholds_, self.tree_, top)
 
     def answered(self, X: np.ndarray) -> list[str]:
         """Level of each patent's most specific predicted label; an empty string without any."""
@@ -584,21 +561,3 @@ def _mix(own: np.ndarray, voted: np.ndarray, weight: float) -> np.ndarray:
     # Written as two monotone terms: rounding cannot lift a child above its parent.
     share = np.float32(weight)
     return voted if weight == 1 else (1 - share) * own + share * voted
-
-
-def _join(parts: list[np.ndarray], dtype: Any) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
-
-
-def _outline(tree: CpcTree) -> np.ndarray:
-    """Place of each node when the tree is written top-down, children below their parent."""
-    children: dict[int, list[int]] = {}
-    for node, parent in enumerate(tree.parent.tolist()):
-        children.setdefault(parent, []).append(node)
-    place = np.empty(len(tree), dtype=np.int64)
-    stack = children[-1][::-1]
-    for i in range(len(tree)):
-        node = stack.pop()
-        place[node] = i
-        stack += children.get(node, [])[::-1]
-    return place

@@ -7,7 +7,9 @@ where nothing specific is likely enough.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
@@ -15,6 +17,9 @@ from scipy import sparse
 from patentcl.cpc import CpcTree
 from patentcl.errors import ConfigError, did_you_mean
 from patentcl.metrics.thresholds import best_threshold
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 THRESHOLDS = ("global", "level", "label")
 
@@ -201,3 +206,65 @@ def answered_level(chosen: np.ndarray, tree: CpcTree) -> np.ndarray:
     """
     depth: np.ndarray = np.where(chosen, tree.depth, -1).max(axis=1)
     return depth
+
+
+def tabulate(blocks: Iterable[tuple[int, np.ndarray, np.ndarray]], names: np.ndarray,
+             thresholds: np.ndarray, tree: CpcTree, top: int = 0) -> pd.DataFrame:
+    """What is predicted for each patent, as a table for people.
+
+    Parameters
+    ----------
+    blocks : iterable of (int, ndarray, ndarray)
+        First row, probabilities (rows, n_nodes) and chosen labels (rows, n_nodes).
+    names : ndarray of object, shape (n_patents,)
+    thresholds : ndarray of float, shape (n_nodes,)
+    tree : CpcTree
+    top : int
+        Also list so many of the likeliest nodes of the deepest level, chosen or not.
+
+    Returns
+    -------
+    DataFrame
+        Patent by patent, children below their parents; columns as in `PatentClassifier.decide`.
+    """
+    import pandas as pd
+
+    rows, nodes, probability, predicted = [], [], [], []
+    deepest = tree.at_level(len(tree.levels) - 1)
+    for start, scores, chosen in blocks:
+        listed = chosen.copy()
+        if top:
+            best = np.argsort(-scores[:, deepest], axis=1, kind="stable")[:, :top]
+            listed[np.arange(len(listed))[:, None], deepest[best]] = True
+        row, node = np.nonzero(listed)
+        rows.append(row + start)
+        nodes.append(node)
+        probability.append(scores[row, node])
+        predicted.append(chosen[row, node])
+    row, node = _join(rows, np.int64), _join(nodes, np.int64)
+    score, said = _join(probability, np.float32), _join(predicted, bool)
+    table = pd.DataFrame({
+        "patent_id": names[row], "symbol": np.array(tree.symbols, dtype=object)[node],
+        "level": np.array(tree.levels, dtype=object)[tree.depth[node]],
+        "title": np.array(tree.titles, dtype=object)[node], "probability": score,
+        "threshold": thresholds[node], "predicted": said,
+        "sure": said & (score >= thresholds[node])})
+    return table.iloc[np.lexsort((_outline(tree)[node], row))].reset_index(drop=True)
+
+
+def _join(parts: list[np.ndarray], dtype: Any) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
+
+
+def _outline(tree: CpcTree) -> np.ndarray:
+    """Place of each node when the tree is written top-down, children below their parent."""
+    children: dict[int, list[int]] = {}
+    for node, parent in enumerate(tree.parent.tolist()):
+        children.setdefault(parent, []).append(node)
+    place = np.empty(len(tree), dtype=np.int64)
+    stack = children[-1][::-1]
+    for i in range(len(tree)):
+        node = stack.pop()
+        place[node] = i
+        stack += children.get(node, [])[::-1]
+    return place

@@ -229,7 +229,12 @@ def train(make_head: Callable[[], Head], train_set: tuple[np.ndarray, sparse.csr
         watched = (dev_set[0][:WATCHED], dev_set[1][:WATCHED])
         for epoch in range(1, settings.epochs + 1):
             started = time.perf_counter()
-            loss = run.epoch(vectors, labels)
+            try:
+                loss = run.epoch(vectors, labels)
+            except torch.OutOfMemoryError as error:
+                raise ConfigError("the memory of the device is full", where=device,
+                                  got=f"batch_size {settings.batch_size}",
+                                  fix="Lower batch_size or hidden") from error
             row: dict[str, Any] = {"epoch": epoch, "loss": loss, **run.watch(watched)}
             row["learning_rate"] = run.schedule.get_last_lr()[0]
             row["seconds"] = time.perf_counter() - started

@@ -45,8 +45,8 @@ class NeighbourVote:
     [[0.375, 0.625]]
     """
 
-    def __init__(self, vectors: np.ndarray, labels: sparse.csr_matrix, k: int = 20,
-                 sharpness: float = 4.0, device: torch.device | str = "cpu") -> None:
+    def __init__(self, vectors: np.ndarray, labels: sparse.csr_matrix, k: int = 40,
+                 sharpness: float = 8.0, device: torch.device | str = "cpu") -> None:
         if k < 1:
             raise ConfigError("k is too small", got=k, wanted="at least 1")
         if sharpness < 0:

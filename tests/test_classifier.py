@@ -784,3 +784,12 @@ def test_unknown_calibration() -> None:
         PatentClassifier(calibration="isotonik").fit(X, Y, TREE)
     with pytest.raises(ConfigError, match="unknown calibration"):
         Calibration("platt", [])
+
+
+def test_full_memory_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("patentcl.fitting._Run._step", full)
+    with pytest.raises(ConfigError, match=r"memory of the device is full.*batch_size 32.*Lower"):
+        PatentClassifier(**QUICK).fit(X, Y, TREE)
