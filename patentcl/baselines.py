@@ -14,8 +14,8 @@ class BM25:
     """Okapi BM25 over lower-cased words and their number of occurrences.
 
     Each query word weighs ``idf * tf (k1 + 1) / (tf + k1 (1 - b + b length / mean length))`` in a
-    document, with ``idf = ln(1 + (N - df + 0.5) / (df + 0.5))``; a word that stands twice in the query
-    counts twice.
+    document, with ``idf = ln(1 + (N - df + 0.5) / (df + 0.5))``; a word that stands twice in the
+    query counts twice.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ class BM25:
 
     Examples
     --------
-    >>> BM25(["a mower", "a brewing kettle"]).search(["mower blade"], k=1).toarray().argmax()
-    0
+    >>> BM25(["a mower", "a brewing kettle"]).search(["mower blade"], k=1).indices.tolist()
+    [0]
     """
 
     def __init__(self, texts: Sequence[str], k1: float = 1.2, b: float = 0.75) -> None:
@@ -55,26 +55,51 @@ class BM25:
                        * idf[counts.indices]).astype(np.float32)
         self._weights = counts.T.tocsr()  # words x documents
 
-    def search(self, queries: Sequence[str], k: int = 10, block: int = 64) -> sparse.csr_matrix:
+    def search(self, queries: Sequence[str], k: int = 10, without: np.ndarray | None = None,
+               block: int = 64) -> sparse.csr_matrix:
         """Score the k best documents of each query.
+
+        Parameters
+        ----------
+        queries : sequence of str
+        k : int
+        without : ndarray of int, shape (n_queries,), optional
+            One document for each query that must not be among its results: the query itself.
+        block : int
+            Queries at a time, which bounds the memory used.
 
         Returns
         -------
         csr_matrix of float32, shape (n_queries, n_documents)
             Stored entries are the results; ties go to the earlier document.
+
+        Raises
+        ------
+        ConfigError
+            If k is below 1.
         """
-        if k < 1:
-            raise ConfigError("k must be at least 1", got=k)
         counts = sparse.csr_matrix(self._words.transform(queries))
-        rows = []
+        rows = [top_k(np.empty((0, self._weights.shape[1]), dtype=np.float32), k)]
         for start in range(0, counts.shape[0], block):
             scores = (counts[start:start + block] @ self._weights).toarray()
+            if without is not None:
+                scores[np.arange(len(scores)), without[start:start + block]] = 0
             rows.append(top_k(scores, k))
         return sparse.csr_matrix(sparse.vstack(rows))
 
 
 def top_k(scores: np.ndarray, k: int) -> sparse.csr_matrix:
-    """Keep the k largest scores above 0 of each row; ties go to the lower column."""
+    """Keep the k largest scores above 0 of each row; ties go to the lower column.
+
+    Examples
+    --------
+    >>> top_k(np.array([[1.0, 3.0, 1.0, 0.0]]), k=2).toarray().tolist()
+    [[1.0, 3.0, 0.0, 0.0]]
+    """
+    if k < 1:
+        raise ConfigError("k must be at least 1", got=k)
+    if scores.size == 0:
+        return sparse.csr_matrix(scores.shape, dtype=scores.dtype)
     k = min(k, scores.shape[1])
     best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
     floor = np.take_along_axis(scores, best, axis=1).min(axis=1)

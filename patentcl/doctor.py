@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from patentcl import resources
 from patentcl.artifacts import library_versions
+from patentcl.errors import ConfigError
 
 Row = tuple[str, str, bool]
 """What was looked at, what was found, and whether it will do."""
@@ -30,23 +31,32 @@ def examine() -> list[Row]:
               "scikit-learn", "umap-learn", "datamapplot"]
     rows += [(name, versions.get(name, "not installed"), name in versions) for name in needed]
     faiss = [n for n in ("faiss-cpu", "faiss-gpu") if n in versions]
-    shown = ", ".join(f"{n} {versions[n]}" for n in faiss) or "not installed: pip install 'patentcl[cpu]'"
+    shown = (", ".join(f"{n} {versions[n]}" for n in faiss)
+             or "not installed: pip install 'patentcl[cpu]'")
     rows.append(("faiss", shown + (" (only one may be installed)" if len(faiss) > 1 else ""),
                  len(faiss) == 1))
     rows += [_processor(), _gpu(), _minilm()]
-    for kind in resources.KINDS:
-        suffix = ".sql" if kind == "graph" else ".yaml"
-        names = resources.names(kind, suffix)
-        rows.append((f"{kind}/", f"{len(names)} {suffix.removeprefix('.')} files", bool(names)))
+    rows += [_resource(kind) for kind in resources.KINDS]
     free = shutil.disk_usage(".").free / 2**30
     rows.append(("disk here", f"{free:.0f} GiB free", free > 5))
     rows.append(_neo4j())
     return rows
 
 
-def _processor() -> Row:
-    from patentcl.encoder import cpu_has_bf16
+def _resource(kind: str) -> Row:
+    suffix = ".sql" if kind == "graph" else ".yaml"
+    try:
+        names = resources.names(kind, suffix)
+    except ConfigError as error:
+        return f"{kind}/", str(error), False
+    return f"{kind}/", f"{len(names)} {suffix.removeprefix('.')} files", bool(names)
 
+
+def _processor() -> Row:
+    try:
+        from patentcl.encoder import cpu_has_bf16
+    except ImportError as error:
+        return "processor", f"cannot be examined: {error}", False
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return "processor", f"{cores} cores, bfloat16 {'yes' if cpu_has_bf16() else 'no'}", True
 
@@ -74,9 +84,14 @@ def _neo4j() -> Row:
     uri = os.environ.get("NEO4J_URI")
     if not uri:
         return "neo4j", "NEO4J_URI is not set (DuckDB is used)", True
-    place = urlsplit(uri)
     try:
-        socket.create_connection((place.hostname or "", place.port or 7687), timeout=3).close()
+        host, port = urlsplit(uri).hostname, urlsplit(uri).port or 7687
+    except ValueError:  # a port that is no number
+        host = None
+    if not host:
+        return "neo4j", f"NEO4J_URI is {uri!r}; wanted for example bolt://localhost:7687", False
+    try:
+        socket.create_connection((host, port), timeout=3).close()
     except OSError as error:
-        return "neo4j", f"{place.hostname}:{place.port or 7687} cannot be reached: {error}", False
-    return "neo4j", f"{place.hostname}:{place.port or 7687} answers", True
+        return "neo4j", f"{host}:{port} cannot be reached: {error}", False
+    return "neo4j", f"{host}:{port} answers", True

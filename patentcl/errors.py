@@ -7,7 +7,10 @@ what was wanted, and how to put it right. Parts that add nothing are left out.
 from __future__ import annotations
 
 import difflib
+import functools
+import re
 from collections.abc import Iterable
+from typing import Any
 
 
 class PatentclError(Exception):
@@ -48,7 +51,12 @@ class PatentclError(Exception):
         text += "."
         if fix:
             text += f" {fix}" if fix.endswith("?") else f" {fix.rstrip('.')}."
-        super().__init__(text)
+        super().__init__(re.sub(r"\s*[\r\n]+\s*", " ", text).strip())
+
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        # For errors in worker processes: the inherited way would pass the whole text as `what`.
+        return functools.partial(type(self), self.what, where=self.where, got=self.got,
+                                 wanted=self.wanted, fix=self.fix), ()
 
 
 class ConfigError(PatentclError):
@@ -70,11 +78,19 @@ class MissingExtra(PatentclError):
 def did_you_mean(name: str, known: Iterable[str], n: int = 3) -> str:
     """Return ``"Did you mean a, b?"`` for the nearest known names, or a list of all of them.
 
+    Upper and lower case do not count; where nothing is known, the answer is empty.
+
     Examples
     --------
     >>> did_you_mean("epoch", ["epochs", "batch_size"])
     'Did you mean epochs?'
     """
     names = sorted(map(str, known))
-    near = difflib.get_close_matches(str(name), names, n=n, cutoff=0.5)
-    return f"Did you mean {', '.join(near)}?" if near else f"Known: {', '.join(names)}"
+    folded: dict[str, list[str]] = {}
+    for each in names:
+        folded.setdefault(each.casefold(), []).append(each)
+    near = [each for match in difflib.get_close_matches(str(name).casefold(), folded, n, cutoff=0.5)
+            for each in folded[match]][:n]
+    if near:
+        return f"Did you mean {', '.join(near)}?"
+    return f"Known: {', '.join(names)}" if names else ""

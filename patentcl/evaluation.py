@@ -12,7 +12,7 @@ from scipy import sparse
 from patentcl.baselines import BM25
 from patentcl.corpus import Corpus
 from patentcl.cpc import truncate_symbol
-from patentcl.errors import DataError
+from patentcl.errors import ConfigError, DataError
 from patentcl.metrics import Metrics, evaluate_ranking
 from patentcl.search import unit_rows
 
@@ -41,8 +41,8 @@ def retrieval_tasks(corpus: Corpus, most: int = 2000, seed: int = 0,
                     split: str = "test") -> list[RetrievalTask]:
     """Make the tasks that a corpus allows.
 
-    ``citations``: find what a held-out patent cites and what cites it. ``same group``: find the patents
-    that share a main group with it. A query is never its own answer.
+    ``citations``: find what a held-out patent cites and what cites it. ``same group``: find the
+    patents that share a main group with it. A query is never its own answer.
 
     Parameters
     ----------
@@ -86,12 +86,13 @@ def _citation_pairs(corpus: Corpus) -> sparse.csr_matrix:
     n = len(corpus)
     counts = np.array([len(c) for c in cited])
     flat = [c for row in cited for c in row]
-    column = pd.Index(corpus.ids).get_indexer(pd.Index(flat, dtype=object)) if flat else np.empty(0, int)
+    column = (pd.Index(corpus.ids).get_indexer(pd.Index(flat, dtype=object)) if flat
+              else np.empty(0, dtype=np.int64))
     row = np.repeat(np.arange(n), counts)
     inside = column >= 0
-    half = sparse.csr_matrix((np.ones(int(inside.sum()), dtype=np.int8), (row[inside], column[inside])),
-                             shape=(n, n))
-    return sparse.csr_matrix((half + half.T).astype(bool))
+    ones = np.ones(int(inside.sum()), dtype=bool)
+    half = sparse.csr_matrix((ones, (row[inside], column[inside])), shape=(n, n))
+    return sparse.csr_matrix(half + half.T)
 
 
 def _same_group(corpus: Corpus, test: np.ndarray) -> sparse.csr_matrix:
@@ -110,13 +111,22 @@ def dense_run(vectors: np.ndarray, queries: np.ndarray, k: int = 100,
               block: int = 256) -> sparse.csr_matrix:
     """Exact cosine search of some rows among all, without the row itself.
 
+    Parameters
+    ----------
+    vectors : ndarray of float, shape (n, d)
+    queries : ndarray of int, shape (n_queries,)
+        Rows.
+    k : int
+    block : int
+        Queries at a time, which bounds the memory used.
+
     Returns
     -------
     csr_matrix of float32, shape (n_queries, n)
         The k nearest, scored by similarity.
     """
     unit = unit_rows(vectors)
-    n, k = len(unit), min(k, len(unit) - 1)
+    n, k = len(unit), _at_most(k, len(unit) - 1)
     columns = np.empty((len(queries), k), dtype=np.int64)
     scores = np.empty((len(queries), k), dtype=np.float32)
     for start in range(0, len(queries), block):
@@ -130,9 +140,15 @@ def dense_run(vectors: np.ndarray, queries: np.ndarray, k: int = 100,
 
 
 def chance_run(n: int, queries: np.ndarray, k: int = 100, seed: int = 0) -> sparse.csr_matrix:
-    """A run that picks k other patents at random, in random order."""
+    """A run that picks k other patents at random, in random order.
+
+    Returns
+    -------
+    csr_matrix of float32, shape (n_queries, n)
+        Scored k, k - 1, ... 1.
+    """
     rng = np.random.default_rng(seed)
-    k = min(k, n - 1)
+    k = _at_most(k, n - 1)
     columns = np.empty((len(queries), k), dtype=np.int64)
     for i, own in enumerate(queries):
         drawn = rng.choice(n - 1, k, replace=False)
@@ -143,12 +159,18 @@ def chance_run(n: int, queries: np.ndarray, k: int = 100, seed: int = 0) -> spar
 
 def bm25_run(texts: Sequence[str], queries: np.ndarray, k: int = 100) -> sparse.csr_matrix:
     """BM25 with the whole text as query, without the patent itself."""
-    return _without(BM25(texts).search([texts[i] for i in queries], k + 1), queries)
+    return BM25(texts).search([texts[i] for i in queries], k, without=queries)
+
+
+def _at_most(k: int, others: int) -> int:
+    if k < 1:
+        raise ConfigError("k must be at least 1", got=k)
+    return min(k, others)
 
 
 def _stored(columns: np.ndarray, scores: np.ndarray, n: int) -> sparse.csr_matrix:
     rows, k = columns.shape
-    run = sparse.csr_matrix((np.array(scores).ravel(), columns.ravel(), np.arange(0, rows * k + 1, k)),
+    run = sparse.csr_matrix((np.array(scores).ravel(), columns.ravel(), np.arange(rows + 1) * k),
                             shape=(rows, n))
     run.sort_indices()
     return run
@@ -157,12 +179,14 @@ def _stored(columns: np.ndarray, scores: np.ndarray, n: int) -> sparse.csr_matri
 def judge_retrieval(task: RetrievalTask, runs: dict[str, sparse.csr_matrix], names: Sequence[str],
                     seed: int = 0) -> dict[str, Metrics]:
     """Evaluate several runs on one task."""
-    return {system: evaluate_ranking(task.relevant, run, names, seed) for system, run in runs.items()}
+    return {system: evaluate_ranking(task.relevant, run, names, seed)
+            for system, run in runs.items()}
 
 
 def main_task(tasks: Sequence[RetrievalTask]) -> RetrievalTask:
     """The task a run is judged by: the first with enough queries, else the one with most."""
     if not tasks:
-        raise DataError("nothing can be looked up: no test patent has a citation or a group in common")
+        raise DataError("nothing can be looked up: no patent of the split has a citation or a "
+                        "group in common with another")
     return next((t for t in tasks if len(t.queries) >= ENOUGH),
                 max(tasks, key=lambda t: len(t.queries)))

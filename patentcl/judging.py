@@ -12,7 +12,7 @@ from scipy import sparse
 
 from patentcl import artifacts, stages
 from patentcl.config import ReportSettings
-from patentcl.corpus import SPLITS
+from patentcl.corpus import SPLITS, Corpus
 from patentcl.errors import ConfigError, DataError, did_you_mean
 from patentcl.evaluation import chance_run, dense_run, judge_retrieval, retrieval_tasks
 from patentcl.search import PatentIndex
@@ -54,8 +54,8 @@ def judge_folder(folder: Path, corpus: Path, vectors: Path | None = None, split:
     return judge(folder, corpus, vectors, split, metrics, progress)
 
 
-def _classifier(folder: Path, corpus: Path, vectors: Path | None, split: str, metrics: Sequence[str],
-                progress: Any) -> tuple[str, Result]:
+def _classifier(folder: Path, corpus: Path, vectors: Path | None, split: str,
+                metrics: Sequence[str], progress: Any) -> tuple[str, Result]:
     from patentcl.classifier import PatentClassifier
     from patentcl.reporting import judge_classifiers
 
@@ -63,9 +63,14 @@ def _classifier(folder: Path, corpus: Path, vectors: Path | None, split: str, me
     patents = stages.open_corpus(corpus, model.tree_.levels[-1])
     if patents.tree != model.tree_:
         raise DataError("the classifier was fitted on another corpus", where=folder,
-                        got=f"{len(model.tree_)} labels", wanted=f"{len(patents.tree)} as in {corpus}")
-    X = stages.aligned_vectors(vectors or _vectors_beside(folder), patents)
-    settings = ReportSettings(**({"metrics": tuple(metrics)} if metrics else {}))
+                        got=f"{len(model.tree_)} labels",
+                        wanted=f"the {len(patents.tree)} labels of {corpus}")
+    place = vectors or _vectors_beside(folder)
+    if place is None:
+        raise DataError("no vectors of the same encoder beside it", where=folder,
+                        fix="Name them with --vectors")
+    X = _vectors_of(place, folder, patents)
+    settings = ReportSettings(metrics=tuple(metrics)) if metrics else ReportSettings()
     result = judge_classifiers(patents, {"classifier": (model, X)}, settings, split=split)
     if not result:
         raise DataError(f"no patent of the {split} split has a code", where=corpus)
@@ -77,10 +82,18 @@ def _encoder(folder: Path, corpus: Path, vectors: Path | None, split: str, metri
     from patentcl.encoder import PatentEncoder
 
     patents = stages.open_corpus(corpus)
-    place = vectors or _vectors_beside(folder, required=False)
-    X = (stages.aligned_vectors(place, patents) if place
+    place = vectors or _vectors_beside(folder)
+    X = (_vectors_of(place, folder, patents) if place
          else PatentEncoder.load(folder).encode(patents, progress=progress))
     return "encoder", _retrieval(patents, "encoder", lambda q: dense_run(X, q), split, metrics)
+
+
+def _vectors_of(place: Path, folder: Path, patents: Corpus) -> np.ndarray:
+    """Vectors that were made with the encoder of a folder; others are refused."""
+    found, wanted = ((artifacts.read_manifest(f) or {}).get("encoder") for f in (place, folder))
+    if found != wanted:
+        raise DataError("the vectors are of another encoder", where=place, got=found, wanted=wanted)
+    return stages.aligned_vectors(place, patents)
 
 
 def _index(folder: Path, corpus: Path, vectors: Path | None, split: str, metrics: Sequence[str],
@@ -100,26 +113,23 @@ def _index(folder: Path, corpus: Path, vectors: Path | None, split: str, metrics
     return "index", _retrieval(patents, "index", run, split, metrics)
 
 
-def _retrieval(patents: Any, name: str, run: Callable[[np.ndarray], sparse.csr_matrix], split: str,
-               metrics: Sequence[str]) -> Result:
+def _retrieval(patents: Corpus, name: str, run: Callable[[np.ndarray], sparse.csr_matrix],
+               split: str, metrics: Sequence[str]) -> Result:
     settings = ReportSettings()
     tasks = retrieval_tasks(patents, settings.queries, split=split)
     if not tasks:
-        raise DataError(f"nothing can be looked up: no patent of the {split} split has a citation or a "
-                        "group in common with another")
+        raise DataError(f"nothing can be looked up: no patent of the {split} split has a citation "
+                        "or a group in common with another")
     return {task.name: {k: m.as_dict() for k, m in judge_retrieval(
         task, {name: run(task.queries), "chance": chance_run(len(patents), task.queries)},
         metrics or settings.retrieval).items()} for task in tasks}
 
 
-def _vectors_beside(folder: Path, required: bool = True) -> Path | None:
+def _vectors_beside(folder: Path) -> Path | None:
     """The sibling folder whose vectors were made with the encoder that a folder was made with."""
     wanted = (artifacts.read_manifest(folder) or {}).get("encoder")
     for name in ("vectors", "vectors-base"):
         manifest = artifacts.read_manifest(folder.parent / name)
         if manifest and manifest.get("encoder") == wanted:
             return folder.parent / name
-    if required:
-        raise DataError("no vectors of the same encoder beside it", where=folder,
-                        fix="Name them with --vectors")
     return None

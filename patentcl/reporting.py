@@ -24,6 +24,7 @@ from patentcl.evaluation import (
     retrieval_tasks,
 )
 from patentcl.metrics import Metrics, compare, evaluate
+from patentcl.metrics.result import plain
 from patentcl.search import PatentIndex
 
 FORMAT = 1
@@ -42,7 +43,8 @@ def usable_metrics(names: Sequence[str], levels: Sequence[str]) -> list[str]:
 
 
 def judge_classifiers(corpus: Corpus, systems: Mapping[str, tuple[PatentClassifier, np.ndarray]],
-                      settings: ReportSettings, seed: int = 0, split: str = "test") -> dict[str, Metrics]:
+                      settings: ReportSettings, seed: int = 0,
+                      split: str = "test") -> dict[str, Metrics]:
     """Evaluate classifiers on a held-out split, beside guessing.
 
     Parameters
@@ -57,7 +59,8 @@ def judge_classifiers(corpus: Corpus, systems: Mapping[str, tuple[PatentClassifi
     -------
     dict of str to Metrics
         The systems, and ``chance``: every patent gets the commonest code of the train split, and
-        labels are ranked by how common they are there. Empty where no test patent has a code.
+        labels are ranked by how common they are there. No chance without a train split; nothing
+        at all where no test patent has a code.
     """
     labelled = np.diff(corpus.labels.indptr) > 0
     test = np.flatnonzero((corpus.split == split) & labelled)
@@ -71,18 +74,21 @@ def judge_classifiers(corpus: Corpus, systems: Mapping[str, tuple[PatentClassifi
         out[name] = evaluate(truth, model.predict_proba(X), names, tree, predicted=model.predict(X),
                              seed=seed)
     train = corpus.labels[np.flatnonzero((corpus.split == "train") & labelled)]
+    if not train.shape[0]:
+        return out
     share = np.asarray(train.mean(axis=0), dtype=np.float32).ravel()
     commonest = int(np.argmax(np.where(tree.is_leaf, share, -1)))
     guess = tree.close(sparse.csr_matrix(
         (np.ones(len(test), dtype=bool), (np.arange(len(test)), np.full(len(test), commonest))),
         shape=truth.shape))
-    out["chance"] = evaluate(truth, np.tile(share, (len(test), 1)), names, tree, predicted=guess, seed=seed)
+    out["chance"] = evaluate(truth, np.tile(share, (len(test), 1)), names, tree, predicted=guess,
+                             seed=seed)
     return out
 
 
 def evaluate_run(corpus: Corpus, vectors: Mapping[str, np.ndarray],
-                 classifiers: Mapping[str, PatentClassifier], folder: Path, settings: ReportSettings,
-                 seed: int) -> dict[str, Any]:
+                 classifiers: Mapping[str, PatentClassifier], folder: Path,
+                 settings: ReportSettings, seed: int) -> dict[str, Any]:
     """Judge a run's encoders and classifiers; write metrics.json and metrics.md.
 
     Parameters
@@ -99,11 +105,11 @@ def evaluate_run(corpus: Corpus, vectors: Mapping[str, np.ndarray],
     Returns
     -------
     dict
-        What metrics.json holds: ``classifier`` (system -> metric -> value and interval), ``retrieval``
-        (task -> system -> ...), ``verdict``.
+        What metrics.json holds: ``format``, ``classifier`` (system -> metric -> value and
+        interval), ``retrieval`` (task -> system -> ...), ``verdict``.
     """
-    coded = judge_classifiers(corpus, {k: (m, vectors[k]) for k, m in classifiers.items()}, settings,
-                              seed) if classifiers else {}
+    coded = judge_classifiers(corpus, {k: (m, vectors[k]) for k, m in classifiers.items()},
+                              settings, seed) if classifiers else {}
     tasks = retrieval_tasks(corpus, settings.queries, seed)
     texts = [f"{title} {abstract}" for title, abstract in corpus.texts]
     found: dict[str, dict[str, Metrics]] = {}
@@ -117,20 +123,23 @@ def evaluate_run(corpus: Corpus, vectors: Mapping[str, np.ndarray],
         "classifier": {k: m.as_dict() for k, m in coded.items()},
         "retrieval": {t: {k: m.as_dict() for k, m in by.items()} for t, by in found.items()},
         "verdict": _verdict(found, main_task(tasks).name, settings.retrieval[0]) if tasks else None}
-    (folder / "metrics.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    (folder / "metrics.json").write_text(json.dumps(result, indent=2, allow_nan=False) + "\n",
+                                         encoding="utf-8")
     (folder / "metrics.md").write_text(_markdown(result), encoding="utf-8")
     return result
 
 
-def _verdict(found: Mapping[str, Mapping[str, Metrics]], task: str, name: str) -> dict[str, Any] | None:
+def _verdict(found: Mapping[str, Mapping[str, Metrics]], task: str,
+             name: str) -> dict[str, Any] | None:
     """Compare the tuned encoder with the untuned one on the run's own retrieval figure."""
     by = found[task]
     if "tuned" not in by:
         return None
     row = compare(by["untuned"], by["tuned"])[name]
-    return {"task": task, "metric": name, "untuned": by["untuned"][name], "tuned": by["tuned"][name],
-            "difference": row.difference, "low": row.low, "high": row.high, "p": row.p,
-            "queries": by["tuned"].detail[name].n}
+    figure = by["tuned"].detail[name]
+    return {"task": task, "metric": name, "higher_is_better": figure.higher_is_better is not False,
+            "untuned": plain(row.a), "tuned": plain(row.b), "difference": plain(row.difference),
+            "low": plain(row.low), "high": plain(row.high), "p": plain(row.p), "queries": figure.n}
 
 
 def examples(corpus: Corpus, index: PatentIndex, encode: Any, model: PatentClassifier | None,
@@ -144,12 +153,13 @@ def examples(corpus: Corpus, index: PatentIndex, encode: Any, model: PatentClass
     """
     test = np.flatnonzero(corpus.split == "test")
     titles = corpus.titles
-    named = [i for i in test if titles[i] and corpus.codes[i]] or [i for i in test if titles[i]] or [0]
-    own = int(named[0])
+    titled = [int(i) for i in test if titles[i]]
+    own = next((i for i in titled if corpus.codes[i]), titled[0] if titled else 0)
     vector = encode([settings.example])
-    out = {"patent": {"id": corpus.ids[own], "title": titles[own], "codes": corpus.codes[own][:6]},
-           "nearest": _rows(index.similar_to(corpus.ids[own], 5)),
-           "new": {"text": settings.example, "nearest": _rows(index.search(vector, 5))}}
+    out: dict[str, Any] = {
+        "patent": {"id": corpus.ids[own], "title": titles[own], "codes": corpus.codes[own][:6]},
+        "nearest": _rows(index.similar_to(corpus.ids[own], 5)),
+        "new": {"text": settings.example, "nearest": _rows(index.search(vector, 5))}}
     if model is not None:
         table = model.decide(vector)
         out["new"]["codes"] = json.loads(table[["symbol", "level", "title", "probability", "sure"]]
@@ -166,7 +176,8 @@ def _rows(frame: Any) -> list[dict[str, Any]]:
 # ---- the page -------------------------------------------------------------------------------
 
 
-def cells(systems: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> tuple[list[str], list[list[str]]]:
+def cells(systems: Mapping[str, Mapping[str, Mapping[str, Any]]]
+          ) -> tuple[list[str], list[list[str]]]:
     """Head and rows of a table of figures: one row a metric, one column a system."""
     names = list(next(iter(systems.values())))
     head = ["", *systems]
@@ -178,7 +189,8 @@ def _value(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
+def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]],
+                indent: str = "  ") -> list[str]:
     """Lines of a table: the first column flush left, the others flush right."""
     widths = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
     return [indent + "  ".join(c.ljust(w) if i == 0 else c.rjust(w)
@@ -195,10 +207,10 @@ def _markdown(result: Mapping[str, Any]) -> str:
         lines += [f"## {title}", "", "| | " + " | ".join(systems) + " |",
                   "|---" * (len(systems) + 1) + "|"]
         for n in names:
-            cells = [_value(by[n]["value"]) + (f" ({_value(by[n]['low'])} to {_value(by[n]['high'])})"
-                                               if by[n]["low"] is not None else "")
-                     for by in systems.values()]
-            lines.append(f"| `{n}` | " + " | ".join(cells) + " |")
+            row = [_value(by[n]["value"]) + (f" ({_value(by[n]['low'])} to {_value(by[n]['high'])})"
+                                             if by[n]["low"] is not None else "")
+                   for by in systems.values()]
+            lines.append(f"| `{n}` | " + " | ".join(row) + " |")
         lines.append("")
     return "\n".join([*lines, "Brackets: 95 % bootstrap interval over patents or queries.", ""])
 
@@ -208,9 +220,13 @@ def verdict_text(verdict: Mapping[str, Any] | None) -> str:
     if verdict is None:
         return "There is no tuned encoder to compare."
     gap, low, high = verdict["difference"], verdict["low"], verdict["high"]
+    if gap is None or low is None or high is None:
+        return "The tuned encoder cannot be compared with the untuned one: no query has an answer."
     figure = (f"{_LABELS.get(verdict['metric'], verdict['metric'])} {verdict['tuned']:.3f} against "
-              f"{verdict['untuned']:.3f} ({verdict['task']}, {verdict['queries']:,} queries; difference "
-              f"{gap:+.3f}, 95 % interval {low:+.3f} to {high:+.3f})")
+              f"{verdict['untuned']:.3f} ({verdict['task']}, {verdict['queries']:,} queries; "
+              f"difference {gap:+.3f}, 95 % interval {low:+.3f} to {high:+.3f})")
+    if not verdict["higher_is_better"]:
+        gap, low, high = -gap, -high, -low
     if gap < 0:
         sure = "" if high < 0 else " (the interval includes no change)"
         return f"The tuned encoder is WORSE than the untuned one: {figure}{sure}."
@@ -247,7 +263,8 @@ def render_page(root: Path, title: str, seconds: Sequence[tuple[str, str, float]
     if metrics.is_file():
         result = json.loads(metrics.read_text(encoding="utf-8"))
         if result["classifier"]:
-            lines += ["", "Codes of held-out patents (test split)", *plain_table(*cells(result["classifier"]))]
+            lines += ["", "Codes of held-out patents (test split)",
+                      *plain_table(*cells(result["classifier"]))]
         for task, systems in result["retrieval"].items():
             n = next(iter(next(iter(systems.values())).values()))["items"]
             lines += ["", f"Retrieval: {task} ({n:,} queries)", *plain_table(*cells(systems))]
@@ -256,8 +273,9 @@ def render_page(root: Path, title: str, seconds: Sequence[tuple[str, str, float]
     if shown_examples.is_file():
         lines += _example_lines(json.loads(shown_examples.read_text(encoding="utf-8")))
     if (root / "reports" / "map" / "map.html").is_file():
-        lines += ["", "Map", f"  {root / 'reports' / 'map' / 'map.png'}",
-                  f"  {root / 'reports' / 'map' / 'map.html'} (opens in a browser, needs no network)"]
+        place = root / "reports" / "map"
+        lines += ["", "Map", f"  {place / 'map.png'}",
+                  f"  {place / 'map.html'} (opens in a browser, needs no network)"]
     return "\n".join(lines) + "\n"
 
 

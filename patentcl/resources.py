@@ -6,12 +6,13 @@ Each kind has one home at the top of the repository and travels in the wheel as
 
 from __future__ import annotations
 
-from importlib import resources as _resources
+from importlib.util import find_spec
 from pathlib import Path
 
 from patentcl.errors import ConfigError, did_you_mean
 
 KINDS = ("pipelines", "graph", "indexes")
+_ONE = {"pipelines": "recipe", "graph": "graph query", "indexes": "index specification"}
 
 
 def folder(kind: str) -> Path:
@@ -29,12 +30,12 @@ def folder(kind: str) -> Path:
     if kind not in KINDS:
         raise ConfigError("unknown kind of resource", got=kind, fix=did_you_mean(kind, KINDS))
     try:
-        installed = Path(str(_resources.files(f"patentcl._resources.{kind}")))
-    except ModuleNotFoundError:
-        installed = None
-    checkout = Path(__file__).resolve().parent.parent / kind
-    for place in (installed, checkout):
-        if place is not None and place.is_dir():
+        spec = find_spec(f"patentcl._resources.{kind}")
+    except ModuleNotFoundError:  # an editable installation
+        spec = None
+    installed = list(spec.submodule_search_locations or []) if spec is not None else []
+    for place in [*map(Path, installed), Path(__file__).resolve().parent.parent / kind]:
+        if place.is_dir():
             return place
     raise ConfigError("resources are missing from this installation", where=kind,
                       fix="Install patentcl again")
