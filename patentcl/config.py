@@ -128,7 +128,8 @@ class TrainingSettings(Settings):
 class ClassifierSettings(Settings):
     """Arguments of `patentcl.PatentClassifier` but its seed, with its defaults."""
 
-    head: Literal["flat", "levels", "tmm", "thmm"] = "levels"
+    head: Literal["levels", "flat", "tmm", "thmm", "knn", "levels+knn", "flat+knn", "tmm+knn",
+                  "thmm+knn"] = "levels"
     mask: Literal["none", "hard", "soft"] = "soft"
     hidden: Whole | None = None
     """None for this and the next two: the head's own."""
@@ -145,11 +146,15 @@ class ClassifierSettings(Settings):
     weight_decay: NotNegative = 0.01
     patience: Whole = 5
     monitor: Literal["average_precision", "hier_f1", "none"] = "average_precision"
-    threshold: Literal["global", "level", "label"] | Share = "level"
+    threshold: Literal["global", "level", "label"] | Share = "label"
     shrinkage: NotNegative = 20.0
     at_least_one: Annotated[bool, Field(strict=True)] | Level = True
     back_off: Share = 0.0
     top_k: Positive | None = None
+    calibration: Literal["temperature", "isotonic"] | None = None
+    neighbors: Positive = 40
+    sharpness: NotNegative = 8.0
+    neighbor_weight: Literal["auto"] | Share = "auto"
     prune: PartShare = 0.01
     dev_fraction: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.1
     precision: Precision = "auto"
