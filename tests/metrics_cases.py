@@ -25,10 +25,10 @@ def random_labels(tree: CpcTree, n: int, share: float, seed: int) -> sparse.csr_
     """Closed labels; some rows are empty and some nodes never occur."""
     rng = np.random.default_rng(seed)
     raw = rng.random((n, len(tree))) < share * tree.is_leaf
-    raw[:, -1] = False
     if n > 3:
         raw[0] = False
         raw[1] = True
+    raw[:, -1] = False
     return tree.close(sparse.csr_matrix(raw))
 
 
