@@ -152,7 +152,8 @@ class PatentEncoder:
         for i, item in enumerate(items.texts if isinstance(items, Corpus) else items):
             if isinstance(item, str):
                 out.append(item)
-            elif isinstance(item, (tuple, list)) and len(item) == 2:
+            elif (isinstance(item, (tuple, list)) and len(item) == 2
+                  and all(isinstance(part, str) for part in item)):
                 out.append(f" {separator} ".join(part for part in item if part))
             else:
                 raise DataError("a text is neither a string nor a pair of title and abstract",
@@ -209,6 +210,7 @@ class PatentEncoder:
         import torch
 
         start = 0
+        found = []  # left on the device until the chunk is done: reading them waits for the GPU
         while start < len(rows):
             stop = min(start + size, len(rows))
             batch = self.model.tokenizer.pad(
@@ -216,7 +218,7 @@ class PatentEncoder:
             try:
                 with torch.inference_mode():
                     moved = {k: v.to(self.device) for k, v in batch.items()}
-                    result[rows[start:stop]] = model(moved)["sentence_embedding"].float().cpu().numpy()
+                    found.append(model(moved)["sentence_embedding"].float())
             except torch.cuda.OutOfMemoryError as error:
                 if size == 1:
                     raise DataError("the GPU has not enough memory for one text",
@@ -227,6 +229,7 @@ class PatentEncoder:
                 continue
             start = stop
             report(start)
+        result[rows] = torch.cat(found).cpu().numpy()
         return size
 
     def _tokenised(self, texts: list[str]) -> Iterator[tuple[np.ndarray, list[dict[str, list[int]]]]]:
