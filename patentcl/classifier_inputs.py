@@ -9,6 +9,7 @@ from scipy import sparse
 
 from patentcl.cpc import CpcTree
 from patentcl.errors import DataError
+from patentcl.metrics.inputs import check_columns, column_names
 
 Labels: TypeAlias = Any
 """A matrix of bool (n_patents, n_nodes), sparse or dense, or a list of symbols for each patent."""
@@ -39,9 +40,9 @@ def as_vectors(X: Any, what: str, width: int | None = None, empty: bool = False)
 
 
 def _is_symbols(labels: Any) -> bool:
-    if sparse.issparse(labels) or (isinstance(labels, np.ndarray) and labels.dtype != object):
+    if sparse.issparse(labels) or column_names(labels) is not None:
         return False
-    if isinstance(labels, np.ndarray) and labels.ndim != 1:
+    if isinstance(labels, np.ndarray) and (labels.dtype != object or labels.ndim != 1):
         return False
     odd = next((row for row in labels if isinstance(row, str)), None)
     if odd is not None:
@@ -71,6 +72,10 @@ def as_labels(labels: Labels, tree: CpcTree, n: int, what: str,
                         got=f"{count} rows of labels", wanted=f"{n}, one for each embedding")
     if _is_symbols(labels):
         return tree.encode(labels, unknown=unknown)
+    names = column_names(labels)
+    if names is not None:
+        check_columns(names, tree)
+        labels = labels.to_numpy()
     return tree.close(labels)
 
 

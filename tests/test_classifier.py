@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -793,3 +794,14 @@ def test_full_memory_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("patentcl.fitting._Run._step", full)
     with pytest.raises(ConfigError, match=r"memory of the device is full.*batch_size 32.*Lower"):
         PatentClassifier(**QUICK).fit(X, Y, TREE)
+
+
+def test_labels_and_embeddings_in_data_frames() -> None:
+    frame = pd.DataFrame(Y.toarray(), columns=list(TREE.symbols))
+    one = PatentClassifier(**QUICK).fit(pd.DataFrame(X), frame, TREE)
+    two = PatentClassifier(**QUICK).fit(X, pd.Series(CODES), TREE)
+    want = PatentClassifier(**QUICK).fit(X, Y, TREE).predict_proba(X_DEV)
+    assert np.array_equal(one.predict_proba(X_DEV), want)
+    assert np.array_equal(two.predict_proba(X_DEV), want)
+    with pytest.raises(DataError, match="order differs from the tree"):
+        PatentClassifier(**QUICK).fit(X, frame[frame.columns[::-1]], TREE)
