@@ -252,7 +252,7 @@ def _explain(error: ValidationError, model: type[BaseModel], values: Any,
     name = f"setting {'.'.join(map(str, path))!r}" if path else "these settings"
     more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
     first = about[0]
-    if first["type"] == "extra_forbidden":
+    if first["type"] in ("extra_forbidden", "invalid_key"):
         return ConfigError(f"unknown {name}{more}", where=where,
                            fix=did_you_mean(str(path[-1]), _fields(model, path[:-1])))
     if first["type"] == "missing":
