@@ -248,6 +248,7 @@ class CpcTree:
             raise DataError("the columns of the scheme differ in length",
                             got=f"{lengths[0]} symbols, {lengths[1]} dots, {lengths[2]} titles")
         edges: dict[str, str | None] = {}
+        own = set(symbols)
         stack: list[str] = []  # main group, then the open subgroup of each dot level
         for symbol, dot in zip(symbols, dots, strict=True):
             chain = parse_symbol(symbol)
@@ -260,7 +261,11 @@ class CpcTree:
                 edges.setdefault(chain[3], chain[2])
                 stack = [chain[3]]
                 continue
-            if not stack or stack[0] != chain[3]:
+            # Indexing codes such as A01C2001/048 stand, by their dots, among the subgroups of A01C1/00;
+            # they have no main group of their own.
+            guest = (chain[3] not in own and int(chain[3][4:-3]) >= 2000
+                     and bool(stack) and stack[0][:4] == chain[2])
+            if not guest and (not stack or stack[0] != chain[3]):
                 edges.setdefault(chain[3], chain[2])
                 stack = [chain[3]]
             if edges.get(chain[4]) is not None:
@@ -533,13 +538,13 @@ class CpcTree:
         import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(path, columns=["symbol", "parent", "title"])
+            table = pq.read_table(path)
         except FileNotFoundError as error:
             raise DataError("no such tree", got=path) from error
         except (pa.ArrowInvalid, OSError) as error:
             raise DataError("the tree cannot be read", where=path, got=str(error)) from error
-        if table.column_names != ["symbol", "parent", "title"]:
-            raise DataError("not a tree", where=path, got=", ".join(table.column_names) or "no column",
+        if not {"symbol", "parent", "title"} <= set(table.column_names):
+            raise DataError("not a tree", where=path, got=", ".join(table.column_names),
                             wanted="columns symbol, parent, title")
         return cls(tuple(table["symbol"].to_pylist()), table["parent"].to_numpy(),
                    tuple(table["title"].to_pylist()))

@@ -209,10 +209,12 @@ class DuckDBGraph:
 def _text_keys(corpus: Path) -> pa.Table:
     """Patent ids and a number of each text, equal for near-copies; they keep copies out of triplets."""
     try:
+        missing = [c for c in ("patent_id", "date", "type", "title", "abstract", "codes", "citations")
+                   if c not in pq.read_schema(corpus).names]
+        if missing:
+            raise DataError(f"column {missing[0]!r} is missing", where=corpus,
+                            fix="Make a corpus with: patentcl load DATA")
         table = pq.read_table(corpus, columns=["patent_id", "title", "abstract"])
-        if table.num_columns < 3 or not {"codes", "citations"} <= set(pq.read_schema(corpus).names):
-            raise DataError("not a corpus", where=corpus, got=", ".join(pq.read_schema(corpus).names),
-                            fix="Make one with: patentcl load DATA")
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError("not a Parquet file", where=corpus, got=str(error)) from error
     return pa.table({"patent_id": table["patent_id"],

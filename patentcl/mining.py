@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from patentcl.config import MiningRules
 from patentcl.cpc import LEVELS
-from patentcl.errors import DataError
+from patentcl.errors import ConfigError, DataError
 from patentcl.graph_duckdb import DuckDBGraph
 
 COLUMNS = ("anchor_id", "positive_id", "negative_id", "relation", "level", "hardness", "rule")
@@ -65,6 +65,9 @@ def mine_triplets(graph: DuckDBGraph, rules: MiningRules, seed: int = 0,
     DataError
         If a rule leaves nothing; says which one, and how many were left before it.
     """
+    if len(set(rules.relations)) < len(rules.relations):
+        raise ConfigError("a relation is named twice", where="mining.relations",
+                          got=", ".join(rules.relations))
     counts: dict[str, int] = {}
     graph.allow(among)
     counts["patents allowed"] = graph.count("allowed")
