@@ -16,7 +16,8 @@ def small_tree() -> CpcTree:
 
 
 def odd_forest() -> CpcTree:
-    """A forest that is no classification: a lone root, a chain of single children, uneven depths."""
+    """A forest that is no classification: a lone root, a chain of single children, uneven
+    depths."""
     return CpcTree.from_edges([("lone", None), ("r", None), ("s", None), ("r1", "r"), ("r2", "r"),
                                ("r11", "r1"), ("r111", "r11"), ("s1", "s"), ("s2", "s")])
 

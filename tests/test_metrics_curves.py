@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from scipy import sparse
 from sklearn import metrics as sk
 
 from patentcl.errors import ConfigError, DataError
-from patentcl.metrics import best_threshold, curves, evaluate, inputs, thresholds
+from patentcl.metrics import best_threshold, curves, evaluate, thresholds
 from patentcl.metrics.inputs import Scores
 from patentcl.metrics.probability import reliability
 
@@ -70,15 +72,12 @@ def test_scores_in_any_form_give_the_same(tmp_path, monkeypatch: pytest.MonkeyPa
              "ece_mass", "brier", "log_loss", "average_precision:weighted@class"]
     wanted = evaluate(truth, scores, names, tree)
     pieces = [scores[:7], scores[7:50], scores[50:]]
-    forms = [mapped, pieces, lambda: iter(pieces), lambda: (p for p in pieces)]
+    forms = [mapped, pieces, list(scores[:, None]), lambda: iter(pieces), lambda: (p for p in pieces)]
     for form in forms:
         np.testing.assert_allclose(list(evaluate(truth, form, names, tree).values()),
                                    list(wanted.values()), rtol=1e-9)
-    # Blocks of a few rows only: nothing may depend on where a block ends.
+    # Sorting a few rows at a time: nothing may depend on where a block ends.
     monkeypatch.setattr(curves, "SORT_CELLS", 5 * len(tree))
-    for module in (inputs, thresholds):
-        if hasattr(module, "BLOCK_CELLS"):
-            monkeypatch.setattr(module, "BLOCK_CELLS", 4 * len(tree))
     np.testing.assert_allclose(list(evaluate(truth, mapped, names, tree).values()),
                                list(wanted.values()), rtol=1e-9)
 
@@ -123,10 +122,11 @@ def test_the_curve_of_sparse_scores_leaves_out_what_was_not_retrieved() -> None:
     truth = np.array([[1, 1, 0]])
     scores = sparse.csr_matrix(([0.5, 0.7], ([0, 0], [0, 2])), shape=(1, 3))
     found = evaluate(truth, scores, "average_precision:micro")
-    assert found["average_precision:micro"] == pytest.approx(0.25)  # found second of two, one of two
+    # Found second of two that were retrieved, and one of two that are true.
+    assert found["average_precision:micro"] == pytest.approx(0.25)
 
 
-# ---- probabilities --------------------------------------------------------------------------------
+# ---- probabilities ------------------------------------------------------------------------------
 
 
 def test_brier_and_log_loss_equal_scikit_learn() -> None:
@@ -145,7 +145,7 @@ def test_brier_and_log_loss_equal_scikit_learn() -> None:
 
 def _naive_ece(p: np.ndarray, y: np.ndarray, edges: np.ndarray) -> float:
     total = 0.0
-    for i, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for i, (low, high) in enumerate(pairwise(edges)):
         last = i == len(edges) - 2
         inside = (p >= low) & ((p <= high) if last else (p < high))
         if inside.any():

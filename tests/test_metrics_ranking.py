@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn import metrics as sk
 
 from patentcl.errors import ConfigError, DataError
-from patentcl.metrics import evaluate, evaluate_ranking
+from patentcl.metrics import evaluate, evaluate_ranking, run_matrices
 from patentcl.metrics.inputs import Scores
 from patentcl.metrics.ranking import UNRANKED, _ranks_by_counting, _ranks_by_sorting, label_ranks
 
@@ -105,6 +105,9 @@ def test_retrieval_equals_trec_eval(ties: bool) -> None:
     found = evaluate_ranking(relevant, run, list(pairs))
     for name, measure in pairs.items():
         assert found[name] == pytest.approx(theirs[measure], rel=1e-6), name
+    if not ties:
+        matrices = run_matrices(qrels, runs)
+        assert dict(evaluate_ranking(*matrices[:2], list(pairs))) == pytest.approx(dict(found))
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -208,6 +211,15 @@ def test_more_is_never_less(seed: int) -> None:
     doubled = run.copy()
     doubled.data = doubled.data * 2
     assert dict(evaluate_ranking(relevant, doubled, "map")) == {"map": found["map"]}
+
+
+def test_queries_on_one_side_only() -> None:
+    relevant, scores, queries = run_matrices({"p": {"a": 1}}, {"q": {"b": 0.5, "a": 0.5}})
+    assert queries == ["p", "q"]
+    found = evaluate_ranking(relevant, scores, "map").detail["map"]
+    np.testing.assert_array_equal(found.items, [0.0, np.nan])
+    with pytest.raises(DataError, match="no query or no item"):
+        run_matrices({}, {})
 
 
 @pytest.mark.parametrize(("relevant", "run", "message"), [

@@ -26,7 +26,7 @@ from patentcl.metrics.names import parse_name
 from patentcl.metrics.report import write_report
 from patentcl.metrics.result import mean_metric, named
 
-# ---- names ----------------------------------------------------------------------------------------
+# ---- names --------------------------------------------------------------------------------------
 
 
 def test_every_known_name_parses_and_is_computed() -> None:
@@ -44,7 +44,7 @@ def test_every_known_name_parses_and_is_computed() -> None:
         assert low <= value <= high, name
 
 
-# ---- intervals ------------------------------------------------------------------------------------
+# ---- intervals ----------------------------------------------------------------------------------
 
 
 def test_the_interval_of_a_mean_equals_scipys() -> None:
@@ -99,7 +99,7 @@ def test_seeds_decide_and_one_by_one_equals_all_at_once() -> None:
         other.detail["f1:micro"].interval(level=1.5)
 
 
-# ---- comparisons ----------------------------------------------------------------------------------
+# ---- comparisons --------------------------------------------------------------------------------
 
 
 def test_the_randomisation_test_equals_scipys() -> None:
@@ -175,7 +175,7 @@ def test_holm_against_its_definition() -> None:
     assert resampling.holm([]).size == 0
 
 
-# ---- breakdowns -----------------------------------------------------------------------------------
+# ---- breakdowns ---------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -250,7 +250,7 @@ def test_cooccurrence_by_hand(case: tuple) -> None:
         breakdown.cooccurrence(truth, guess, tree, "Z99Z")
 
 
-# ---- report ---------------------------------------------------------------------------------------
+# ---- report -------------------------------------------------------------------------------------
 
 PICTURES = ["f1_per_level.png", "sections.png", "f1_by_frequency.png", "precision_recall.png",
             "reliability.png", "label_counts.png"]

@@ -138,9 +138,9 @@ def test_cluster_corners_equal_scikit_learn(classes: list, clusters: list) -> No
 def test_bad_input() -> None:
     x = vectors(5)
     labels = sparse.eye(5, format="csr")
-    with pytest.raises(DataError, match="zero vector.*row 2"):
+    with pytest.raises(DataError, match=r"zero vector.*row 2"):
         space.triplet_accuracy(np.where(np.arange(5)[:, None] == 2, 0, x), x, x)
-    with pytest.raises(DataError, match="finite.*row 0"):
+    with pytest.raises(DataError, match=r"finite.*row 0"):
         space.uniformity(x * np.nan)
     with pytest.raises(DataError, match="differ in shape"):
         space.alignment(x, x[:3])

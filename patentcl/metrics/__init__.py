@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from patentcl.metrics.compare import Comparison, compare
 from patentcl.metrics.names import DEFINITIONS, known_names
-from patentcl.metrics.ranking import evaluate_ranking
+from patentcl.metrics.ranking import evaluate_ranking, run_matrices
 from patentcl.metrics.result import Metric, Metrics
 from patentcl.metrics.space import (
     alignment,
@@ -30,6 +30,6 @@ from patentcl.metrics.thresholds import best_threshold
 __all__ = [
     "DEFINITIONS", "Comparison", "Evaluation", "Metric", "Metrics", "alignment", "best_threshold",
     "chance_purity", "cluster_agreement", "compare", "evaluate", "evaluate_ranking", "known_names",
-    "neighbour_purity", "pearson", "spearman", "tree_correlation", "triplet_accuracy",
+    "neighbour_purity", "pearson", "run_matrices", "spearman", "tree_correlation", "triplet_accuracy",
     "triplet_margin", "uniformity",
 ]

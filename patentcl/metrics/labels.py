@@ -21,6 +21,9 @@ from patentcl.errors import ConfigError, did_you_mean
 from patentcl.metrics.inputs import same_shape
 from patentcl.metrics.result import Metric, mean_metric, ratio
 
+CHUNK = 1 << 16
+"""Patents taken in one step."""
+
 
 @dataclass(frozen=True, eq=False)
 class SetCounts:
@@ -48,22 +51,35 @@ class SetCounts:
     @cached_property
     def hits(self) -> sparse.csr_matrix:
         """bool csr_matrix (n_patents, n_labels): labels both true and predicted."""
-        return sparse.csr_matrix(self.truth.multiply(self.predicted))
+        # Some rows at a time: the product of all would first reserve room for both
+        # matrices, and fresh memory costs more than the arithmetic.
+        n, width = self.truth.shape
+        indices, pointers = [], [np.zeros(1, dtype=np.int64)]
+        for start in range(0, n, CHUNK):
+            stop = min(n, start + CHUNK)
+            common = _rows(self.truth, start, stop).multiply(_rows(self.predicted, start, stop))
+            indices.append(common.indices)
+            pointers.append(pointers[-1][-1] + common.indptr[1:].astype(np.int64))
+        found = np.concatenate(indices)
+        out = sparse.csr_matrix((np.ones(len(found), dtype=bool), found, np.concatenate(pointers)),
+                                shape=(n, width))
+        out.has_canonical_format = True
+        return out
 
     @cached_property
     def row_tp(self) -> np.ndarray:
-        """int64 (n_patents,): labels both true and predicted."""
-        return np.diff(self.hits.indptr).astype(np.int64)
+        """int (n_patents,): labels both true and predicted."""
+        return np.diff(self.hits.indptr)
 
     @cached_property
     def row_predicted(self) -> np.ndarray:
-        """int64 (n_patents,): predicted labels."""
-        return np.diff(self.predicted.indptr).astype(np.int64)
+        """int (n_patents,): predicted labels."""
+        return np.diff(self.predicted.indptr)
 
     @cached_property
     def row_true(self) -> np.ndarray:
-        """int64 (n_patents,): true labels."""
-        return np.diff(self.truth.indptr).astype(np.int64)
+        """int (n_patents,): true labels."""
+        return np.diff(self.truth.indptr)
 
     @cached_property
     def _by_row(self) -> dict[str, np.ndarray]:
@@ -79,17 +95,35 @@ class SetCounts:
     @cached_property
     def label_tp(self) -> np.ndarray:
         """int64 (n_labels,): patents where a label is both true and predicted."""
-        return np.bincount(self.hits.indices, minlength=self.truth.shape[1])
+        return _count_columns(self.hits)
 
     @cached_property
     def label_predicted(self) -> np.ndarray:
         """int64 (n_labels,): patents where a label is predicted."""
-        return np.bincount(self.predicted.indices, minlength=self.truth.shape[1])
+        return _count_columns(self.predicted)
 
     @cached_property
     def label_true(self) -> np.ndarray:
         """int64 (n_labels,): patents where a label is true."""
-        return np.bincount(self.truth.indices, minlength=self.truth.shape[1])
+        return _count_columns(self.truth)
+
+
+def _rows(matrix: sparse.csr_matrix, start: int, stop: int) -> sparse.csr_matrix:
+    """Rows of a matrix without a copy of its entries."""
+    low, high = matrix.indptr[start], matrix.indptr[stop]
+    out = sparse.csr_matrix((matrix.data[low:high], matrix.indices[low:high],
+                             matrix.indptr[start:stop + 1] - low),
+                            shape=(stop - start, matrix.shape[1]))
+    out.has_canonical_format = True
+    return out
+
+
+def _count_columns(matrix: sparse.csr_matrix) -> np.ndarray:
+    """Stored entries of each column: int64 (n_columns,)."""
+    out = np.zeros(matrix.shape[1], dtype=np.int64)
+    for low in range(0, matrix.nnz, 4 * CHUNK):
+        out += np.bincount(matrix.indices[low:low + 4 * CHUNK], minlength=len(out))
+    return out
 
 
 # ---- formulas over sums -------------------------------------------------------------------------
@@ -210,7 +244,8 @@ def subset_accuracy(counts: SetCounts) -> Metric:
 
 def hamming_loss(counts: SetCounts) -> Metric:
     """Share of the n_patents x n_labels decisions that are wrong."""
-    wrong = counts.row_true + counts.row_predicted - 2 * counts.row_tp
+    wrong = counts.row_true + counts.row_predicted
+    wrong -= 2 * counts.row_tp
     return mean_metric(wrong / counts.truth.shape[1], "patents")
 
 

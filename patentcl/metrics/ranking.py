@@ -18,7 +18,7 @@ K. Järvelin, J. Kekäläinen, Cumulated gain-based evaluation of IR techniques,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -391,6 +391,47 @@ def as_relevant(relevant: Any) -> sparse.csr_matrix:
         raise DataError("no query has a relevant item",
                         fix="Check that the ids of queries and items match")
     return matrix
+
+
+def run_matrices(qrels: Mapping[str, Mapping[str, float]], run: Mapping[str, Mapping[str, float]]
+                 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix, list[str]]:
+    """Turn judgements and a run, as dictionaries by query and item, into two matrices.
+
+    Parameters
+    ----------
+    qrels : mapping of query to mapping of item to relevance
+    run : mapping of query to mapping of item to score
+
+    Returns
+    -------
+    relevant, scores : csr_matrix of float64, shape (n_queries, n_items)
+        For `evaluate_ranking`. Items are in alphabetical order, so ties go to the first in the
+        alphabet.
+    queries : list of str
+        Those of ``qrels``, then those of the run alone (which are undefined: nothing is relevant).
+
+    Examples
+    --------
+    >>> relevant, scores, _ = run_matrices({"q": {"a": 1}}, {"q": {"a": 0.1, "b": 0.7}})
+    >>> evaluate_ranking(relevant, scores, "mrr")["mrr"]
+    0.5
+    """
+    queries = list(dict.fromkeys([*qrels, *run]))
+    items = sorted({item for table in (qrels, run) for row in table.values() for item in row})
+    if not queries or not items:
+        raise DataError("there is no query or no item in the judgements and the run")
+    place = {item: j for j, item in enumerate(items)}
+
+    def matrix(table: Mapping[str, Mapping[str, float]]) -> sparse.csr_matrix:
+        rows = [table.get(query, {}) for query in queries]
+        pointers = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+        columns = np.array([place[item] for row in rows for item in row], dtype=np.int32)
+        data = np.array([value for row in rows for value in row.values()], dtype=np.float64)
+        out = sparse.csr_matrix((data, columns, pointers), shape=(len(queries), len(items)))
+        out.sort_indices()
+        return out
+
+    return matrix(qrels), matrix(run), queries
 
 
 def evaluate_ranking(relevant: Any, scores: Any, names: str | Iterable[str],

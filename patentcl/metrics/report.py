@@ -112,8 +112,9 @@ def write_report(folder: str | Path, work: Evaluation, names: str | Iterable[str
     tables = _tables(work, train_counts)
     curves = _reliability(work)
     drawn = _draw(target, work, tables, curves, train_counts)
+    facts = _facts(work)
     page = {
-        "format": "patentcl-metrics", "version": VERSION, "title": title, "data": _facts(work),
+        "format": "patentcl-metrics", "version": VERSION, "title": title, "data": facts,
         "metrics": metrics.as_dict(),
         **{name: _records(frame) for name, frame in tables.items()},
         "reliability": [_curve_record(level, curve) for level, curve in curves.items()],
@@ -121,7 +122,7 @@ def write_report(folder: str | Path, work: Evaluation, names: str | Iterable[str
     }
     (target / "metrics.json").write_text(json.dumps(page, indent=2, allow_nan=False) + "\n",
                                          encoding="utf-8")
-    (target / "metrics.md").write_text(_markdown(title, page["data"], metrics, tables, drawn),
+    (target / "metrics.md").write_text(_markdown(title, facts, metrics, tables, drawn),
                                        encoding="utf-8")
     return metrics
 

@@ -21,9 +21,11 @@ Formula = Callable[..., np.ndarray]
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> np.ndarray:
     """Quotient of float64 arrays, nan where the denominator is 0."""
-    top, bottom = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
-    out = np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan)
-    np.divide(top, bottom, out=out, where=bottom != 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out = np.asarray(np.true_divide(numerator, denominator, dtype=np.float64))
+    zero = np.equal(denominator, 0)
+    if zero.any():
+        out = np.where(zero, np.nan, out)
     return out
 
 
@@ -137,13 +139,13 @@ def mean_metric(items: np.ndarray, unit: str) -> Metric:
     """Mean over the defined items."""
     values = np.asarray(items, dtype=np.float64)
     defined = ~np.isnan(values)
-    return ratio_metric(np.where(defined, values, 0.0), defined, unit, items=values)
+    top = values if defined.all() else np.where(defined, values, 0.0)
+    return ratio_metric(top, defined, unit, items=values)
 
 
 def ratio_metric(top: np.ndarray, bottom: np.ndarray, unit: str,
                  items: np.ndarray | None = None, formula: Formula = _ratio_formula) -> Metric:
     """Quotient of two sums over items ("micro" average); items are the quotients of each."""
-    top, bottom = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
     values = ratio(top, bottom) if items is None else items
     value = float(formula(np.array([top.sum()]), np.array([bottom.sum()]))[0])
     return Metric("", value, values, unit, (top, bottom), formula)
