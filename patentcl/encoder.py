@@ -198,14 +198,18 @@ class PatentEncoder:
         model = self._ready(precision)
         size = batch_size or (8 if self.device.type == "cpu" else 256)
         done = 0
+
+        def report(more: int) -> None:
+            if progress:
+                progress(done + more, len(texts))
+
         for rows, features in self._tokenised(texts):
-            size = self._encode_chunk(model, rows, features, size, result,
-                                      lambda n, base=done: progress and progress(base + n, len(texts)))
+            size = self._encode_chunk(model, rows, features, size, result, report)
             done += len(rows)
         return result
 
     def _encode_chunk(self, model: Any, rows: np.ndarray, features: list[dict[str, list[int]]], size: int,
-                      result: np.ndarray, report: Callable[[int], Any]) -> int:
+                      result: np.ndarray, report: Callable[[int], None]) -> int:
         """Encode one chunk, longest texts first; returns the batch size that fitted."""
         import torch
 

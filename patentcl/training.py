@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
 
+_COLUMNS = ("anchor_id", "positive_id", "negative_id")
 _ROWS = 20_000  # triplets whose texts are in memory at a time while the training file is written
 
 
@@ -49,7 +50,7 @@ class TrainingResult:
 def train_encoder(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
                   settings: TrainingSettings | None = None, seed: int = 0,
                   progress: Progress | None = None) -> TrainingResult:
-    """Fine-tune a copy of an encoder with TripletLoss.
+    """Fine-tune a copy of an encoder with TripletLoss, or the loss that the settings name.
 
     Parameters
     ----------
@@ -72,13 +73,19 @@ def train_encoder(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
     Raises
     ------
     DataError
-        If there are no triplets, or one names a patent that the corpus lacks.
+        If there are no triplets, a column is missing, or one names a patent that the corpus lacks.
+    ConfigError
+        If all layers would be frozen.
 
     References
     ----------
     Schroff et al., FaceNet, CVPR 2015 (triplet loss); Reimers and Gurevych, Sentence-BERT, EMNLP 2019.
     """
     settings = settings or TrainingSettings()
+    missing = [c for c in _COLUMNS if c not in triplets.column_names]
+    if missing:
+        raise DataError(f"column {missing[0]!r} is missing", where="triplets",
+                        got=", ".join(triplets.column_names))
     if triplets.num_rows == 0:
         raise DataError("there are no triplets to train on")
     with tempfile.TemporaryDirectory(prefix="patentcl-train-") as place, _own_randomness():
@@ -212,9 +219,8 @@ def _text_dataset(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
     import datasets
 
     position = {pid: i for i, pid in enumerate(corpus.ids)}
-    names = ("anchor_id", "positive_id", "negative_id")
     rows = {}
-    for name in names:
+    for name in _COLUMNS:
         ids = triplets[name].to_pylist()
         missing = next((i for i in ids if i not in position), None)
         if missing is not None:
@@ -222,13 +228,13 @@ def _text_dataset(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
         rows[name] = np.array([position[i] for i in ids])
     used = np.unique(np.concatenate(list(rows.values())))
     texts = np.array(encoder.texts(corpus.select(used)), dtype=object)
-    schema = pa.schema([(name.removesuffix("_id"), pa.string()) for name in names])
+    schema = pa.schema([(name.removesuffix("_id"), pa.string()) for name in _COLUMNS])
     file = place / "triplets.arrow"
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
         for start in range(0, triplets.num_rows, _ROWS):
             writer.write_batch(pa.record_batch(
                 [pa.array(texts[np.searchsorted(used, rows[n][start:start + _ROWS])], pa.string())
-                 for n in names], schema=schema))
+                 for n in _COLUMNS], schema=schema))
     return datasets.Dataset.from_file(str(file))
 
 

@@ -17,8 +17,8 @@ def write_tiny_encoder(folder: Path, texts: list[str], width: int = 32, seed: in
     inner = folder.with_name(f"{folder.name}-inner")
     inner.mkdir(parents=True)
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
-    (inner / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
-    BertTokenizerFast(vocab_file=str(inner / "vocab.txt"), do_lower_case=True).save_pretrained(inner)
+    numbers = {word: i for i, word in enumerate(vocabulary)}
+    BertTokenizerFast(vocab=numbers, do_lower_case=True).save_pretrained(inner)
     config = BertConfig(vocab_size=len(vocabulary), hidden_size=width, num_hidden_layers=2,
                         num_attention_heads=2, intermediate_size=2 * width,
                         max_position_embeddings=128)
