@@ -319,7 +319,8 @@ def writing_files(folder: str | Path, record: dict[str, Any],
                 raise DataError("a file that patentcl did not write would be overwritten",
                                 where=folder / taken[0], fix="Name another place, or move it")
             _settle(temporary)
-            _write_manifest(temporary / _PART, {**record, "files": names}, started)
+            listed = {"files": names, "removed": sorted(earlier - set(names))}
+            _write_manifest(temporary / _PART, {**record, **listed}, started)
             # Until the last rename this says which files are ours, should we be cut off here.
             (temporary / _PART).replace(folder / _PART)
             (folder / MANIFEST).unlink(missing_ok=True)
@@ -341,10 +342,12 @@ def _files_of(folder: Path, record: dict[str, Any]) -> set[str]:
                         got=f"a folder of the stage {manifest.get('stage')!r}",
                         fix="Name another place, or remove it")
     try:
-        cut = json.loads((folder / _PART).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, LookupError, TypeError):
-        cut = []  # none, or cut off before any file was moved
-    listed = [*(manifest or {}).get("files", []), *cut]
+        cut = json.loads((folder / _PART).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        cut = None  # none, the usual case
+    listed = [name for each in (manifest, cut) if isinstance(each, dict)
+              for key in ("files", "removed") if isinstance(each.get(key), list)
+              for name in each[key]]
     return {n for n in listed if isinstance(n, str) and n not in ("", "..") and Path(n).name == n}
 
 
