@@ -72,7 +72,8 @@ def test_scores_in_any_form_give_the_same(tmp_path, monkeypatch: pytest.MonkeyPa
              "ece_mass", "brier", "log_loss", "average_precision:weighted@class"]
     wanted = evaluate(truth, scores, names, tree)
     pieces = [scores[:7], scores[7:50], scores[50:]]
-    forms = [mapped, pieces, list(scores[:, None]), lambda: iter(pieces), lambda: (p for p in pieces)]
+    forms = [mapped, pieces, list(scores[:, None]), lambda: iter(pieces),
+             lambda: (p for p in pieces)]
     for form in forms:
         np.testing.assert_allclose(list(evaluate(truth, form, names, tree).values()),
                                    list(wanted.values()), rtol=1e-9)

@@ -30,6 +30,6 @@ from patentcl.metrics.thresholds import best_threshold
 __all__ = [
     "DEFINITIONS", "Comparison", "Evaluation", "Metric", "Metrics", "alignment", "best_threshold",
     "chance_purity", "cluster_agreement", "compare", "evaluate", "evaluate_ranking", "known_names",
-    "neighbour_purity", "pearson", "run_matrices", "spearman", "tree_correlation", "triplet_accuracy",
-    "triplet_margin", "uniformity",
+    "neighbour_purity", "pearson", "run_matrices", "spearman", "tree_correlation",
+    "triplet_accuracy", "triplet_margin", "uniformity",
 ]

@@ -120,13 +120,42 @@ def micro_curve(truth: sparse.csr_matrix, scores: Scores,
     at_least = np.zeros(len(threshold), dtype=np.int64)
     above = np.zeros(len(threshold), dtype=np.int64)
     width = scores.shape[1] if columns is None else len(columns)
-    for _, block in scores.blocks(columns, cells=SORT_CELLS):
+    # Look-ups cost as much as sorting once there are as many thresholds as scores: wait for more.
+    enough = min(max(SORT_CELLS, 8 * len(threshold)), 8 * SORT_CELLS)
+    waiting: list[np.ndarray] = []
+    for _, block in scores.blocks(columns) if len(threshold) else ():
         # Below the lowest true label nothing is looked up: most scores need no sorting.
-        flat = block[block >= threshold[0]] if len(threshold) else block[:0].ravel()
-        flat.sort()
-        at_least += len(flat) - np.searchsorted(flat, threshold, side="left")
-        above += len(flat) - np.searchsorted(flat, threshold, side="right")
+        waiting.append(block[block >= threshold[0]])
+        if sum(map(len, waiting)) >= enough:
+            _count_above(waiting, threshold, at_least, above)
+    _count_above(waiting, threshold, at_least, above)
     return Curve(threshold, counts, at_least, above, len(positives), scores.shape[0] * width)
+
+
+def _count_above(waiting: list[np.ndarray], threshold: np.ndarray, at_least: np.ndarray,
+                 above: np.ndarray) -> None:
+    """Add to both counts those of the waiting scores, which are used up."""
+    if not waiting:
+        return
+    flat = np.concatenate(waiting)
+    waiting.clear()
+    flat.sort()
+    higher, strictly = _counts(flat, threshold)
+    at_least += higher
+    above += strictly
+
+
+def _counts(ordered: np.ndarray, threshold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scores at or above, and strictly above, each threshold; both arrays ascending."""
+    n = len(ordered)
+    place = np.searchsorted(ordered, threshold, side="left")
+    at_least = n - place
+    above = at_least.copy()
+    # Most thresholds are the score of one patent elsewhere; only those met here have equals.
+    met = np.flatnonzero(place < n)
+    met = met[ordered[place[met]] == threshold[met]]
+    above[met] = n - np.searchsorted(ordered, threshold[met], side="right")
+    return at_least, above
 
 
 def label_curves(truth: sparse.csr_matrix, scores: Scores,
@@ -143,11 +172,11 @@ def label_curves(truth: sparse.csr_matrix, scores: Scores,
     above = [np.zeros(len(t), dtype=np.int64) for t, _ in groups]
     for _, block in scores.blocks(columns, cells=SORT_CELLS):
         upright = np.sort(np.ascontiguousarray(block.T), axis=1)
-        n = upright.shape[1]
         for j, (threshold, _) in enumerate(groups):
             if len(threshold):
-                at_least[j] += n - np.searchsorted(upright[j], threshold, side="left")
-                above[j] += n - np.searchsorted(upright[j], threshold, side="right")
+                higher, strictly = _counts(upright[j], threshold)
+                at_least[j] += higher
+                above[j] += strictly
     return [Curve(t, c, at_least[j], above[j], int(bounds[j + 1] - bounds[j]), scores.shape[0])
             for j, (t, c) in enumerate(groups)]
 

@@ -22,21 +22,18 @@ from patentcl.metrics.labels import SetCounts, set_metric
 from patentcl.metrics.result import Metric, mean_metric, ratio, ratio_metric
 
 
-def closed_counts(truth: sparse.csr_matrix, predicted: sparse.csr_matrix, tree: CpcTree,
+def closed_counts(truth: sparse.csr_matrix, closed: sparse.csr_matrix,
                   outside: Any = None) -> SetCounts:
-    """Set sizes after closing the prediction under ancestors.
+    """Set sizes with labels outside the tree.
 
     Parameters
     ----------
-    truth : csr_matrix of bool, shape (n_patents, n_nodes)
-        Closed already.
-    predicted : csr_matrix of bool, shape (n_patents, n_nodes)
-    tree : CpcTree
+    truth, closed : csr_matrix of bool, shape (n_patents, n_nodes)
+        True and predicted labels, both closed under ancestors.
     outside : csr_matrix of bool, shape (n_patents, n_outside), optional
         True labels that the tree does not have. Nothing can predict them, so they count against
         recall; in macro averages each is a label of its own.
     """
-    closed = tree.close(predicted)
     if outside is not None:
         extra = as_labels(outside, "labels outside the tree")
         if extra.shape[0] != truth.shape[0]:

@@ -58,6 +58,7 @@ class Evaluation:
         self._check_tree(labels, truth, scores, predicted)
         self.decided_elsewhere = predicted is not None
         self._counts: dict[str, sets.SetCounts] = {}
+        self._closed: sparse.csr_matrix | None = None
         self._hier: sets.SetCounts | None = None
         self._ranks: dict[str, Ranks] = {}
         self._micro: dict[str, Curve] = {}
@@ -131,8 +132,14 @@ class Evaluation:
     def hier_counts(self, tree: CpcTree) -> sets.SetCounts:
         """Set sizes after closing."""
         if self._hier is None:
-            self._hier = hierarchy.closed_counts(self.truth, self.predicted, tree, self.outside)
+            self._hier = hierarchy.closed_counts(self.truth, self.closed(tree), self.outside)
         return self._hier
+
+    def closed(self, tree: CpcTree) -> sparse.csr_matrix:
+        """Decisions with all their ancestors."""
+        if self._closed is None:
+            self._closed = tree.close(self.predicted)
+        return self._closed
 
     def ranks(self, name: Name, level: str) -> Ranks:
         """Ranks of the true labels among those of a level."""
@@ -197,8 +204,8 @@ class Evaluation:
                               got=repr(name.text), wanted=name.metric)
         if name.metric == "violations":
             return hierarchy.violations(self.predicted, tree)
-        closed = tree.close(self.predicted)
-        return hierarchy.lca_metric(name.metric.removeprefix("lca_"), self.truth, closed, tree)
+        return hierarchy.lca_metric(name.metric.removeprefix("lca_"), self.truth,
+                                    self.closed(tree), tree)
 
     def _curve(self, name: Name) -> Metric:
         level = self.level(name)
