@@ -174,7 +174,7 @@ def reliability_diagram(curves: dict[str, Reliability]) -> Figure:
     ----------
     curves : dict of str to Reliability
     """
-    figure, (ax, histogram) = _figure(9.6, 4.4, panels=2)
+    figure, (ax, histogram) = _figure(8.6, 4.3, panels=2)
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle="--")
     for i, (name, curve) in enumerate(curves.items()):
         used = curve.count > 0
@@ -185,8 +185,9 @@ def reliability_diagram(curves: dict[str, Reliability]) -> Figure:
     ax.set_xlim(0, 1)
     ax.set_xlabel("probability")
     _rate_axis(ax, "share that is true")
-    _legend(ax, ncols=len(curves), loc="lower left", bbox_to_anchor=(-0.02, 1.0),
-            columnspacing=1.0, handlelength=1.4)
+    ax.set_ylim(0, 1.02)
+    figure.legend(*ax.get_legend_handles_labels(), ncols=len(curves), frameon=False, fontsize=9,
+                  loc="outside upper center")
     histogram.set_yscale("log")
     histogram.set_ylim(bottom=0.8)
     histogram.set_xlim(0, 1)

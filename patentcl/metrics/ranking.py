@@ -234,7 +234,11 @@ def _hits(ranks: Ranks, k: int | None) -> np.ndarray:
 
 
 def precision_at(ranks: Ranks, k: int | None) -> np.ndarray:
-    """Relevant items among the first k, over k."""
+    """Relevant items among the first k, over k.
+
+    What is not labelled counts as wrong, also where it is right and merely unlisted, and a row with
+    fewer than k relevant items cannot reach 1: compare with `r_precision`.
+    """
     return _defined(ranks, _hits(ranks, k) / (k or 1))
 
 
@@ -254,7 +258,10 @@ def hit_at(ranks: Ranks, k: int | None) -> np.ndarray:
 
 
 def ndcg_at(ranks: Ranks, k: int | None) -> np.ndarray:
-    """Sum of gain / log2(rank + 1) over the first k, over that of the best possible order."""
+    """Sum of gain / log2(rank + 1) over the first k, over that of the best possible order.
+
+    Items without a label have gain 0, whether they were judged or not.
+    """
     inside = _inside(ranks, k)
     discount = np.zeros(len(ranks.rank))
     discount[inside] = 1.0 / np.log2(ranks.rank[inside] + 2.0)

@@ -350,7 +350,8 @@ def tree_correlation(vectors: Any, labels: Any, tree: CpcTree, pairs: int = 100_
     -------
     Metric
         Above 0 where vectors of related patents are nearer. Distance in the classification is that
-        of `set_distances`.
+        of `set_distances`. The interval takes the pairs for independent, which they nearly are
+        while there are more patents than pairs; with fewer patents it is too narrow.
     """
     x, marks = as_unit_vectors(vectors), as_labels(labels, "labels")
     if len(x) != marks.shape[0]:
