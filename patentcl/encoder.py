@@ -1,7 +1,7 @@
 """Text encoders: any sentence-transformers model, made quick for patents.
 
-Texts are sorted by length and encoded in small batches on a CPU (padding costs more there than short
-batches do) and in large ones on a GPU, in bfloat16 where the processor computes in it natively.
+Texts are sorted by length and encoded in small batches on a CPU (padding costs more there than
+short batches do) and in large ones on a GPU, in bfloat16 where the processor computes in it.
 """
 
 from __future__ import annotations
@@ -35,16 +35,19 @@ log = logging.getLogger("patentcl")
 
 Progress = Callable[[int, int], None]
 """Called with how many items are done and how many there are."""
+Tokens = dict[str, list[int]]
 Texts = Corpus | Sequence[str] | Sequence[tuple[str, str]]
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _CHUNK = 8192  # texts tokenised and sorted at a time: bounds memory, and hides tokenising on a GPU
 
 
 class PatentEncoder:
     """A sentence-transformers model that reads patents.
 
-    Use `load`. The text of a patent is its title and abstract with the tokenizer's separator between.
+    Use `load`. The text of a patent is its title and abstract with the tokenizer's separator
+    between.
 
     Attributes
     ----------
@@ -62,7 +65,8 @@ class PatentEncoder:
     (2, 384)
     """
 
-    def __init__(self, model: SentenceTransformer, name: str, max_length: int | None = None) -> None:
+    def __init__(self, model: SentenceTransformer, name: str,
+                 max_length: int | None = None) -> None:
         limit = model.max_seq_length or 512
         if max_length is not None and max_length < 1:
             raise ConfigError("max_length must be at least 1", got=max_length)
@@ -106,8 +110,9 @@ class PatentEncoder:
             with quiet_bars() if local else contextlib.nullcontext():  # a download may show its bar
                 model = SentenceTransformer(place, device=device, local_files_only=local)
         except Exception as error:
+            first = (str(error).splitlines() or [""])[0][:160]
             raise DataError("no model can be loaded from there", where=place,
-                            got=f"{type(error).__name__}: {str(error).splitlines()[0][:160]}") from error
+                            got=f"{type(error).__name__}: {first}") from error
         return cls(model, str(name), max_length)
 
     def save(self, folder: str | Path) -> None:
@@ -208,7 +213,7 @@ class PatentEncoder:
             done += len(rows)
         return result
 
-    def _encode_chunk(self, model: Any, rows: np.ndarray, features: list[dict[str, list[int]]], size: int,
+    def _encode_chunk(self, model: Any, rows: np.ndarray, features: list[Tokens], size: int,
                       result: np.ndarray, report: Callable[[int], None]) -> int:
         """Encode one chunk, longest texts first; returns the batch size that fitted."""
         import torch
@@ -217,8 +222,8 @@ class PatentEncoder:
         found = []  # left on the device until the chunk is done: reading them waits for the GPU
         while start < len(rows):
             stop = min(start + size, len(rows))
-            batch = self.model.tokenizer.pad(
-                {k: [f[k] for f in features[start:stop]] for k in features[start]}, return_tensors="pt")
+            columns = {k: [f[k] for f in features[start:stop]] for k in features[start]}
+            batch = self.model.tokenizer.pad(columns, return_tensors="pt")
             try:
                 with torch.inference_mode():
                     moved = {k: v.to(self.device) for k, v in batch.items()}
@@ -236,11 +241,11 @@ class PatentEncoder:
         result[rows] = torch.cat(found).cpu().numpy()
         return size
 
-    def _tokenised(self, texts: list[str]) -> Iterator[tuple[np.ndarray, list[dict[str, list[int]]]]]:
+    def _tokenised(self, texts: list[str]) -> Iterator[tuple[np.ndarray, list[Tokens]]]:
         """Yield chunks of (rows, tokens), each longest first, one chunk ahead of the encoding."""
         by_chars = np.argsort([-len(t) for t in texts], kind="stable")
 
-        def tokenise(rows: np.ndarray) -> tuple[np.ndarray, list[dict[str, list[int]]]]:
+        def tokenise(rows: np.ndarray) -> tuple[np.ndarray, list[Tokens]]:
             encoded = self.model.tokenizer([texts[i] for i in rows], truncation=True,
                                            max_length=self.max_length, padding=False)
             lengths = np.array([len(x) for x in encoded["input_ids"]])
@@ -275,7 +280,8 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     import torch
 
     if precision not in PRECISIONS:
-        raise ConfigError("unknown precision", got=precision, fix=did_you_mean(precision, PRECISIONS))
+        raise ConfigError("unknown precision", got=precision,
+                          fix=did_you_mean(precision, PRECISIONS))
     if precision != "auto":
         return precision
     if device.type == "cuda":
@@ -324,7 +330,8 @@ def find_model(name: str) -> tuple[str, bool]:
     if path.is_dir():
         if not (path / "modules.json").is_file() and not (path / "config.json").is_file():
             raise DataError("the folder holds no model", got=path,
-                            wanted="modules.json (sentence-transformers) or config.json (transformers)")
+                            wanted="modules.json (sentence-transformers) or config.json "
+                                   "(transformers)")
         return str(path), True
     if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or path.is_file():
         raise DataError("no such encoder folder", got=name)
@@ -338,7 +345,7 @@ def find_model(name: str) -> tuple[str, bool]:
         # The hub's own client retries for minutes before it says that there is no network.
         if constants.HF_HUB_OFFLINE:
             raise OSError("HF_HUB_OFFLINE is set")
-        if not any(os.environ.get(k) for k in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        if not any(os.environ.get(k) for k in _PROXIES):
             socket.create_connection((host.hostname or "", host.port or 443), timeout=10).close()
     except OSError as error:
         raise ConfigError("the model is not on this machine and the model hub cannot be reached",
@@ -367,15 +374,17 @@ def quiet_bars() -> Iterator[None]:
 # ---- vectors on disk ------------------------------------------------------------------------
 
 
-def write_vectors(folder: Path, encoder: PatentEncoder, corpus: Corpus, batch_size: int | None = None,
-                  precision: str = "auto", store: str = "float16",
+def write_vectors(folder: Path, encoder: PatentEncoder, corpus: Corpus,
+                  batch_size: int | None = None, precision: str = "auto", store: str = "float16",
                   progress: Progress | None = None) -> None:
     """Encode a corpus into ``vectors.npy`` and ``ids.parquet`` in an existing folder."""
     shape = (len(corpus), encoder.dim)
-    vectors = np.lib.format.open_memmap(folder / "vectors.npy", "w+", dtype=np.dtype(store), shape=shape)
+    vectors = np.lib.format.open_memmap(folder / "vectors.npy", "w+", dtype=np.dtype(store),
+                                        shape=shape)
     encoder.encode(corpus, batch_size, precision, progress, out=vectors)
     vectors.flush()
-    pq.write_table(pa.table({"patent_id": pa.array(corpus.ids, pa.string())}), folder / "ids.parquet")
+    ids = pa.table({"patent_id": pa.array(corpus.ids, pa.string())})
+    pq.write_table(ids, folder / "ids.parquet")
 
 
 def read_vectors(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:
@@ -394,7 +403,8 @@ def read_vectors(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:
     folder = Path(folder)
     try:
         vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
-        ids = np.asarray(pq.read_table(folder / "ids.parquet")["patent_id"].to_pylist(), dtype=object)
+        table = pq.read_table(folder / "ids.parquet")
+        ids = np.asarray(table["patent_id"].to_pylist(), dtype=object)
     except (OSError, ValueError, KeyError) as error:
         raise DataError("the vectors cannot be read", where=folder, got=str(error),
                         fix="Write them again with: patentcl embed") from error
@@ -414,6 +424,7 @@ def model_card(name: str, base: str, facts: dict[str, Any]) -> str:
              "```python", "from patentcl import PatentEncoder", "",
              'encoder = PatentEncoder.load("THIS_FOLDER")',
              'vectors = encoder.encode([("A title", "An abstract ...")])', "```", "",
-             "The text of a patent is its title and abstract with the tokenizer's separator between.", "",
+             "The text of a patent is its title and abstract with the tokenizer's separator "
+             "between.", "",
              "| | |", "|---|---|", *(f"| {k} | {v} |" for k, v in facts.items()), ""]
     return "\n".join(lines)

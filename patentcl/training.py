@@ -79,7 +79,8 @@ def train_encoder(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
 
     References
     ----------
-    Schroff et al., FaceNet, CVPR 2015 (triplet loss); Reimers and Gurevych, Sentence-BERT, EMNLP 2019.
+    Schroff et al., FaceNet, CVPR 2015 (triplet loss); Reimers and Gurevych, Sentence-BERT, EMNLP
+    2019; Henderson et al., Efficient natural language response suggestion, 2017 (the loss ``mnr``).
     """
     settings = settings or TrainingSettings()
     missing = [c for c in _COLUMNS if c not in triplets.column_names]
@@ -224,7 +225,8 @@ def _text_dataset(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
         ids = triplets[name].to_pylist()
         missing = next((i for i in ids if i not in position), None)
         if missing is not None:
-            raise DataError("a triplet names a patent that the corpus lacks", where=name, got=missing)
+            raise DataError("a triplet names a patent that the corpus lacks", where=name,
+                            got=missing)
         rows[name] = np.array([position[i] for i in ids])
     used = np.unique(np.concatenate(list(rows.values())))
     texts = np.array(encoder.texts(corpus.select(used)), dtype=object)
@@ -243,10 +245,10 @@ def _own_randomness() -> Iterator[None]:
     """The trainer seeds every global generator; put them back as they were."""
     import torch
 
-    states = random.getstate(), np.random.get_state()
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng():
         try:
             yield
         finally:
             random.setstate(states[0])
-            np.random.set_state(states[1])
+            np.random.set_state(states[1])  # noqa: NPY002
