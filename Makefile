@@ -15,7 +15,7 @@ quickstart: install
 	$(BIN)/patentcl run quickstart
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check patentcl tests benchmarks
