@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import errno
 import gzip
+import json
 import re
 import shutil
 import tempfile
@@ -75,6 +76,7 @@ _PATENTSVIEW = {
 _OLD_TITLES = tuple(_Table((stem,), {"id": ("id",), "title": ("title",)})
                     for stem in ("cpc_subsection", "cpc_group", "cpc_subgroup"))
 _SUFFIXES = (".tsv", ".tsv.gz", ".tsv.zip")
+_ROWS_TO_COUNT = 20_000_000  # after an error; further on, the row is named and not the line
 
 _FLAT = {
     "patent_id": ("patent_id", "id", "publication_number", "No", "number", "appln_id"),
@@ -100,7 +102,7 @@ CREATE MACRO clean_symbol(s) AS (
         WHEN trim(x.d, '0') <> '' THEN x.a || x.b || x.c || ltrim(x.d, '0') || '/'
             || CASE WHEN trim(x.e, '0') = '' THEN '00' ELSE x.e END
         ELSE x.a || x.b || x.c END  -- group 0 stands for none
-    FROM (SELECT regexp_extract(upper(s),
+    FROM (SELECT regexp_extract(upper(replace(s, chr(11), ' ')),
         '^\s*([A-HY])(?:\s*(\d{2})(?:\s*([A-Z])(?:\s*(\d{1,4})\s*/\s*(\d{2,6}))?)?)?\s*$',
         ['a', 'b', 'c', 'd', 'e']) AS x))
 """
@@ -202,11 +204,23 @@ def connect(path: str | Path = ":memory:", work: Path | None = None, memory: str
     return duckdb.connect(str(path), read_only=read_only, config=config)
 
 
-def explain_duckdb(error: duckdb.Error, where: object) -> DataError:
-    """Turn DuckDB's report on a file into one line; `where` is the file's name as the user knows it."""
+def explain_duckdb(error: duckdb.Error, where: object, plain: Path | None = None) -> DataError:
+    """Turn DuckDB's report on a file into one line.
+
+    Parameters
+    ----------
+    error : duckdb.Error
+    where : object
+        The file's name as the user knows it.
+    plain : Path, optional
+        The file that DuckDB read, to find the line in: DuckDB counts rows, of which one may have
+        several lines.
+    """
     text = str(error)
-    line = re.search(r"Line: (\d+)|in line (\d+)", text)
-    place = f"{where}" + (f", line {line.group(1) or line.group(2)}" if line else "")
+    if plain is not None and plain.name.endswith((".jsonl", ".ndjson")):
+        return _explain_json(error, where, plain)
+    row = re.search(r"CSV Error on Line: (\d+)", text)
+    place = f"{where}" + (f", {_line_of_row(plain, int(row.group(1)))}" if row else "")
     if "not utf-8" in text or "Invalid unicode" in text or "unicode" in text.lower():
         return DataError("the file is not UTF-8", where=place, fix="Convert it, e.g. with iconv")
     columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
@@ -215,9 +229,42 @@ def explain_duckdb(error: duckdb.Error, where: object) -> DataError:
                          wanted=columns.group(1), fix="Check delimiter and quotes on that line")
     if "unterminated quote" in text:
         return DataError("a quoted field is never closed", where=place)
+    if "state machine reached an invalid state" in text:
+        return DataError("line ends are mixed, or one stands in a field without quotes", where=place,
+                         fix="Put fields that have line ends in quotes")
     if "No space left" in text or "exceeds disk" in text.lower() or "max_temp_directory_size" in text:
         return DataError("the disk is full, nothing was kept", where=where, got=text.splitlines()[0])
     return DataError("the data cannot be read", where=place, got=text.splitlines()[0])
+
+
+def _line_of_row(plain: Path | None, row: int) -> str:
+    """Where a row of a CSV or TSV file begins: "line N", or "row N" where that cannot be told."""
+    if plain is not None and row <= _ROWS_TO_COUNT:
+        try:
+            with plain.open(encoding="utf-8", errors="replace", newline="") as stream:
+                rows = csv.reader(stream, delimiter="\t" if plain.suffix == ".tsv" else ",")
+                for _ in range(row - 1):
+                    next(rows)
+                return f"line {rows.line_num + 1}"
+        except (OSError, csv.Error, StopIteration):
+            pass
+    return f"row {row}"
+
+
+def _explain_json(error: duckdb.Error, where: object, plain: Path) -> DataError:
+    """Name the first line that is not a JSON object."""
+    with plain.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            place = f"{where}, line {number}"
+            try:
+                if line.strip() and not isinstance(json.loads(line), dict):
+                    return DataError("the line is not a JSON object", where=place)
+            except UnicodeDecodeError as problem:
+                return DataError("the file is not UTF-8", where=place, got=str(problem),
+                                 fix="Convert it, e.g. with iconv")
+            except ValueError as problem:
+                return DataError("the line is not JSON", where=place, got=str(problem))
+    return DataError("the data cannot be read", where=where, got=str(error).splitlines()[0])
 
 
 # ---- files ----------------------------------------------------------------------------------
@@ -350,7 +397,7 @@ def _table(source: Path, spec: _Table, work: Path) -> Iterator[tuple[str, dict[s
         yield (_csv_scan(plain, header, "\t"),
                {ours: _name(theirs) for ours, theirs in columns.items()})
     except duckdb.Error as error:
-        raise explain_duckdb(error, path.name) from error
+        raise explain_duckdb(error, path.name, plain) from error
     finally:
         if plain != path:
             plain.unlink()
@@ -465,7 +512,8 @@ def _read_flat(con: duckdb.DuckDBPyConnection, files: Mapping[str, Path], work: 
         try:
             _read_flat_file(con, split, path, work, options)
         except duckdb.Error as error:
-            raise explain_duckdb(error, path) from error
+            plain = work / path.with_suffix("").name if path.suffix == ".gz" else path
+            raise explain_duckdb(error, path, plain) from error
 
 
 def _read_flat_file(con: duckdb.DuckDBPyConnection, split: str, path: Path, work: Path,
@@ -537,6 +585,8 @@ def _clean(con: duckdb.DuckDBPyConnection, source: Path, options: ReadOptions) -
         CREATE TABLE patent AS
         SELECT trim(patent_id) AS patent_id,
                CASE WHEN regexp_matches(date, '^\\s*\\d{{4}}\\s*$') THEN make_date(date::INT, 1, 1)
+                    WHEN regexp_matches(date, '^\\s*\\d{{8}}\\s*$')
+                    THEN try_strptime(trim(date), '%Y%m%d')::DATE
                     ELSE TRY_CAST(nullif(trim(date), '') AS DATE) END AS date,
                nullif(trim(type), '') AS type, trim(coalesce(title, '')) AS title,
                trim(coalesce(abstract, '')) AS abstract, split, date AS raw_date
@@ -550,10 +600,11 @@ def _clean(con: duckdb.DuckDBPyConnection, source: Path, options: ReadOptions) -
         con, "patent", "date IS NULL AND trim(coalesce(raw_date, '')) <> ''")
     con.execute("""
         CREATE TABLE code AS
-        SELECT DISTINCT ON (patent_id, symbol, scheme) trim(c.patent_id) AS patent_id,
-               clean_symbol(c.symbol) AS symbol, c.symbol AS raw, coalesce(seq, 0) AS seq, scheme
-        FROM raw_code c SEMI JOIN patent p ON p.patent_id = trim(c.patent_id)
-        ORDER BY seq""")
+        SELECT patent_id, symbol, scheme, min(seq) AS seq, min(raw) AS raw
+        FROM (SELECT trim(patent_id) AS patent_id, clean_symbol(symbol) AS symbol, scheme,
+                     coalesce(seq, 0) AS seq, trim(symbol) AS raw FROM raw_code)
+        SEMI JOIN patent USING (patent_id)
+        GROUP BY patent_id, symbol, scheme, CASE WHEN symbol IS NULL THEN raw END""")
     _check_codes(con, source, counts)
     con.execute("""
         CREATE TABLE citation AS
