@@ -45,7 +45,7 @@ class DuckDBGraph:
     """
 
     def __init__(self, path: str | Path, read_only: bool = False, memory: str = "2GB") -> None:
-        self.path = str(path)
+        self.path, self.read_only = str(path), read_only
         file = Path(self.path)
         if self.path != ":memory:":
             if read_only and not file.is_file():
@@ -89,7 +89,12 @@ class DuckDBGraph:
         ------
         DataError
             If there is no such file, or it is not a corpus.
+        GraphError
+            If the graph was opened for asking only.
         """
+        if self.read_only:
+            raise GraphError("the graph was opened for asking only", where=self.path,
+                             fix="Open it with read_only=False")
         corpus = Path(corpus)
         cpc = corpus.with_name("cpc.parquet")
         if not corpus.is_file():

@@ -35,8 +35,7 @@ def near_copies(titles: pa.ChunkedArray, abstracts: pa.ChunkedArray) -> np.ndarr
     Returns
     -------
     ndarray of int64, shape (n,)
-        Numbers from 0, in the order in which they first appear. They do not depend on the order
-        of the texts otherwise: what is alike is alike in any order.
+        Numbers from 0, in the order in which they first appear.
 
     Examples
     --------
