@@ -121,6 +121,9 @@ def test_label_ranking_equals_scikit_learn(ties: bool) -> None:
     assert found["lrap"] == pytest.approx(
         sk.label_ranking_average_precision_score(dense, scores), rel=1e-12)
     assert found["coverage_error"] == pytest.approx(sk.coverage_error(dense, scores), rel=1e-12)
+    alone = evaluate(truth, scores, "coverage_error")  # takes a path of its own
+    np.testing.assert_array_equal(alone.detail["coverage_error"].items,
+                                  found.detail["coverage_error"].items)
     some = ~dense.all(axis=1)
     assert found["ranking_loss"] == pytest.approx(
         sk.label_ranking_loss(dense[some], scores[some]), rel=1e-12)

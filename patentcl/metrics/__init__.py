@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from patentcl.metrics.compare import Comparison, compare
 from patentcl.metrics.names import DEFINITIONS, known_names
-from patentcl.metrics.ranking import evaluate_ranking, run_matrices
 from patentcl.metrics.result import Metric, Metrics
+from patentcl.metrics.retrieval import evaluate_ranking, run_matrices
 from patentcl.metrics.space import (
     alignment,
     chance_purity,

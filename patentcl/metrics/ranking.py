@@ -18,26 +18,17 @@ K. Järvelin, J. Kekäläinen, Cumulated gain-based evaluation of IR techniques,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from patentcl.errors import ConfigError, DataError, did_you_mean
-from patentcl.metrics.inputs import (
-    BLOCK_CELLS,
-    Scores,
-    as_scores,
-    contains,
-    row_ids,
-    same_shape,
-    select_columns,
-)
-from patentcl.metrics.names import parse_names
-from patentcl.metrics.result import Metric, Metrics, mean_metric, named, ratio
+from patentcl.errors import ConfigError, did_you_mean
+from patentcl.metrics.inputs import BLOCK_CELLS, Scores, row_ids, select_columns
+from patentcl.metrics.result import Metric, mean_metric, ratio
 
+RANK_CELLS = 1 << 20
+"""Scores ranked at a time: 4 MB of float32, compared several times while near the cache."""
 UNRANKED = np.iinfo(np.int32).max
 """Rank of a relevant item that was not retrieved."""
 
@@ -102,7 +93,7 @@ def label_ranks(truth: sparse.csr_matrix, scores: Scores,
     truth = select_columns(truth, columns)
     rank = np.empty(truth.nnz, dtype=np.int32)
     at_least = np.empty(truth.nnz, dtype=np.int32)
-    for start, block in scores.blocks(columns, cells=BLOCK_CELLS // 4):
+    for start, block in scores.blocks(columns, cells=RANK_CELLS):
         stop = start + block.shape[0]
         pointers = truth.indptr[start:stop + 1]
         span = slice(pointers[0], pointers[-1])
@@ -123,14 +114,17 @@ def _ranks_by_counting(block: np.ndarray, pointers: np.ndarray,
     above = np.empty(len(cols), dtype=np.int32)
     at_least = np.empty(len(cols), dtype=np.int32)
     counts = np.diff(pointers)
+    mask = np.empty(block.shape, dtype=bool)
     kind = np.uint16 if block.shape[1] < 65_536 else np.int64  # the narrow sum is 4 times faster
     for j in range(int(counts.max(initial=0))):
         rows = np.flatnonzero(counts > j)
         at = pointers[rows] + j
         part = block if len(rows) == len(block) else block[rows]
         own = block[rows, cols[at]][:, None]
-        above[at] = np.add.reduce((part > own).view(np.uint8), axis=1, dtype=kind)
-        at_least[at] = np.add.reduce((part >= own).view(np.uint8), axis=1, dtype=kind)
+        flag = mask[:len(rows)]
+        for compare, counted in ((np.greater, above), (np.greater_equal, at_least)):
+            compare(part, own, out=flag)
+            counted[at] = np.add.reduce(flag.view(np.uint8), axis=1, dtype=kind)
     rank = above.copy()
     tied = np.flatnonzero(at_least > above + 1)
     if tied.size:
@@ -163,59 +157,28 @@ def _ranks_by_sorting(block: np.ndarray, counts: np.ndarray,
     return own, last[rows, own]
 
 
-def retrieval_ranks(relevant: sparse.csr_matrix, run: sparse.csr_matrix) -> Ranks:
-    """Ranks of relevant items among the stored entries of sparse scores.
+def label_coverage(truth: sparse.csr_matrix, scores: Scores,
+                   columns: np.ndarray | None = None) -> np.ndarray:
+    """`coverage_error` of each patent without its ranks: only the lowest true label is looked up.
 
     Parameters
     ----------
-    relevant : csr_matrix, shape (n_queries, n_items)
-        Stored entries above 0.
-    run : csr_matrix, shape (n_queries, n_items)
-        Stored entries are retrieved; their order within a row does not matter.
+    truth, scores, columns
+        As for `label_ranks`; scores dense.
     """
-    rows = row_ids(relevant)
-    rank = np.full(relevant.nnz, UNRANKED, dtype=np.int32)
-    at_least = np.zeros(relevant.nnz, dtype=np.int32)
-    run_rows = row_ids(run)
-    # Which retrieved entries are relevant, and which relevant item each is.
-    hit = np.flatnonzero(contains(relevant, run_rows, run.indices))
-    width = run.shape[1]
-    keys = rows * width + relevant.indices
-    target = np.searchsorted(keys, run_rows[hit] * width + run.indices[hit])
-    lengths = np.diff(run.indptr)
-    size = lengths[run_rows[hit]]
-    step = max(1, BLOCK_CELLS // 2 // max(1, int(size.max(initial=1))))
-    for low in range(0, len(hit), step):
-        at = hit[low:low + step]
-        rank[target[low:low + step]], at_least[target[low:low + step]] = _ranks_in_rows(
-            run, run_rows[at], at)
-    return Ranks(rows, rank, at_least, relevant.data.astype(np.float64), *relevant.shape)
-
-
-def _ranks_in_rows(run: sparse.csr_matrix, rows: np.ndarray,
-                   at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rank and count-at-least of stored entries ``at`` within their rows."""
-    starts, stops = run.indptr[rows].astype(np.int64), run.indptr[rows + 1].astype(np.int64)
-    size = stops - starts
-    own, column = run.data[at], run.indices[at]
-    if size.size and np.all(size == size[0]):  # rows of one length: a matrix, no bookkeeping
-        cells = starts[:, None] + np.arange(size[0])
-        others = run.data[cells]
-        above = np.count_nonzero(others > own[:, None], axis=1)
-        at_least = np.count_nonzero(others >= own[:, None], axis=1)
-        rank = above.copy()
-        tied = np.flatnonzero(at_least > above + 1)
-        same = (others[tied] == own[tied, None]) & (run.indices[cells[tied]] < column[tied, None])
-        rank[tied] += np.count_nonzero(same, axis=1)
-        return rank, at_least
-    ends = np.cumsum(size)
-    cells = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - size), size)
-    others, mine = run.data[cells], np.repeat(own, size)
-    earlier = run.indices[cells] < np.repeat(column, size)
-    before = (others > mine) | ((others == mine) & earlier)
-    begin = ends - size
-    return (np.add.reduceat(before, begin, dtype=np.int64) if len(size) else begin,
-            np.add.reduceat(others >= mine, begin, dtype=np.int64) if len(size) else begin)
+    truth = select_columns(truth, columns)
+    out = np.full(truth.shape[0], np.nan)
+    for start, block in scores.blocks(columns, cells=RANK_CELLS):
+        pointers = truth.indptr[start:start + len(block) + 1]
+        rows = np.flatnonzero(np.diff(pointers))
+        if not len(rows):
+            continue
+        cols = truth.indices[pointers[0]:pointers[-1]]
+        own = block[np.repeat(np.arange(len(block)), np.diff(pointers)), cols]
+        lowest = np.minimum.reduceat(own, pointers[rows] - pointers[0])[:, None]
+        covered = (block if len(rows) == len(block) else block[rows]) >= lowest
+        out[start + rows] = np.add.reduce(covered.view(np.uint8), axis=1, dtype=np.int32)
+    return out
 
 
 # ---- metrics over ranks -------------------------------------------------------------------------
@@ -330,9 +293,11 @@ def lrap(ranks: Ranks) -> np.ndarray:
 
 def coverage_error(ranks: Ranks) -> np.ndarray:
     """Labels scored at least as high as the lowest true one."""
-    worst = np.zeros(ranks.n_rows)
-    np.maximum.at(worst, ranks.row, ranks.at_least)
-    return _defined(ranks, worst)
+    worst = np.full(ranks.n_rows, np.nan)
+    if len(ranks.row):
+        rows, starts = np.unique(ranks.row, return_index=True)
+        worst[rows] = np.maximum.reduceat(ranks.at_least, starts)
+    return worst
 
 
 def ranking_loss(ranks: Ranks) -> np.ndarray:
@@ -375,123 +340,3 @@ def rank_metric(metric: str, k: int | None, ranks: Ranks, unit: str = "patents")
         raise ConfigError("unknown ranking metric", got=metric,
                           fix=did_you_mean(metric, [*AT_K, *OF_LABELS]))
     return mean_metric(AT_K[metric](ranks, k), unit)
-
-
-# ---- retrieval ----------------------------------------------------------------------------------
-
-
-def as_relevant(relevant: Any) -> sparse.csr_matrix:
-    """Check relevance: finite, not negative; stored zeros (judged, not relevant) are left out."""
-    matrix = sparse.csr_matrix(relevant)
-    if 0 in matrix.shape:
-        raise DataError("relevance is empty", got=f"shape {matrix.shape}",
-                        wanted="at least one query and one item")
-    if matrix.dtype != bool:
-        bad = np.flatnonzero(~np.isfinite(matrix.data) | (matrix.data < 0))
-        if bad.size:
-            raise DataError("relevance must be finite and not negative", got=matrix.data[bad[0]])
-    if not matrix.has_canonical_format or not np.all(matrix.data):
-        matrix = matrix.copy()
-        matrix.sum_duplicates()
-        matrix.eliminate_zeros()
-    if matrix.nnz == 0:
-        raise DataError("no query has a relevant item",
-                        fix="Check that the ids of queries and items match")
-    return matrix
-
-
-def run_matrices(qrels: Mapping[str, Mapping[str, float]], run: Mapping[str, Mapping[str, float]]
-                 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix, list[str]]:
-    """Turn judgements and a run, as dictionaries by query and item, into two matrices.
-
-    Parameters
-    ----------
-    qrels : mapping of query to mapping of item to relevance
-    run : mapping of query to mapping of item to score
-
-    Returns
-    -------
-    relevant, scores : csr_matrix of float64, shape (n_queries, n_items)
-        For `evaluate_ranking`. Items are in alphabetical order, so ties go to the first in the
-        alphabet.
-    queries : list of str
-        Those of ``qrels``, then those of the run alone (which are undefined: nothing is relevant).
-
-    Examples
-    --------
-    >>> relevant, scores, _ = run_matrices({"q": {"a": 1}}, {"q": {"a": 0.1, "b": 0.7}})
-    >>> evaluate_ranking(relevant, scores, "mrr")["mrr"]
-    0.5
-    """
-    queries = list(dict.fromkeys([*qrels, *run]))
-    items = sorted({item for table in (qrels, run) for row in table.values() for item in row})
-    if not queries or not items:
-        raise DataError("there is no query or no item in the judgements and the run")
-    place = {item: j for j, item in enumerate(items)}
-
-    def matrix(table: Mapping[str, Mapping[str, float]]) -> sparse.csr_matrix:
-        rows = [table.get(query, {}) for query in queries]
-        pointers = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
-        columns = np.array([place[item] for row in rows for item in row], dtype=np.int32)
-        data = np.array([value for row in rows for value in row.values()], dtype=np.float64)
-        out = sparse.csr_matrix((data, columns, pointers), shape=(len(queries), len(items)))
-        out.sort_indices()
-        return out
-
-    return matrix(qrels), matrix(run), queries
-
-
-def evaluate_ranking(relevant: Any, scores: Any, names: str | Iterable[str],
-                     seed: int = 0) -> Metrics:
-    """Evaluate a retrieval run.
-
-    Parameters
-    ----------
-    relevant : matrix, shape (n_queries, n_items)
-        Relevance above 0 (graded for nDCG; other metrics ask only whether it is above 0).
-    scores : sparse matrix or ndarray, shape (n_queries, n_items)
-        In a sparse matrix a stored entry means "retrieved", whatever its score.
-    names : str or iterable of str
-        For example ``"ndcg@10"``, ``"map"``, ``"mrr@10"``, ``"recall@100"``, ``"precision@5"``,
-        ``"hit@1"``, ``"first_rank"``, ``"r_precision"``.
-    seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    Metrics
-        Items are queries; a query without relevant items is undefined.
-
-    Raises
-    ------
-    DataError
-        If shapes differ, a score is NaN or infinite, relevance is negative, or nothing is relevant.
-    ConfigError
-        If a name is not that of a retrieval metric.
-
-    Examples
-    --------
-    >>> from scipy import sparse
-    >>> relevant = sparse.csr_matrix([[1, 0, 0], [0, 0, 1]])
-    >>> run = sparse.csr_matrix([[0.9, 0.5, 0.0], [0.8, 0.0, 0.3]])
-    >>> evaluate_ranking(relevant, run, ["mrr", "hit@1"])
-    Metrics(mrr=0.7500, hit@1=0.5000)
-    """
-    parsed = parse_names(names)
-    for name in parsed:
-        if name.family != "topk" or name.level is not None:
-            raise ConfigError("not a retrieval metric", got=repr(name.text),
-                              wanted=f"one of {', '.join(AT_K)}, with @k")
-    known = as_relevant(relevant)
-    if sparse.issparse(scores):
-        run = sparse.csr_matrix(scores)
-        same_shape(known.shape, run.shape, "scores")
-        if not np.isfinite(run.data).all():
-            raise DataError("scores must be finite", got="NaN or infinity in the run")
-        ranks = retrieval_ranks(known, run)
-    else:
-        ranks = label_ranks(known.astype(bool), as_scores(scores, known.shape))
-        ranks = Ranks(ranks.row, ranks.rank, ranks.at_least, known.data.astype(np.float64),
-                      ranks.n_rows, ranks.n_columns)
-    return Metrics(named(rank_metric(n.metric, n.k, ranks, "queries"), n.text, seed,
-                         n.definition.higher_is_better) for n in parsed)

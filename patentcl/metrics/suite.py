@@ -25,8 +25,8 @@ from patentcl.metrics.inputs import (
     select_columns,
 )
 from patentcl.metrics.names import Name, parse_names
-from patentcl.metrics.ranking import Ranks, label_ranks, rank_metric
-from patentcl.metrics.result import Metric, Metrics, named
+from patentcl.metrics.ranking import Ranks, label_coverage, label_ranks, rank_metric
+from patentcl.metrics.result import Metric, Metrics, mean_metric, named
 
 EVERY = "all"
 """The level that stands for every node."""
@@ -216,7 +216,10 @@ class Evaluation:
         return curve_metric(name.metric, name.average, self.curves(name, level))
 
     def _rank(self, name: Name) -> Metric:
-        return rank_metric(name.metric, name.k, self.ranks(name, self.level(name)))
+        level, scores = self.level(name), self.need_scores(name)
+        if name.metric == "coverage_error" and level not in self._ranks and not scores.is_sparse:
+            return mean_metric(label_coverage(self.truth, scores, self.columns(level)), "patents")
+        return rank_metric(name.metric, name.k, self.ranks(name, level))
 
     def _probability(self, name: Name) -> Metric:
         return probability.probability_metric(name.metric, self.truth, self.need_scores(name),
