@@ -233,6 +233,7 @@ def test_queries_on_one_side_only() -> None:
     (np.eye(2), sparse.eye(3, format="csr"), "differ in shape"),
     (np.eye(2), sparse.csr_matrix([[np.nan, 0], [0, 1]]), "finite"),
     (np.eye(2), np.array([[np.inf, 0], [0, 1]]), "finite"),
+    (np.eye(2), sparse.csr_matrix(([1.0, 2.0], [0, 0], [0, 2, 2]), shape=(2, 2)), "twice"),
     (np.zeros((0, 3)), np.zeros((0, 3)), "empty"),
 ])
 def test_bad_runs(relevant, run, message: str) -> None:

@@ -226,9 +226,7 @@ class Scores:
                             got=type(source).__name__,
                             wanted="a function that returns a new one each time")
         elif self.is_sparse:
-            matrix = sparse.csr_matrix(source)
-            same_shape(self.shape, matrix.shape, "scores")
-            _finite(matrix.data, 0)
+            matrix = as_sparse_scores(source, self.shape)
             self._open = lambda: iter([matrix])
         elif isinstance(source, (list, tuple)) and source and np.ndim(source[0]) == 2:
             self._open = lambda: iter(source)
@@ -283,6 +281,27 @@ class Scores:
         if len(columns) and np.array_equal(columns, np.arange(columns[0], columns[-1] + 1)):
             return dense[:, columns[0]:columns[-1] + 1]  # a level of the tree: a view, no copy
         return dense[:, columns]
+
+
+def as_sparse_scores(source: Any, shape: tuple[int, ...]) -> sparse.csr_matrix:
+    """Check sparse scores: of a shape, finite, each entry once. Stored zeros stay: they are scores.
+
+    Raises
+    ------
+    DataError
+        If any of that does not hold.
+    """
+    matrix = sparse.csr_matrix(source)
+    same_shape(shape, matrix.shape, "scores")
+    _finite(matrix.data, 0)
+    if not matrix.has_canonical_format:
+        ordered = matrix.copy()
+        ordered.sum_duplicates()
+        if ordered.nnz != matrix.nnz:
+            raise DataError("sparse scores hold an entry twice",
+                            got=f"{matrix.nnz - ordered.nnz} repeated")
+        matrix = ordered
+    return matrix
 
 
 def _finite(values: np.ndarray, row: int) -> None:

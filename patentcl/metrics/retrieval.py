@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from patentcl.errors import ConfigError, DataError
-from patentcl.metrics.inputs import BLOCK_CELLS, as_scores, contains, row_ids, same_shape
+from patentcl.metrics.inputs import BLOCK_CELLS, as_scores, as_sparse_scores, contains, row_ids
 from patentcl.metrics.names import parse_names
 from patentcl.metrics.ranking import AT_K, UNRANKED, Ranks, label_ranks, rank_metric
 from patentcl.metrics.result import Metrics, named
@@ -177,11 +177,7 @@ def evaluate_ranking(relevant: Any, scores: Any, names: str | Iterable[str],
                               wanted=f"one of {', '.join(AT_K)}, with @k")
     known = as_relevant(relevant)
     if sparse.issparse(scores):
-        run = sparse.csr_matrix(scores)
-        same_shape(known.shape, run.shape, "scores")
-        if not np.isfinite(run.data).all():
-            raise DataError("scores must be finite", got="NaN or infinity in the run")
-        ranks = retrieval_ranks(known, run)
+        ranks = retrieval_ranks(known, as_sparse_scores(scores, known.shape))
     else:
         ranks = label_ranks(known.astype(bool), as_scores(scores, known.shape))
         ranks = Ranks(ranks.row, ranks.rank, ranks.at_least, known.data.astype(np.float64),
