@@ -137,7 +137,7 @@ def _negatives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -
                   "negative INTEGER, symbol VARCHAR, gap INTEGER, kind VARCHAR)")
     years = -1 if rules.within_years is None else rules.within_years
     for step, kind in enumerate(LADDER):
-        before = graph.count("filled")
+        before, looked = graph.count("filled"), False
         kinds = ", ".join(f"'{k}'" for k in LADDER[:step + 1])
         for reach in _REACHES:
             graph.execute(f"""
@@ -148,11 +148,11 @@ def _negatives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -
             if not graph.count("open"):
                 break
             graph.run("mine_negatives", kind=kind, reach=reach, years=years)
-            had = -1
+            looked, had = True, -1
             while had != (had := graph.count("filled")):
                 graph.run("mine_assign", kind=kind)
         had = -1
-        while had != (had := graph.count("filled")):
+        while looked and had != (had := graph.count("filled")):  # else choice would be an older one
             graph.run("mine_assign_rest", kind=kind)
         counts[f"{kind} negatives found"] = graph.count("filled") - before
     counts["pairs without a negative, left out"] = total - graph.count("filled")
