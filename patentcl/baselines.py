@@ -37,7 +37,7 @@ class BM25:
     def __init__(self, texts: Sequence[str], k1: float = 1.2, b: float = 0.75) -> None:
         from sklearn.feature_extraction.text import CountVectorizer
 
-        if k1 < 0 or not 0 <= b <= 1:
+        if not k1 >= 0 or not 0 <= b <= 1:
             raise ConfigError("BM25 parameters out of range", got=f"k1={k1}, b={b}",
                               wanted="k1 >= 0 and b in [0, 1]")
         self._words = CountVectorizer(token_pattern=r"(?u)\b\w+\b", dtype=np.float32)

@@ -299,8 +299,10 @@ def _example_lines(shown: Mapping[str, Any]) -> list[str]:
 
 
 def _near(row: Mapping[str, Any]) -> str:
-    return (f"    {row['similarity']:.2f}  {row['id']:<12} {row['date']:<10}  "
-            f"{short(row['title'] or '(no title)', 60):<60}  {', '.join(row['codes'])}").rstrip()
+    title = row["title"] or "(no title)"
+    title = title if len(title) <= 60 else f"{title[:57].rstrip()}..."
+    return (f"    {row['similarity']:.2f}  {row['id']:<12} {row['date']:<10}  {title:<60}  "
+            f"{', '.join(row['codes'])}").rstrip()
 
 
 def short(title: str, width: int = 70) -> str:
