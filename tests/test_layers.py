@@ -24,7 +24,7 @@ LAYERS: list[list[set[str]]] = [
      {"sample", "_sample_citations", "_sample_grammar", "_sample_text", "_sample_topics",
       "_sample_words", "_sample_words2"}],
     [{"cpc"}, {"config"}, {"artifacts"}],
-    [{"reading", "corpus"}],
+    [{"reading", "reading_files", "corpus"}],
     [{"metrics"}],
     [{"graph_duckdb"}, {"encoder"}, {"heads", "node_heads"}, {"losses"},
      {"search", "search_filters", "index_spec"}, {"maps", "map_labels", "projection"},
