@@ -1,8 +1,9 @@
 """A corpus: patents with text, date, codes and citations, kept as one Parquet table.
 
-Columns of ``corpus.parquet``: patent_id, date, type, title, abstract, codes (list), citations (list),
-split. Beside it, ``cpc.parquet`` holds titles of symbols and ``splits.parquet`` a division into train,
-dev and test. Columns are read when they are asked for, so a corpus can be larger than memory.
+Columns of ``corpus.parquet``: patent_id, date, type, title, abstract, codes (list), citations
+(list), split. Beside it, ``cpc.parquet`` holds titles of symbols and ``splits.parquet`` a division
+into train, dev and test. Columns are read when they are asked for, so a corpus can be larger than
+memory.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class Corpus:
 
     @classmethod
     def from_records(cls, records: Sequence[Mapping[str, Any]], level: str = "subclass") -> Corpus:
-        """Make a corpus of dicts with the keys patent_id, title, abstract, date, codes, citations."""
+        """Make a corpus of dicts, with fields as `COLUMNS`; all but patent_id may be absent."""
         unknown = sorted({k for r in records for k in r} - set(COLUMNS))
         if unknown:
             raise DataError("unknown field in a record", got=unknown[0],
@@ -229,8 +230,8 @@ class Corpus:
         if not path.is_file():
             return {}
         table = pq.read_table(path, columns=["symbol", "title"])
-        return {s: t for s, t in zip(table["symbol"].to_pylist(), table["title"].to_pylist(), strict=True)
-                if t}
+        pairs = zip(table["symbol"].to_pylist(), table["title"].to_pylist(), strict=True)
+        return {symbol: title for symbol, title in pairs if title}
 
     @cached_property
     def tree(self) -> CpcTree:
@@ -240,7 +241,7 @@ class Corpus:
         flat = pc.unique(pc.list_flatten(self.table(["codes"])["codes"])).to_pylist()
         if not flat:
             raise DataError("no patent of the corpus has a code", where=self.path,
-                            fix="Give data with CPC or IPC codes; classifiers cannot be trained on these")
+                            fix="Give data with CPC or IPC codes: classifiers learn from them")
         return CpcTree.from_symbols(flat, titles=self.code_titles, level=self.level)
 
     @cached_property
@@ -293,14 +294,14 @@ def make_splits(corpus: Corpus, method: str = "stratified", dev: float = 0.1, te
                 seed: int = 0) -> np.ndarray:
     """Divide a corpus into train, dev and test.
 
-    Near-copies of one text always fall on the same side, so no held-out patent's text is trained on.
+    Near-copies of one text fall on the same side, so no held-out patent's text is trained on.
 
     Parameters
     ----------
     corpus : Corpus
     method : {"stratified", "random", "date"}
         ``stratified`` keeps each label's share (iterative stratification, Sechidis et al. 2011);
-        ``date`` takes the newest patents for test and the next newest for dev, undated ones for train.
+        ``date`` takes the newest patents for test, the next newest for dev, undated ones for train.
     dev, test : float
         Shares of patents.
     seed : int
@@ -352,14 +353,16 @@ def _draw(corpus: Corpus, pool: np.ndarray, keys: np.ndarray, share: float, meth
         dates = corpus.dates[pool]
         known = ~np.isnat(dates)
         if known.sum() < len(pool) / 2:
-            raise DataError("cannot split by date", got=f"{known.sum()} of {len(pool)} patents dated",
+            raise DataError("cannot split by date",
+                            got=f"{known.sum()} of {len(pool)} patents dated",
                             fix="Use split.method=random or stratified")
         newest = np.full(keys.max() + 1, np.datetime64("0001-01-01", "D"))
         np.maximum.at(newest, keys[known], dates[known])
         order = np.argsort(newest[keys], kind="stable")
         cut = newest[keys][order[-max(1, round(share * len(pool)))]]
         if not (newest[keys] < cut).any():
-            raise DataError("cannot split by date", got=f"no patent older than {cut} is left to train on",
+            raise DataError("cannot split by date",
+                            got=f"no patent older than {cut} is left to train on",
                             fix="Use split.method=random or stratified")
         return newest[keys] >= cut
     if method == "random":
@@ -386,7 +389,7 @@ def _stratified(corpus: Corpus, rows: np.ndarray, share: float, seed: int) -> np
     if not any(corpus.codes):
         return _random(len(rows), share, rng)
     tree = corpus.tree
-    last = min(tree.levels.index("subclass") if "subclass" in tree.levels else 9, len(tree.levels) - 1)
+    last = min(level_index("subclass"), len(tree.levels) - 1)
     deepest = (tree.depth == last) | (tree.is_leaf & (tree.depth < last))
     labels = corpus.labels[rows][:, np.flatnonzero(deepest)]
     labelled = np.flatnonzero(np.diff(labels.indptr) > 0)

@@ -2,9 +2,9 @@
 
 A hierarchy is one integer array: ``CpcTree.symbols`` in topological order (parents first) and
 ``CpcTree.parent`` with ``parent[i] < i``, roots -1. Label sets are boolean CSR matrices
-``(n_patents, n_nodes)``, closed under ancestors, with columns in tree order. With that, closure is a
-product with one sparse matrix, coherence one ``minimum`` per depth, and hierarchical metrics are
-sizes of sets.
+``(n_patents, n_nodes)``, closed under ancestors, with columns in tree order. With that, closure is
+a product with one sparse matrix, coherence one ``minimum`` per depth, and hierarchical metrics
+are sizes of sets.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from patentcl.errors import ConfigError, DataError, did_you_mean
 LEVELS = ("section", "class", "subclass", "group", "subgroup")
 """Names of the levels that syntax alone gives, from the root down."""
 
-# A01B 33/08, "A01B  33/00", A01B0033080000 (no: EPO storage form is not accepted), A01B33/08, A01B, A01, A
+# A01B33/08, "A01B  33/00", A01B, A01, A; not A01B0033080000, which offices store
 _SYMBOL = re.compile(
     r"^\s*([A-HY])(?:\s*(\d{2})(?:\s*([A-Z])(?:\s*(\d{1,4})\s*/\s*(\d{2,6}))?)?)?\s*$", re.ASCII
 )
@@ -151,11 +151,13 @@ class CpcTree:
         if n == 0:
             raise DataError("the label tree is empty", wanted="at least one symbol")
         if len(set(self.symbols)) != n:
-            raise DataError("duplicate symbols in the tree", got=f"{n - len(set(self.symbols))} repeated")
+            raise DataError("duplicate symbols in the tree",
+                            got=f"{n - len(set(self.symbols))} repeated")
         late = np.flatnonzero((parent >= np.arange(n)) | (parent < -1))
         if late.size:
             raise DataError("parents must come before their children",
-                            where=f"node {self.symbols[late[0]]!r}", got=f"parent {parent[late[0]]}")
+                            where=f"node {self.symbols[late[0]]!r}",
+                            got=f"parent {parent[late[0]]}")
 
     # ---- building ---------------------------------------------------------------------------
 
@@ -181,7 +183,8 @@ class CpcTree:
         depth = len(LEVELS) if level is None else level_index(level) + 1
         chains = {parse_symbol(s)[:depth] for s in set(symbols)}
         return cls.from_edges(
-            ((chain[i], chain[i - 1] if i else None) for chain in chains for i in range(len(chain))),
+            ((chain[i], chain[i - 1] if i else None)
+             for chain in chains for i in range(len(chain))),
             titles=titles)
 
     @classmethod
@@ -209,7 +212,7 @@ class CpcTree:
                     raise DataError("the label tree has a cycle", where=f"node {node!r}")
                 if node not in up:
                     raise DataError("a parent has no row of its own", got=repr(node),
-                                    fix="Add a row with it as child and an empty parent if it is a root")
+                                    fix="If it is a root, add a row with it and no parent")
                 path.append(node)
                 on_path.add(node)
                 node = up[node]
@@ -261,8 +264,8 @@ class CpcTree:
                 edges.setdefault(chain[3], chain[2])
                 stack = [chain[3]]
                 continue
-            # Indexing codes such as A01C2001/048 stand, by their dots, among the subgroups of A01C1/00;
-            # they have no main group of their own.
+            # Indexing codes such as A01C2001/048 stand, by their dots, among the subgroups of
+            # A01C1/00; they have no main group of their own.
             guest = (chain[3] not in own and int(chain[3][4:-3]) >= 2000
                      and bool(stack) and stack[0][:4] == chain[2])
             if not guest and (not stack or stack[0] != chain[3]):
@@ -305,11 +308,12 @@ class CpcTree:
 
     @cached_property
     def levels(self) -> tuple[str, ...]:
-        """Names of the depths present: those of `LEVELS` for a classification, else level0, level1, ..."""
+        """Names of the depths: those of `LEVELS` for a classification, else level0, level1, ..."""
         count = int(self.depth.max()) + 1
-        if count <= len(LEVELS) and all(is_symbol(s) for s in self.symbols):
-            if all(len(parse_symbol(s)) == d + 1 for s, d in zip(self.symbols, self.depth, strict=True)):
-                return LEVELS[:count]
+        if count <= len(LEVELS) and all(
+                is_symbol(s) and len(parse_symbol(s)) == d + 1
+                for s, d in zip(self.symbols, self.depth, strict=True)):
+            return LEVELS[:count]
         return tuple(f"level{i}" for i in range(count))
 
     def at_level(self, level: str | int) -> np.ndarray:
@@ -500,7 +504,7 @@ class CpcTree:
         out = self._scores(scores)
         for d in range(int(self.depth.max()), 0, -1):
             cols = np.flatnonzero(self.depth == d)
-            # nodes are ordered by depth, not by parent: sort once so that reduceat can take the maxima
+            # nodes are ordered by depth, not by parent: sort so that reduceat can take the maxima
             cols = cols[np.argsort(self.parent[cols], kind="stable")]
             parents, starts = np.unique(self.parent[cols], return_index=True)
             best = np.maximum.reduceat(out[:, cols], starts, axis=1)

@@ -120,7 +120,8 @@ class DuckDBGraph:
         finally:
             self._con.unregister("text_keys")
         try:
-            self._con.execute("CHECKPOINT")  # closing would swallow a full disk, and leave a log file
+            # Closing would swallow a full disk, and leave a log file.
+            self._con.execute("CHECKPOINT")
         except duckdb.Error as error:
             raise GraphError("the graph cannot be written", where=self.path,
                              got=str(error).splitlines()[0]) from error
@@ -144,7 +145,8 @@ class DuckDBGraph:
         except duckdb.CatalogException as error:
             raise GraphError("the graph has not been loaded", where=self.path,
                              got=str(error).splitlines()[0],
-                             fix="Load it with: patentcl load DATA --graph duckdb://FILE") from error
+                             fix="Load it with: patentcl load DATA --graph duckdb://FILE"
+                             ) from error
         except duckdb.Error as error:
             text = str(error).splitlines()[0]
             if "No space left" in str(error) or "max_temp_directory_size" in str(error):
@@ -189,13 +191,15 @@ class DuckDBGraph:
             if ids is None:
                 self._con.execute(f"{make} patent")
                 return
-            self._con.register("allowed_ids", pa.table({"patent_id": pa.array(list(ids), pa.string())}))
+            table = pa.table({"patent_id": pa.array(list(ids), pa.string())})
+            self._con.register("allowed_ids", table)
             try:
                 self._con.execute(f"{make} allowed_ids")
             finally:
                 self._con.unregister("allowed_ids")
-            strange = self._con.execute("SELECT patent_id FROM allowed ANTI JOIN patent USING (patent_id) "
-                                        "ORDER BY patent_id").fetchall()
+            strange = self._con.execute(
+                "SELECT patent_id FROM allowed ANTI JOIN patent USING (patent_id) "
+                "ORDER BY patent_id").fetchall()
         if strange:
             raise GraphError("no such patent in the graph", where=self.path, got=strange[0][0]
                              + (f" and {len(strange) - 1} more" if len(strange) > 1 else ""),
@@ -212,10 +216,11 @@ class DuckDBGraph:
 
 
 def _text_keys(corpus: Path) -> pa.Table:
-    """Patent ids and a number of each text, equal for near-copies; they keep copies out of triplets."""
+    """Ids and a number of each text, equal for near-copies: keeps copies out of triplets."""
     try:
-        missing = [c for c in ("patent_id", "date", "type", "title", "abstract", "codes", "citations")
-                   if c not in pq.read_schema(corpus).names]
+        names = pq.read_schema(corpus).names
+        missing = [c for c in ("patent_id", "date", "type", "title", "abstract", "codes",
+                               "citations") if c not in names]
         if missing:
             raise DataError(f"column {missing[0]!r} is missing", where=corpus,
                             fix="Make a corpus with: patentcl load DATA")

@@ -1,10 +1,11 @@
 """CPC-aware triplets from the patent graph: anchor, positive, negative.
 
-A positive is related to its anchor (it is cited by it, or it shares a class) and carries a symbol in
-common with it at a chosen level. Negatives stand on a ladder: easy (another section), medium (same
-section, another class), hard (same subclass, no group in common), near the anchor in time. Where
-class alone makes a positive, its negative shares less with the anchor than it does: a pair that has
-only its subclass in common gets no hard negative, which would be just as near. What is random comes from a key that depends on seed and patent id alone, so results repeat exactly.
+A positive is related to its anchor (it is cited by it, or it shares a class) and carries a symbol
+in common with it at a chosen level. Negatives stand on a ladder: easy (another section), medium
+(same section, another class), hard (same subclass, no group in common), near the anchor in time.
+Where class alone makes a positive, its negative shares less with the anchor than it does: a pair
+that has only its subclass in common gets no hard negative, which would be just as near. What is
+random comes from a key that depends on seed and patent id alone, so results repeat exactly.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from patentcl.graph_duckdb import DuckDBGraph
 
 COLUMNS = ("anchor_id", "positive_id", "negative_id", "relation", "level", "hardness", "rule")
 LADDER = ("hard", "medium", "easy")
-_NEGATIVE_SHARES = {"hard": "subclass", "medium": "section"}  # what a negative has in common at least
-_RING_TRIES = 4  # further pairs round the ring beyond per_anchor, to get past near-copies and citations
+# What a negative has in common with its anchor.
+_NEGATIVE_SHARES = {"hard": "subclass", "medium": "section"}
+_RING_TRIES = 4  # pairs round the ring beyond per_anchor, to get past near-copies and citations
 _REACHES = (8, 128)  # a short look serves nearly all; the long one is for crowded or tiny classes
 
 
@@ -33,8 +35,8 @@ class MiningResult:
     Attributes
     ----------
     triplets : pyarrow.Table
-        anchor_id, positive_id, negative_id, relation (cites | class), level (deepest level that anchor
-        and positive share), hardness (hard | medium | easy), rule (in words, why this one).
+        anchor_id, positive_id, negative_id, relation (cites | class), level (deepest level that
+        anchor and positive share), hardness (hard | medium | easy), rule (in words, why this one).
     counts : dict
         Pool, candidates per relation, negatives wanted and found per hardness, triplets lost.
     """
@@ -84,7 +86,7 @@ def mine_triplets(graph: DuckDBGraph, rules: MiningRules, seed: int = 0,
 
 
 def _positives(graph: DuckDBGraph, rules: MiningRules, seed: int, counts: dict[str, int]) -> None:
-    """Fill table chosen: each relation gets an equal part, and what one lacks goes to the others."""
+    """Fill table chosen: each relation gets an equal part; what one lacks goes to the others."""
     graph.execute("CREATE OR REPLACE TEMP TABLE candidate (anchor INTEGER, positive INTEGER, "
                   "relation VARCHAR, shared VARCHAR, turn BIGINT)")
     graph.execute("CREATE OR REPLACE TEMP TABLE chosen (anchor INTEGER, positive INTEGER, "
@@ -93,14 +95,16 @@ def _positives(graph: DuckDBGraph, rules: MiningRules, seed: int, counts: dict[s
     for relation in rules.relations:
         before = graph.count("candidate")
         extra = {"tries": rules.per_anchor + _RING_TRIES} if relation == "class" else {}
-        graph.run(f"mine_{relation}", level=rules.shared_level, per_anchor=rules.per_anchor, **extra)
+        graph.run(f"mine_{relation}", level=rules.shared_level, per_anchor=rules.per_anchor,
+                  **extra)
         available[relation] = graph.count("candidate") - before
         counts[f"pairs by {relation}"] = available[relation]
     if not sum(available.values()):
         raise DataError(
             f"no two patents are related by {' or '.join(rules.relations)} and share a "
-            f"{rules.shared_level}", got=f"{counts['of them with codes']} patents with codes before "
-            "this rule, no pairs after it", fix="Try mining.shared_level=section or more relations")
+            f"{rules.shared_level}", got=f"{counts['of them with codes']} patents with codes "
+            "before this rule, no pairs after it",
+            fix="Try mining.shared_level=section or more relations")
     for name, part in allot(available, rules.triplets).items():
         graph.run("mine_choose", relation=name, count=part, seed=str(seed))
 
@@ -117,9 +121,9 @@ def allot(available: dict[str, int], total: int) -> dict[str, int]:
     left = min(total, sum(available.values()))
     while left:
         open_ = [k for k in available if out[k] < available[k]]
-        step, extra = divmod(left, len(open_))
-        for i, k in enumerate(open_):
-            give = min(step + (i < extra), available[k] - out[k])
+        step = max(1, left // len(open_))
+        for k in open_:
+            give = min(step, available[k] - out[k], left)
             out[k] += give
             left -= give
     return out
@@ -158,14 +162,16 @@ def _negatives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -
     counts["pairs without a negative, left out"] = total - graph.count("filled")
     table = graph.table("mine_result")
     if not table.num_rows:
-        raise DataError("no pair has a negative", got=f"{total} pairs before this rule, none after it",
+        raise DataError("no pair has a negative",
+                        got=f"{total} pairs before this rule, none after it",
                         fix="Try mining.within_years=null, or other shares of negatives")
     counts["triplets"] = table.num_rows
     counts["different negatives"] = len(table["negative_id"].unique())
     return table
 
 
-def _deal_hardness(graph: DuckDBGraph, rules: MiningRules, total: int, counts: dict[str, int]) -> None:
+def _deal_hardness(graph: DuckDBGraph, rules: MiningRules, total: int,
+                   counts: dict[str, int]) -> None:
     """Write table wanted: which triplet is to have which kind of negative.
 
     In the stated shares, as far as there are pairs that can have the harder kinds.
@@ -176,10 +182,12 @@ def _deal_hardness(graph: DuckDBGraph, rules: MiningRules, total: int, counts: d
     for kind in LADDER:
         upper += shares.get(kind, 0.0)
         end = total if kind == LADDER[-1] else round(upper * total)
-        deeper = LEVELS[LEVELS.index(_NEGATIVE_SHARES[kind]) + 1:] if kind in _NEGATIVE_SHARES else LEVELS
+        shared = _NEGATIVE_SHARES.get(kind)
+        deeper = LEVELS if shared is None else LEVELS[LEVELS.index(shared) + 1:]
         names = ", ".join(f"'{level}'" for level in deeper)
         graph.execute(f"""
-            INSERT INTO wanted SELECT triplet, '{kind}' FROM triplet ANTI JOIN wanted USING (triplet)
+            INSERT INTO wanted
+            SELECT triplet, '{kind}' FROM triplet ANTI JOIN wanted USING (triplet)
             WHERE relation <> 'class' OR shared IN ({names})
             ORDER BY md5(triplet::VARCHAR), triplet LIMIT {end - graph.count("wanted")}""")
         counts[f"{kind} negatives wanted"], before = end - before, end

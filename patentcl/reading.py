@@ -1,34 +1,36 @@
 """Reads patents of every supported format into one Parquet table, with DuckDB.
 
-Each format only fills four raw tables (patents, codes, citations, titles); cleaning, counting, checks
-and writing are the same for all. No table passes through Python row by row.
+Each format only fills four raw tables (patents, codes, citations, titles); cleaning, counting,
+checks and writing are the same for all. No table passes through Python row by row.
 """
 
 from __future__ import annotations
 
-import csv
-import errno
-import gzip
-import json
-import re
 import shutil
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from patentcl.errors import ConfigError, DataError, did_you_mean
+from patentcl.reading_files import (
+    connect,
+    csv_scan,
+    explain_duckdb,
+    name_of,
+    pick_columns,
+    quote,
+    read_header,
+    unpack,
+)
 
 SCHEMES = ("cpc", "ipc", "both")
 SECTION_TITLES = {
-    "A": "Human necessities", "B": "Performing operations; transporting", "C": "Chemistry; metallurgy",
-    "D": "Textiles; paper", "E": "Fixed constructions",
+    "A": "Human necessities", "B": "Performing operations; transporting",
+    "C": "Chemistry; metallurgy", "D": "Textiles; paper", "E": "Fixed constructions",
     "F": "Mechanical engineering; lighting; heating; weapons", "G": "Physics", "H": "Electricity",
     "Y": "New technological developments; cross-sectional technologies"}
 
@@ -76,7 +78,6 @@ _PATENTSVIEW = {
 _OLD_TITLES = tuple(_Table((stem,), {"id": ("id",), "title": ("title",)})
                     for stem in ("cpc_subsection", "cpc_group", "cpc_subgroup"))
 _SUFFIXES = (".tsv", ".tsv.gz", ".tsv.zip")
-_ROWS_TO_COUNT = 20_000_000  # after an error; further on, the row is named and not the line
 
 _FLAT = {
     "patent_id": ("patent_id", "id", "publication_number", "No", "number", "appln_id"),
@@ -131,7 +132,8 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
-            raise ConfigError("unknown scheme", got=self.scheme, fix=did_you_mean(self.scheme, SCHEMES))
+            raise ConfigError("unknown scheme", got=self.scheme,
+                              fix=did_you_mean(self.scheme, SCHEMES))
         if self.limit is not None and self.limit < 1:
             raise ConfigError("limit must be at least 1", got=self.limit)
         unknown = set(self.columns) - set(_FLAT)
@@ -166,7 +168,8 @@ def read_patents(source: str | Path, folder: Path, options: ReadOptions) -> dict
     source = Path(source)
     if not source.exists():
         raise DataError("no such file or folder", got=source,
-                        fix="Give a folder of PatentsView tables, or a CSV, TSV, JSONL or Parquet file")
+                        fix="Give a folder of PatentsView tables, or one CSV, TSV, JSONL or "
+                            "Parquet file")
     work = Path(tempfile.mkdtemp(prefix=".reading-", dir=folder))
     con = connect(work=work, memory=options.memory)
     try:
@@ -193,83 +196,6 @@ def read_patents(source: str | Path, folder: Path, options: ReadOptions) -> dict
         shutil.rmtree(work, ignore_errors=True)
 
 
-def connect(path: str | Path = ":memory:", work: Path | None = None, memory: str = "2GB",
-            read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """Open DuckDB with bounded memory; it spills to `work` when that is not enough."""
-    config: dict[str, Any] = {"memory_limit": memory, "preserve_insertion_order": False,
-                              "autoinstall_known_extensions": False,
-                              "autoload_known_extensions": False}
-    if work is not None:
-        config["temp_directory"] = str(work)
-    return duckdb.connect(str(path), read_only=read_only, config=config)
-
-
-def explain_duckdb(error: duckdb.Error, where: object, plain: Path | None = None) -> DataError:
-    """Turn DuckDB's report on a file into one line.
-
-    Parameters
-    ----------
-    error : duckdb.Error
-    where : object
-        The file's name as the user knows it.
-    plain : Path, optional
-        The file that DuckDB read, to find the line in: DuckDB counts rows, of which one may have
-        several lines.
-    """
-    text = str(error)
-    if plain is not None and plain.name.endswith((".jsonl", ".ndjson")):
-        return _explain_json(error, where, plain)
-    row = re.search(r"CSV Error on Line: (\d+)", text)
-    place = f"{where}" + (f", {_line_of_row(plain, int(row.group(1)))}" if row else "")
-    if "not utf-8" in text or "Invalid unicode" in text or "unicode" in text.lower():
-        return DataError("the file is not UTF-8", where=place, fix="Convert it, e.g. with iconv")
-    columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
-    if columns:
-        return DataError("a row has the wrong number of columns", where=place, got=columns.group(2),
-                         wanted=columns.group(1), fix="Check delimiter and quotes on that line")
-    if "unterminated quote" in text:
-        return DataError("a quoted field is never closed", where=place)
-    if "state machine reached an invalid state" in text:
-        return DataError("line ends are mixed, or one stands in a field without quotes", where=place,
-                         fix="Put fields that have line ends in quotes")
-    if "No space left" in text or "exceeds disk" in text.lower() or "max_temp_directory_size" in text:
-        return DataError("the disk is full, nothing was kept", where=where, got=text.splitlines()[0])
-    return DataError("the data cannot be read", where=place, got=text.splitlines()[0])
-
-
-def _line_of_row(plain: Path | None, row: int) -> str:
-    """Where a row of a CSV or TSV file begins: "line N", or "row N" where that cannot be told."""
-    if plain is not None and row <= _ROWS_TO_COUNT:
-        try:
-            with plain.open(encoding="utf-8", errors="replace", newline="") as stream:
-                rows = csv.reader(stream, delimiter="\t" if plain.suffix == ".tsv" else ",")
-                for _ in range(row - 1):
-                    next(rows)
-                return f"line {rows.line_num + 1}"
-        except (OSError, csv.Error, StopIteration):
-            pass
-    return f"row {row}"
-
-
-def _explain_json(error: duckdb.Error, where: object, plain: Path) -> DataError:
-    """Name the first line that is not a JSON object."""
-    with plain.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            place = f"{where}, line {number}"
-            try:
-                if line.strip() and not isinstance(json.loads(line), dict):
-                    return DataError("the line is not a JSON object", where=place)
-            except UnicodeDecodeError as problem:
-                return DataError("the file is not UTF-8", where=place, got=str(problem),
-                                 fix="Convert it, e.g. with iconv")
-            except ValueError as problem:
-                return DataError("the line is not JSON", where=place, got=str(problem))
-    return DataError("the data cannot be read", where=where, got=str(error).splitlines()[0])
-
-
-# ---- files ----------------------------------------------------------------------------------
-
-
 def _find(folder: Path, stem: str) -> Path | None:
     return next((p for s in _SUFFIXES if (p := folder / f"{stem}{s}").is_file()), None)
 
@@ -281,93 +207,6 @@ def _find_table(folder: Path, spec: _Table) -> Path | None:
 def _split_files(folder: Path) -> dict[str, Path]:
     found = {s: folder / f"{s}.parquet" for s in ("train", "dev", "test")}
     return {s: p for s, p in found.items() if p.is_file()} if found["train"].is_file() else {}
-
-
-def _unpack(path: Path, work: Path) -> Path:
-    """Return a plain file for a packed one.
-
-    DuckDB reads plain files in parallel; and of a gz that was cut off it may take what there is.
-    """
-    kind = path.suffix.removeprefix(".")
-    if kind not in ("zip", "gz"):
-        return path
-    target = work / path.with_suffix("").name
-    try:
-        if kind == "gz":
-            with gzip.open(path) as packed, target.open("wb") as plain:
-                shutil.copyfileobj(packed, plain, 1 << 22)
-            return target
-        with zipfile.ZipFile(path) as archive:
-            members = [m for m in archive.infolist() if m.filename.endswith((".tsv", ".csv"))
-                       and not m.filename.startswith("__MACOSX/")]
-            if len(members) != 1:
-                raise DataError("the zip must hold one table", where=path, got=f"{len(members)} tables")
-            with archive.open(members[0]) as packed, target.open("wb") as plain:
-                shutil.copyfileobj(packed, plain, 1 << 22)
-    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise DataError(f"the {kind} is damaged or cut off", where=path, got=str(error),
-                        fix="Download it again") from error
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise DataError("the disk is full, nothing was kept" if full else "the file cannot be unpacked",
-                        where=path, got=error.strerror or str(error)) from error
-    except (NotImplementedError, RuntimeError) as error:  # Deflate64, or a password
-        raise DataError("the zip cannot be unpacked", where=path, got=str(error),
-                        fix="Unpack it with another program, the plain file will do") from error
-    return target
-
-
-def _header(path: Path, delimiter: str, shown: Path) -> list[str]:
-    try:
-        with path.open("rb") as stream:  # bytes: text is decoded in blocks, past the first line
-            line = stream.readline(1 << 20).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError("the file is not UTF-8", where=f"{shown}, line 1", got=str(error),
-                        fix="Convert it, e.g. with iconv") from None
-    if not line.strip():
-        raise DataError("the table is empty", where=shown, got="no header line")
-    names = next(csv.reader([line], delimiter=delimiter))
-    if len(names) == 1:
-        other = next((d for d in ",;|\t" if d in names[0]), None)
-        if other is not None:
-            raise DataError("the columns are not separated as expected", where=f"{shown}, line 1",
-                            got=repr(other), wanted=repr(delimiter))
-    names = [n.strip() for n in names]
-    lower = [n.lower() for n in names]
-    twice = next((n for n in names if lower.count(n.lower()) > 1), None)
-    if twice is not None:
-        raise DataError("two columns have one name", where=f"{shown}, line 1", got=repr(twice))
-    return names
-
-
-def _pick(header: list[str], aliases: Mapping[str, tuple[str, ...]], optional: frozenset[str],
-          where: Path) -> dict[str, str]:
-    """Map our names to the header's; a required one that is absent is named with its aliases."""
-    lower = {h.lower(): h for h in header}
-    found = {}
-    for ours, names in aliases.items():
-        hit = next((lower[n.lower()] for n in names if n.lower() in lower), None)
-        if hit is not None:
-            found[ours] = hit
-        elif ours not in optional:
-            raise DataError(f"column {names[0]!r} is missing", where=where, got=", ".join(header)[:200],
-                            wanted=" or ".join(names))
-    return found
-
-
-def _quote(text: object) -> str:
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def _name(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
-
-
-def _csv_scan(path: Path, header: list[str], delimiter: str) -> str:
-    """A FROM clause that reads every column as text (ids such as D1000 appear late in a file)."""
-    columns = ", ".join(f"{_quote(h)}: 'VARCHAR'" for h in header)
-    return (f"read_csv({_quote(path)}, delim={_quote(delimiter)}, quote='\"', escape='\"', header=true, "
-            f"auto_detect=false, max_line_size=16000000, columns={{{columns}}})")
 
 
 # ---- the raw tables -------------------------------------------------------------------------
@@ -385,17 +224,17 @@ def _raw_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 @contextmanager
 def _table(source: Path, spec: _Table, work: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """A FROM clause and its columns for one PatentsView table; the unpacked copy goes afterwards."""
+    """A FROM clause and columns of one PatentsView table; the unpacked copy goes afterwards."""
     path = _find_table(source, spec)
     if path is None:
         raise DataError(f"table {spec.files[0]} is missing", where=source,
                         wanted=f"{spec.files[0]}.tsv.zip or {spec.files[0]}.tsv")
-    plain = _unpack(path, work)
+    plain = unpack(path, work)
     try:
-        header = _header(plain, "\t", path)
-        columns = _pick(header, spec.columns, spec.optional, path)
-        yield (_csv_scan(plain, header, "\t"),
-               {ours: _name(theirs) for ours, theirs in columns.items()})
+        header = read_header(plain, "\t", path)
+        columns = pick_columns(header, spec.columns, spec.optional, path)
+        yield (csv_scan(plain, header, "\t"),
+               {ours: name_of(theirs) for ours, theirs in columns.items()})
     except duckdb.Error as error:
         raise explain_duckdb(error, path.name, plain) from error
     finally:
@@ -410,13 +249,15 @@ def _read_patentsview(con: duckdb.DuckDBPyConnection, source: Path, work: Path,
         inline = "abstract" in c
         con.execute(f"""
             INSERT INTO raw_patent SELECT {c['patent_id']}, {c['date']}, {c.get('type', 'NULL')},
-                {c['title']}, {c.get('abstract', 'NULL')}, {c.get('withdrawn', 'NULL')}, NULL FROM {scan}""")
+                {c['title']}, {c.get('abstract', 'NULL')}, {c.get('withdrawn', 'NULL')}, NULL
+            FROM {scan}""")
     if _count(con, "raw_patent") == 0:
-        raise DataError("the table is empty", where=_find_table(source, tables["patent"]), got="no rows")
+        raise DataError("the table is empty", where=_find_table(source, tables["patent"]),
+                        got="no rows")
     if not inline or _find_table(source, tables["abstract"]):
         with _table(source, tables["abstract"], work) as (scan, c):
-            # The dates and titles stay; texts join by id. A second text of one patent would double it;
-            # min, not any, so that the same one is taken every time.
+            # The dates and titles stay; texts join by id. A second text of one patent would double
+            # it; min, not any, so that the same one is taken every time.
             con.execute(f"""
                 CREATE TABLE text AS
                 SELECT {c['patent_id']} AS patent_id, min({c['abstract']}) AS abstract
@@ -460,7 +301,8 @@ def _read_patentsview_codes(con: duckdb.DuckDBPyConnection, source: Path, work: 
                 symbol = c["symbol"]
             else:
                 # lpad would cut a class of three digits, which is no class, to two
-                symbol = (f"{c['section']} || CASE WHEN length({c['class']}) = 1 THEN '0' ELSE '' END || "
+                symbol = (f"{c['section']} || "
+                          f"CASE WHEN length({c['class']}) = 1 THEN '0' ELSE '' END || "
                           f"{c['class']} || {c['subclass']} || "
                           f"coalesce(nullif({c['group']}, ''), '0') || '/' || "
                           f"coalesce(nullif({c['subgroup']}, ''), '00')")
@@ -474,28 +316,28 @@ def _flat_scan(con: duckdb.DuckDBPyConnection, path: Path, work: Path) -> tuple[
     name = path.name.lower()
     if not name.endswith(_FLAT_SUFFIXES):
         raise DataError("unknown kind of file", got=path, wanted=", ".join(_FLAT_SUFFIXES))
-    plain = _unpack(path, work)
+    plain = unpack(path, work)
     if not plain.stat().st_size:
         raise DataError("the file is empty", where=path, got="0 bytes")
     name = plain.name.lower()
     if name.endswith((".csv", ".tsv")):
         delimiter = "\t" if name.endswith(".tsv") else ","
-        header = _header(plain, delimiter, path)
-        return _csv_scan(plain, header, delimiter), header
+        header = read_header(plain, delimiter, path)
+        return csv_scan(plain, header, delimiter), header
     if name.endswith(".parquet"):
-        scan = f"read_parquet({_quote(plain)})"
+        scan = f"read_parquet({quote(plain)})"
         return scan, [r[0] for r in con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()]
-    how = f"{_quote(plain)}, format='newline_delimited', maximum_object_size=67108864"
-    # Types are not guessed from the first rows (an id D1000 may come late), only names from all rows.
+    how = f"{quote(plain)}, format='newline_delimited', maximum_object_size=67108864"
+    # Types are not guessed from the first rows (an id D1000 may come late); names from all rows.
     names = [r[0] for r in con.execute(
         f"DESCRIBE SELECT * FROM read_json({how}, sample_size=-1)").fetchall()]
-    columns = ", ".join(f"{_quote(n)}: 'JSON'" for n in names)
-    texts = ", ".join(f"{_name(n)} ->> '$' AS {_name(n)}" for n in names)
+    columns = ", ".join(f"{quote(n)}: 'JSON'" for n in names)
+    texts = ", ".join(f"{name_of(n)} ->> '$' AS {name_of(n)}" for n in names)
     return f"(SELECT {texts} FROM read_json({how}, columns={{{columns}}}))", names
 
 
 def _flat_aliases(options: ReadOptions) -> dict[str, tuple[str, ...]]:
-    """Names that columns may have: the user's own first; codes of another scheme than wanted are out."""
+    """Names that columns may have: the user's own; none for codes of a scheme not wanted."""
     out = dict(_FLAT)
     for scheme, names in _FLAT_SCHEME.items():
         if options.scheme not in (scheme, "both"):
@@ -507,7 +349,7 @@ def _flat_aliases(options: ReadOptions) -> dict[str, tuple[str, ...]]:
 
 def _read_flat(con: duckdb.DuckDBPyConnection, files: Mapping[str, Path], work: Path,
                options: ReadOptions) -> None:
-    """Read plain files; a list of codes or citations may be a list, a list as text, or separated text."""
+    """Read plain files; codes and citations may be lists, lists as text, or separated text."""
     for split, path in files.items():
         try:
             _read_flat_file(con, split, path, work, options)
@@ -519,12 +361,12 @@ def _read_flat(con: duckdb.DuckDBPyConnection, files: Mapping[str, Path], work: 
 def _read_flat_file(con: duckdb.DuckDBPyConnection, split: str, path: Path, work: Path,
                     options: ReadOptions) -> None:
     scan, header = _flat_scan(con, path, work)
-    for ours, theirs in options.columns.items():
+    for theirs in options.columns.values():
         if theirs not in header:
             raise DataError(f"column {theirs!r} is missing", where=path,
                             got=", ".join(header)[:200], fix=did_you_mean(theirs, header))
-    found = _pick(header, _flat_aliases(options), frozenset(_FLAT) - {"patent_id"}, path)
-    c = {ours: _name(theirs) for ours, theirs in found.items()}
+    found = pick_columns(header, _flat_aliases(options), frozenset(_FLAT) - {"patent_id"}, path)
+    c = {ours: name_of(theirs) for ours, theirs in found.items()}
     if "title" not in c and "abstract" not in c:
         raise DataError("no text column", where=path, got=", ".join(header)[:200],
                         wanted="title or abstract",
@@ -539,15 +381,17 @@ def _read_flat_file(con: duckdb.DuckDBPyConnection, split: str, path: Path, work
             CAST({c['patent_id']} AS VARCHAR), CAST({c.get('date', 'NULL')} AS VARCHAR),
             CAST({c.get('type', 'NULL')} AS VARCHAR), CAST({c.get('title', 'NULL')} AS VARCHAR),
             CAST({c.get('abstract', 'NULL')} AS VARCHAR), NULL,
-            {_quote(split) if split else f"CAST({c.get('split', 'NULL')} AS VARCHAR)"} FROM flat""")
+            {quote(split) if split else f"CAST({c.get('split', 'NULL')} AS VARCHAR)"} FROM flat""")
     for ours, target in (("codes", "raw_code"), ("citations", "raw_citation")):
         if ours not in c:
             continue
         kind = con.execute(f"SELECT typeof({c[ours]}) FROM flat LIMIT 1").fetchone()
         as_list = (f"{c[ours]}" if kind and kind[0].endswith("[]")
-                   else f"regexp_split_to_array(CAST({c[ours]} AS VARCHAR), '[\\[\\]\\(\\)''\",;|]+')")
+                   else f"regexp_split_to_array(CAST({c[ours]} AS VARCHAR), "
+                        "'[\\[\\]\\(\\)''\",;|]+')")
         con.execute(f"""
-            INSERT INTO {target} SELECT patent_id, item{', i, NULL' if ours == 'codes' else ''} FROM (
+            INSERT INTO {target}
+            SELECT patent_id, item{', i, NULL' if ours == 'codes' else ''} FROM (
                 SELECT CAST({c['patent_id']} AS VARCHAR) AS patent_id, unnest({as_list}) AS item,
                        generate_subscripts({as_list}, 1) AS i FROM flat)
             WHERE trim(CAST(item AS VARCHAR)) <> ''""")
@@ -571,10 +415,12 @@ def _clean(con: duckdb.DuckDBPyConnection, source: Path, options: ReadOptions) -
     twice = con.execute("""SELECT trim(patent_id), count(*) FROM raw_patent GROUP BY 1
                            HAVING count(*) > 1 ORDER BY 1 LIMIT 1""").fetchone()
     if twice:
-        total = con.execute("""SELECT count(*) FROM (SELECT 1 FROM raw_patent GROUP BY trim(patent_id)
+        total = con.execute("""SELECT count(*) FROM (
+                               SELECT 1 FROM raw_patent GROUP BY trim(patent_id)
                                HAVING count(*) > 1)""").fetchone()
         raise DataError("duplicate patent ids", where=source,
-                        got=f"{twice[0]} {twice[1]} times, and {int(total[0]) - 1 if total else 0} more ids",
+                        got=f"{twice[0]} {twice[1]} times, "
+                            f"and {int(total[0]) - 1 if total else 0} more ids",
                         wanted="one row for each patent")
     withdrawn = "lower(trim(coalesce(withdrawn, '0'))) IN ('1', 'true')"
     no_text = "trim(coalesce(title, '')) = '' AND trim(coalesce(abstract, '')) = ''"
@@ -646,7 +492,8 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
             LEFT JOIN (SELECT citing, list(cited ORDER BY cited) AS cited FROM citation
                        WHERE citing <> cited GROUP BY citing) r ON r.citing = p.patent_id
             ORDER BY p.patent_id
-        ) TO {_quote(folder / 'corpus.parquet')} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)""")
+        ) TO {quote(folder / 'corpus.parquet')}
+          (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)""")
     # Titles of the symbols that occur, and of their ancestors; sections have no row in the tables.
     con.execute("CREATE TEMP TABLE section_title (symbol VARCHAR, title VARCHAR)")
     con.executemany("INSERT INTO section_title VALUES (?, ?)", list(SECTION_TITLES.items()))
@@ -665,4 +512,4 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
                    coalesce(t.title, '') AS title
             FROM used u LEFT JOIN titled t USING (symbol)
             WHERE u.symbol IS NOT NULL AND u.symbol <> '' ORDER BY u.symbol
-        ) TO {_quote(folder / 'cpc.parquet')} (FORMAT parquet)""")
+        ) TO {quote(folder / 'cpc.parquet')} (FORMAT parquet)""")

@@ -1,4 +1,4 @@
-"""Corpora: columns by value, parts of parts, near-copies, and divisions into train, dev and test."""
+"""Corpora: columns by value, parts of parts, near-copies, divisions into train, dev and test."""
 
 from __future__ import annotations
 
@@ -22,10 +22,18 @@ if TYPE_CHECKING:
     from conftest import Loaded
 
 RECORDS: list[dict[str, Any]] = [
-    {"patent_id": "3", "title": "Pump", "abstract": "Lifts water.", "date": datetime.date(2001, 2, 3),
-     "type": "utility", "codes": ["F04B1/02", "A01G"], "citations": ["1", "9"]},
+    {
+        "patent_id": "3",
+        "title": "Pump",
+        "abstract": "Lifts water.",
+        "date": datetime.date(2001, 2, 3),
+        "type": "utility",
+        "codes": ["F04B1/02", "A01G"],
+        "citations": ["1", "9"],
+    },
     {"patent_id": "1", "title": "Mower", "codes": ("A01D34/00",)},
-    {"patent_id": 2, "title": "Chair", "date": "2019"}]
+    {"patent_id": 2, "title": "Chair", "date": "2019"},
+]
 
 
 # ---- columns --------------------------------------------------------------------------------
@@ -42,16 +50,21 @@ def test_records() -> None:
     assert corpus.citations == [[], [], ["1", "9"]]
     assert corpus.split.tolist() == ["", "", ""]
     assert corpus.tree.symbols == ("A", "F", "A01", "F04", "A01D", "A01G", "F04B")
-    assert corpus.labels.toarray().astype(int).tolist() == \
-        [[1, 0, 1, 0, 1, 0, 0], [0] * 7, [1, 1, 1, 1, 0, 1, 1]]
+    assert corpus.labels.toarray().astype(int).tolist() == [
+        [1, 0, 1, 0, 1, 0, 0],
+        [0] * 7,
+        [1, 1, 1, 1, 0, 1, 1],
+    ]
     assert corpus.frame().to_dict("list")["codes"] == corpus.codes
-    assert corpus.code_titles == {"A": "Human necessities",
-                                  "F": "Mechanical engineering; lighting; heating; weapons"}
+    assert corpus.code_titles == {
+        "A": "Human necessities",
+        "F": "Mechanical engineering; lighting; heating; weapons",
+    }
     assert repr(corpus) == "Corpus(3 patents, labels down to subclass)"
 
 
 def test_bad_records() -> None:
-    with pytest.raises(DataError, match="unknown field.*Did you mean abstract"):
+    with pytest.raises(DataError, match=r"unknown field.*Did you mean abstract"):
         Corpus.from_records([{"patent_id": "1", "abstrct": "x"}])
     with pytest.raises(DataError, match="empty"):
         Corpus.from_records([])
@@ -151,10 +164,18 @@ def test_parts_of_parts(loaded: Loaded) -> None:
         part.select("test")
 
 
-@pytest.mark.parametrize(("which", "error", "message"), [
-    ("tset", ConfigError, "Did you mean test"), (["nobody"], DataError, "no such patent.*nobody"),
-    (np.array([True]), DataError, "mask does not match"), ([400_000], DataError, "no such row"),
-    ([-1], DataError, "no such row"), ([], DataError, "empty"), ([0.5], DataError, "no such patent")])
+@pytest.mark.parametrize(
+    ("which", "error", "message"),
+    [
+        ("tset", ConfigError, "Did you mean test"),
+        (["nobody"], DataError, "no such patent.*nobody"),
+        (np.array([True]), DataError, "mask does not match"),
+        ([400_000], DataError, "no such row"),
+        ([-1], DataError, "no such row"),
+        ([], DataError, "empty"),
+        ([0.5], DataError, "no such patent"),
+    ],
+)
 def test_bad_parts(loaded: Loaded, which: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         loaded.corpus.select(which)
@@ -194,16 +215,32 @@ def test_near_copies_against_all_pairs(loaded: Loaded) -> None:
 
 
 def test_what_does_not_count() -> None:
-    keys = text_keys([
-        ("Mower", "A mower, with blades!"), ("other", "a  MOWER with\nblades"), ("Mower", "A mower."),
-        ("Mower", ""), ("mower!", ""), ("", ""), ("", "..."), ("Mäher", ""), ("Möher", ""),
-        ("芝刈り機", ""), ("ポンプ", "")])
+    keys = text_keys(
+        [
+            ("Mower", "A mower, with blades!"),
+            ("other", "a  MOWER with\nblades"),
+            ("Mower", "A mower."),
+            ("Mower", ""),
+            ("mower!", ""),
+            ("", ""),
+            ("", "..."),
+            ("Mäher", ""),
+            ("Möher", ""),
+            ("芝刈り機", ""),
+            ("ポンプ", ""),
+        ]
+    )
     assert keys.tolist() == [0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8]
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.tuples(st.text(max_size=6), st.sampled_from(["", "a b c", "A, b; c", "x y z w", "x"])),
-                max_size=12), st.randoms())
+@given(
+    st.lists(
+        st.tuples(st.text(max_size=6), st.sampled_from(["", "a b c", "A, b; c", "x y z w", "x"])),
+        max_size=12,
+    ),
+    st.randoms(),
+)
 def test_near_copies_do_not_depend_on_order(texts: list[tuple[str, str]], random: Any) -> None:
     order = list(range(len(texts)))
     random.shuffle(order)
@@ -218,10 +255,12 @@ def test_near_copies_do_not_depend_on_order(texts: list[tuple[str, str]], random
 
 def test_near_copies_across_chunks_and_nulls() -> None:
     n = 45_000
-    titles = pa.chunked_array([pa.array([f"Pump number {i}" for i in range(n)]), pa.array([None] * 2, pa.string())])
+    titles = pa.chunked_array(
+        [pa.array([f"Pump number {i}" for i in range(n)]), pa.array([None] * 2, pa.string())]
+    )
     abstracts = pa.chunked_array([pa.array([""] * n + ["pump NUMBER 7", None])])
     keys = near_copies(titles, abstracts)
-    assert keys[n] == keys[7] and keys[n + 1] not in keys[:n + 1]
+    assert keys[n] == keys[7] and keys[n + 1] not in keys[: n + 1]
     assert len(set(keys.tolist())) == n + 1
 
 
@@ -296,22 +335,30 @@ def test_by_date_the_newest_are_held_out(large: Corpus) -> None:
 
 
 def dated(dates: list[str | None]) -> Corpus:
-    return Corpus.from_records([{"patent_id": f"{i:03}", "title": f"Pump {i} of {d}", "date": d}
-                                for i, d in enumerate(dates)])
+    return Corpus.from_records(
+        [
+            {"patent_id": f"{i:03}", "title": f"Pump {i} of {d}", "date": d}
+            for i, d in enumerate(dates)
+        ]
+    )
 
 
 def test_dates_that_do_not_divide() -> None:
-    with pytest.raises(DataError, match="cannot split by date.*20 of 50 patents dated"):
+    with pytest.raises(DataError, match=r"cannot split by date.*20 of 50 patents dated"):
         make_splits(dated([*["2001-01-01"] * 20, *[None] * 30]), "date")
-    with pytest.raises(DataError, match="cannot split by date.*no patent older than 2007-11-20"):
+    with pytest.raises(DataError, match=r"cannot split by date.*no patent older than 2007-11-20"):
         make_splits(dated(["2007-11-20"] * 30), "date")
-    split = make_splits(dated([*[f"20{y:02}-01-01" for y in range(20)], *[None] * 10]), "date", 0.1, 0.1)
+    split = make_splits(
+        dated([*[f"20{y:02}-01-01" for y in range(20)], *[None] * 10]), "date", 0.1, 0.1
+    )
     assert split.tolist() == ["train"] * 14 + ["dev"] * 3 + ["test"] * 3 + ["train"] * 10
 
 
 def test_a_division_that_the_data_bring(loaded: Loaded, tmp_path: Path) -> None:
     def given_as(names: list[str], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        records = [{"patent_id": f"{i:03}", "title": f"Pump {i}", "split": s} for i, s in enumerate(names)]
+        records = [
+            {"patent_id": f"{i:03}", "title": f"Pump {i}", "split": s} for i, s in enumerate(names)
+        ]
         corpus = Corpus.from_records(records)
         return corpus.split, make_splits(corpus, "random", 0.1, 0.1, seed)
 
@@ -333,19 +380,26 @@ def test_no_labels_and_few_patents() -> None:
     bare = Corpus.from_records([{"patent_id": f"{i:03}", "title": f"Pump {i}"} for i in range(100)])
     split = make_splits(bare, "stratified", 0.1, 0.2)
     assert [(split == s).sum() for s in SPLITS] == [70, 10, 20]
-    one_label = Corpus.from_records([{"patent_id": f"{i:03}", "title": f"Pump {i}", "codes": ["F04B"]}
-                                     for i in range(100)])
+    one_label = Corpus.from_records(
+        [{"patent_id": f"{i:03}", "title": f"Pump {i}", "codes": ["F04B"]} for i in range(100)]
+    )
     assert (make_splits(one_label, "stratified", 0.1, 0.2) == "test").sum() == 20
     for n in (1, 2, 3):
         for method in ("stratified", "random"):
-            few = Corpus.from_records([{"patent_id": str(i), "title": f"Pump {i}", "codes": [f"F04{'BCD'[i]}"]}
-                                       for i in range(n)])
+            few = Corpus.from_records(
+                [
+                    {"patent_id": str(i), "title": f"Pump {i}", "codes": [f"F04{'BCD'[i]}"]}
+                    for i in range(n)
+                ]
+            )
             assert (make_splits(few, method, 0.1, 0.1) == "train").any()
     copies = Corpus.from_records([{"patent_id": str(i), "title": "Pump"} for i in range(50)])
     assert len(set(make_splits(copies, "random", seed=0))) == 1
 
 
-@pytest.mark.parametrize(("dev", "test"), [(0.5, 0.5), (-0.1, 0.1), (0.1, 1.0), (float("nan"), 0.1)])
+@pytest.mark.parametrize(
+    ("dev", "test"), [(0.5, 0.5), (-0.1, 0.1), (0.1, 1.0), (float("nan"), 0.1)]
+)
 def test_shares_are_checked(loaded: Loaded, dev: float, test: float) -> None:
     with pytest.raises(ConfigError, match="something to train on"):
         make_splits(loaded.corpus, "random", dev, test)

@@ -72,15 +72,17 @@ def up(tree: CpcTree, node: int) -> set[int]:
 def test_parse_gives_each_level_as_a_prefix(symbol: str) -> None:
     chain = parse_symbol(symbol)
     assert chain[-1] == symbol
-    assert [len(s) for s in chain[:3]] == [1, 3, 4][:len(chain)]
+    assert [len(s) for s in chain[:3]] == [1, 3, 4][: len(chain)]
     assert all(symbol.startswith(s) for s in chain[:3])
     if len(chain) > 3:
         assert chain[3] == symbol.split("/")[0] + "/00"
     assert symbol_level(symbol) == LEVELS[len(chain) - 1]
-    assert [truncate_symbol(symbol, level) for level in LEVELS] == \
-        [*chain, *[None] * (5 - len(chain))]
+    assert [truncate_symbol(symbol, level) for level in LEVELS] == [
+        *chain,
+        *[None] * (5 - len(chain)),
+    ]
     for i, ancestor in enumerate(chain):
-        assert parse_symbol(ancestor) == chain[:i + 1]
+        assert parse_symbol(ancestor) == chain[: i + 1]
 
 
 @given(symbols(), st.text(" \t", max_size=3), st.text(" ", max_size=3))
@@ -93,16 +95,45 @@ def test_spaces_and_padding_do_not_count(symbol: str, around: str, inside: str) 
         assert parse_symbol(padded) == parse_symbol(symbol)
 
 
-@pytest.mark.parametrize(("text", "last"), [
-    ("A01B33/000", "A01B33/00"), ("A01B  33/08", "A01B33/08"), ("Y10T74/18288", "Y10T74/18288"),
-    ("A01B0/00", "A01B"), ("A01B0000/12", "A01B"), (" H ", "H"), ("G06F0016/22", "G06F16/22")])
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ("A01B33/000", "A01B33/00"),
+        ("A01B  33/08", "A01B33/08"),
+        ("Y10T74/18288", "Y10T74/18288"),
+        ("A01B0/00", "A01B"),
+        ("A01B0000/12", "A01B"),
+        (" H ", "H"),
+        ("G06F0016/22", "G06F16/22"),
+    ],
+)
 def test_parse_oddities(text: str, last: str) -> None:
     assert parse_symbol(text)[-1] == last
 
 
-@pytest.mark.parametrize("text", [
-    "", " ", "a01b33/08", "I01B", "Z", "A1", "A01BB", "A01B33", "A01B33/", "A01B33/8", "A01B/08",
-    "A01B33/08x", "A01B12345/00", "A01B33/1234567", "A01B0033080000", "A٠١B", "not a code", "A01B33/08\nB"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "a01b33/08",
+        "I01B",
+        "Z",
+        "A1",
+        "A01BB",
+        "A01B33",
+        "A01B33/",
+        "A01B33/8",
+        "A01B/08",
+        "A01B33/08x",
+        "A01B12345/00",
+        "A01B33/1234567",
+        "A01B0033080000",
+        "A٠١B",
+        "not a code",
+        "A01B33/08\nB",
+    ],
+)
 def test_what_is_not_a_symbol(text: str) -> None:
     assert not is_symbol(text)
     with pytest.raises(DataError, match="not a CPC or IPC symbol"):
@@ -133,10 +164,12 @@ def test_from_symbols_holds_exactly_all_ancestors(found: list[str], level: str |
     for i, symbol in enumerate(tree.symbols):
         chain = parse_symbol(symbol)
         assert tree.depth[i] == len(chain) - 1
-        assert (tree.parent[i] == -1) if len(chain) == 1 else tree.symbols[tree.parent[i]] == chain[-2]
+        assert (
+            (tree.parent[i] == -1) if len(chain) == 1 else tree.symbols[tree.parent[i]] == chain[-2]
+        )
         assert [tree.symbols[c] for c in tree.path(i)] == list(chain)
     assert list(tree.depth) == sorted(tree.depth)  # a level is one slice of columns
-    assert tree.levels == LEVELS[:int(tree.depth.max()) + 1]
+    assert tree.levels == LEVELS[: int(tree.depth.max()) + 1]
 
 
 @given(trees())
@@ -148,8 +181,11 @@ def test_ancestors_depth_and_leaves(tree: CpcTree) -> None:
         assert tree.depth[i] == len(up(tree, i)) - 1
         assert tree.is_leaf[i] == (i not in parents)
     for depth, name in enumerate(tree.levels):
-        assert tree.at_level(name).tolist() == tree.at_level(depth).tolist() == \
-            [i for i in range(len(tree)) if tree.depth[i] == depth]
+        assert (
+            tree.at_level(name).tolist()
+            == tree.at_level(depth).tolist()
+            == [i for i in range(len(tree)) if tree.depth[i] == depth]
+        )
 
 
 @given(trees())
@@ -168,27 +204,39 @@ def test_distance_is_that_of_a_walk(tree: CpcTree) -> None:
                 if other not in hops:
                     hops[other] = hops[node] + 1
                     queue.append(other)
-        assert [tree.distance(start, other) for other in range(len(tree))] == \
-            [hops[other] for other in range(len(tree))]
+        assert [tree.distance(start, other) for other in range(len(tree))] == [
+            hops[other] for other in range(len(tree))
+        ]
 
 
-@pytest.mark.parametrize(("edges", "message"), [
-    ([("a", "b"), ("b", "a")], "cycle"),
-    ([("r", None), ("a", "b"), ("b", "c"), ("c", "a")], "cycle"),
-    ([("a", "a")], "cycle"),
-    ([("a", None), ("b", None), ("c", "a"), ("c", "b")], "two parents"),
-    ([("a", None), ("a", "b"), ("b", None)], "two parents"),
-    ([("a", "nowhere")], "no row of its own.*'nowhere'"),
-    ([], "empty")])
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [
+        ([("a", "b"), ("b", "a")], "cycle"),
+        ([("r", None), ("a", "b"), ("b", "c"), ("c", "a")], "cycle"),
+        ([("a", "a")], "cycle"),
+        ([("a", None), ("b", None), ("c", "a"), ("c", "b")], "two parents"),
+        ([("a", None), ("a", "b"), ("b", None)], "two parents"),
+        ([("a", "nowhere")], "no row of its own.*'nowhere'"),
+        ([], "empty"),
+    ],
+)
 def test_edges_that_make_no_tree(edges: list[tuple[str, str | None]], message: str) -> None:
     with pytest.raises(DataError, match=message):
         CpcTree.from_edges(edges)
 
 
-@pytest.mark.parametrize(("names", "parent", "message"), [
-    (("a", "b"), [-1], "differ in length"), (("a", "b"), [[-1, 0]], "differ in length"),
-    ((), [], "empty"), (("a", "a"), [-1, -1], "duplicate"),
-    (("a", "b"), [1, -1], "before their children"), (("a",), [-2], "before their children")])
+@pytest.mark.parametrize(
+    ("names", "parent", "message"),
+    [
+        (("a", "b"), [-1], "differ in length"),
+        (("a", "b"), [[-1, 0]], "differ in length"),
+        ((), [], "empty"),
+        (("a", "a"), [-1, -1], "duplicate"),
+        (("a", "b"), [1, -1], "before their children"),
+        (("a",), [-2], "before their children"),
+    ],
+)
 def test_arrays_that_make_no_tree(names: tuple[str, ...], parent: list[int], message: str) -> None:
     with pytest.raises(DataError, match=message):
         CpcTree(names, np.array(parent, dtype=np.int32))
@@ -255,10 +303,12 @@ def test_encode_decode(tree: CpcTree, data: st.DataObject) -> None:
 def test_stored_zeros_and_repeated_entries_are_no_labels() -> None:
     tree = CpcTree.from_symbols(["A01B", "B60K"])
     indices = np.array([0, 2, 4, 4], dtype=np.int32)
-    labels = sparse.csr_matrix((np.array([True, True, True, True]), indices, np.array([0, 4])),
-                               shape=(1, len(tree)))
-    zeros = sparse.csr_matrix((np.array([True, True, True, False]), np.array([0, 2, 4, 5]), [0, 4]),
-                              shape=(1, len(tree)))
+    labels = sparse.csr_matrix(
+        (np.array([True, True, True, True]), indices, np.array([0, 4])), shape=(1, len(tree))
+    )
+    zeros = sparse.csr_matrix(
+        (np.array([True, True, True, False]), np.array([0, 2, 4, 5]), [0, 4]), shape=(1, len(tree))
+    )
     for matrix in (labels, zeros):
         assert tree.is_closed(matrix)
         assert tree.close(matrix).nnz == 3
@@ -316,7 +366,9 @@ def test_a_single_node() -> None:
     tree = CpcTree.from_symbols(["H"], titles={"H": "Electricity"})
     assert (tree.symbols, tree.parent.tolist(), tree.titles) == (("H",), [-1], ("Electricity",))
     assert tree.levels == ("section",) and tree.is_leaf.all() and tree.distance(0, 0) == 0
-    assert tree.cohere(np.array([[0.3]])).tolist() == tree.lift(np.array([[0.3]])).tolist() == [[0.3]]
+    assert (
+        tree.cohere(np.array([[0.3]])).tolist() == tree.lift(np.array([[0.3]])).tolist() == [[0.3]]
+    )
     assert tree.decode(tree.encode([["H01L"], []])) == [["H"], []]
 
 
@@ -354,23 +406,58 @@ def test_load_refuses_what_is_no_tree(tmp_path: Path) -> None:
 
 
 def test_dot_levels_of_a_small_scheme() -> None:
-    rows = [("A", 0), ("A01", 0), ("A01B", 0), ("A01B1/00", 0), ("A01B1/02", 1), ("A01B1/022", 2),
-            ("A01B1/024", 2), ("A01B1/04", 3), ("A01B1/06", 1), ("A01B3/00", 0), ("A01B3/10", 1)]
-    tree = CpcTree.from_scheme(*zip(*rows, strict=True), titles=np.array([f"t{s}" for s, _ in rows]))  # type: ignore[arg-type]
-    above = {s: tree.symbols[p] if p >= 0 else None
-             for s, p in zip(tree.symbols, tree.parent, strict=True)}
+    rows = [
+        ("A", 0),
+        ("A01", 0),
+        ("A01B", 0),
+        ("A01B1/00", 0),
+        ("A01B1/02", 1),
+        ("A01B1/022", 2),
+        ("A01B1/024", 2),
+        ("A01B1/04", 3),
+        ("A01B1/06", 1),
+        ("A01B3/00", 0),
+        ("A01B3/10", 1),
+    ]
+    tree = CpcTree.from_scheme(
+        *zip(*rows, strict=True), titles=np.array([f"t{s}" for s, _ in rows])
+    )  # type: ignore[arg-type]
+    above = {
+        s: tree.symbols[p] if p >= 0 else None
+        for s, p in zip(tree.symbols, tree.parent, strict=True)
+    }
     assert above == {
-        "A": None, "A01": "A", "A01B": "A01", "A01B1/00": "A01B", "A01B1/02": "A01B1/00",
-        "A01B1/022": "A01B1/02", "A01B1/024": "A01B1/02", "A01B1/04": "A01B1/024",
-        "A01B1/06": "A01B1/00", "A01B3/00": "A01B", "A01B3/10": "A01B3/00"}
+        "A": None,
+        "A01": "A",
+        "A01B": "A01",
+        "A01B1/00": "A01B",
+        "A01B1/02": "A01B1/00",
+        "A01B1/022": "A01B1/02",
+        "A01B1/024": "A01B1/02",
+        "A01B1/04": "A01B1/024",
+        "A01B1/06": "A01B1/00",
+        "A01B3/00": "A01B",
+        "A01B3/10": "A01B3/00",
+    }
     assert tree.titles[tree.index["A01B1/04"]] == "tA01B1/04"
     assert tree.levels == tuple(f"level{i}" for i in range(7))
 
 
 def test_indexing_codes_stand_among_the_subgroups_of_another_group() -> None:
-    rows = [("A01C1/00", 0), ("A01C1/04", 1), ("A01C1/046", 2), ("A01C2001/048", 2),
-            ("A01C2001/049", 3), ("A01C1/05", 2), ("A01C1/06", 1), ("A01C2200/00", 0),
-            ("A01C2200/10", 1), ("A01D3/10", 1), ("A01D2003/12", 2), ("A01C1/08", 1)]
+    rows = [
+        ("A01C1/00", 0),
+        ("A01C1/04", 1),
+        ("A01C1/046", 2),
+        ("A01C2001/048", 2),
+        ("A01C2001/049", 3),
+        ("A01C1/05", 2),
+        ("A01C1/06", 1),
+        ("A01C2200/00", 0),
+        ("A01C2200/10", 1),
+        ("A01D3/10", 1),
+        ("A01D2003/12", 2),
+        ("A01C1/08", 1),
+    ]
     tree = CpcTree.from_scheme(*zip(*rows, strict=True))  # type: ignore[arg-type]
     above = {s: tree.symbols[p] for s, p in zip(tree.symbols, tree.parent, strict=True) if p >= 0}
     assert above["A01C2001/048"] == "A01C1/04" and "A01C2001/00" not in above
@@ -414,13 +501,23 @@ def test_the_whole_published_scheme(real_data: Path) -> None:
             stack.append((dot, name))
         else:
             above[name] = {"section": "", "class": name[:1], "subclass": name[:3]}[kind]
-    got = {s: tree.symbols[p] if p >= 0 else ""
-           for s, p in zip(tree.symbols, tree.parent, strict=True)}
+    got = {
+        s: tree.symbols[p] if p >= 0 else "" for s, p in zip(tree.symbols, tree.parent, strict=True)
+    }
     assert got == above
     assert tree.titles[tree.index["A01B1/02"]].startswith("Spades")
     assert [tree.symbols[c] for c in tree.path(tree.index["H01L21/02013"])] == [
-        "H", "H01", "H01L", "H01L21/00", "H01L21/02", "H01L21/02002", "H01L21/02005",
-        "H01L21/02008", "H01L21/0201", "H01L21/02013"]
+        "H",
+        "H01",
+        "H01L",
+        "H01L21/00",
+        "H01L21/02",
+        "H01L21/02002",
+        "H01L21/02005",
+        "H01L21/02008",
+        "H01L21/0201",
+        "H01L21/02013",
+    ]
     assert tree.ancestors.nnz == int((tree.depth + 1).sum())
     labels = tree.encode([["H01L21/02013", "A01B1/022"]])
     assert labels.nnz == 10 + 6

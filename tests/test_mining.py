@@ -1,4 +1,4 @@
-"""Triplets: every one checked by plain Python, repeated row for row, and rules that leave nothing."""
+"""Triplets: each one checked by plain Python, repeated row for row; rules that leave nothing."""
 
 from __future__ import annotations
 
@@ -46,14 +46,20 @@ class Checker:
 
     def __init__(self, corpus: Corpus) -> None:
         self.ids = set(corpus.ids)
-        chains = {i: [parse_symbol(c) for c in codes]
-                  for i, codes in zip(corpus.ids, corpus.codes, strict=True)}
-        self.at = {level: {i: {c[depth] for c in found if len(c) > depth}
-                           for i, found in chains.items()} for depth, level in enumerate(LEVELS)}
+        chains = {
+            i: [parse_symbol(c) for c in codes]
+            for i, codes in zip(corpus.ids, corpus.codes, strict=True)
+        }
+        self.at = {
+            level: {i: {c[depth] for c in found if len(c) > depth} for i, found in chains.items()}
+            for depth, level in enumerate(LEVELS)
+        }
         self.cites = {i: set(c) for i, c in zip(corpus.ids, corpus.citations, strict=True)}
         self.text = dict(zip(corpus.ids, text_keys(corpus.texts).tolist(), strict=True))
-        self.year = {i: None if d is None else d.year
-                     for i, d in zip(corpus.ids, corpus.dates.tolist(), strict=True)}
+        self.year = {
+            i: None if d is None else d.year
+            for i, d in zip(corpus.ids, corpus.dates.tolist(), strict=True)
+        }
 
     def common(self, a: str, b: str, level: str) -> set[str]:
         return self.at[level][a] & self.at[level][b]
@@ -64,7 +70,9 @@ class Checker:
     def cited(self, a: str, b: str) -> bool:
         return b in self.cites[a] or a in self.cites[b]
 
-    def check(self, result: MiningResult, wanted: MiningRules, among: set[str] | None = None) -> None:
+    def check(
+        self, result: MiningResult, wanted: MiningRules, among: set[str] | None = None
+    ) -> None:
         assert tuple(result.triplets.column_names) == COLUMNS
         rows = result.triplets.to_pylist()
         assert rows and len(rows) <= wanted.triplets
@@ -109,7 +117,9 @@ class Checker:
         match = re.fullmatch(
             r"(anchor cites positive|same class), both (\S+); negative "
             r"(?:in (\S+), no group in common|in section (\S), another class|in another section)"
-            r"(?:, (same year|\d+ years? apart))?", r["rule"])
+            r"(?:, (same year|\d+ years? apart))?",
+            r["rule"],
+        )
         assert match, r["rule"]
         relation, both, subclass, section, apart = match.groups()
         a, p, n = r["anchor_id"], r["positive_id"], r["negative_id"]
@@ -118,8 +128,15 @@ class Checker:
         assert r["hardness"] == ("hard" if subclass else "medium" if section else "easy")
         assert not subclass or subclass in self.common(a, n, "subclass")
         assert not section or section in self.common(a, n, "section")
-        assert apart == (None if gap is None else "same year" if gap == 0 else
-                         "1 year apart" if gap == 1 else f"{gap} years apart")
+        assert apart == (
+            None
+            if gap is None
+            else "same year"
+            if gap == 0
+            else "1 year apart"
+            if gap == 1
+            else f"{gap} years apart"
+        )
 
     def counts(self, result: MiningResult, wanted: MiningRules, rows: list[dict[str, Any]]) -> None:
         counts = result.counts
@@ -128,14 +145,18 @@ class Checker:
             assert counts[f"{kind} negatives found"] == found[kind]
         total = sum(counts[f"{kind} negatives wanted"] for kind in LADDER)
         assert total == len(rows) + counts["pairs without a negative, left out"]
-        assert total == min(wanted.triplets, sum(counts.get(f"pairs by {r}", 0) for r in wanted.relations))
+        assert total == min(
+            wanted.triplets, sum(counts.get(f"pairs by {r}", 0) for r in wanted.relations)
+        )
         for kind in LADDER:
             share = wanted.negatives.get(kind, 0.0)
             assert abs(counts[f"{kind} negatives wanted"] - share * total) <= 1
         # What is wanted and not found is made up for by easier ones only.
         assert found["hard"] <= counts["hard negatives wanted"]
-        assert found["hard"] + found["medium"] <= \
-            counts["hard negatives wanted"] + counts["medium negatives wanted"]
+        assert (
+            found["hard"] + found["medium"]
+            <= counts["hard negatives wanted"] + counts["medium negatives wanted"]
+        )
         assert counts["triplets"] == len(rows)
         assert counts["different negatives"] == len({r["negative_id"] for r in rows})
 
@@ -145,13 +166,29 @@ def checker(loaded: Loaded) -> Checker:
     return Checker(loaded.corpus)
 
 
-@pytest.mark.parametrize("changes", [
-    {}, {"per_anchor": 1}, {"per_anchor": 6, "triplets": 3000}, {"relations": ("cites",)},
-    {"relations": ("class",)}, {"relations": ("class", "cites"), "triplets": 20},
-    {"shared_level": "section"}, {"shared_level": "class"}, {"shared_level": "group"},
-    {"shared_level": "subgroup"}, {"within_years": 0}, {"within_years": 1}, {"within_years": None},
-    {"negatives": {"easy": 1.0}}, {"negatives": {"medium": 1.0}}, {"negatives": {"hard": 1.0}},
-    {"negatives": {"hard": 0.3, "easy": 0.7}}], ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"per_anchor": 1},
+        {"per_anchor": 6, "triplets": 3000},
+        {"relations": ("cites",)},
+        {"relations": ("class",)},
+        {"relations": ("class", "cites"), "triplets": 20},
+        {"shared_level": "section"},
+        {"shared_level": "class"},
+        {"shared_level": "group"},
+        {"shared_level": "subgroup"},
+        {"within_years": 0},
+        {"within_years": 1},
+        {"within_years": None},
+        {"negatives": {"easy": 1.0}},
+        {"negatives": {"medium": 1.0}},
+        {"negatives": {"hard": 1.0}},
+        {"negatives": {"hard": 0.3, "easy": 0.7}},
+    ],
+    ids=str,
+)
 def test_every_triplet(graph: DuckDBGraph, checker: Checker, changes: dict[str, Any]) -> None:
     wanted = rules(**changes)
     checker.check(mine_triplets(graph, wanted, seed=4), wanted)
@@ -181,26 +218,41 @@ def test_relations_share_the_triplets(graph: DuckDBGraph) -> None:
 
 
 def test_pairs_against_all_pairs(graph: DuckDBGraph, checker: Checker) -> None:
-    """With room for all, each citation that fits is a candidate, and each patent that can has a pair."""
+    """With room for all, each citation that fits is a candidate, and all who can have a pair."""
     everything = rules(triplets=10**6, per_anchor=50, relations=("cites",))
     result = mine_triplets(graph, everything)
-    fit = {(a, b) for a in checker.ids for b in checker.cites[a] & checker.ids
-           if a != b and checker.common(a, b, "subclass") and checker.text[a] != checker.text[b]}
+    fit = {
+        (a, b)
+        for a in checker.ids
+        for b in checker.cites[a] & checker.ids
+        if a != b and checker.common(a, b, "subclass") and checker.text[a] != checker.text[b]
+    }
     assert result.counts["pairs by cites"] == len(fit)
     got = {(r["anchor_id"], r["positive_id"]) for r in result.triplets.to_pylist()}
     assert got <= fit and len(fit) - len(got) == result.counts["pairs without a negative, left out"]
     by_class = mine_triplets(graph, rules(triplets=10**6, per_anchor=1, relations=("class",)))
-    with_mate = {a for a in checker.ids for b in checker.ids
-                 if a != b and checker.common(a, b, "subclass") and checker.text[a] != checker.text[b]
-                 and not checker.cited(a, b)}
+    with_mate = {
+        a
+        for a in checker.ids
+        for b in checker.ids
+        if a != b
+        and checker.common(a, b, "subclass")
+        and checker.text[a] != checker.text[b]
+        and not checker.cited(a, b)
+    }
     # A patent whose next five round each ring are all citations or copies may go without.
     assert len(with_mate) * 0.97 <= by_class.counts["pairs by class"] <= len(with_mate)
 
 
 def test_nobody_goes_without_who_need_not(graph: DuckDBGraph, checker: Checker) -> None:
-    """A pair is left out only where no patent at all would do (few patents: the whole row is seen)."""
-    wanted = rules(triplets=10**6, per_anchor=1, relations=("cites",), negatives={"easy": 1.0},
-                   within_years=None)
+    """A pair is left out only where no patent would do (so few that the whole row is seen)."""
+    wanted = rules(
+        triplets=10**6,
+        per_anchor=1,
+        relations=("cites",),
+        negatives={"easy": 1.0},
+        within_years=None,
+    )
     result = mine_triplets(graph, wanted)
     assert result.counts["pairs without a negative, left out"] == 0
 
@@ -228,16 +280,21 @@ def test_the_same_row_for_row(graph: DuckDBGraph, loaded: Loaded) -> None:
     assert first.triplets.equals(again.triplets) and first.counts == again.counts
     other = mine_triplets(graph, rules(), seed=8)
     assert not first.triplets.equals(other.triplets)
-    code = ("import sys, json; from patentcl import DuckDBGraph, MiningRules, mine_triplets\n"
-            "g = DuckDBGraph(sys.argv[1], read_only=True); g.execute('SET threads = 1')\n"
-            "r = mine_triplets(g, MiningRules(triplets=300, per_anchor=2), 7)\n"
-            "print(json.dumps(r.triplets.to_pylist()))")
-    done = subprocess.run([sys.executable, "-c", code, str(loaded.graph)], capture_output=True,
-                          text=True, check=True)
+    code = (
+        "import sys, json; from patentcl import DuckDBGraph, MiningRules, mine_triplets\n"
+        "g = DuckDBGraph(sys.argv[1], read_only=True); g.execute('SET threads = 1')\n"
+        "r = mine_triplets(g, MiningRules(triplets=300, per_anchor=2), 7)\n"
+        "print(json.dumps(r.triplets.to_pylist()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(loaded.graph)], capture_output=True, text=True, check=True
+    )
     assert json.loads(done.stdout) == first.triplets.to_pylist()
 
 
-def test_the_same_from_rows_in_another_order(graph: DuckDBGraph, loaded: Loaded, tmp_path: Path) -> None:
+def test_the_same_from_rows_in_another_order(
+    graph: DuckDBGraph, loaded: Loaded, tmp_path: Path
+) -> None:
     for path in sorted(loaded.tables.glob("*.zip")):
         with zipfile.ZipFile(path) as archive:
             raw = archive.read(path.stem).decode()
@@ -249,7 +306,9 @@ def test_the_same_from_rows_in_another_order(graph: DuckDBGraph, loaded: Loaded,
     shuffled = Corpus.read(tmp_path)
     with DuckDBGraph(":memory:") as other:
         other.load(shuffled.path)
-        assert mine_triplets(other, rules(), 7).triplets.equals(mine_triplets(graph, rules(), 7).triplets)
+        assert mine_triplets(other, rules(), 7).triplets.equals(
+            mine_triplets(graph, rules(), 7).triplets
+        )
 
 
 # ---- rules that leave nothing -----------------------------------------------------------------
@@ -264,71 +323,117 @@ def mine(records: list[dict[str, Any]], **changes: Any) -> MiningResult:
         return result
 
 
-def patent(name: str, *codes: str, cites: tuple[str, ...] = (), date: str | None = None,
-           title: str | None = None) -> dict[str, Any]:
-    return {"patent_id": name, "title": title or f"Invention {name}", "codes": list(codes),
-            "citations": list(cites), "date": date}
+def patent(
+    name: str,
+    *codes: str,
+    cites: tuple[str, ...] = (),
+    date: str | None = None,
+    title: str | None = None,
+) -> dict[str, Any]:
+    return {
+        "patent_id": name,
+        "title": title or f"Invention {name}",
+        "codes": list(codes),
+        "citations": list(cites),
+        "date": date,
+    }
 
 
 def test_no_codes() -> None:
-    with pytest.raises(DataError, match="no patent has a code.*2 patents allowed, none of them with codes"):
+    with pytest.raises(
+        DataError, match=r"no patent has a code.*2 patents allowed, none of them with codes"
+    ):
         mine([patent("a"), patent("b", cites=("a",))])
 
 
 def test_none_allowed(graph: DuckDBGraph) -> None:
-    with pytest.raises(DataError, match="no patent has a code.*0 patents allowed"):
+    with pytest.raises(DataError, match=r"no patent has a code.*0 patents allowed"):
         mine_triplets(graph, rules(), among=[])
 
 
 def test_no_citations() -> None:
     records = [patent("a", "A01B1/00"), patent("b", "A01B1/02"), patent("c", "H01L1/00")]
-    with pytest.raises(DataError, match="related by cites and share a subclass.*3 patents with codes before"):
+    with pytest.raises(
+        DataError, match=r"related by cites and share a subclass.*3 patents with codes before"
+    ):
         mine(records, relations=("cites",))
     assert mine(records).counts["pairs by cites"] == 0
 
 
 def test_nothing_shared() -> None:
-    records = [patent("a", "A01B1/00", cites=("b",)), patent("b", "A01C1/00"), patent("c", "H01L1/00")]
-    with pytest.raises(DataError, match="cites or class and share a subclass.*shared_level=section"):
+    records = [
+        patent("a", "A01B1/00", cites=("b",)),
+        patent("b", "A01C1/00"),
+        patent("c", "H01L1/00"),
+    ]
+    with pytest.raises(
+        DataError, match=r"cites or class and share a subclass.*shared_level=section"
+    ):
         mine(records)
     [row] = mine(records, shared_level="class", relations=("cites",)).triplets.to_pylist()
     assert row == {
-        "anchor_id": "a", "positive_id": "b", "negative_id": "c", "relation": "cites", "level": "class",
-        "hardness": "easy", "rule": "anchor cites positive, both A01; negative in another section"}
+        "anchor_id": "a",
+        "positive_id": "b",
+        "negative_id": "c",
+        "relation": "cites",
+        "level": "class",
+        "hardness": "easy",
+        "rule": "anchor cites positive, both A01; negative in another section",
+    }
 
 
 def test_no_negative() -> None:
     records = [patent("a", "A01B1/00"), patent("b", "A01B1/02")]
-    with pytest.raises(DataError, match="no pair has a negative.*2 pairs before this rule, none after"):
+    with pytest.raises(
+        DataError, match=r"no pair has a negative.*2 pairs before this rule, none after"
+    ):
         mine(records)
-    dated = [patent("a", "A01B1/00", date="1990-01-01"), patent("b", "A01B1/02", date="1990-01-01"),
-             patent("c", "H01L1/00", date="2000-01-01")]
-    with pytest.raises(DataError, match="no pair has a negative.*within_years=null"):
+    dated = [
+        patent("a", "A01B1/00", date="1990-01-01"),
+        patent("b", "A01B1/02", date="1990-01-01"),
+        patent("c", "H01L1/00", date="2000-01-01"),
+    ]
+    with pytest.raises(DataError, match=r"no pair has a negative.*within_years=null"):
         mine(dated)
     assert mine(dated, within_years=None).triplets["rule"].to_pylist()[0].endswith("10 years apart")
 
 
 def test_undated_patents_may_be_negatives() -> None:
-    records = [patent("a", "A01B1/00", date="1990-01-01"), patent("b", "A01B1/02", date="1990-01-01"),
-               patent("c", "H01L1/00")]
+    records = [
+        patent("a", "A01B1/00", date="1990-01-01"),
+        patent("b", "A01B1/02", date="1990-01-01"),
+        patent("c", "H01L1/00"),
+    ]
     assert len(mine(records, within_years=0).triplets) == 2
 
 
 def test_near_copies_and_citations_are_no_negatives() -> None:
     text = "Pump with a piston that lifts water from a deep well"
-    records = [patent("a", "A01B1/00", cites=("d",), title="One"), patent("b", "A01B1/02", title=text),
-               patent("c", "H01L1/00", title=f"{text}."), patent("d", "H01L1/00", title="Four")]
-    got = {(r["anchor_id"], r["negative_id"]) for r in mine(records, relations=("class",),
-                                                           negatives={"easy": 1.0}).triplets.to_pylist()}
+    records = [
+        patent("a", "A01B1/00", cites=("d",), title="One"),
+        patent("b", "A01B1/02", title=text),
+        patent("c", "H01L1/00", title=f"{text}."),
+        patent("d", "H01L1/00", title="Four"),
+    ]
+    got = {
+        (r["anchor_id"], r["negative_id"])
+        for r in mine(records, relations=("class",), negatives={"easy": 1.0}).triplets.to_pylist()
+    }
     assert ("a", "c") not in got  # a copy of the positive
     assert ("a", "d") not in got  # cited
     assert ("b", "d") in got
 
 
 def test_a_pair_that_shares_its_subclass_alone_gets_no_hard_negative() -> None:
-    records = [patent("a", "A01B1/00"), patent("b", "A01B3/00"), patent("c", "A01B5/00"),
-               patent("d", "A21B1/00"), patent("e", "A21B2/00"), patent("f", "A21B3/00"),
-               patent("g", "A01B7/00", cites=("a",))]
+    records = [
+        patent("a", "A01B1/00"),
+        patent("b", "A01B3/00"),
+        patent("c", "A01B5/00"),
+        patent("d", "A21B1/00"),
+        patent("e", "A21B2/00"),
+        patent("f", "A21B3/00"),
+        patent("g", "A01B7/00", cites=("a",)),
+    ]
     for relation, hardness in (("class", "medium"), ("cites", "hard")):
         rows = mine(records, negatives={"hard": 1.0}, relations=(relation,)).triplets.to_pylist()
         assert {r["hardness"] for r in rows} == {hardness}
@@ -343,12 +448,21 @@ def test_subclasses_without_groups_are_never_hard() -> None:
 # ---- settings ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"negatives": {"hard": 0.5}}, "sum to 1"), ({"negatives": {"tough": 1.0}}, "negatives"),
-    ({"negatives": {"hard": 1.5, "easy": -0.5}}, "negatives"), ({"relations": ()}, "at least one relation"),
-    ({"relations": ("coupled",)}, "relations"), ({"shared_level": "subclas"}, "shared_level"),
-    ({"triplets": 0}, "triplets"), ({"per_anchor": 0}, "per_anchor"), ({"within_years": -1}, "within_years"),
-    ({"triplet": 5}, "triplet")])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"negatives": {"hard": 0.5}}, "sum to 1"),
+        ({"negatives": {"tough": 1.0}}, "negatives"),
+        ({"negatives": {"hard": 1.5, "easy": -0.5}}, "negatives"),
+        ({"relations": ()}, "at least one relation"),
+        ({"relations": ("coupled",)}, "relations"),
+        ({"shared_level": "subclas"}, "shared_level"),
+        ({"triplets": 0}, "triplets"),
+        ({"per_anchor": 0}, "per_anchor"),
+        ({"within_years": -1}, "within_years"),
+        ({"triplet": 5}, "triplet"),
+    ],
+)
 def test_rules_are_checked(changes: dict[str, Any], message: str) -> None:
     with pytest.raises((ValidationError, ConfigError), match=message):
         MiningRules(**changes)
@@ -359,7 +473,9 @@ def test_a_relation_named_twice(graph: DuckDBGraph) -> None:
         mine_triplets(graph, rules(relations=("cites", "cites")))
 
 
-@given(st.dictionaries(st.sampled_from("abcd"), st.integers(0, 40), min_size=1), st.integers(0, 100))
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.integers(0, 40), min_size=1), st.integers(0, 100)
+)
 def test_allot(available: dict[str, int], total: int) -> None:
     got = allot(available, total)
     assert got.keys() == available.keys() and all(0 <= got[k] <= available[k] for k in got)
@@ -374,7 +490,9 @@ def test_allot(available: dict[str, int], total: int) -> None:
 
 
 def test_real_patents(real_data: Path) -> None:
-    corpus = Corpus.read(real_data / "patentsview-sample", limit=40_000)  # 11,500 of them with codes
+    corpus = Corpus.read(
+        real_data / "patentsview-sample", limit=40_000
+    )  # 11,500 of them with codes
     with DuckDBGraph(":memory:") as store:
         store.load(corpus.path)
         wanted = MiningRules()
