@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import util
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -208,26 +208,55 @@ class PatentEncoder:
             if progress:
                 progress(done + more, len(texts))
 
+        encode = self._on_cores if self.device.type == "cpu" else self._on_gpu
         for rows, features in self._tokenised(texts):
-            size = self._encode_chunk(model, rows, features, size, result, report)
+            size = encode(model, rows, features, size, result, report)
             done += len(rows)
         return result
 
-    def _encode_chunk(self, model: Any, rows: np.ndarray, features: list[Tokens], size: int,
-                      result: np.ndarray, report: Callable[[int], None]) -> int:
-        """Encode one chunk, longest texts first; returns the batch size that fitted."""
+    def _vectors(self, model: Any, features: list[Tokens]) -> torch.Tensor:
+        """Encode one batch; the result stays on the device."""
+        import torch
+
+        columns = {k: [f[k] for f in features] for k in features[0]}
+        batch = self.model.tokenizer.pad(columns, return_tensors="pt")
+        with torch.inference_mode():
+            moved = {k: v.to(self.device) for k, v in batch.items()}
+            return cast("torch.Tensor", model(moved)["sentence_embedding"].float())
+
+    def _on_cores(self, model: Any, rows: np.ndarray, features: list[Tokens], size: int,
+                  result: np.ndarray, report: Callable[[int], None]) -> int:
+        """Encode one chunk on a CPU, a batch on each core.
+
+        Batches are too small for two cores to share one well, and cores that wait for each other
+        lose most of their time on a busy machine.
+        """
+        import torch
+
+        threads = torch.get_num_threads()
+        starts = range(0, len(rows), size)
+        torch.set_num_threads(1)
+        try:
+            with ThreadPoolExecutor(threads) as pool:
+                found = pool.map(lambda i: self._vectors(model, features[i:i + size]), starts)
+                for i, vectors in zip(starts, found, strict=True):
+                    result[rows[i:i + size]] = vectors.numpy()
+                    report(min(i + size, len(rows)))
+        finally:
+            torch.set_num_threads(threads)
+        return size
+
+    def _on_gpu(self, model: Any, rows: np.ndarray, features: list[Tokens], size: int,
+                result: np.ndarray, report: Callable[[int], None]) -> int:
+        """Encode one chunk on a GPU, longest texts first; returns the batch size that fitted."""
         import torch
 
         start = 0
         found = []  # left on the device until the chunk is done: reading them waits for the GPU
         while start < len(rows):
             stop = min(start + size, len(rows))
-            columns = {k: [f[k] for f in features[start:stop]] for k in features[start]}
-            batch = self.model.tokenizer.pad(columns, return_tensors="pt")
             try:
-                with torch.inference_mode():
-                    moved = {k: v.to(self.device) for k, v in batch.items()}
-                    found.append(model(moved)["sentence_embedding"].float())
+                found.append(self._vectors(model, features[start:stop]))
             except torch.cuda.OutOfMemoryError as error:
                 if size == 1:
                     raise DataError("the GPU has not enough memory for one text",
@@ -379,8 +408,13 @@ def write_vectors(folder: Path, encoder: PatentEncoder, corpus: Corpus,
                   progress: Progress | None = None) -> None:
     """Encode a corpus into ``vectors.npy`` and ``ids.parquet`` in an existing folder."""
     shape = (len(corpus), encoder.dim)
-    vectors = np.lib.format.open_memmap(folder / "vectors.npy", "w+", dtype=np.dtype(store),
+    path = folder / "vectors.npy"
+    vectors = np.lib.format.open_memmap(path, "w+", dtype=np.dtype(store),
                                         shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        # A map over a file with holes ends the process, without a word, when the disk fills up.
+        with path.open("rb+") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
     encoder.encode(corpus, batch_size, precision, progress, out=vectors)
     vectors.flush()
     ids = pa.table({"patent_id": pa.array(corpus.ids, pa.string())})

@@ -78,7 +78,8 @@ def unit_rows(vectors: Any, what: str = "vectors") -> np.ndarray:
         raise DataError(f"{what} hold zero vectors, which have no direction",
                         where=f"row {int(np.argmin(peak))}",
                         got=f"{int((peak == 0).sum())} such rows", fix="Leave empty texts out")
-    out = np.ascontiguousarray(array / peak, dtype=np.float32)
+    wide = array.astype(np.float32) if array.dtype == np.float16 else array
+    out = np.ascontiguousarray(wide / peak, dtype=np.float32)
     out /= np.sqrt(np.einsum("ij,ij->i", out, out))[:, None]
     return out
 
