@@ -34,15 +34,20 @@ def main() -> None:
 
     torch.set_num_threads(options.threads)
     corpus = Corpus.read(options.corpus)
-    rows = np.random.default_rng(0).choice(len(corpus), min(options.texts, len(corpus)), replace=False)
+    rows = np.random.default_rng(0).choice(
+        len(corpus), min(options.texts, len(corpus)), replace=False
+    )
     encoder = PatentEncoder.load(options.model)
     texts = encoder.texts(corpus.select(rows))
     systems = {
-        "SentenceTransformer.encode, fp32, batch 32":
-            lambda: encoder.model.encode(texts, batch_size=32, show_progress_bar=False),
+        "SentenceTransformer.encode, fp32, batch 32": lambda: encoder.model.encode(
+            texts, batch_size=32, show_progress_bar=False
+        ),
         "PatentEncoder.encode, fp32": lambda: encoder.encode(texts, precision="fp32"),
-        f"PatentEncoder.encode, auto ({resolve_precision('auto', encoder.device)})":
-            lambda: encoder.encode(texts)}
+        f"PatentEncoder.encode, auto ({resolve_precision('auto', encoder.device)})": lambda: (
+            encoder.encode(texts)
+        ),
+    }
     rates: dict[str, list[float]] = {name: [] for name in systems}
     vectors = {name: run() for name, run in systems.items()}  # warm-up
     for _ in range(options.rounds):
@@ -51,15 +56,28 @@ def main() -> None:
             run()
             rates[name].append(len(texts) / (time.perf_counter() - started))
     base = next(iter(systems))
-    tokens = np.mean([len(x) for x in encoder.model.tokenizer(
-        texts, truncation=True, max_length=encoder.max_length)["input_ids"]])
-    lines = [f"{len(texts)} patents of {tokens:.0f} tokens on average, {options.model}, "
-             f"{encoder.device}, {options.threads} thread(s), {options.rounds} rounds in turn", "",
-             "| | patents/s | ratio | smallest cosine |", "|---|---:|---:|---:|"]
+    tokens = np.mean(
+        [
+            len(x)
+            for x in encoder.model.tokenizer(texts, truncation=True, max_length=encoder.max_length)[
+                "input_ids"
+            ]
+        ]
+    )
+    lines = [
+        f"{len(texts)} patents of {tokens:.0f} tokens on average, {options.model}, "
+        f"{encoder.device}, {options.threads} thread(s), {options.rounds} rounds in turn",
+        "",
+        "| | patents/s | ratio | smallest cosine |",
+        "|---|---:|---:|---:|",
+    ]
     for name, values in rates.items():
         ratio = statistics.median(v / b for v, b in zip(values, rates[base], strict=True))
-        cosine = np.min(np.sum(vectors[name] * vectors[base], axis=1)
-                        / np.linalg.norm(vectors[name], axis=1) / np.linalg.norm(vectors[base], axis=1))
+        cosine = np.min(
+            np.sum(vectors[name] * vectors[base], axis=1)
+            / np.linalg.norm(vectors[name], axis=1)
+            / np.linalg.norm(vectors[base], axis=1)
+        )
         lines.append(f"| {name} | {statistics.median(values):.1f} | {ratio:.2f} | {cosine:.5f} |")
     text = "\n".join(lines) + "\n"
     options.out.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
 """The command line: the only module that prints or exits.
 
-Results go to stdout, progress and notes to stderr. Exit codes: 0 done, 1 the user's data or settings
-(one line), 2 usage, 130 interrupted. Heavy libraries are imported inside the commands.
+Results go to stdout, progress and notes to stderr. Exit codes: 0 done, 1 the user's data or
+settings (one line), 2 usage, 130 interrupted. Heavy libraries are imported inside the commands.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ from typing import Annotated, Any
 
 import typer
 
-from patentcl.errors import ConfigError, DataError, PatentclError
+from patentcl.errors import ConfigError, PatentclError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-                  rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]},
-                  help="Embeddings, classification, similarity search and maps for patents.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Embeddings, classification, similarity search and maps for patents.",
+)
 
 Sets = Annotated[list[str], typer.Option("--set", help="A setting: key=value. May be repeated.")]
 Seed = Annotated[int, typer.Option(help="Decides everything random.")]
@@ -64,9 +69,16 @@ def bar() -> Iterator[Callable[[str, int, int], None]]:
             return Text(f"{task.speed:,.1f}/s" if task.speed else "")
 
     console = Console(stderr=True)
-    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(),
-                  TimeRemainingColumn(), console=console, transient=True,
-                  disable=not console.is_terminal) as progress:
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
         tasks: dict[str, Any] = {}
 
         def update(name: str, done: int, total: int) -> None:
@@ -131,8 +143,13 @@ def _record(stage: str, settings: Any, seed: int = 0, **inputs: Any) -> dict[str
 
     plain = settings.model_dump() if hasattr(settings, "model_dump") else settings
     given = {k: str(v) for k, v in inputs.items()}
-    return {"stage": stage, "settings": plain, "inputs": given, "seed": seed,
-            "fingerprint": fingerprint([stage, plain, given, seed])}
+    return {
+        "stage": stage,
+        "settings": plain,
+        "inputs": given,
+        "seed": seed,
+        "fingerprint": fingerprint([stage, plain, given, seed]),
+    }
 
 
 def _graph_path(url: str) -> Path:
@@ -151,8 +168,11 @@ def _columns(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         name, sign, theirs = pair.partition("=")
         if not sign:
-            raise ConfigError("a column must be given as ours=theirs", got=pair,
-                              fix="For example --columns abstract=summary")
+            raise ConfigError(
+                "a column must be given as ours=theirs",
+                got=pair,
+                fix="For example --columns abstract=summary",
+            )
         found[name.strip()] = theirs.strip()
     return found
 
@@ -163,7 +183,11 @@ def _counts(counts: dict[str, Any], as_json: bool) -> None:
         return
     width = max(map(len, counts))
     for name, value in counts.items():
-        out(f"{name:<{width}}  {value:>12,}" if isinstance(value, int) else f"{name:<{width}}  {value:>12}")
+        out(
+            f"{name:<{width}}  {value:>12,}"
+            if isinstance(value, int)
+            else f"{name:<{width}}  {value:>12}"
+        )
 
 
 def _one(text: str | None, id_: str | None, file: Path | None) -> None:
@@ -175,8 +199,12 @@ def _one(text: str | None, id_: str | None, file: Path | None) -> None:
 
 
 @app.command()
-def sample(folder: Path, patents: Annotated[int, typer.Option(help="How many.")] = 5000,
-           seed: Seed = 0, as_json: Json = False) -> None:
+def sample(
+    folder: Path,
+    patents: Annotated[int, typer.Option(help="How many.")] = 5000,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
     """Write a synthetic corpus in PatentsView's own file layout."""
     from patentcl.sample import write_sample
 
@@ -186,38 +214,68 @@ def sample(folder: Path, patents: Annotated[int, typer.Option(help="How many.")]
 
 
 @app.command()
-def load(data: Annotated[Path, typer.Argument(help="A folder of PatentsView tables; a CSV, TSV, JSONL "
-                                              "or Parquet file; a folder with train/dev Parquet.")],
-         graph: Annotated[str, typer.Option(help="duckdb://FILE; the corpus is written beside it.")]
-         = "duckdb://artifacts/graph.duckdb",
-         scheme: Annotated[str, typer.Option(help="cpc, ipc or both (IPC where CPC is absent).")] = "both",
-         level: LevelName = "subclass", limit: Limit = None,
-         columns: Annotated[list[str], typer.Option(help="For plain files: ours=theirs, where ours is "
-                                                    "patent_id, title, abstract, date, codes, citations "
-                                                    "or split. May be repeated.")] = [],  # noqa: B006
-         sets: Sets = [], seed: Seed = 0, as_json: Json = False) -> None:  # noqa: B006
+def load(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of PatentsView tables; a CSV, TSV, JSONL "
+            "or Parquet file; a folder with train/dev Parquet."
+        ),
+    ],
+    graph: Annotated[
+        str, typer.Option(help="duckdb://FILE; the corpus is written beside it.")
+    ] = "duckdb://artifacts/graph.duckdb",
+    scheme: Annotated[
+        str, typer.Option(help="cpc, ipc or both (IPC where CPC is absent).")
+    ] = "both",
+    level: LevelName = "subclass",
+    limit: Limit = None,
+    columns: Annotated[
+        list[str],
+        typer.Option(
+            help="For plain files: ours=theirs, where ours is "
+            "patent_id, title, abstract, date, codes, citations "
+            "or split. May be repeated."
+        ),
+    ] = [],
+    sets: Sets = [],
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
     """Read patents into a corpus and its graph."""
     from patentcl import stages
     from patentcl.artifacts import fingerprint_path, read_manifest
     from patentcl.config import DataSettings, SplitSettings
 
     path = _graph_path(graph)
-    settings = _settings(DataSettings, [], scheme=scheme, level=level, limit=limit,
-                         columns=_columns(columns))
+    settings = _settings(
+        DataSettings, [], scheme=scheme, level=level, limit=limit, columns=_columns(columns)
+    )
     split = _settings(SplitSettings, sets)
-    record = _record("load", {**settings.model_dump(), "split": split.model_dump()}, seed,
-                     source=fingerprint_path(data))
+    record = _record(
+        "load",
+        {**settings.model_dump(), "split": split.model_dump()},
+        seed,
+        source=fingerprint_path(data),
+    )
     stages.load(data, path.parent, settings, split, seed, record, path.name)
     manifest = read_manifest(path.parent) or {}
-    _counts({**manifest["counts"], **{f"graph: {k}": v for k, v in manifest["graph"].items()}}, as_json)
+    _counts(
+        {**manifest["counts"], **{f"graph: {k}": v for k, v in manifest["graph"].items()}}, as_json
+    )
     note(f"corpus and graph written to {path.parent} in {manifest['seconds']} s")
 
 
 @app.command()
-def mine(graph: Annotated[str, typer.Argument(help="duckdb://FILE, as written by load.")]
-         = f"{RUN}/graph.duckdb",
-         to: Annotated[Path, typer.Option("--out", help="Folder for the triplets.")] = Path("triplets"),
-         sets: Sets = [], seed: Seed = 0, as_json: Json = False) -> None:  # noqa: B006
+def mine(
+    graph: Annotated[
+        str, typer.Argument(help="duckdb://FILE, as written by load.")
+    ] = f"{RUN}/graph.duckdb",
+    to: Annotated[Path, typer.Option("--out", help="Folder for the triplets.")] = Path("triplets"),
+    sets: Sets = [],
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
     """Mine triplets (anchor, positive, negative) among the training patents."""
     from patentcl import stages
     from patentcl.artifacts import read_manifest
@@ -234,10 +292,15 @@ def mine(graph: Annotated[str, typer.Argument(help="duckdb://FILE, as written by
 
 
 @app.command()
-def train(triplets: Path, corpus: Annotated[Path, typer.Option(help="Folder of the corpus.")] = RUN,
-          model: Annotated[str, typer.Option(help="minilm, a hub name, or a folder.")] = "minilm",
-          to: Annotated[Path, typer.Option("--out", help="Folder for the encoder.")] = Path("encoder"),
-          sets: Sets = [], seed: Seed = 0, as_json: Json = False) -> None:  # noqa: B006
+def train(
+    triplets: Path,
+    corpus: Annotated[Path, typer.Option(help="Folder of the corpus.")] = RUN,
+    model: Annotated[str, typer.Option(help="minilm, a hub name, or a folder.")] = "minilm",
+    to: Annotated[Path, typer.Option("--out", help="Folder for the encoder.")] = Path("encoder"),
+    sets: Sets = [],
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
     """Fine-tune an encoder on triplets."""
     from patentcl import stages
     from patentcl.artifacts import read_manifest
@@ -247,18 +310,28 @@ def train(triplets: Path, corpus: Annotated[Path, typer.Option(help="Folder of t
     encoder = _settings(EncoderSettings, [], model=model)
     patents = stages.open_corpus(corpus)
     with bar() as progress:
-        stages.train(triplets, patents, to, encoder, settings, seed,
-                     _record("train", settings, seed, triplets=triplets, model=model),
-                     lambda done, total: progress("train", done, total))
+        stages.train(
+            triplets,
+            patents,
+            to,
+            encoder,
+            settings,
+            seed,
+            _record("train", settings, seed, triplets=triplets, model=model),
+            lambda done, total: progress("train", done, total),
+        )
     _counts((read_manifest(to) or {})["results"], as_json)
     note(f"encoder written to {to}")
 
 
 @app.command()
-def embed(corpus: Annotated[Path, typer.Argument(help="Folder of the corpus.")] = RUN,
-          encoder: Annotated[str, typer.Option(help="minilm, a hub name, or a folder.")] = "minilm",
-          to: Annotated[Path, typer.Option("--out", help="Folder for the vectors.")] = Path("vectors"),
-          sets: Sets = [], as_json: Json = False) -> None:  # noqa: B006
+def embed(
+    corpus: Annotated[Path, typer.Argument(help="Folder of the corpus.")] = RUN,
+    encoder: Annotated[str, typer.Option(help="minilm, a hub name, or a folder.")] = "minilm",
+    to: Annotated[Path, typer.Option("--out", help="Folder for the vectors.")] = Path("vectors"),
+    sets: Sets = [],
+    as_json: Json = False,
+) -> None:
     """Turn a corpus into vectors."""
     from patentcl import stages
     from patentcl.artifacts import read_manifest
@@ -267,8 +340,14 @@ def embed(corpus: Annotated[Path, typer.Argument(help="Folder of the corpus.")] 
     settings = _settings(EncoderSettings, sets, model=encoder)
     patents = stages.open_corpus(corpus)
     with bar() as progress:
-        stages.embed(patents, encoder, to, settings, _record("embed", settings, corpus=corpus),
-                     lambda done, total: progress("embed", done, total))
+        stages.embed(
+            patents,
+            encoder,
+            to,
+            settings,
+            _record("embed", settings, corpus=corpus),
+            lambda done, total: progress("embed", done, total),
+        )
     manifest = read_manifest(to) or {}
     rate = manifest["counts"]["vectors"] / max(manifest["seconds"], 0.01)
     _counts({**manifest["counts"], "per second": round(rate, 1)}, as_json)
@@ -279,10 +358,17 @@ def embed(corpus: Annotated[Path, typer.Argument(help="Folder of the corpus.")] 
 
 
 @app.command()
-def fit(vectors: Path, corpus: Annotated[Path, typer.Option(help="Folder of the corpus.")] = RUN,
-        to: Annotated[Path, typer.Option("--out", help="Folder for the classifier.")] = Path("classifier"),
-        level: LevelName = "subclass", sets: Sets = [], seed: Seed = 0,  # noqa: B006
-        as_json: Json = False) -> None:
+def fit(
+    vectors: Path,
+    corpus: Annotated[Path, typer.Option(help="Folder of the corpus.")] = RUN,
+    to: Annotated[Path, typer.Option("--out", help="Folder for the classifier.")] = Path(
+        "classifier"
+    ),
+    level: LevelName = "subclass",
+    sets: Sets = [],
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
     """Train a classifier on the train split and tune it on the dev split."""
     from patentcl import stages
     from patentcl.artifacts import read_manifest
@@ -290,29 +376,46 @@ def fit(vectors: Path, corpus: Annotated[Path, typer.Option(help="Folder of the 
 
     settings = _settings(ClassifierSettings, sets)
     with bar() as progress:
-        stages.fit(vectors, stages.open_corpus(corpus, level), to, settings, seed,
-                   _record("fit", settings, seed, vectors=vectors, corpus=corpus),
-                   lambda done, total: progress("fit", done, total))
+        stages.fit(
+            vectors,
+            stages.open_corpus(corpus, level),
+            to,
+            settings,
+            seed,
+            _record("fit", settings, seed, vectors=vectors, corpus=corpus),
+            lambda done, total: progress("fit", done, total),
+        )
     _counts((read_manifest(to) or {})["counts"], as_json)
     note(f"classifier written to {to}")
 
 
 @app.command()
-def evaluate(folder: Annotated[Path, typer.Argument(help="A classifier, an encoder or an index.")],
-             corpus: Annotated[Path | None, typer.Option(help="Folder of the corpus; by default the "
-                                                         "one beside.")] = None,
-             vectors: Annotated[Path | None, typer.Option(help="Folder of the vectors; by default "
-                                                          "the one beside.")] = None,
-             split: Annotated[str, typer.Option(help="Whose patents to judge by.")] = "test",
-             metrics: Annotated[list[str], typer.Option("--metric", help="A metric by name. May be "
-                                                        "repeated.")] = [],  # noqa: B006
-             as_json: Json = False) -> None:
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="A classifier, an encoder or an index.")],
+    corpus: Annotated[
+        Path | None, typer.Option(help="Folder of the corpus; by default the one beside.")
+    ] = None,
+    vectors: Annotated[
+        Path | None, typer.Option(help="Folder of the vectors; by default the one beside.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Whose patents to judge by.")] = "test",
+    metrics: Annotated[
+        list[str], typer.Option("--metric", help="A metric by name. May be repeated.")
+    ] = [],
+    as_json: Json = False,
+) -> None:
     """Judge a classifier, an encoder or an index on a held-out split."""
     from patentcl.judging import judge_folder
 
     with bar() as progress:
-        title, result = judge_folder(folder, corpus or folder.parent, vectors, split, metrics,
-                                     lambda done, total: progress("embed", done, total))
+        title, result = judge_folder(
+            folder,
+            corpus or folder.parent,
+            vectors,
+            split,
+            metrics,
+            lambda done, total: progress("embed", done, total),
+        )
     if as_json:
         out(json.dumps(result))
         return
@@ -324,12 +427,15 @@ def evaluate(folder: Annotated[Path, typer.Argument(help="A classifier, an encod
 
 
 @app.command()
-def classify(text: Annotated[str | None, typer.Argument(help="An abstract.")] = None,
-             file: Annotated[Path | None, typer.Option(help="CSV, TSV, JSONL or Parquet.")] = None,
-             model: Annotated[Path, typer.Option(help="Folder of the classifier.")] = RUN / "classifier",
-             encoder: Annotated[str | None, typer.Option(help="Where its encoder is now.")] = None,
-             all_scores: Annotated[bool, typer.Option("--all-scores", help="Scores of all nodes.")] = False,
-             limit: Limit = None, as_json: Json = False) -> None:
+def classify(
+    text: Annotated[str | None, typer.Argument(help="An abstract.")] = None,
+    file: Annotated[Path | None, typer.Option(help="CSV, TSV, JSONL or Parquet.")] = None,
+    model: Annotated[Path, typer.Option(help="Folder of the classifier.")] = RUN / "classifier",
+    encoder: Annotated[str | None, typer.Option(help="Where its encoder is now.")] = None,
+    all_scores: Annotated[bool, typer.Option("--all-scores", help="Scores of all nodes.")] = False,
+    limit: Limit = None,
+    as_json: Json = False,
+) -> None:
     """Predict the codes of an abstract, or of each patent in a file."""
     from patentcl import stages
     from patentcl.artifacts import require
@@ -348,8 +454,8 @@ def classify(text: Annotated[str | None, typer.Argument(help="An abstract.")] = 
     reader = stages.encoder_for(model, encoder)
     with bar() as progress:
         for start in range(0, len(items), 1024):
-            X = reader.encode(items[start:start + 1024])
-            _print_codes(loaded, X, ids[start:start + 1024], as_json, all_scores)
+            X = reader.encode(items[start : start + 1024])
+            _print_codes(loaded, X, ids[start : start + 1024], as_json, all_scores)
             progress("classify", start + len(X), len(items))
 
 
@@ -375,46 +481,70 @@ def _print_codes(model: Any, X: Any, ids: list[str], as_json: bool, all_scores: 
     for i, pid in enumerate(ids):
         rows = groups.get(pid, table.iloc[:0])
         kept = rows[rows["predicted"]]
-        scores = (dict(zip(model.tree_.symbols, map(float, proba[i].round(5)), strict=True))
-                  if proba is not None else
-                  {s: round(float(p), 5) for s, p in zip(kept["symbol"], kept["probability"], strict=True)})
-        out(json.dumps({"patent_id": pid, "predicted": kept["symbol"].tolist(), "scores": scores,
-                        "level": levels[i] or None}))
+        scores = (
+            dict(zip(model.tree_.symbols, map(float, proba[i].round(5)), strict=True))
+            if proba is not None
+            else {
+                s: round(float(p), 5)
+                for s, p in zip(kept["symbol"], kept["probability"], strict=True)
+            }
+        )
+        out(
+            json.dumps(
+                {
+                    "patent_id": pid,
+                    "predicted": kept["symbol"].tolist(),
+                    "scores": scores,
+                    "level": levels[i] or None,
+                }
+            )
+        )
 
 
 # ---- verbs: index and map -------------------------------------------------------------------
 
 
 @app.command()
-def index(vectors: Path, corpus: Annotated[Path, typer.Option(help="Folder of the corpus.")] = RUN,
-          spec: Annotated[str, typer.Option(help="auto, a name from indexes/, or a YAML file.")] = "auto",
-          to: Annotated[Path, typer.Option("--out", help="Folder for the index.")] = Path("index"),
-          as_json: Json = False) -> None:
+def index(
+    vectors: Path,
+    corpus: Annotated[Path, typer.Option(help="Folder of the corpus.")] = RUN,
+    spec: Annotated[str, typer.Option(help="auto, a name from indexes/, or a YAML file.")] = "auto",
+    to: Annotated[Path, typer.Option("--out", help="Folder for the index.")] = Path("index"),
+    as_json: Json = False,
+) -> None:
     """Build a similarity index."""
     from patentcl import stages
     from patentcl.artifacts import read_manifest
     from patentcl.config import IndexSettings
 
     settings = _settings(IndexSettings, [], spec=spec)
-    stages.index(vectors, stages.open_corpus(corpus), to, settings,
-                 _record("index", settings, vectors=vectors, corpus=corpus))
+    stages.index(
+        vectors,
+        stages.open_corpus(corpus),
+        to,
+        settings,
+        _record("index", settings, vectors=vectors, corpus=corpus),
+    )
     _counts((read_manifest(to) or {})["counts"], as_json)
     note(f"index written to {to}")
 
 
 @app.command()
-def similar(text: Annotated[str | None, typer.Argument(help="An abstract.")] = None,
-            id_: Annotated[str | None, typer.Option("--id", help="A patent of the index.")] = None,
-            file: Annotated[Path | None, typer.Option(help="CSV, TSV, JSONL or Parquet.")] = None,
-            folder: Annotated[Path, typer.Option("--index", help="Folder of the index.")] = RUN / "index",
-            encoder: Annotated[str | None, typer.Option(help="Where its encoder is now.")] = None,
-            k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
-            before: Annotated[str | None, typer.Option(help="Only older than this date.")] = None,
-            after: Annotated[str | None, typer.Option(help="Only from this date on.")] = None,
-            cpc: Annotated[list[str], typer.Option(help="Only with a code below this. May be "
-                                                   "repeated.")] = [],  # noqa: B006
-            exclude_cpc: Annotated[list[str], typer.Option(help="None with a code below this.")] = [],  # noqa: B006
-            as_json: Json = False) -> None:
+def similar(
+    text: Annotated[str | None, typer.Argument(help="An abstract.")] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="A patent of the index.")] = None,
+    file: Annotated[Path | None, typer.Option(help="CSV, TSV, JSONL or Parquet.")] = None,
+    folder: Annotated[Path, typer.Option("--index", help="Folder of the index.")] = RUN / "index",
+    encoder: Annotated[str | None, typer.Option(help="Where its encoder is now.")] = None,
+    k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
+    before: Annotated[str | None, typer.Option(help="Only older than this date.")] = None,
+    after: Annotated[str | None, typer.Option(help="Only from this date on.")] = None,
+    cpc: Annotated[
+        list[str], typer.Option(help="Only with a code below this. May be repeated.")
+    ] = [],
+    exclude_cpc: Annotated[list[str], typer.Option(help="None with a code below this.")] = [],
+    as_json: Json = False,
+) -> None:
     """Find the nearest patents of a text, of a patent, or of each patent in a file."""
     from patentcl import stages
     from patentcl.artifacts import require
@@ -423,7 +553,12 @@ def similar(text: Annotated[str | None, typer.Argument(help="An abstract.")] = N
     _one(text, id_, file)
     require(folder, "index", "index VECTORS")
     loaded = PatentIndex.load(folder)
-    filters = {"before": before, "after": after, "cpc": cpc or None, "exclude_cpc": exclude_cpc or None}
+    filters = {
+        "before": before,
+        "after": after,
+        "cpc": cpc or None,
+        "exclude_cpc": exclude_cpc or None,
+    }
     if id_ is not None:
         names, found = [id_], loaded.similar_to(id_, k, **filters)
     else:
@@ -446,27 +581,52 @@ def _print_neighbours(names: list[str], found: Any, as_json: bool) -> None:
             date = "" if r.date is None or r.date != r.date else str(r.date)[:10]
             codes = [str(c) for c in r.codes]
             if as_json:
-                out(json.dumps({"query": names[int(q)], "rank": int(r.rank), "patent_id": r.id,
-                                "similarity": round(float(r.similarity), 5), "date": date or None,
-                                "title": r.title, "codes": codes}, ensure_ascii=False))
+                out(
+                    json.dumps(
+                        {
+                            "query": names[int(q)],
+                            "rank": int(r.rank),
+                            "patent_id": r.id,
+                            "similarity": round(float(r.similarity), 5),
+                            "date": date or None,
+                            "title": r.title,
+                            "codes": codes,
+                        },
+                        ensure_ascii=False,
+                    )
+                )
             else:
-                out(f"{r.rank:>3}  {r.similarity:.3f}  {r.id:<12} {date:<10}  "
-                    f"{(r.title or '(no title)')[:60]:<60}  {', '.join(codes[:4])}".rstrip())
+                out(
+                    f"{r.rank:>3}  {r.similarity:.3f}  {r.id:<12} {date:<10}  "
+                    f"{(r.title or '(no title)')[:60]:<60}  {', '.join(codes[:4])}".rstrip()
+                )
 
 
 @app.command("map")
-def map_(vectors: Path, corpus: Annotated[Path, typer.Option(help="Folder of the corpus.")] = RUN,
-         to: Annotated[Path, typer.Option("--out", help="Folder for the map.")] = Path("map"),
-         title: Annotated[str, typer.Option(help="Over the picture.")] = "Patents", sets: Sets = [],  # noqa: B006
-         seed: Seed = 0, as_json: Json = False) -> None:
+def map_(
+    vectors: Path,
+    corpus: Annotated[Path, typer.Option(help="Folder of the corpus.")] = RUN,
+    to: Annotated[Path, typer.Option("--out", help="Folder for the map.")] = Path("map"),
+    title: Annotated[str, typer.Option(help="Over the picture.")] = "Patents",
+    sets: Sets = [],
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
     """Draw a map: PNG, SVG, a page that opens without a network, and coordinates."""
     from patentcl import stages
     from patentcl.artifacts import read_manifest
     from patentcl.config import MapSettings
 
     settings = _settings(MapSettings, sets)
-    stages.draw(vectors, stages.open_corpus(corpus), to, settings, seed, title,
-                _record("map", settings, seed, vectors=vectors, corpus=corpus))
+    stages.draw(
+        vectors,
+        stages.open_corpus(corpus),
+        to,
+        settings,
+        seed,
+        title,
+        _record("map", settings, seed, vectors=vectors, corpus=corpus),
+    )
     _counts((read_manifest(to) or {})["counts"], as_json)
     note(f"map written to {to}: map.png, map.svg, map.html, coordinates.parquet")
 
@@ -475,15 +635,20 @@ def map_(vectors: Path, corpus: Annotated[Path, typer.Option(help="Folder of the
 
 
 @app.command()
-def run(recipe: Annotated[str, typer.Argument(help="A name from pipelines/, or a YAML file.")],
-        data: Annotated[Path | None, typer.Option(help="What to read instead of the recipe's source.")]
-        = None,
-        to: Annotated[Path | None, typer.Option("--out", help="Folder of the run.")] = None,
-        sets: Sets = [], limit: Limit = None,  # noqa: B006
-        start: Annotated[str | None, typer.Option("--from", help="Run this stage and what depends on "
-                                                  "it again.")] = None,
-        dry: Annotated[bool, typer.Option("--dry", help="Only say what would run, and why.")] = False,
-        as_json: Json = False) -> None:
+def run(
+    recipe: Annotated[str, typer.Argument(help="A name from pipelines/, or a YAML file.")],
+    data: Annotated[
+        Path | None, typer.Option(help="What to read instead of the recipe's source.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option("--out", help="Folder of the run.")] = None,
+    sets: Sets = [],
+    limit: Limit = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Run this stage and what depends on it again.")
+    ] = None,
+    dry: Annotated[bool, typer.Option("--dry", help="Only say what would run, and why.")] = False,
+    as_json: Json = False,
+) -> None:
     """Run a recipe: all of its stages that are not up to date."""
     from patentcl.pipeline import run_pipeline
 
@@ -491,7 +656,9 @@ def run(recipe: Annotated[str, typer.Argument(help="A name from pipelines/, or a
     with bar() as progress:
         result = run_pipeline(recipe, data, to, overrides, start, dry, note, progress)
     if as_json:
-        out(json.dumps({"folder": str(result.folder), "stages": [vars(o) for o in result.outcomes]}))
+        out(
+            json.dumps({"folder": str(result.folder), "stages": [vars(o) for o in result.outcomes]})
+        )
     elif not dry:
         out("\n" + result.page.rstrip())
 

@@ -1,7 +1,7 @@
 """Runs recipes: named stages with inputs and settings, skipped when nothing has changed.
 
-A stage's fingerprint is that of its settings and of the stages it reads; it is kept in the manifest of
-the folder that the stage writes. A folder whose manifest has the same fingerprint is up to date.
+A stage's fingerprint is that of its settings and of the stages it reads; it is kept in the manifest
+of the folder that the stage writes. A folder whose manifest has the same fingerprint is up to date.
 """
 
 from __future__ import annotations
@@ -66,10 +66,16 @@ class RunResult:
     page: str = ""
 
 
-def run_pipeline(recipe: str | Path | Recipe, data: str | Path | None = None,
-                 out: str | Path | None = None, overrides: Sequence[str] = (),
-                 start: str | None = None, dry: bool = False, say: Say | None = None,
-                 progress: StageProgress | None = None) -> RunResult:
+def run_pipeline(
+    recipe: str | Path | Recipe,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    start: str | None = None,
+    dry: bool = False,
+    say: Say | None = None,
+    progress: StageProgress | None = None,
+) -> RunResult:
     """Run a recipe, or the part of it that is not up to date.
 
     Parameters
@@ -102,15 +108,30 @@ def run_pipeline(recipe: str | Path | Recipe, data: str | Path | None = None,
     """
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
     if data is not None:
-        chosen = chosen.model_copy(update={"data": chosen.data.model_copy(update={"source": str(data)})})
+        chosen = chosen.model_copy(
+            update={"data": chosen.data.model_copy(update={"source": str(data)})}
+        )
     root = Path(out) if out is not None else Path("artifacts") / chosen.name
-    return _Run(chosen, root, start, dry, say or (lambda line: None),
-                progress or (lambda stage, done, total: None)).run()
+    return _Run(
+        chosen,
+        root,
+        start,
+        dry,
+        say or (lambda line: None),
+        progress or (lambda stage, done, total: None),
+    ).run()
 
 
 class _Run:
-    def __init__(self, recipe: Recipe, root: Path, start: str | None, dry: bool, say: Say,
-                 progress: StageProgress) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        root: Path,
+        start: str | None,
+        dry: bool,
+        say: Say,
+        progress: StageProgress,
+    ) -> None:
         self.recipe, self.root, self.dry, self.say, self.progress = recipe, root, dry, say, progress
         self.result = RunResult(root)
         self.stages = {s.name: s for s in self._stages()}
@@ -129,8 +150,15 @@ class _Run:
         source = r.data.source
         stages = []
         if source is None:
-            stages.append(Stage("sample", "sample", (), {"patents": r.data.sample_patents, "seed": r.seed},
-                                self._sample))
+            stages.append(
+                Stage(
+                    "sample",
+                    "sample",
+                    (),
+                    {"patents": r.data.sample_patents, "seed": r.seed},
+                    self._sample,
+                )
+            )
             came_from: dict[str, Any] = {}
         else:
             came_from = {"source": artifacts.fingerprint_path(source)}
@@ -140,18 +168,41 @@ class _Run:
         seed = {"seed": r.seed}
         return [
             *stages,
-            Stage("load", ".", ("sample",) if source is None else (),
-                  {**came_from, "data": data, "split": r.split.model_dump(), **seed}, self._load),
+            Stage(
+                "load",
+                ".",
+                ("sample",) if source is None else (),
+                {**came_from, "data": data, "split": r.split.model_dump(), **seed},
+                self._load,
+            ),
             Stage("mine", "triplets", ("load",), {**r.mining.model_dump(), **seed}, self._mine),
-            Stage("train", "encoder", ("mine",), {**reads, **r.training.model_dump(), **seed}, self._train),
+            Stage(
+                "train",
+                "encoder",
+                ("mine",),
+                {**reads, **r.training.model_dump(), **seed},
+                self._train,
+            ),
             Stage("embed-base", "vectors-base", ("load",), encoder, self._embed_base),
             Stage("embed", "vectors", ("train",), encoder, self._embed),
-            Stage("fit-base", "classifier-base", ("embed-base",), {**r.classifier.model_dump(), **seed},
-                  self._fit_base),
-            Stage("fit", "classifier", ("embed",), {**r.classifier.model_dump(), **seed}, self._fit),
+            Stage(
+                "fit-base",
+                "classifier-base",
+                ("embed-base",),
+                {**r.classifier.model_dump(), **seed},
+                self._fit_base,
+            ),
+            Stage(
+                "fit", "classifier", ("embed",), {**r.classifier.model_dump(), **seed}, self._fit
+            ),
             Stage("index", "index", ("embed",), r.index.model_dump(), self._index),
-            Stage("evaluate", "reports", ("fit", "fit-base", "index"), {**r.report.model_dump(), **seed},
-                  self._evaluate),
+            Stage(
+                "evaluate",
+                "reports",
+                ("fit", "fit-base", "index"),
+                {**r.report.model_dump(), **seed},
+                self._evaluate,
+            ),
             Stage("map", "reports/map", ("embed",), {**r.map.model_dump(), **seed}, self._map),
         ]
 
@@ -174,7 +225,10 @@ class _Run:
             return "an earlier run was cut off" if cut else "not there yet"
         if manifest.get("fingerprint") == self.prints[stage.name]:
             return None
-        before, now = manifest.get("settings", {}), json.loads(json.dumps(stage.settings, default=str))
+        before, now = (
+            manifest.get("settings", {}),
+            json.loads(json.dumps(stage.settings, default=str)),
+        )
         changed = sorted(k for k in {*before, *now} if before.get(k) != now.get(k))
         if changed:
             return "settings changed: " + ", ".join(changed)
@@ -192,13 +246,17 @@ class _Run:
             why = self._reason(stage)
             if why is None:
                 when = (artifacts.read_manifest(self.root / stage.folder) or {}).get("written", "")
-                self._note(stage, "skipped", f"same settings and inputs as on {when[:16].replace('T', ' ')}")
+                self._note(
+                    stage,
+                    "skipped",
+                    f"same settings and inputs as on {when[:16].replace('T', ' ')}",
+                )
             elif self.dry:
                 self.stale.add(stage.name)
                 self._note(stage, "planned", why)
             else:
                 if not checked:
-                    self._check_model()
+                    self._check_ahead()
                     checked = True
                 self.stale.add(stage.name)
                 self._run_stage(stage, why)
@@ -213,26 +271,39 @@ class _Run:
             (self.root / "reports" / "page.txt").write_text(self.result.page, encoding="utf-8")
         return self.result
 
-    def _check_model(self) -> None:
-        """Refuse a model that cannot be had before the first stage spends any time."""
+    def _check_ahead(self) -> None:
+        """Refuse what only a late stage would notice before the first one spends any time."""
         from patentcl.encoder import find_model
+        from patentcl.index_spec import IndexSpec
+        from patentcl.metrics.names import parse_names
 
         find_model(self.recipe.encoder.model)
+        parse_names([*self.recipe.report.metrics, *self.recipe.report.retrieval])
+        if self.recipe.index.spec != "auto":
+            IndexSpec.read(self.recipe.index.spec)
 
     def _run_stage(self, stage: Stage, why: str) -> None:
         self.say(f"{stage.name}: running ({why})")
-        record: dict[str, Any] = {"stage": stage.name, "recipe": self.recipe.name,
-                                  "fingerprint": self.prints[stage.name], "settings": stage.settings,
-                                  "inputs": {n: self.prints[n] for n in stage.needs if n in self.prints},
-                                  "seed": self.recipe.seed}
+        record: dict[str, Any] = {
+            "stage": stage.name,
+            "recipe": self.recipe.name,
+            "fingerprint": self.prints[stage.name],
+            "settings": stage.settings,
+            "inputs": {n: self.prints[n] for n in stage.needs if n in self.prints},
+            "seed": self.recipe.seed,
+        }
         started = time.perf_counter()
         stage.run(record)
         self._note(stage, "done", why, time.perf_counter() - started)
 
     def _note(self, stage: Stage, status: str, why: str, seconds: float = 0.0) -> None:
         self.result.outcomes.append(Outcome(stage.name, status, why, seconds))
-        text = {"done": f"done in {seconds:.1f} s", "skipped": f"skipped, {why}",
-                "unable": f"cannot run, {why}", "planned": f"would run, {why}"}[status]
+        text = {
+            "done": f"done in {seconds:.1f} s",
+            "skipped": f"skipped, {why}",
+            "unable": f"cannot run, {why}",
+            "planned": f"would run, {why}",
+        }[status]
         self.say(f"{stage.name}: {text}")
 
     def _find_unable(self) -> None:
@@ -241,9 +312,13 @@ class _Run:
         if counts.get("patents with codes", 0):
             return
         no_codes = "no patent has a code"
-        self.unable = {"mine": no_codes, "train": f"{no_codes}, so there are no triplets",
-                       "embed-base": "the encoder is not tuned: embed writes its vectors",
-                       "fit-base": no_codes, "fit": no_codes}
+        self.unable = {
+            "mine": no_codes,
+            "train": f"{no_codes}, so there are no triplets",
+            "embed-base": "the encoder is not tuned: embed writes its vectors",
+            "fit-base": no_codes,
+            "fit": no_codes,
+        }
         if not counts.get("citations inside the corpus", 0):
             self.unable["evaluate"] = f"{no_codes} and none cites another"
 
@@ -266,7 +341,9 @@ class _Run:
     def _sample(self, record: dict[str, Any]) -> None:
         from patentcl import stages
 
-        stages.sample(self._path("sample"), self.recipe.data.sample_patents, self.recipe.seed, record)
+        stages.sample(
+            self._path("sample"), self.recipe.data.sample_patents, self.recipe.seed, record
+        )
 
     def _load(self, record: dict[str, Any]) -> None:
         from patentcl import stages
@@ -278,22 +355,41 @@ class _Run:
     def _mine(self, record: dict[str, Any]) -> None:
         from patentcl import stages
 
-        stages.mine(self.root / "graph.duckdb", self._path("mine"), self.recipe.mining, self.recipe.seed,
-                    record)
+        stages.mine(
+            self.root / "graph.duckdb",
+            self._path("mine"),
+            self.recipe.mining,
+            self.recipe.seed,
+            record,
+        )
 
     def _train(self, record: dict[str, Any]) -> None:
         from patentcl import stages
 
         r = self.recipe
-        stages.train(self._path("mine"), self.corpus, self._path("train"), r.encoder, r.training, r.seed,
-                     record, self._bar("train"))
+        stages.train(
+            self._path("mine"),
+            self.corpus,
+            self._path("train"),
+            r.encoder,
+            r.training,
+            r.seed,
+            record,
+            self._bar("train"),
+        )
 
     def _embed_base(self, record: dict[str, Any]) -> None:
         from patentcl import stages
 
         r = self.recipe
-        stages.embed(self.corpus, r.encoder.model, self._path("embed-base"), r.encoder, record,
-                     self._bar("embed-base"))
+        stages.embed(
+            self.corpus,
+            r.encoder.model,
+            self._path("embed-base"),
+            r.encoder,
+            record,
+            self._bar("embed-base"),
+        )
 
     def _embed(self, record: dict[str, Any]) -> None:
         from patentcl import stages
@@ -305,19 +401,35 @@ class _Run:
     def _fit_base(self, record: dict[str, Any]) -> None:
         from patentcl import stages
 
-        stages.fit(self._path("embed-base"), self.corpus, self._path("fit-base"), self.recipe.classifier,
-                   self.recipe.seed, record, self._bar("fit-base"))
+        stages.fit(
+            self._path("embed-base"),
+            self.corpus,
+            self._path("fit-base"),
+            self.recipe.classifier,
+            self.recipe.seed,
+            record,
+            self._bar("fit-base"),
+        )
 
     def _fit(self, record: dict[str, Any]) -> None:
         from patentcl import stages
 
-        stages.fit(self._path("embed"), self.corpus, self._path("fit"), self.recipe.classifier,
-                   self.recipe.seed, record, self._bar("fit"))
+        stages.fit(
+            self._path("embed"),
+            self.corpus,
+            self._path("fit"),
+            self.recipe.classifier,
+            self.recipe.seed,
+            record,
+            self._bar("fit"),
+        )
 
     def _index(self, record: dict[str, Any]) -> None:
         from patentcl import stages
 
-        stages.index(self._path("embed"), self.corpus, self._path("index"), self.recipe.index, record)
+        stages.index(
+            self._path("embed"), self.corpus, self._path("index"), self.recipe.index, record
+        )
 
     def _evaluate(self, record: dict[str, Any]) -> None:
         from patentcl import stages
@@ -327,20 +439,34 @@ class _Run:
 
         tuned = "train" not in self.unable
         folders = {"tuned": "embed", "untuned": "embed-base"} if tuned else {"untuned": "embed"}
-        vectors = {k: stages.aligned_vectors(self._path(v), self.corpus) for k, v in folders.items()}
+        vectors = {
+            k: stages.aligned_vectors(self._path(v), self.corpus) for k, v in folders.items()
+        }
         fitted = {"tuned": "fit", "untuned": "fit-base"} if tuned else {}
         models = {k: PatentClassifier.load(self._path(v)) for k, v in fitted.items()}
         index = PatentIndex.load(self._path("index"))
         encoder = stages.encoder_for(self._path("index"))
         with artifacts.writing_files(self._path("evaluate"), record, "evaluate") as place:
-            result = evaluate_run(self.corpus, vectors, models, place, self.recipe.report, self.recipe.seed)
-            shown = examples(self.corpus, index, encoder.encode, models.get("tuned"), self.recipe.report)
-            (place / "examples.json").write_text(json.dumps(shown, indent=2, ensure_ascii=False) + "\n",
-                                                 encoding="utf-8")
+            result = evaluate_run(
+                self.corpus, vectors, models, place, self.recipe.report, self.recipe.seed
+            )
+            shown = examples(
+                self.corpus, index, encoder.encode, models.get("tuned"), self.recipe.report
+            )
+            (place / "examples.json").write_text(
+                json.dumps(shown, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+            )
             record["results"] = {"verdict": result["verdict"]}
 
     def _map(self, record: dict[str, Any]) -> None:
         from patentcl import stages
 
-        stages.draw(self._path("embed"), self.corpus, self._path("map"), self.recipe.map, self.recipe.seed,
-                    f"Patents by {self.recipe.name}", record)
+        stages.draw(
+            self._path("embed"),
+            self.corpus,
+            self._path("map"),
+            self.recipe.map,
+            self.recipe.seed,
+            f"Patents by {self.recipe.name}",
+            record,
+        )

@@ -38,8 +38,15 @@ def sample(folder: Path, patents: int, seed: int, record: Record) -> None:
         record["counts"] = write_sample(place / "tables", patents, seed)
 
 
-def load(source: str | Path, folder: Path, data: DataSettings, split: SplitSettings, seed: int,
-         record: Record, graph: str = "graph.duckdb") -> None:
+def load(
+    source: str | Path,
+    folder: Path,
+    data: DataSettings,
+    split: SplitSettings,
+    seed: int,
+    record: Record,
+    graph: str = "graph.duckdb",
+) -> None:
     """Read patents into corpus.parquet, cpc.parquet and splits.parquet, and build their graph."""
     from patentcl.graph_duckdb import DuckDBGraph
     from patentcl.reading import ReadOptions, read_patents
@@ -56,7 +63,7 @@ def load(source: str | Path, folder: Path, data: DataSettings, split: SplitSetti
 
 
 def open_corpus(path: str | Path, level: str = "subclass") -> Corpus:
-    """Open a corpus that `load` wrote: its folder or its ``corpus.parquet``; it must be complete."""
+    """Open a corpus that `load` wrote, its folder or its ``corpus.parquet``, if it is complete."""
     path = Path(path)
     if path.suffix != ".parquet" or path.name == "corpus.parquet":
         folder = path if path.suffix != ".parquet" else path.parent
@@ -81,8 +88,16 @@ def mine(graph: Path, folder: Path, rules: MiningRules, seed: int, record: Recor
         pq.write_table(result.triplets, place / "triplets.parquet")
 
 
-def train(triplets: Path, corpus: Corpus, folder: Path, encoder: EncoderSettings,
-          settings: TrainingSettings, seed: int, record: Record, progress: Progress | None = None) -> None:
+def train(
+    triplets: Path,
+    corpus: Corpus,
+    folder: Path,
+    encoder: EncoderSettings,
+    settings: TrainingSettings,
+    seed: int,
+    record: Record,
+    progress: Progress | None = None,
+) -> None:
     """Fine-tune an encoder on triplets."""
     from patentcl.encoder import PatentEncoder, model_card
     from patentcl.training import train_encoder
@@ -97,19 +112,34 @@ def train(triplets: Path, corpus: Corpus, folder: Path, encoder: EncoderSettings
         record["base"] = {"model": encoder.model, "fingerprint": base.fingerprint}
         record["encoder"] = result.encoder.fingerprint
         np.save(place / "losses.npy", np.array(result.losses, dtype=np.float32))
-        (place / "README.md").write_text(model_card(folder.parent.name or "encoder", encoder.model,
-                                                    result.facts), encoding="utf-8")
+        (place / "README.md").write_text(
+            model_card(folder.parent.name or "encoder", encoder.model, result.facts),
+            encoding="utf-8",
+        )
 
 
-def embed(corpus: Corpus, model: str | Path, folder: Path, settings: EncoderSettings, record: Record,
-          progress: Progress | None = None) -> None:
+def embed(
+    corpus: Corpus,
+    model: str | Path,
+    folder: Path,
+    settings: EncoderSettings,
+    record: Record,
+    progress: Progress | None = None,
+) -> None:
     """Encode a corpus."""
     from patentcl.encoder import PatentEncoder, resolve_precision, write_vectors
 
     encoder = PatentEncoder.load(model, settings.max_length)
     with artifacts.writing(folder, record) as place:
-        write_vectors(place, encoder, corpus, settings.batch_size, settings.precision, settings.store,
-                      progress)
+        write_vectors(
+            place,
+            encoder,
+            corpus,
+            settings.batch_size,
+            settings.precision,
+            settings.store,
+            progress,
+        )
         record["model"], record["encoder"] = str(model), encoder.fingerprint
         record["max_length"] = encoder.max_length
         record["device"] = str(encoder.device)
@@ -124,9 +154,12 @@ def aligned_vectors(folder: Path, corpus: Corpus) -> np.ndarray:
     artifacts.require(folder, "vectors", "embed CORPUS")
     vectors, ids = read_vectors(folder)
     if len(ids) != len(corpus) or not np.array_equal(ids, corpus.ids):
-        raise DataError("the vectors are of another corpus", where=folder,
-                        got=f"{len(ids)} vectors for {len(corpus)} patents",
-                        fix="Write them again with: patentcl embed")
+        raise DataError(
+            "the vectors are of another corpus",
+            where=folder,
+            got=f"{len(ids)} vectors for {len(corpus)} patents",
+            fix="Write them again with: patentcl embed",
+        )
     return vectors
 
 
@@ -155,71 +188,122 @@ def encoder_for(folder: Path, given: str | None = None) -> Any:
     manifest = artifacts.read_manifest(folder) or {}
     beside = folder.parent / "encoder"  # found there even when a run's folder has been moved
     tuned = (artifacts.read_manifest(beside) or {}).get("encoder")
-    name = given or (str(beside) if tuned and tuned == manifest.get("encoder") else manifest.get("model"))
+    name = given or (
+        str(beside) if tuned and tuned == manifest.get("encoder") else manifest.get("model")
+    )
     if not name:
-        raise DataError("the folder does not say which encoder it was made with", where=folder,
-                        fix="Name it with --encoder")
+        raise DataError(
+            "the folder does not say which encoder it was made with",
+            where=folder,
+            fix="Name it with --encoder",
+        )
     encoder = PatentEncoder.load(name, manifest.get("max_length"))
     if manifest.get("encoder") not in (None, encoder.fingerprint):
-        raise DataError("the encoder is not the one that this was made with", where=folder,
-                        got=f"{name}, fingerprint {encoder.fingerprint}", wanted=manifest["encoder"],
-                        fix="Name the encoder that was used with --encoder, or embed again")
+        raise DataError(
+            "the encoder is not the one that this was made with",
+            where=folder,
+            got=f"{name}, fingerprint {encoder.fingerprint}",
+            wanted=manifest["encoder"],
+            fix="Name the encoder that was used with --encoder, or embed again",
+        )
     return encoder
 
 
-def fit(vectors: Path, corpus: Corpus, folder: Path, settings: ClassifierSettings, seed: int,
-        record: Record, progress: Progress | None = None) -> None:
+def fit(
+    vectors: Path,
+    corpus: Corpus,
+    folder: Path,
+    settings: ClassifierSettings,
+    seed: int,
+    record: Record,
+    progress: Progress | None = None,
+) -> None:
     """Train a classifier on the train split and tune it on the dev split."""
     from patentcl.classifier import PatentClassifier
 
     X = aligned_vectors(vectors, corpus)
     manifest = artifacts.read_manifest(vectors) or {}
-    rows = {name: np.flatnonzero((corpus.split == name) & (np.diff(corpus.labels.indptr) > 0))
-            for name in SPLITS}
+    rows = {
+        name: np.flatnonzero((corpus.split == name) & (np.diff(corpus.labels.indptr) > 0))
+        for name in SPLITS
+    }
     for name in ("train", "dev"):
         if not rows[name].size:
-            raise DataError(f"no patent of the {name} split has a code", where=corpus.path,
-                            got=", ".join(f"{k} {len(v)}" for k, v in rows.items()),
-                            fix="Give more patents with codes, or other split shares")
+            raise DataError(
+                f"no patent of the {name} split has a code",
+                where=corpus.path,
+                got=", ".join(f"{k} {len(v)}" for k, v in rows.items()),
+                fix="Give more patents with codes, or other split shares",
+            )
     model = PatentClassifier(**settings.model_dump(), seed=seed)
     with artifacts.writing(folder, record) as place:
-        model.fit(np.asarray(X[rows["train"]], np.float32), corpus.labels[rows["train"]], corpus.tree,
-                  (np.asarray(X[rows["dev"]], np.float32), corpus.labels[rows["dev"]]),
-                  encoder=manifest.get("encoder"),
-                  on_epoch=lambda row: progress and progress(int(row["epoch"]), settings.epochs))
+        model.fit(
+            np.asarray(X[rows["train"]], np.float32),
+            corpus.labels[rows["train"]],
+            corpus.tree,
+            (np.asarray(X[rows["dev"]], np.float32), corpus.labels[rows["dev"]]),
+            encoder=manifest.get("encoder"),
+            on_epoch=lambda row: progress and progress(int(row["epoch"]), settings.epochs),
+        )
         model.save(place)
         record |= _origin(manifest)
-        record["counts"] = {**{f"{k} patents with codes": len(v) for k, v in rows.items()},
-                            "labels": len(corpus.tree), "epochs": len(model.history_)}
+        record["counts"] = {
+            **{f"{k} patents with codes": len(v) for k, v in rows.items()},
+            "labels": len(corpus.tree),
+            "epochs": len(model.history_),
+        }
 
 
-def index(vectors: Path, corpus: Corpus, folder: Path, settings: IndexSettings, record: Record) -> None:
+def index(
+    vectors: Path, corpus: Corpus, folder: Path, settings: IndexSettings, record: Record
+) -> None:
     """Build a similarity index with dates, codes and titles to filter and show by."""
     from patentcl.search import PatentIndex
 
     X = aligned_vectors(vectors, corpus)
     manifest = artifacts.read_manifest(vectors) or {}
     with artifacts.writing(folder, record) as place:
-        built = PatentIndex.build(X, corpus.ids, settings.spec, corpus.frame(), manifest.get("encoder"))
+        built = PatentIndex.build(
+            X, corpus.ids, settings.spec, corpus.frame(), manifest.get("encoder")
+        )
         built.save(place)
         record |= _origin(manifest)
         record["counts"] = {"patents": len(built), "spec": built.spec.name}
 
 
-def draw(vectors: Path, corpus: Corpus, folder: Path, settings: MapSettings, seed: int, title: str,
-         record: Record) -> None:
+def draw(
+    vectors: Path,
+    corpus: Corpus,
+    folder: Path,
+    settings: MapSettings,
+    seed: int,
+    title: str,
+    record: Record,
+) -> None:
     """Draw the map: PNG, SVG, a page that opens without a network, coordinates."""
     from patentcl.map_labels import cluster
     from patentcl.maps import MapStyle, plot_map, project
 
     X = aligned_vectors(vectors, corpus)
     with artifacts.writing(folder, record) as place:
-        points = project(X, seed, settings.neighbors, settings.min_dist, settings.method,
-                         settings.fit_sample)
+        points = project(
+            X, seed, settings.neighbors, settings.min_dist, settings.method, settings.fit_sample
+        )
         frame = corpus.frame()
-        groups = cluster(points, codes=corpus.codes, texts=frame["title"].tolist(),
-                         titles=corpus.code_titles, seed=seed)
-        plot_map(points, groups.labels.tolist(), place, meta=frame, clusters=groups.cluster,
-                 style=MapStyle(title=title, subtitle=f"{len(corpus):,} patents"))
+        groups = cluster(
+            points,
+            codes=corpus.codes,
+            texts=frame["title"].tolist(),
+            titles=corpus.code_titles,
+            seed=seed,
+        )
+        plot_map(
+            points,
+            groups.labels.tolist(),
+            place,
+            meta=frame,
+            clusters=groups.cluster,
+            style=MapStyle(title=title, subtitle=f"{len(corpus):,} patents"),
+        )
         groups.table.to_parquet(place / "clusters.parquet", index=False)
         record["counts"] = {"patents": len(corpus), "groups": len(groups.table)}

@@ -41,7 +41,11 @@ def cli(here: Path) -> Run:
 
     def call(*arguments: object, code: int = 0) -> Done:
         stdout, stderr, status = io.StringIO(), io.StringIO(), 0
-        with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            redirect_stdout(stdout),
+            redirect_stderr(stderr),
+        ):
             patch.chdir(here)
             patch.setattr(sys, "argv", ["patentcl", *map(str, arguments)])
             patch.setattr("patentcl.cli._quiet_libraries", lambda: None)
@@ -59,8 +63,16 @@ def process(here: Path) -> Run:
     """Call it in a process of its own, where files may have `limit` KiB at most."""
 
     def call(*arguments: object, code: int = 0, limit: int | str = "unlimited") -> Done:
-        command = ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "bash", sys.executable, "-m",
-                   "patentcl.cli", *map(str, arguments)]
+        command = [
+            "bash",
+            "-c",
+            f'ulimit -f {limit}; exec "$@"',
+            "bash",
+            sys.executable,
+            "-m",
+            "patentcl.cli",
+            *map(str, arguments),
+        ]
         done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=300)
         return _checked(Done(done.returncode, done.stdout, done.stderr), code)
 
@@ -71,7 +83,9 @@ def _checked(done: Done, code: int) -> Done:
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     if code == 1:
-        assert len([x for x in done.stderr.splitlines() if x.startswith("error: ")]) == 1, done.stderr
+        assert len([x for x in done.stderr.splitlines() if x.startswith("error: ")]) == 1, (
+            done.stderr
+        )
     return done
 
 
@@ -83,10 +97,22 @@ def run(here: Path, cli: Run) -> Path:
     base = here / "verbs"
     cli("load", "tables", "--graph", f"duckdb://{base}/graph.duckdb")
     cli("mine", f"duckdb://{base}/graph.duckdb", "--out", base / "triplets", "--set", "triplets=32")
-    cli("train", base / "triplets", "--corpus", base, "--model", here / "model", "--out", base / "encoder",
-        "--set", "max_length=32")
+    cli(
+        "train",
+        base / "triplets",
+        "--corpus",
+        base,
+        "--model",
+        here / "model",
+        "--out",
+        base / "encoder",
+        "--set",
+        "max_length=32",
+    )
     cli("embed", base, "--encoder", base / "encoder", "--out", base / "vectors")
-    cli("fit", base / "vectors", "--corpus", base, "--out", base / "classifier", "--set", "epochs=3")
+    cli(
+        "fit", base / "vectors", "--corpus", base, "--out", base / "classifier", "--set", "epochs=3"
+    )
     cli("index", base / "vectors", "--corpus", base, "--out", base / "index", "--spec", "hnsw")
     cli("map", base / "vectors", "--corpus", base, "--out", base / "map", "--set", "method=pca")
     return base
@@ -94,8 +120,21 @@ def run(here: Path, cli: Run) -> Path:
 
 def test_help_names_every_verb(cli: Run, process: Run) -> None:
     text = process("--help").stdout
-    for verb in ("sample", "load", "mine", "train", "embed", "fit", "evaluate", "index", "similar",
-                 "classify", "map", "run", "doctor"):
+    for verb in (
+        "sample",
+        "load",
+        "mine",
+        "train",
+        "embed",
+        "fit",
+        "evaluate",
+        "index",
+        "similar",
+        "classify",
+        "map",
+        "run",
+        "doctor",
+    ):
         assert f"\n  {verb} " in text
         assert "--help" in cli(verb, "--help").stdout
 
@@ -116,21 +155,45 @@ def test_load_reports_the_graph(cli: Run, run: Path, here: Path) -> None:
 
 def test_similar_by_id_text_and_file(cli: Run, run: Path) -> None:
     ids = Corpus.read(run).ids.tolist()
-    rows = [json.loads(x) for x in cli("similar", "--id", ids[0], "--index", run / "index", "-k", 4,
-                                       "--json").stdout.splitlines()]
+    rows = [
+        json.loads(x)
+        for x in cli(
+            "similar", "--id", ids[0], "--index", run / "index", "-k", 4, "--json"
+        ).stdout.splitlines()
+    ]
     assert [r["rank"] for r in rows] == [1, 2, 3, 4]
     assert ids[0] not in [r["patent_id"] for r in rows]
     text = cli("similar", "a battery with a housing", "--index", run / "index", "-k", 3).stdout
     assert len(text.splitlines()) == 3
-    (run / "two.jsonl").write_text('{"id": "a", "title": "battery"}\n{"id": "b", "title": "mower"}\n')
-    rows = [json.loads(x) for x in cli("similar", "--file", run / "two.jsonl", "--index", run / "index",
-                                       "-k", 2, "--json").stdout.splitlines()]
+    (run / "two.jsonl").write_text(
+        '{"id": "a", "title": "battery"}\n{"id": "b", "title": "mower"}\n'
+    )
+    rows = [
+        json.loads(x)
+        for x in cli(
+            "similar", "--file", run / "two.jsonl", "--index", run / "index", "-k", 2, "--json"
+        ).stdout.splitlines()
+    ]
     assert [r["query"] for r in rows] == ["a", "a", "b", "b"]
 
 
 def test_similar_filters(cli: Run, run: Path) -> None:
-    rows = [json.loads(x) for x in cli("similar", "a device", "--index", run / "index", "-k", 5, "--cpc", "H",
-                                       "--before", "2015", "--json").stdout.splitlines()]
+    rows = [
+        json.loads(x)
+        for x in cli(
+            "similar",
+            "a device",
+            "--index",
+            run / "index",
+            "-k",
+            5,
+            "--cpc",
+            "H",
+            "--before",
+            "2015",
+            "--json",
+        ).stdout.splitlines()
+    ]
     assert rows
     for r in rows:
         assert r["date"] < "2015" and any(c.startswith("H") for c in r["codes"])
@@ -139,9 +202,18 @@ def test_similar_filters(cli: Run, run: Path) -> None:
 def test_classify_text_and_file(cli: Run, run: Path) -> None:
     text = cli("classify", "a battery with a housing", "--model", run / "classifier").stdout
     assert text.splitlines()[0] == "text"
-    (run / "three.csv").write_text("id,title,abstract\nx,Battery,A cell\ny,Mower,A blade\nz,Seat,A car\n")
-    lines = cli("classify", "--file", run / "three.csv", "--model", run / "classifier", "--json",
-                "--all-scores").stdout.splitlines()
+    (run / "three.csv").write_text(
+        "id,title,abstract\nx,Battery,A cell\ny,Mower,A blade\nz,Seat,A car\n"
+    )
+    lines = cli(
+        "classify",
+        "--file",
+        run / "three.csv",
+        "--model",
+        run / "classifier",
+        "--json",
+        "--all-scores",
+    ).stdout.splitlines()
     rows = [json.loads(x) for x in lines]
     tree = Corpus.read(run).tree
     assert [r["patent_id"] for r in rows] == ["x", "y", "z"]
@@ -165,7 +237,9 @@ def test_evaluate_each_kind_of_folder(cli: Run, run: Path, what: str) -> None:
 
 def test_doctor(process: Run) -> None:
     rows = json.loads(process("doctor", "--json").stdout)
-    assert {"torch", "faiss", "gpu", "processor", "neo4j", "pipelines/"} <= {r["what"] for r in rows}
+    assert {"torch", "faiss", "gpu", "processor", "neo4j", "pipelines/"} <= {
+        r["what"] for r in rows
+    }
 
 
 def test_run_dry_prints_a_plan_and_writes_nothing(cli: Run, run: Path, here: Path) -> None:
@@ -190,36 +264,58 @@ def test_usage_errors_exit_2(cli: Run, run: Path) -> None:
     cli("run", "quickstart", "--nosuchoption", code=2)
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (["run", "quikstart"], ["no such recipe", "quikstart", "Did you mean quickstart"]),
-    (["run", "quickstart", "--set", "mining.triplet=3"], ["mining.triplet", "Did you mean triplets"]),
-    (["run", "quickstart", "--set", "seed"], ["name=value"]),
-    (["run", "quickstart", "--data", "nowhere"], ["no such file or folder", "nowhere"]),
-    (["load", "nowhere"], ["no such file or folder", "nowhere"]),
-    (["load", "tables", "--graph", "postgres://x"], ["unknown kind of graph", "postgres://x"]),
-    (["load", "tables", "--scheme", "uspc"], ["'cpc', 'ipc' or 'both'"]),
-    (["mine", "duckdb://nowhere.duckdb"], ["no such graph", "nowhere.duckdb"]),
-    (["train", "nowhere", "--corpus", "verbs"], ["no triplets there", "patentcl mine"]),
-    (["embed", "nowhere"], ["no corpus there", "patentcl load"]),
-    (["fit", "nowhere", "--corpus", "verbs"], ["no vectors there", "patentcl embed"]),
-    (["index", "verbs/vectors", "--corpus", "verbs", "--spec", "hnws"],
-     ["no such index specification", "hnsw"]),
-    (["evaluate", "verbs/map"], ["nothing to judge", "'map'"]),
-    (["evaluate", "verbs/classifier", "--split", "tset"], ["unknown split", "Did you mean test"]),
-    (["evaluate", "verbs/classifier", "--metric", "hier_f2:micro"], ["hier_f2", "hier_f1"]),
-    (["similar", "--id", "nosuch", "--index", "verbs/index"], ["nosuch"]),
-    (["similar", "x", "--index", "verbs/index", "-k", "0"], ["k", "0"]),
-    (["similar", "x", "--index", "verbs/index", "--before", "yesterday"], ["yesterday"]),
-    (["similar", "x", "--index", "verbs/index", "--cpc", "Q99"], ["Q99"]),
-    (["similar", "", "--index", "verbs/index"], ["a text is empty"]),
-    (["similar", "x", "--index", "verbs/index", "--encoder", "model"], ["not the one", "--encoder"]),
-    (["classify", "x", "--model", "verbs/nowhere"], ["no classifier there", "patentcl fit"]),
-    (["classify", "--file", "nowhere.csv", "--model", "verbs/classifier"], ["no such file", "nowhere.csv"]),
-    (["map", "verbs/vectors", "--corpus", "verbs", "--set", "method=tsne"], ["method", "'umap' or 'pca'"]),
-    (["sample", "tables/g_patent.tsv.zip"], ["a file"]),
-    (["sample", "new", "--patents", "3"], ["patents", "3"]),
-])
-def test_mistakes_are_one_clear_line(cli: Run, run: Path, arguments: list[str], words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "quikstart"], ["no such recipe", "quikstart", "Did you mean quickstart"]),
+        (
+            ["run", "quickstart", "--set", "mining.triplet=3"],
+            ["mining.triplet", "Did you mean triplets"],
+        ),
+        (["run", "quickstart", "--set", "seed"], ["name=value"]),
+        (["run", "quickstart", "--data", "nowhere"], ["no such file or folder", "nowhere"]),
+        (["load", "nowhere"], ["no such file or folder", "nowhere"]),
+        (["load", "tables", "--graph", "postgres://x"], ["unknown kind of graph", "postgres://x"]),
+        (["load", "tables", "--scheme", "uspc"], ["'cpc', 'ipc' or 'both'"]),
+        (["mine", "duckdb://nowhere.duckdb"], ["no such graph", "nowhere.duckdb"]),
+        (["train", "nowhere", "--corpus", "verbs"], ["no triplets there", "patentcl mine"]),
+        (["embed", "nowhere"], ["no corpus there", "patentcl load"]),
+        (["fit", "nowhere", "--corpus", "verbs"], ["no vectors there", "patentcl embed"]),
+        (
+            ["index", "verbs/vectors", "--corpus", "verbs", "--spec", "hnws"],
+            ["no such index specification", "hnsw"],
+        ),
+        (["evaluate", "verbs/map"], ["nothing to judge", "'map'"]),
+        (
+            ["evaluate", "verbs/classifier", "--split", "tset"],
+            ["unknown split", "Did you mean test"],
+        ),
+        (["evaluate", "verbs/classifier", "--metric", "hier_f2:micro"], ["hier_f2", "hier_f1"]),
+        (["similar", "--id", "nosuch", "--index", "verbs/index"], ["nosuch"]),
+        (["similar", "x", "--index", "verbs/index", "-k", "0"], ["k", "0"]),
+        (["similar", "x", "--index", "verbs/index", "--before", "yesterday"], ["yesterday"]),
+        (["similar", "x", "--index", "verbs/index", "--cpc", "Q99"], ["Q99"]),
+        (["similar", "", "--index", "verbs/index"], ["a text is empty"]),
+        (
+            ["similar", "x", "--index", "verbs/index", "--encoder", "model"],
+            ["not the one", "--encoder"],
+        ),
+        (["classify", "x", "--model", "verbs/nowhere"], ["no classifier there", "patentcl fit"]),
+        (
+            ["classify", "--file", "nowhere.csv", "--model", "verbs/classifier"],
+            ["no such file", "nowhere.csv"],
+        ),
+        (
+            ["map", "verbs/vectors", "--corpus", "verbs", "--set", "method=tsne"],
+            ["method", "'umap' or 'pca'"],
+        ),
+        (["sample", "tables/g_patent.tsv.zip"], ["a file"]),
+        (["sample", "new", "--patents", "3"], ["patents", "3"]),
+    ],
+)
+def test_mistakes_are_one_clear_line(
+    cli: Run, run: Path, arguments: list[str], words: list[str]
+) -> None:
     line = _error(cli(*arguments, code=1))
     assert [w for w in words if w not in line] == []
 
@@ -228,7 +324,9 @@ def test_a_folder_in_the_way_is_not_overwritten(cli: Run, run: Path, here: Path)
     (here / "precious").mkdir()
     (here / "precious" / "thesis.tex").write_text("x")
     line = _error(cli("embed", run, "--encoder", run / "encoder", "--out", "precious", code=1))
-    assert "taken by something else" in line and (here / "precious" / "thesis.tex").read_text() == "x"
+    assert (
+        "taken by something else" in line and (here / "precious" / "thesis.tex").read_text() == "x"
+    )
 
 
 def test_a_changed_classifier_file_is_refused(cli: Run, run: Path, here: Path) -> None:
@@ -242,25 +340,39 @@ def test_a_changed_classifier_file_is_refused(cli: Run, run: Path, here: Path) -
     assert "model.safetensors" in _error(cli("classify", "x", "--model", run / "tampered", code=1))
 
 
-def test_full_disk_is_one_line_and_leaves_nothing_half_written(process: Run, run: Path, here: Path) -> None:
-    """A limit on the size of files (in KiB) stands for a disk that fills up while a folder is written."""
-    line = _error(process("load", "tables", "--graph", "duckdb://full/graph.duckdb", code=1, limit=300))
+def test_full_disk_is_one_line_and_leaves_nothing_half_written(
+    process: Run, run: Path, here: Path
+) -> None:
+    """A limit on the size of files, in KiB, stands for a disk that fills up."""
+    line = _error(
+        process("load", "tables", "--graph", "duckdb://full/graph.duckdb", code=1, limit=300)
+    )
     assert "disk is full" in line
     assert list((here / "full").iterdir()) == []
-    line = _error(process("embed", run, "--encoder", run / "encoder", "--out", "full/vectors", code=1, limit=4))
+    line = _error(
+        process(
+            "embed", run, "--encoder", run / "encoder", "--out", "full/vectors", code=1, limit=4
+        )
+    )
     assert "disk is full" in line
     assert list((here / "full").iterdir()) == []
 
 
 def test_debug_shows_where(here: Path, run: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "patentcl.cli", "run", "quikstart", "--debug"], cwd=here,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "patentcl.cli", "run", "quikstart", "--debug"],
+        cwd=here,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1 and "Traceback" in done.stderr
 
 
 def test_a_closed_pipe_is_no_error(here: Path, run: Path) -> None:
     command = f"{sys.executable} -m patentcl.cli doctor | head -1"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=here, capture_output=True, text=True)
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=here, capture_output=True, text=True
+    )
     assert "Traceback" not in done.stderr and "rror" not in done.stderr
 
 

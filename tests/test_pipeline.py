@@ -19,12 +19,36 @@ from patentcl.artifacts import read_manifest
 from patentcl.errors import ConfigError, DataError, PatentclError
 from patentcl.sample import write_sample
 
-STAGES = ["load", "mine", "train", "embed-base", "embed", "fit-base", "fit", "index", "evaluate", "map"]
-FOLDERS = {"mine": "triplets", "train": "encoder", "embed-base": "vectors-base", "embed": "vectors",
-           "fit-base": "classifier-base", "fit": "classifier", "index": "index",
-           "evaluate": "reports", "map": "reports/map"}
-QUICK = ["mining.triplets=48", "training.max_length=32", "classifier.epochs=3", "map.method=pca",
-         "classifier.hidden=32"]
+STAGES = [
+    "load",
+    "mine",
+    "train",
+    "embed-base",
+    "embed",
+    "fit-base",
+    "fit",
+    "index",
+    "evaluate",
+    "map",
+]
+FOLDERS = {
+    "mine": "triplets",
+    "train": "encoder",
+    "embed-base": "vectors-base",
+    "embed": "vectors",
+    "fit-base": "classifier-base",
+    "fit": "classifier",
+    "index": "index",
+    "evaluate": "reports",
+    "map": "reports/map",
+}
+QUICK = [
+    "mining.triplets=48",
+    "training.max_length=32",
+    "classifier.epochs=3",
+    "map.method=pca",
+    "classifier.hidden=32",
+]
 
 
 @pytest.fixture(scope="module")
@@ -51,25 +75,51 @@ def finished(place: Path, settings: list[str]) -> Path:
 
 
 def test_files_of_a_run(finished: Path) -> None:
-    wanted = ["corpus.parquet", "cpc.parquet", "graph.duckdb", "triplets/triplets.parquet",
-              "encoder/modules.json", "encoder/README.md", "vectors/vectors.npy", "vectors/ids.parquet",
-              "classifier/config.json", "classifier/model.safetensors", "classifier/tree.parquet",
-              "classifier/thresholds.npz", "index/index.faiss", "index/ids.parquet", "index/spec.yaml",
-              "reports/metrics.json", "reports/metrics.md", "reports/page.txt", "reports/map/map.png",
-              "reports/map/map.html"]
+    wanted = [
+        "corpus.parquet",
+        "cpc.parquet",
+        "graph.duckdb",
+        "triplets/triplets.parquet",
+        "encoder/modules.json",
+        "encoder/README.md",
+        "vectors/vectors.npy",
+        "vectors/ids.parquet",
+        "classifier/config.json",
+        "classifier/model.safetensors",
+        "classifier/tree.parquet",
+        "classifier/thresholds.npz",
+        "index/index.faiss",
+        "index/ids.parquet",
+        "index/spec.yaml",
+        "reports/metrics.json",
+        "reports/metrics.md",
+        "reports/page.txt",
+        "reports/map/map.png",
+        "reports/map/map.html",
+    ]
     assert [w for w in wanted if not (finished / w).is_file()] == []
     for stage, folder in {"load": ".", **FOLDERS}.items():
         manifest = read_manifest(finished / folder)
         assert manifest is not None and manifest["stage"] == stage
-        assert {"format", "settings", "seed", "inputs", "fingerprint", "seconds", "libraries"} <= set(manifest)
-    assert not [p for p in finished.rglob(".*")], "temporary files were left behind"
+        assert {
+            "format",
+            "settings",
+            "seed",
+            "inputs",
+            "fingerprint",
+            "seconds",
+            "libraries",
+        } <= set(manifest)
+    assert not list(finished.rglob(".*")), "temporary files were left behind"
 
 
 def test_contents_agree(finished: Path) -> None:
     corpus = Corpus.read(finished)
     vectors = np.load(finished / "vectors" / "vectors.npy")
     assert vectors.shape == (len(corpus), 32) and vectors.dtype == np.float16
-    assert pq.read_table(finished / "vectors" / "ids.parquet")["patent_id"].to_pylist() == list(corpus.ids)
+    assert pq.read_table(finished / "vectors" / "ids.parquet")["patent_id"].to_pylist() == list(
+        corpus.ids
+    )
     triplets = pq.read_table(finished / "triplets" / "triplets.parquet").to_pandas()
     train = set(corpus.ids[corpus.split == "train"])
     for column in ("anchor_id", "positive_id", "negative_id"):
@@ -79,30 +129,47 @@ def test_contents_agree(finished: Path) -> None:
     for systems in metrics["retrieval"].values():
         assert list(systems) == ["tuned", "untuned", "BM25", "chance"]
     assert metrics["verdict"]["tuned"] == pytest.approx(
-        metrics["retrieval"][metrics["verdict"]["task"]]["tuned"]["ndcg@10"]["value"])
+        metrics["retrieval"][metrics["verdict"]["task"]]["tuned"]["ndcg@10"]["value"]
+    )
 
 
 def test_page_has_all_its_parts(finished: Path) -> None:
     page = (finished / "reports" / "page.txt").read_text()
-    for part in ("Data", "Triplets", "Stages", "Codes of held-out patents", "Retrieval: ", "chance", "BM25",
-                 "The tuned encoder is", "The five nearest to", "its codes:", "map.html"):
+    for part in (
+        "Data",
+        "Triplets",
+        "Stages",
+        "Codes of held-out patents",
+        "Retrieval: ",
+        "chance",
+        "BM25",
+        "The tuned encoder is",
+        "The five nearest to",
+        "its codes:",
+        "map.html",
+    ):
         assert part in page
 
 
-def test_second_run_skips_everything_and_says_why(place: Path, finished: Path, settings: list[str]) -> None:
-    before = {p: p.stat().st_mtime_ns for p in finished.rglob("*")
-              if p.is_file() and p.name != "page.txt"}
+def test_second_run_skips_everything_and_says_why(
+    place: Path, finished: Path, settings: list[str]
+) -> None:
+    before = {
+        p: p.stat().st_mtime_ns for p in finished.rglob("*") if p.is_file() and p.name != "page.txt"
+    }
     lines: list[str] = []
     result = run_pipeline("quickstart", place / "tables", finished, settings, say=lines.append)
     assert {o.status for o in result.outcomes} == {"skipped"}
     assert all("same settings and inputs" in line for line in lines)
-    assert before == {p: p.stat().st_mtime_ns for p in finished.rglob("*")
-                      if p.is_file() and p.name != "page.txt"}
+    assert before == {
+        p: p.stat().st_mtime_ns for p in finished.rglob("*") if p.is_file() and p.name != "page.txt"
+    }
 
 
 def test_dry_names_what_would_run_and_why(place: Path, finished: Path, settings: list[str]) -> None:
-    result = run_pipeline("quickstart", place / "tables", finished, [*settings, "classifier.epochs=4"],
-                          dry=True)
+    result = run_pipeline(
+        "quickstart", place / "tables", finished, [*settings, "classifier.epochs=4"], dry=True
+    )
     by = {o.stage: o for o in result.outcomes}
     assert [s for s in STAGES if by[s].status == "planned"] == ["fit-base", "fit", "evaluate"]
     assert by["fit"].why == "settings changed: epochs"
@@ -110,15 +177,21 @@ def test_dry_names_what_would_run_and_why(place: Path, finished: Path, settings:
     assert result.page == ""
 
 
-def test_from_runs_a_stage_and_what_depends_on_it(place: Path, finished: Path, settings: list[str]) -> None:
-    result = run_pipeline("quickstart", place / "tables", finished, settings, start="index", dry=True)
+def test_from_runs_a_stage_and_what_depends_on_it(
+    place: Path, finished: Path, settings: list[str]
+) -> None:
+    result = run_pipeline(
+        "quickstart", place / "tables", finished, settings, start="index", dry=True
+    )
     by = {o.stage: o.status for o in result.outcomes}
     assert [s for s in STAGES if by[s] == "planned"] == ["index", "evaluate"]
     with pytest.raises(ConfigError, match=r"unknown stage: got indx.*Did you mean index"):
         run_pipeline("quickstart", place / "tables", finished, settings, start="indx")
 
 
-def test_changed_data_run_again(place: Path, finished: Path, settings: list[str], tmp_path: Path) -> None:
+def test_changed_data_run_again(
+    place: Path, finished: Path, settings: list[str], tmp_path: Path
+) -> None:
     write_sample(tmp_path / "other", patents=300, seed=2)
     result = run_pipeline("quickstart", tmp_path / "other", finished, settings, dry=True)
     assert {o.status for o in result.outcomes} == {"planned"}
@@ -127,16 +200,33 @@ def test_changed_data_run_again(place: Path, finished: Path, settings: list[str]
 
 def _command(place: Path, out: Path, settings: list[str]) -> list[str]:
     sets = [x for s in settings for x in ("--set", s)]
-    return [sys.executable, "-m", "patentcl.cli", "run", "quickstart", "--data", str(place / "tables"),
-            "--out", str(out), *sets]
+    return [
+        sys.executable,
+        "-m",
+        "patentcl.cli",
+        "run",
+        "quickstart",
+        "--data",
+        str(place / "tables"),
+        "--out",
+        str(out),
+        *sets,
+    ]
 
 
-def test_cut_off_at_every_stage(place: Path, finished: Path, settings: list[str], tmp_path: Path) -> None:
-    """Ctrl-C and kill -9 in turn, one stage further each time; then the run is as if never cut off."""
+def test_cut_off_at_every_stage(
+    place: Path, finished: Path, settings: list[str], tmp_path: Path
+) -> None:
+    """Ctrl-C and kill -9 in turn, each time a stage further; then all is as if never cut off."""
     out = tmp_path / "run"
     for i, stage in enumerate(STAGES):
-        with subprocess.Popen(_command(place, out, settings), stderr=subprocess.PIPE, text=True,
-                              stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}) as run:
+        with subprocess.Popen(
+            _command(place, out, settings),
+            stderr=subprocess.PIPE,
+            text=True,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        ) as run:
             assert run.stderr is not None
             for line in run.stderr:
                 if line.startswith(f"{stage}: running"):
@@ -149,17 +239,22 @@ def test_cut_off_at_every_stage(place: Path, finished: Path, settings: list[str]
         assert manifest is None or (folder / "manifest.json").stat().st_size > 0
     result = run_pipeline("quickstart", place / "tables", out, settings)
     # Nearly all stages before the last are kept: a signal can only come in time to undo its own.
-    assert [o.status for o in result.outcomes][:-1] == ["skipped"] * (len(STAGES) - 1) or \
-        sum(o.status == "done" for o in result.outcomes) <= 2
+    assert [o.status for o in result.outcomes][:-1] == ["skipped"] * (len(STAGES) - 1) or sum(
+        o.status == "done" for o in result.outcomes
+    ) <= 2
     assert pq.read_table(out / "triplets" / "triplets.parquet").equals(
-        pq.read_table(finished / "triplets" / "triplets.parquet"))
-    assert np.array_equal(np.load(out / "vectors-base" / "vectors.npy"),
-                          np.load(finished / "vectors-base" / "vectors.npy"))
-    assert not [p for p in out.rglob(".*")], "temporary files were left behind"
+        pq.read_table(finished / "triplets" / "triplets.parquet")
+    )
+    assert np.array_equal(
+        np.load(out / "vectors-base" / "vectors.npy"),
+        np.load(finished / "vectors-base" / "vectors.npy"),
+    )
+    assert not list(out.rglob(".*")), "temporary files were left behind"
 
 
-def test_a_half_written_folder_is_not_taken_for_complete(place: Path, finished: Path, settings: list[str],
-                                                         tmp_path: Path) -> None:
+def test_a_half_written_folder_is_not_taken_for_complete(
+    place: Path, finished: Path, settings: list[str], tmp_path: Path
+) -> None:
     import shutil
 
     out = tmp_path / "run"
@@ -171,14 +266,19 @@ def test_a_half_written_folder_is_not_taken_for_complete(place: Path, finished: 
     assert why["mine"].status == "skipped"
 
 
-def test_without_codes_the_rest_still_runs(place: Path, settings: list[str], tmp_path: Path) -> None:
+def test_without_codes_the_rest_still_runs(
+    place: Path, settings: list[str], tmp_path: Path
+) -> None:
     corpus = Corpus.read(place / "tables")
-    rows = [{"id": i, "title": t, "abstract": a, "citations": c[:3]}
-            for i, (t, a), c in zip(corpus.ids, corpus.texts, corpus.citations, strict=True)]
+    rows = [
+        {"id": i, "title": t, "abstract": a, "citations": c[:3]}
+        for i, (t, a), c in zip(corpus.ids, corpus.texts, corpus.citations, strict=True)
+    ]
     (tmp_path / "plain.jsonl").write_text("\n".join(json.dumps(r) for r in rows))
     lines: list[str] = []
-    result = run_pipeline("quickstart", tmp_path / "plain.jsonl", tmp_path / "run", settings,
-                          say=lines.append)
+    result = run_pipeline(
+        "quickstart", tmp_path / "plain.jsonl", tmp_path / "run", settings, say=lines.append
+    )
     by = {o.stage: o for o in result.outcomes}
     unable = [s for s in STAGES if by[s].status == "unable"]
     assert unable == ["mine", "train", "embed-base", "fit-base", "fit"]
@@ -189,8 +289,10 @@ def test_without_codes_the_rest_still_runs(place: Path, settings: list[str], tmp
 
 def test_without_codes_and_citations(place: Path, settings: list[str], tmp_path: Path) -> None:
     corpus = Corpus.read(place / "tables")
-    rows = [{"id": i, "title": t, "abstract": a}
-            for i, (t, a) in zip(corpus.ids, corpus.texts, strict=True)]
+    rows = [
+        {"id": i, "title": t, "abstract": a}
+        for i, (t, a) in zip(corpus.ids, corpus.texts, strict=True)
+    ]
     (tmp_path / "plain.jsonl").write_text("\n".join(json.dumps(r) for r in rows))
     result = run_pipeline("quickstart", tmp_path / "plain.jsonl", tmp_path / "run", settings)
     by = {o.stage: o for o in result.outcomes}
@@ -198,11 +300,14 @@ def test_without_codes_and_citations(place: Path, settings: list[str], tmp_path:
     assert by["index"].status == by["map"].status == "done"
 
 
-def test_without_citations_pairs_come_from_classes(place: Path, settings: list[str],
-                                                   tmp_path: Path) -> None:
+def test_without_citations_pairs_come_from_classes(
+    place: Path, settings: list[str], tmp_path: Path
+) -> None:
     corpus = Corpus.read(place / "tables")
-    rows = [{"id": i, "title": t, "abstract": a, "codes": c}
-            for i, (t, a), c in zip(corpus.ids, corpus.texts, corpus.codes, strict=True)]
+    rows = [
+        {"id": i, "title": t, "abstract": a, "codes": c}
+        for i, (t, a), c in zip(corpus.ids, corpus.texts, corpus.codes, strict=True)
+    ]
     (tmp_path / "plain.jsonl").write_text("\n".join(json.dumps(r) for r in rows))
     result = run_pipeline("quickstart", tmp_path / "plain.jsonl", tmp_path / "run", settings)
     assert {o.status for o in result.outcomes} == {"done"}
@@ -210,32 +315,48 @@ def test_without_citations_pairs_come_from_classes(place: Path, settings: list[s
     assert counts["pairs by cites"] == 0 and counts["triplets"] == 48
 
 
-@pytest.mark.parametrize(("overrides", "message"), [
-    (["training.epoch=2"], r"unknown setting 'training.epoch'.*Did you mean epochs"),
-    (["mapp.method=pca"], r"unknown setting 'mapp'.*Did you mean map"),
-    (["encoder.model=/no/such/folder"], r"no such encoder folder: got /no/such/folder"),
-])
-def test_bad_settings_stop_before_anything_is_written(place: Path, tmp_path: Path, overrides: list[str],
-                                                      message: str) -> None:
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["training.epoch=2"], r"unknown setting 'training.epoch'.*Did you mean epochs"),
+        (["mapp.method=pca"], r"unknown setting 'mapp'.*Did you mean map"),
+        (["encoder.model=/no/such/folder"], r"no such encoder folder: got /no/such/folder"),
+    ],
+)
+def test_bad_settings_stop_before_anything_is_written(
+    place: Path, tmp_path: Path, overrides: list[str], message: str
+) -> None:
     with pytest.raises(PatentclError, match=message):
         run_pipeline("quickstart", place / "tables", tmp_path / "run", overrides)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_model_out_of_reach_is_one_clear_line(place: Path, tmp_path: Path,
-                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_out_of_reach_is_one_clear_line(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(ConfigError, match=r"AI-Growth-Lab/PatentSBERTa.*--set encoder.model=FOLDER"):
+    with pytest.raises(
+        ConfigError, match=r"AI-Growth-Lab/PatentSBERTa.*--set encoder.model=FOLDER"
+    ):
         run_pipeline("patentcl", place / "tables", tmp_path / "run")
 
 
 def test_patentcl_recipe_runs_on_another_model(place: Path, tmp_path: Path) -> None:
     """The full design differs from the quickstart in names and sizes only."""
-    result = run_pipeline("patentcl", place / "tables", tmp_path / "run",
-                          [f"encoder.model={place / 'model'}", "mining.triplets=48", "training.epochs=1",
-                           "classifier.epochs=2", "map.method=pca"])
+    result = run_pipeline(
+        "patentcl",
+        place / "tables",
+        tmp_path / "run",
+        [
+            f"encoder.model={place / 'model'}",
+            "mining.triplets=48",
+            "training.epochs=1",
+            "classifier.epochs=2",
+            "map.method=pca",
+        ],
+    )
     assert {o.status for o in result.outcomes} == {"done"}
 
 

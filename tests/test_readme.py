@@ -21,32 +21,43 @@ from patentcl.cli import main
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = [(kind, body) for kind, body in re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)]
-COMMANDS = [line for kind, body in BLOCKS if kind == "console" for line in body.splitlines() if line]
+COMMANDS = [
+    line for kind, body in BLOCKS if kind == "console" for line in body.splitlines() if line
+]
 
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a finished run of the quickstart, only smaller, and the files the README names."""
+    """A folder with a finished run of the quickstart, smaller, and the files the README names."""
     place = tmp_path_factory.mktemp("readme")
     (place / "new.csv").write_text("id,title,abstract\na,Battery pack,Cells in a housing\n")
     (place / "mine.csv").write_text("id,title,summary,cpc_codes\na,Battery,Cells,H01M10/04\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        run_pipeline("quickstart", overrides=["data.sample_patents=300", "mining.triplets=32",
-                                              "training.max_length=32", "classifier.epochs=4"])
+        run_pipeline(
+            "quickstart",
+            overrides=[
+                "data.sample_patents=300",
+                "mining.triplets=32",
+                "training.max_length=32",
+                "classifier.epochs=4",
+            ],
+        )
         yield place
 
 
 @pytest.mark.parametrize("line", [c for c in COMMANDS if c.startswith("make")])
 def test_make_targets_exist(line: str) -> None:
     target = shlex.split(line, comments=True)[1]
-    done = subprocess.run(["make", "-n", target, "FAISS=cpu"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        ["make", "-n", target, "FAISS=cpu"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_commands_run_in_order(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [c for c in COMMANDS if c.startswith("patentcl")]
-    # The --dry lines ask about tables which a later block writes; everything else is in reading order.
+    # The --dry lines come last: they ask about tables which a later block writes.
     for line in sorted(lines, key=lambda c: "--dry" in c):
         arguments = shlex.split(line, comments=True)
         if "tables" in arguments and arguments[1] != "sample":
@@ -73,8 +84,21 @@ def test_python_prints_what_the_readme_says(here: Path) -> None:
 
 def test_every_command_is_in_the_readme_or_its_help() -> None:
     verbs = {shlex.split(c)[1] for c in COMMANDS if c.startswith("patentcl")}
-    assert {"sample", "load", "mine", "train", "embed", "fit", "evaluate", "index", "similar", "classify",
-            "map", "run", "doctor"} == verbs
+    assert {
+        "sample",
+        "load",
+        "mine",
+        "train",
+        "embed",
+        "fit",
+        "evaluate",
+        "index",
+        "similar",
+        "classify",
+        "map",
+        "run",
+        "doctor",
+    } == verbs
 
 
 def test_the_file_tree_is_true() -> None:
