@@ -247,13 +247,13 @@ def part_retrieval(rounds: int) -> list[dict[str, Any]]:
                 f"ranx (and {built:.0f} s to build its objects)")]
 
 
-def part_huge() -> list[dict[str, Any]]:
-    """Ten million patents, scores from a generator."""
+def part_huge(millions: int) -> list[dict[str, Any]]:
+    """Some million patents, scores from a generator."""
     tree = make_tree()
     leaves = tree.at_level("subclass")
-    n, step = 10_000_000, 50_000
-    truth = sparse.vstack([make_labels(tree, 1_000_000, seed)[0][:, leaves] for seed in range(10)],
-                          format="csr")
+    n, step = 1_000_000 * millions, 50_000
+    truth = sparse.vstack([make_labels(tree, 1_000_000, seed)[0][:, leaves]
+                           for seed in range(millions)], format="csr")
 
     def blocks() -> Iterator[np.ndarray]:
         base = make_scores(sparse.csr_matrix((step, len(leaves)), dtype=bool))
@@ -299,6 +299,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", default=["sets", "ranking", "retrieval", "large"],
                         choices=["sets", "ranking", "retrieval", "large", "huge"])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--millions", type=int, default=10, help="of patents in the part huge")
     parser.add_argument("--keep", type=Path,
                         default=HERE.parent / "artifacts" / "metrics-bench.json",
                         help="results of earlier parts, so that parts can be run one by one")
@@ -306,7 +307,8 @@ def main() -> None:
     results = json.loads(args.keep.read_text()) if args.keep.exists() else {}
     parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "sets": lambda: part_sets(args.rounds), "ranking": lambda: part_ranking(args.rounds),
-        "retrieval": lambda: part_retrieval(args.rounds), "large": part_large, "huge": part_huge}
+        "retrieval": lambda: part_retrieval(args.rounds), "large": part_large,
+        "huge": lambda: part_huge(args.millions)}
     args.keep.parent.mkdir(parents=True, exist_ok=True)
     for part in args.parts:
         results[part] = parts[part]()
