@@ -1,5 +1,6 @@
--- Positives by class: those who carry a symbol sit in a ring in random order; an anchor takes the next
--- ones after it that are no near-copy of it and no citation (those belong to the other relation).
+-- Positives by class: those who carry a symbol sit in a ring in random order, and an anchor looks at the
+-- next ones after it that are no near-copy of it and no citation (those belong to the other relation).
+-- It takes those whose codes overlap most with its own: many patents share one code by the way.
 -- parameters: $level name of the shared level; $per_anchor; $tries how far round the ring to look
 -- adds to: candidate (anchor, positive, relation, shared, turn)
 INSERT INTO candidate
@@ -23,6 +24,11 @@ pair AS MATERIALIZED (  -- as written: joined by symbol alone, pairs would be co
     GROUP BY a.p, b.p),
 described AS (
     SELECT anchor, positive, step,
+           -- codes in common, at three levels, out of those of either (Jaccard)
+           list_concat(list_concat(a.subclass, a."group"), a.subgroup) AS of_a,
+           list_concat(list_concat(b.subclass, b."group"), b.subgroup) AS of_b,
+           coalesce(len(list_intersect(of_a, of_b)), 0) AS common,
+           coalesce(common / nullif(len(of_a) + len(of_b) - common, 0), 0) AS overlap,
            CASE WHEN list_has_any(a.subgroup, b.subgroup) THEN 'subgroup'
                 WHEN list_has_any(a."group", b."group") THEN 'group'
                 WHEN list_has_any(a.subclass, b.subclass) THEN 'subclass'
@@ -33,5 +39,6 @@ described AS (
     JOIN pool b ON b.p = positive
     ANTI JOIN edge ON edge.a = anchor AND edge.b = positive)
 SELECT anchor, positive, 'class', shared, turn FROM (
-    SELECT *, row_number() OVER (PARTITION BY anchor ORDER BY step, positive) AS turn FROM described)
+    SELECT *, row_number() OVER (PARTITION BY anchor ORDER BY overlap DESC, step, positive) AS turn
+    FROM described)
 WHERE turn <= $per_anchor
