@@ -402,10 +402,13 @@ def evaluate(
     metrics: Annotated[
         list[str], typer.Option("--metric", help="A metric by name. May be repeated.")
     ] = [],
+    report: Annotated[
+        Path | None, typer.Option(help="For a classifier: all metrics, tables and pictures here.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Judge a classifier, an encoder or an index on a held-out split."""
-    from patentcl.judging import judge_folder
+    from patentcl.judging import judge_folder, report_folder
 
     with bar() as progress:
         title, result = judge_folder(
@@ -416,6 +419,9 @@ def evaluate(
             metrics,
             lambda done, total: progress("embed", done, total),
         )
+    if report is not None:
+        report_folder(folder, report, corpus or folder.parent, vectors, split)
+        note(f"report written to {report}")
     if as_json:
         out(json.dumps(result))
         return

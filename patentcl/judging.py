@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,9 @@ from patentcl.corpus import SPLITS, Corpus
 from patentcl.errors import ConfigError, DataError, did_you_mean
 from patentcl.evaluation import chance_run, dense_run, judge_retrieval, retrieval_tasks
 from patentcl.search import PatentIndex
+
+if TYPE_CHECKING:
+    from patentcl.classifier import PatentClassifier
 
 Result = dict[str, dict[str, dict[str, Any]]]
 
@@ -54,10 +57,35 @@ def judge_folder(folder: Path, corpus: Path, vectors: Path | None = None, split:
     return judge(folder, corpus, vectors, split, metrics, progress)
 
 
-def _classifier(folder: Path, corpus: Path, vectors: Path | None, split: str,
-                metrics: Sequence[str], progress: Any) -> tuple[str, Result]:
+def report_folder(folder: Path, to: Path, corpus: Path, vectors: Path | None = None,
+                  split: str = "test") -> None:
+    """Write the full report on a classifier into a folder: metrics, tables, pictures.
+
+    Parameters
+    ----------
+    folder : Path
+        The classifier.
+    to : Path
+    corpus, vectors, split
+        As for `judge_folder`.
+    """
+    from patentcl.reporting import classifier_report
+
+    stage = artifacts.require(folder, "classifier", "fit VECTORS").get("stage")
+    if stage not in ("fit", "fit-base"):
+        raise ConfigError("a report is made of a classifier only", got=folder)
+    model, patents, X = _open_classifier(folder, corpus, vectors)
+    record = {"stage": "report", "settings": {"split": split},
+              "inputs": {"classifier": str(folder)}}
+    with artifacts.writing(to, record) as place:
+        if not classifier_report(patents, model, X, place, split, f"{folder}, {split} split"):
+            raise DataError(f"no patent of the {split} split has a code", where=corpus)
+
+
+def _open_classifier(folder: Path, corpus: Path,
+                     vectors: Path | None) -> tuple[PatentClassifier, Corpus, np.ndarray]:
+    """A classifier, the corpus it was fitted on, and its vectors."""
     from patentcl.classifier import PatentClassifier
-    from patentcl.reporting import judge_classifiers
 
     model = PatentClassifier.load(folder)
     patents = stages.open_corpus(corpus, model.tree_.levels[-1])
@@ -69,7 +97,14 @@ def _classifier(folder: Path, corpus: Path, vectors: Path | None, split: str,
     if place is None:
         raise DataError("no vectors of the same encoder beside it", where=folder,
                         fix="Name them with --vectors")
-    X = _vectors_of(place, folder, patents)
+    return model, patents, _vectors_of(place, folder, patents)
+
+
+def _classifier(folder: Path, corpus: Path, vectors: Path | None, split: str,
+                metrics: Sequence[str], progress: Any) -> tuple[str, Result]:
+    from patentcl.reporting import judge_classifiers
+
+    model, patents, X = _open_classifier(folder, corpus, vectors)
     settings = ReportSettings(metrics=tuple(metrics)) if metrics else ReportSettings()
     result = judge_classifiers(patents, {"classifier": (model, X)}, settings, split=split)
     if not result:

@@ -434,7 +434,7 @@ class _Run:
     def _evaluate(self, record: dict[str, Any]) -> None:
         from patentcl import stages
         from patentcl.classifier import PatentClassifier
-        from patentcl.reporting import evaluate_run, examples
+        from patentcl.reporting import classifier_report, evaluate_run, examples
         from patentcl.search import PatentIndex
 
         tuned = "train" not in self.unable
@@ -450,6 +450,10 @@ class _Run:
             result = evaluate_run(
                 self.corpus, vectors, models, place, self.recipe.report, self.recipe.seed
             )
+            if tuned:
+                classifier_report(
+                    self.corpus, models["tuned"], vectors["tuned"], place / "classifier"
+                )
             shown = examples(
                 self.corpus, index, encoder.encode, models.get("tuned"), self.recipe.report
             )

@@ -24,7 +24,9 @@ from patentcl.evaluation import (
     retrieval_tasks,
 )
 from patentcl.metrics import Metrics, compare, evaluate
+from patentcl.metrics.report import write_report
 from patentcl.metrics.result import plain
+from patentcl.metrics.suite import Evaluation
 from patentcl.search import PatentIndex
 
 FORMAT = 1
@@ -84,6 +86,40 @@ def judge_classifiers(corpus: Corpus, systems: Mapping[str, tuple[PatentClassifi
     out["chance"] = evaluate(truth, np.tile(share, (len(test), 1)), names, tree, predicted=guess,
                              seed=seed)
     return out
+
+
+def classifier_report(corpus: Corpus, model: PatentClassifier, vectors: np.ndarray, folder: Path,
+                      split: str = "test", title: str = "Codes of held-out patents",
+                      seed: int = 0) -> bool:
+    """Write the full report on a classifier: every metric, tables and pictures.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    model : PatentClassifier
+    vectors : ndarray, shape (n_patents, d)
+        Of the whole corpus.
+    folder : Path
+        See `patentcl.metrics.report` for what is written.
+    split, title : str
+    seed : int
+
+    Returns
+    -------
+    bool
+        False where no patent of the split has a code, and nothing is written.
+    """
+    labelled = np.diff(corpus.labels.indptr) > 0
+    rows = np.flatnonzero((corpus.split == split) & labelled)
+    if not rows.size:
+        return False
+    X = np.asarray(vectors[rows], dtype=np.float32)
+    work = Evaluation(corpus.labels[rows], model.predict_proba(X), tree=corpus.tree,
+                      predicted=model.predict(X))
+    train = corpus.labels[np.flatnonzero((corpus.split == "train") & labelled)]
+    write_report(folder, work, train_counts=np.asarray(train.sum(axis=0)).ravel(), title=title,
+                 seed=seed)
+    return True
 
 
 def evaluate_run(corpus: Corpus, vectors: Mapping[str, np.ndarray],

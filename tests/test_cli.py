@@ -235,6 +235,15 @@ def test_evaluate_each_kind_of_folder(cli: Run, run: Path, what: str) -> None:
     assert what in cli("evaluate", run / what).stdout
 
 
+def test_a_report_has_tables_and_pictures(cli: Run, run: Path) -> None:
+    cli("evaluate", run / "classifier", "--report", run / "report")
+    page = json.loads((run / "report" / "metrics.json").read_text())
+    assert page["format"] == "patentcl-metrics" and page["data"]["levels"][-1] == "subclass"
+    assert page["pictures"] and all((run / "report" / p).is_file() for p in page["pictures"])
+    line = _error(cli("evaluate", run / "index", "--report", run / "report2", code=1))
+    assert "of a classifier only" in line
+
+
 def test_doctor(process: Run) -> None:
     rows = json.loads(process("doctor", "--json").stdout)
     assert {"torch", "faiss", "gpu", "processor", "neo4j", "pipelines/"} <= {

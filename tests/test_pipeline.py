@@ -94,6 +94,7 @@ def test_files_of_a_run(finished: Path) -> None:
         "reports/metrics.json",
         "reports/metrics.md",
         "reports/page.txt",
+        "reports/classifier/metrics.json",
         "reports/map/map.png",
         "reports/map/map.html",
     ]
