@@ -271,6 +271,13 @@ def index(
         record["counts"] = {"patents": len(built), "spec": built.spec.name}
 
 
+def _sections(codes: list[list[str]]) -> list[str]:
+    """Names for a map without dense regions: the section of each patent's first code."""
+    from patentcl.maps import SECTIONS
+
+    return [SECTIONS[row[0][0]] if row else "Without codes" for row in codes]
+
+
 def draw(
     vectors: Path,
     corpus: Corpus,
@@ -297,12 +304,13 @@ def draw(
             titles=corpus.code_titles,
             seed=seed,
         )
+        found = bool((groups.cluster >= 0).any())
         plot_map(
             points,
-            groups.labels.tolist(),
+            groups.labels.tolist() if found else _sections(corpus.codes),
             place,
             meta=frame,
-            clusters=groups.cluster,
+            clusters=groups.cluster if found else None,
             style=MapStyle(title=title, subtitle=f"{len(corpus):,} patents"),
         )
         groups.table.to_parquet(place / "clusters.parquet", index=False)

@@ -223,6 +223,7 @@ def test_a_full_gpu_makes_batches_smaller(tiny: PatentEncoder, monkeypatch: pyte
             raise torch.cuda.OutOfMemoryError("full")
         return forward(features, **rest)
 
+    monkeypatch.setattr(PatentEncoder, "_on_cores", PatentEncoder._on_gpu)
     monkeypatch.setattr(tiny.model, "forward", full_above_five)
     np.testing.assert_allclose(tiny.encode(texts, 16, "fp32"), wanted, atol=1e-5)
     assert sizes[:3] == [16, 8, 4] and max(sizes[2:]) == 4
@@ -234,6 +235,26 @@ def test_a_full_gpu_makes_batches_smaller(tiny: PatentEncoder, monkeypatch: pyte
     monkeypatch.setattr(tiny.model, "forward", always_full)
     with pytest.raises(DataError, match=r"for one text.*Lower encoder.max_length"):
         tiny.encode(texts, 2, "fp32")
+
+
+def test_cores_share_the_work_and_the_number_of_threads_is_put_back(
+        tiny: PatentEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts, before = some_texts(50), torch.get_num_threads()
+    wanted = tiny.encode(texts, 4, "fp32")
+    torch.set_num_threads(3)
+    try:
+        np.testing.assert_allclose(tiny.encode(texts, 4, "fp32"), wanted, atol=1e-5)
+        assert torch.get_num_threads() == 3
+
+        def broken(features: dict[str, torch.Tensor], **rest: object) -> object:
+            raise ValueError("broken")
+
+        monkeypatch.setattr(tiny.model, "forward", broken)
+        with pytest.raises(ValueError, match="broken"):
+            tiny.encode(texts, 4, "fp32")
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
