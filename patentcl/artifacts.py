@@ -193,7 +193,7 @@ def _explained(target: Path) -> Iterator[None]:
         yield
     except Exception as error:
         code = getattr(error, "errno", None)
-        text = " ".join(str(error).split())[:300]
+        text = " ".join(str(error).split())
         place = getattr(error, "filename", None) or target
         if code in _FULL or _FULL_TEXT.search(text):
             raise DataError("the disk is full, nothing was kept", where=target, got=text,
