@@ -122,6 +122,9 @@ class TrainingSettings(Settings):
     dropout: Annotated[bool, Field(strict=True)] = True
     frozen_layers: Whole = 0
     """So many of the lowest layers, and the embeddings below them, stay as they are."""
+    blend: Annotated[float, Field(gt=0, le=1, strict=True)] = 1.0
+    """Share of the change that is kept: 1 the tuned weights, 0.5 halfway between them and the
+    untuned ones."""
     precision: Precision = "auto"
 
 

@@ -116,10 +116,11 @@ def days(column: pd.Series) -> np.ndarray:
     if pd.api.types.is_datetime64_any_dtype(column):
         return column.to_numpy(dtype="datetime64[D]")
     codes, unique = pd.factorize(column.to_numpy(dtype=object), use_na_sentinel=True)
-    found = [np.datetime64("NaT") if value == ""
+    never = np.datetime64("NaT", "D")
+    found = [never if value == ""
              else day(value, f"meta, column date, row {int(np.argmax(codes == i))}")
              for i, value in enumerate(unique)]
-    return np.array([*found, np.datetime64("NaT")], dtype="datetime64[D]")[codes]
+    return np.array([*found, never], dtype="datetime64[D]")[codes]
 
 
 class Filters:

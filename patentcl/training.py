@@ -80,7 +80,8 @@ def train_encoder(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
     References
     ----------
     Schroff et al., FaceNet, CVPR 2015 (triplet loss); Reimers and Gurevych, Sentence-BERT, EMNLP
-    2019; Henderson et al., Efficient natural language response suggestion, 2017 (the loss ``mnr``).
+    2019; Henderson et al., Efficient natural language response suggestion, 2017 (the loss ``mnr``);
+    Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022 (``blend``).
     """
     settings = settings or TrainingSettings()
     missing = [c for c in _COLUMNS if c not in triplets.column_names]
@@ -113,15 +114,15 @@ def _fit(encoder: PatentEncoder, dataset: datasets.Dataset, settings: TrainingSe
     seconds = time.perf_counter() - started
     losses = watcher.losses
     plain = copy.deepcopy(encoder.model).float()  # without what was frozen or switched off to train
-    plain.load_state_dict(model.state_dict())
+    plain.load_state_dict(_blended(plain.state_dict(), model.state_dict(), settings.blend))
     tuned = PatentEncoder(plain.eval(), encoder.name, encoder.max_length)
     tenth = max(1, len(losses) // 10)
     facts = {"base model": encoder.name, "triplets": len(dataset), "steps": steps,
              "loss": settings.loss, "epochs": settings.epochs, "batch size": settings.batch_size,
              "learning rate": settings.learning_rate, "margin": settings.margin,
-             "distance": settings.distance, "precision": precision, "device": str(encoder.device),
-             "seconds": round(seconds, 1), "triplets per second":
-                 round(steps * settings.batch_size / seconds, 1),
+             "distance": settings.distance, "blend": settings.blend,
+             "precision": precision, "device": str(encoder.device), "seconds": round(seconds, 1),
+             "triplets per second": round(steps * settings.batch_size / seconds, 1),
              "loss, first tenth": round(float(np.mean(losses[:tenth])), 4),
              "loss, last tenth": round(float(np.mean(losses[-tenth:])), 4)}
     return TrainingResult(tuned, facts, losses)
@@ -191,6 +192,15 @@ def _hold(model: SentenceTransformer, settings: TrainingSettings) -> None:
         for module in model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
+
+
+def _blended(untuned: Mapping[str, torch.Tensor], tuned: Mapping[str, torch.Tensor],
+             share: float) -> dict[str, torch.Tensor]:
+    """Weights on the line between both models: much of what was learned, less of what was lost."""
+    import torch
+
+    return {name: torch.lerp(untuned[name].to(new), new, share) if new.is_floating_point() else new
+            for name, new in tuned.items()}
 
 
 def _watch(progress: Progress | None) -> Any:

@@ -118,6 +118,7 @@ def test_label_ranking_equals_scikit_learn(ties: bool) -> None:
     scores = random_scores(truth, 0, ties)
     found = evaluate(truth, scores, ["lrap", "coverage_error", "ranking_loss", "ndcg@5@all"])
     dense = truth.toarray()
+    scores = scores.astype(np.float64)  # the oracle may count in the precision of what it is given
     assert found["lrap"] == pytest.approx(
         sk.label_ranking_average_precision_score(dense, scores), rel=1e-12)
     assert found["coverage_error"] == pytest.approx(sk.coverage_error(dense, scores), rel=1e-12)

@@ -186,6 +186,21 @@ def test_frozen_layers_do_not_move_and_others_do(base: PatentEncoder, corpus: Co
     assert moved and all(".layer.1." in k for k in moved)
 
 
+def test_a_blend_lies_between_both_models(base: PatentEncoder, corpus: Corpus,
+                                          triplets: pa.Table) -> None:
+    halfway = FAST.model_copy(update={"blend": 0.25, "epochs": 1})
+    whole = FAST.model_copy(update={"epochs": 1})
+    untuned = base.model.state_dict()
+    tuned = train_encoder(base, triplets, corpus, whole, seed=3).encoder.model.state_dict()
+    mixed = train_encoder(base, triplets, corpus, halfway, seed=3).encoder.model.state_dict()
+    moved = 0
+    for name, weight in mixed.items():
+        expected = 0.75 * untuned[name].double() + 0.25 * tuned[name].double()
+        np.testing.assert_allclose(weight.double().numpy(), expected.numpy(), atol=1e-6)
+        moved += not torch.equal(weight, untuned[name])
+    assert moved > 10
+
+
 def test_nothing_is_printed(base: PatentEncoder, corpus: Corpus, triplets: pa.Table) -> None:
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
