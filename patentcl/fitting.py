@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,7 +172,7 @@ class Model(nn.Module):
 
 
 @contextmanager
-def _own_randomness(seed: int, device: torch.device) -> Iterator[None]:
+def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
     """Initial weights and dropout from a seed, the caller's random state left as it was."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
@@ -218,7 +218,7 @@ def train(make_head: Callable[[], Head], train_set: tuple[np.ndarray, sparse.csr
     device = find_device(settings.device)
     half = find_precision(settings.precision, device)
     vectors, labels = train_set
-    with _own_randomness(settings.seed, device):
+    with own_randomness(settings.seed, device):
         head = make_head()
         rate = (np.asarray(labels.sum(axis=0)).ravel() + 0.5) / (len(vectors) + 1.0)
         head.start_at(rate)
@@ -251,13 +251,80 @@ def train(make_head: Callable[[], Head], train_set: tuple[np.ndarray, sparse.csr
     return model, run.history
 
 
-def _rate_factor(step: int, steps: int) -> float:
-    """Linear rise over the first tenth of the steps, then half a cosine down to nothing."""
-    warm = max(1, steps // 10)
+def rate_factor(step: int, steps: int, warmup: float = 0.1) -> float:
+    """Linear rise over the first steps (a share of them), then half a cosine down to nothing."""
+    warm = max(1, int(steps * warmup))
     if step < warm:
         return (step + 1) / warm
     done = min(1.0, (step - warm) / max(1, steps - warm))
     return 0.5 * (1 + math.cos(math.pi * done))
+
+
+class Objective:
+    """The loss of a head's logits, and the targets that they are held against.
+
+    Parameters
+    ----------
+    head : Head
+    settings : FitSettings
+    rate : ndarray of float, shape (n_nodes,)
+        Share of the training patents that carry each node, in (0, 1).
+    device : torch.device
+    """
+
+    def __init__(self, head: Head, settings: FitSettings, rate: np.ndarray,
+                 device: torch.device) -> None:
+        self.columns, self.device = head.columns, device
+        depth = head.tree.depth[self.columns]
+        self.loss = find_loss(settings.loss)
+        self.loss_settings = LossSettings(
+            settings.alpha, torch.from_numpy(rate[self.columns]).float().to(device),
+            torch.from_numpy(depth.astype(np.int64)).to(device))
+        self.weights: Tensor | None = None
+        given = settings.level_weights
+        if given is not None:
+            levels = len(head.tree.levels)
+            if len(given) != levels or min(given) < 0 or not max(given) > 0:
+                raise ConfigError("level_weights do not fit the tree", got=list(given),
+                                  wanted=f"{levels} numbers >= 0, not all 0")
+            self.weights = torch.tensor(given, dtype=torch.float32)[depth].to(device)
+
+    def targets(self, labels: sparse.csr_matrix) -> Tensor:
+        """Labels (n, n_nodes) as 0 and 1 for each logit, float32 (n, len(columns))."""
+        dense = torch.from_numpy(labels.toarray()[:, self.columns])
+        return dense.to(self.device).float()
+
+    def __call__(self, logits: Tensor, targets: Tensor, active: Tensor | None = None) -> Tensor:
+        """The loss summed over patents and nodes, those that are not active left out."""
+        parts = self.loss(logits.float(), targets, self.loss_settings)
+        if self.weights is not None:
+            parts = parts * self.weights
+        return (parts if active is None else parts * active).sum()
+
+
+def autocast(device: torch.device, half: torch.dtype | None) -> AbstractContextManager[Any]:
+    """Products in half precision inside the block; None for plain float32."""
+    return nullcontext() if half is None else torch.autocast(device.type, dtype=half)
+
+
+def finite(loss: float, settings: FitSettings) -> float:
+    """The loss, or DataError if training has diverged."""
+    if not np.isfinite(loss):
+        raise DataError("training has diverged", got=f"loss {loss}",
+                        fix=f"Lower learning_rate (now {settings.learning_rate:g})")
+    return loss
+
+
+def judge_scores(scores: np.ndarray, labels: sparse.csr_matrix) -> dict[str, float]:
+    """Average precision and the best hierarchical F1 of one threshold.
+
+    Parameters
+    ----------
+    scores : ndarray of float32, shape (n_patents, n_nodes)
+    labels : csr_matrix of bool, shape (n_patents, n_nodes)
+    """
+    curve = micro_curve(labels, Scores(scores, labels.shape))
+    return {"average_precision": curve.average_precision, "hier_f1": float(curve.f1.max())}
 
 
 class _Run:
@@ -266,35 +333,18 @@ class _Run:
     def __init__(self, model: Model, settings: FitSettings, rate: np.ndarray, device: torch.device,
                  half: torch.dtype | None, n: int) -> None:
         self.model, self.settings, self.device, self.half = model, settings, device, half
-        columns = model.head.columns
-        self.columns = columns
-        depth = model.head.tree.depth[columns]
-        self.loss = find_loss(settings.loss)
-        self.loss_settings = LossSettings(
-            settings.alpha, torch.from_numpy(rate[columns]).float().to(device),
-            torch.from_numpy(depth.astype(np.int64)).to(device))
-        self.weights = self._level_weights(depth)
+        self.objective = Objective(model.head, settings, rate, device)
         # fused: one pass over the weights; written out, Adam took half the time of `thmm` on a CPU
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate,
                                            weight_decay=settings.weight_decay, fused=True)
         steps = settings.epochs * -(-n // settings.batch_size)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: _rate_factor(step, steps))
+            self.optimizer, lambda step: rate_factor(step, steps))
         self.scaler = torch.amp.GradScaler(device.type, enabled=half == torch.float16)
         self.order = torch.Generator().manual_seed(settings.seed)
         self.history: list[dict[str, Any]] = []
         self.best_value, self.best_epoch = -np.inf, 0
         self.best: dict[str, Tensor] = {}
-
-    def _level_weights(self, depth: np.ndarray) -> Tensor | None:
-        given = self.settings.level_weights
-        if given is None:
-            return None
-        levels = len(self.model.head.tree.levels)
-        if len(given) != levels or min(given) < 0 or not max(given) > 0:
-            raise ConfigError("level_weights do not fit the tree", got=list(given),
-                              wanted=f"{levels} numbers >= 0, not all 0")
-        return torch.tensor(given, dtype=torch.float32)[depth].to(self.device)
 
     def epoch(self, vectors: np.ndarray, labels: sparse.csr_matrix) -> float:
         """One pass over the training patents; the mean loss of a patent, summed over nodes."""
@@ -308,34 +358,24 @@ class _Run:
 
     def _step(self, vectors: np.ndarray, labels: sparse.csr_matrix) -> float:
         x = torch.from_numpy(np.asarray(vectors, dtype=np.float32)).to(self.device)
-        y = torch.from_numpy(labels.toarray()[:, self.columns]).to(self.device).float()
-        context = (torch.autocast(self.device.type, dtype=self.half) if self.half is not None
-                   else nullcontext())
+        y = self.objective.targets(labels)
         active = self.model.head.active(y)
-        with context:
+        with autocast(self.device, self.half):
             logits = self.model(x, active)
-        parts = self.loss(logits.float(), y, self.loss_settings)
-        if self.weights is not None:
-            parts = parts * self.weights
-        loss = (parts if active is None else parts * active).sum() / len(x)
+        loss = self.objective(logits, y, active) / len(x)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.schedule.step()
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise DataError("training has diverged", got=f"loss {value}",
-                            fix=f"Lower learning_rate (now {self.settings.learning_rate:g})")
-        return value
+        return finite(float(loss.detach()), self.settings)
 
     def watch(self, dev: tuple[np.ndarray, sparse.csr_matrix]) -> dict[str, float]:
         """Average precision and the best hierarchical F1 of one threshold, on dev patents."""
         vectors, labels = dev
         scores = np.concatenate([p for _, p in predict_blocks(
             self.model, vectors, self.device, self.settings.least)])
-        curve = micro_curve(labels, Scores(scores, labels.shape))
-        return {"average_precision": curve.average_precision, "hier_f1": float(curve.f1.max())}
+        return judge_scores(scores, labels)
 
     def keep(self, epoch: int, row: dict[str, Any]) -> bool:
         """Copy the weights if the monitored figure is the best so far.

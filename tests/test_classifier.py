@@ -26,9 +26,9 @@ from patentcl.errors import ConfigError, DataError
 from patentcl.fitting import (
     FitSettings,
     Model,
-    _rate_factor,
     find_device,
     find_precision,
+    rate_factor,
 )
 from patentcl.heads import HEADS, HeadSettings, build_head
 from patentcl.losses import LOSSES, LossSettings, find_loss
@@ -651,12 +651,12 @@ def test_devices_and_precisions() -> None:
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 10, 11, 1000])
 def test_learning_rate_rises_then_falls(steps: int) -> None:
-    factors = [_rate_factor(step, steps) for step in range(steps)]
+    factors = [rate_factor(step, steps) for step in range(steps)]
     assert max(factors) == pytest.approx(1, abs=1e-9)
     top = int(np.argmax(factors))
     assert (np.diff(factors[:top + 1]) > 0).all() and (np.diff(factors[top + 1:]) < 0).all()
     assert min(factors) > 0  # no step is wasted
-    assert _rate_factor(steps + 1, steps) >= 0
+    assert rate_factor(steps + 1, steps) >= 0
 
 
 # ---- neighbours -----------------------------------------------------------------------------
