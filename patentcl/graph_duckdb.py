@@ -178,6 +178,17 @@ class DuckDBGraph:
                 "cited_by": [{k: r[k] for k in ("patent_id", "date")} for r in cites
                              if r["direction"] == "cited_by"]}
 
+    @contextmanager
+    def mining_source(self) -> Iterator[DuckDBGraph]:
+        """Give the tables that mining asks: here, the graph's own.
+
+        Yields
+        ------
+        DuckDBGraph
+            With tables patent, classified, cites and cpc. Mining adds only temporary ones.
+        """
+        yield self
+
     def allow(self, ids: Sequence[str] | None) -> None:
         """Say which patents may be in a triplet; None for all.
 

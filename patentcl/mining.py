@@ -18,6 +18,7 @@ import pyarrow as pa
 from patentcl.config import MiningRules
 from patentcl.cpc import LEVELS
 from patentcl.errors import ConfigError, DataError
+from patentcl.graph import Graph
 from patentcl.graph_duckdb import DuckDBGraph
 
 COLUMNS = ("anchor_id", "positive_id", "negative_id", "relation", "level", "hardness", "rule")
@@ -45,13 +46,15 @@ class MiningResult:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def mine_triplets(graph: DuckDBGraph, rules: MiningRules, seed: int = 0,
+def mine_triplets(graph: Graph, rules: MiningRules, seed: int = 0,
                   among: Sequence[str] | None = None) -> MiningResult:
     """Mine triplets by a set of rules.
 
     Parameters
     ----------
-    graph : DuckDBGraph
+    graph : DuckDBGraph or Neo4jGraph
+        Both give the same triplets: the store answers what is connected to what, and everything
+        else happens in tables that are read from it.
     rules : MiningRules
     seed : int
         The same data, rules and seed give the same triplets, row for row.
@@ -70,6 +73,12 @@ def mine_triplets(graph: DuckDBGraph, rules: MiningRules, seed: int = 0,
     if len(set(rules.relations)) < len(rules.relations):
         raise ConfigError("a relation is named twice", where="mining.relations",
                           got=", ".join(rules.relations))
+    with graph.mining_source() as tables:
+        return _mine(tables, rules, seed, among)
+
+
+def _mine(graph: DuckDBGraph, rules: MiningRules, seed: int,
+          among: Sequence[str] | None) -> MiningResult:
     counts: dict[str, int] = {}
     graph.allow(among)
     counts["patents allowed"] = graph.count("allowed")

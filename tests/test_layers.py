@@ -29,6 +29,7 @@ LAYERS: list[list[set[str]]] = [
     [{"graph_duckdb"}, {"encoder"}, {"heads", "node_heads"}, {"losses"},
      {"search", "search_filters", "index_spec"}, {"maps", "map_labels", "projection"},
      {"baselines"}, {"calibration"}, {"decisions"}, {"neighbours"}],
+    [{"graph"}],
     [{"mining"}, {"training"}, {"evaluation"},
      {"classifier", "classifier_files", "classifier_inputs", "fitting"}],
     [{"stages"}, {"reporting"}],

@@ -20,7 +20,7 @@ import pytest
 import patentcl
 
 ROOT = Path(__file__).resolve().parents[1]
-KINDS = {"pipelines": ("*.yaml",), "graph": ("*.sql", "*.cypher", "compose.yaml"),
+KINDS = {"pipelines": ("*.yaml",), "graph": ("*.sql", "*.cypher", "compose.yaml", "pom.xml"),
          "indexes": ("*.yaml",)}
 STRAY = ["patentcl/notes.txt", "patentcl/model.safetensors", "patentcl/sample.tsv",
          "patentcl/metrics/results.json", "patentcl/scratch/try.py", "patentcl/.secret",
