@@ -131,7 +131,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     neighbor_weight_ : float
         Weight of the neighbours' vote: 0 without, 1 for ``knn`` alone.
     history_ : list of dict
-        For each epoch: loss, average precision and hierarchical F1 on dev, seconds.
+        For each epoch: loss, the dev figures of `patentcl.fitting.judge_scores`, seconds.
     unlabelled_ : dict
         Patents of ``train`` and ``dev`` that were left out because they have no label.
     encoder_ : str or None

@@ -14,6 +14,7 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
+from patentcl.cpc import CpcTree
 from patentcl.errors import ConfigError, DataError, did_you_mean
 from patentcl.heads import Head
 from patentcl.losses import LossSettings, find_loss
@@ -212,8 +213,8 @@ def train(make_head: Callable[[], Head], train_set: tuple[np.ndarray, sparse.csr
     model : Model
         In evaluation mode, on the device of the settings.
     history : list of dict
-        For each epoch: epoch, loss, average_precision and hier_f1 on dev (the latter at the best
-        single threshold), learning_rate, seconds, best (whether its weights were kept).
+        For each epoch: epoch, loss, the dev figures of `judge_scores`, learning_rate, seconds,
+        best (whether its weights were kept).
     """
     device = find_device(settings.device)
     half = find_precision(settings.precision, device)
@@ -315,16 +316,54 @@ def finite(loss: float, settings: FitSettings) -> float:
     return loss
 
 
-def judge_scores(scores: np.ndarray, labels: sparse.csr_matrix) -> dict[str, float]:
-    """Average precision and the best hierarchical F1 of one threshold.
+def judge_scores(scores: np.ndarray, labels: sparse.csr_matrix,
+                 tree: CpcTree | None = None) -> dict[str, float]:
+    """Figures of one epoch, on dev patents.
 
     Parameters
     ----------
     scores : ndarray of float32, shape (n_patents, n_nodes)
+        Coherent probabilities.
     labels : csr_matrix of bool, shape (n_patents, n_nodes)
+        Closed under ancestors.
+    tree : CpcTree, optional
+        For F1 by level.
+
+    Returns
+    -------
+    dict
+        ``average_precision``; ``hier_f1`` at the best single threshold, which is ``threshold``;
+        ``hier_f1_fixed`` at 0.5; ``dev_loss``, the cross-entropy of a patent summed over nodes;
+        with a tree ``f1@<level>`` at the best threshold. All F1 are micro.
     """
     curve = micro_curve(labels, Scores(scores, labels.shape))
-    return {"average_precision": curve.average_precision, "hier_f1": float(curve.f1.max())}
+    best = int(curve.f1.argmax())
+    limit = curve.threshold[best]
+    rows, columns = labels.nonzero()
+    of_true = scores[rows, columns]
+    out = {"average_precision": curve.average_precision, "hier_f1": float(curve.f1[best]),
+           "threshold": float(limit),
+           "hier_f1_fixed": _f1(of_true >= 0.5, int(np.count_nonzero(scores >= 0.5))),
+           "dev_loss": _cross_entropy(scores, of_true)}
+    for depth, level in enumerate(tree.levels if tree is not None else ()):
+        assert tree is not None
+        out[f"f1@{level}"] = _f1(of_true[tree.depth[columns] == depth] >= limit, int(
+            np.count_nonzero(scores[:, tree.at_level(depth)] >= limit)))
+    return out
+
+
+def _f1(found: np.ndarray, predicted: int) -> float:
+    """F1 from which of the true labels are predicted, and how many are predicted in all."""
+    total = len(found) + predicted
+    return 2.0 * float(np.count_nonzero(found)) / total if total else float("nan")
+
+
+def _cross_entropy(scores: np.ndarray, of_true: np.ndarray) -> float:
+    """Binary cross-entropy of a patent, summed over nodes; certainty ends at one in 10^7."""
+    least = 1e-7
+    if_all_false = -np.log1p(-np.minimum(scores, 1 - least)).sum(dtype=np.float64)
+    true = np.clip(of_true.astype(np.float64), least, 1 - least)
+    return float((if_all_false + (np.log1p(-true) - np.log(true)).sum()) / len(scores))
 
 
 class _Run:
@@ -371,11 +410,11 @@ class _Run:
         return finite(float(loss.detach()), self.settings)
 
     def watch(self, dev: tuple[np.ndarray, sparse.csr_matrix]) -> dict[str, float]:
-        """Average precision and the best hierarchical F1 of one threshold, on dev patents."""
+        """Figures of the model as it is now on dev patents; see `judge_scores`."""
         vectors, labels = dev
         scores = np.concatenate([p for _, p in predict_blocks(
             self.model, vectors, self.device, self.settings.least)])
-        return judge_scores(scores, labels)
+        return judge_scores(scores, labels, self.model.head.tree)
 
     def keep(self, epoch: int, row: dict[str, Any]) -> bool:
         """Copy the weights if the monitored figure is the best so far.

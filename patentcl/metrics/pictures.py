@@ -22,7 +22,9 @@ GREY = "#777777"
 DPI = 200
 
 
-def _figure(width: float = 6.4, height: float = 3.8, panels: int = 1) -> tuple[Figure, list[Axes]]:
+def figure_of(width: float = 6.4, height: float = 3.8,
+              panels: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure, size in inches, and its panels side by side, in the style of all pictures here."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
@@ -40,7 +42,8 @@ def _rate_axis(ax: Axes, label: str) -> None:
     ax.set_axisbelow(True)
 
 
-def _legend(ax: Axes, **more: Any) -> None:
+def legend_of(ax: Axes, **more: Any) -> None:
+    """A legend without a frame."""
     ax.legend(frameon=False, fontsize=8.5, **more)
 
 
@@ -60,7 +63,7 @@ def level_bars(levels: Sequence[str], values: dict[str, Sequence[float]],
         One bar in each level for each entry.
     errors : dict of str to sequence of (low, high), optional
     """
-    figure, (ax,) = _figure(1.8 + 1.5 * len(levels), 3.8)
+    figure, (ax,) = figure_of(1.8 + 1.5 * len(levels), 3.8)
     width = 0.8 / len(values)
     x = np.arange(len(levels))
     for i, (name, heights) in enumerate(values.items()):
@@ -81,7 +84,7 @@ def level_bars(levels: Sequence[str], values: dict[str, Sequence[float]],
     _rate_axis(ax, "score")
     ax.set_ylim(0, 1.08)
     ax.set_yticks(np.linspace(0, 1, 6))
-    _legend(ax, ncols=len(values), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    legend_of(ax, ncols=len(values), loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 
@@ -93,7 +96,7 @@ def section_bars(sections: pd.DataFrame) -> Figure:
     sections : DataFrame
         From `patentcl.metrics.breakdown.by_section`.
     """
-    figure, (ax,) = _figure(max(5.0, 1.6 + 0.75 * len(sections)), 3.8)
+    figure, (ax,) = figure_of(max(5.0, 1.6 + 0.75 * len(sections)), 3.8)
     x = np.arange(len(sections))
     for i, name in enumerate(("precision", "recall", "f1")):
         ax.bar(x + (i - 1) * 0.27, sections[name].fillna(0), 0.25, color=COLOURS[i],
@@ -102,7 +105,7 @@ def section_bars(sections: pd.DataFrame) -> Figure:
                                                     strict=True)], fontsize=8)
     ax.set_xlabel("section, and patents with a true label in it")
     _rate_axis(ax, "score (micro)")
-    _legend(ax, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    legend_of(ax, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 
@@ -119,7 +122,7 @@ def f1_by_frequency(frequency: np.ndarray, f1: np.ndarray, what: str) -> Figure:
     """
     from matplotlib.ticker import FuncFormatter
 
-    figure, (ax,) = _figure()
+    figure, (ax,) = figure_of()
     keep = (frequency > 0) & ~np.isnan(f1)
     x, y = frequency[keep], f1[keep]
     ax.scatter(x, y, s=12, color=COLOURS[0], alpha=0.45, linewidths=0)
@@ -129,7 +132,7 @@ def f1_by_frequency(frequency: np.ndarray, f1: np.ndarray, what: str) -> Figure:
         middle = [np.exp(np.log(x[p]).mean()) for p in pieces]
         ax.plot(middle, [y[p].mean() for p in pieces], color=COLOURS[5], marker="o", markersize=4,
                 linewidth=1.6, label="mean of ten groups of equally many labels")
-        _legend(ax, loc="upper left")
+        legend_of(ax, loc="upper left")
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
     ax.set_xlabel(what)
@@ -148,7 +151,7 @@ def precision_recall(curves: dict[str, Curve],
     points : dict of str to (recall, precision), optional
         Where the decisions lie; drawn as dots.
     """
-    figure, (ax,) = _figure(4.8, 4.4)
+    figure, (ax,) = figure_of(4.8, 4.4)
     for i, (name, curve) in enumerate(curves.items()):
         if not len(curve.threshold):
             continue
@@ -163,7 +166,7 @@ def precision_recall(curves: dict[str, Curve],
     ax.set_xlabel("recall")
     _rate_axis(ax, "precision")
     ax.set_ylim(0, 1.02)
-    _legend(ax, title="average precision (micro)", title_fontsize=8.5, loc="lower left")
+    legend_of(ax, title="average precision (micro)", title_fontsize=8.5, loc="lower left")
     return figure
 
 
@@ -174,7 +177,7 @@ def reliability_diagram(curves: dict[str, Reliability]) -> Figure:
     ----------
     curves : dict of str to Reliability
     """
-    figure, (ax, histogram) = _figure(8.6, 4.3, panels=2)
+    figure, (ax, histogram) = figure_of(8.6, 4.3, panels=2)
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle="--")
     for i, (name, curve) in enumerate(curves.items()):
         used = curve.count > 0
@@ -206,7 +209,7 @@ def label_counts(counts: dict[str, tuple[np.ndarray, np.ndarray]], most: int = 8
     most : int
         Patents with more labels are counted here.
     """
-    figure, axes = _figure(1.2 + 2.4 * len(counts), 3.2, panels=len(counts))
+    figure, axes = figure_of(1.2 + 2.4 * len(counts), 3.2, panels=len(counts))
     for ax, (name, (true, predicted)) in zip(axes, counts.items(), strict=True):
         top = max(1, min(most, int(max(true.max(), predicted.max()))))
         x = np.arange(top + 1)
@@ -224,6 +227,6 @@ def label_counts(counts: dict[str, tuple[np.ndarray, np.ndarray]], most: int = 8
         ax.set_axisbelow(True)
         # Room for the legend above the tallest bar.
         ax.set_ylim(0, ax.get_ylim()[1] * 1.25)
-        _legend(ax, loc="upper right")
+        legend_of(ax, loc="upper right")
     axes[0].set_ylabel("share of patents")
     return figure
