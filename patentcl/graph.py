@@ -21,8 +21,8 @@ class Graph(Protocol):
     def stats(self) -> dict[str, int]:
         """Count nodes and relations."""
 
-    def neighbourhood(self, patent_id: str) -> dict[str, list[dict[str, Any]]]:
-        """Return a patent's codes (with titles), what it cites and what cites it."""
+    def neighbourhood(self, patent_id: str, coupled: int = 20) -> dict[str, list[dict[str, Any]]]:
+        """Return a patent's codes (with titles), what it cites, what cites it, what is coupled."""
 
     def mining_source(self) -> AbstractContextManager[DuckDBGraph]:
         """Give the tables that mining asks, from one consistent state of the graph."""

@@ -157,8 +157,20 @@ class DuckDBGraph:
         """Count nodes and relations: patents, dated, with_codes, symbols, classified_as, cites."""
         return {name: int(value) for name, value in self.table("stats").to_pylist()[0].items()}
 
-    def neighbourhood(self, patent_id: str) -> dict[str, list[dict[str, Any]]]:
-        """Return a patent's codes (with titles), what it cites and what cites it.
+    def neighbourhood(self, patent_id: str, coupled: int = 20) -> dict[str, list[dict[str, Any]]]:
+        """Return a patent's codes (with titles), what it cites, what cites it, what is coupled.
+
+        Parameters
+        ----------
+        patent_id : str
+        coupled : int
+            At most so many patents that cite what it cites, most references in common first.
+
+        Returns
+        -------
+        dict of str to list of dict
+            codes (symbol, level, title), cites and cited_by (patent_id, date), coupled (patent_id,
+            date, shared).
 
         Raises
         ------
@@ -172,11 +184,13 @@ class DuckDBGraph:
             raise GraphError("no such patent in the graph", where=self.path, got=patent_id)
         codes = self.table("neighbourhood_codes", patent_id=patent_id).to_pylist()
         cites = self.table("neighbourhood_cites", patent_id=patent_id).to_pylist()
+        near = self.table("neighbourhood_coupled", patent_id=patent_id, limit=coupled).to_pylist()
         return {"codes": codes,
                 "cites": [{k: r[k] for k in ("patent_id", "date")} for r in cites
                           if r["direction"] == "cites"],
                 "cited_by": [{k: r[k] for k in ("patent_id", "date")} for r in cites
-                             if r["direction"] == "cited_by"]}
+                             if r["direction"] == "cited_by"],
+                "coupled": near}
 
     @contextmanager
     def mining_source(self) -> Iterator[DuckDBGraph]:

@@ -66,6 +66,14 @@ def test_neighbourhoods(loaded: Loaded, graph: DuckDBGraph) -> None:
             ],
             "cites": [{"patent_id": c, "date": day[c]} for c in sorted(cites[i])],
             "cited_by": [{"patent_id": c, "date": day[c]} for c in sorted(cites) if i in cites[c]],
+            "coupled": [
+                {"patent_id": c, "date": day[c], "shared": shared}
+                for shared, c in sorted(
+                    (-len(set(cites[i]) & set(row)), c) for c, row in cites.items() if c != i
+                )[:20]
+                for shared in [-shared]
+                if shared
+            ],
         }
     with pytest.raises(GraphError, match=r"no such patent in the graph.*nobody"):
         graph.neighbourhood("nobody")

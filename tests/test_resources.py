@@ -101,3 +101,16 @@ def test_queries_parse(name: str) -> None:
     code = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "patentcl").glob("*.py"))
     relations = get_args(get_args(MiningRules.model_fields["relations"].annotation)[0])
     assert f'"{name}"' in code or name in {f"mine_{r}" for r in relations}, "no code runs it"
+
+
+@pytest.mark.parametrize("name", resources.names("graph", ".cypher"))
+def test_statements_for_a_server(name: str) -> None:
+    """One statement a file, a header that names what goes in, and nothing pasted into it."""
+    text = resources.read("graph", name, ".cypher")
+    head = "".join(re.findall(r"^//.*\n", text, re.MULTILINE))
+    body = text.removeprefix(head)
+    assert text.startswith(head) and body.strip()
+    assert not re.search(r"[;`]|//|%s|\{\w+\}", body)
+    assert set(re.findall(r"\$\w+", body)) == set(re.findall(r"\$\w+", head))
+    code = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "patentcl").glob("*.py"))
+    assert f'"{name}"' in code, "no code runs it"

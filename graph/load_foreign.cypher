@@ -1,0 +1,3 @@
+// Whether there are patents or symbols.
+// columns: found
+RETURN EXISTS { MATCH (:Patent) } OR EXISTS { MATCH (:Cpc) } AS found
