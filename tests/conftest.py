@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 
 from patentcl.corpus import Corpus, make_splits, write_splits
 from patentcl.graph_duckdb import DuckDBGraph
+from patentcl.neo4j_server import Neo4jServer, why_not
 from patentcl.reading import ReadOptions, read_patents
 from patentcl.sample import write_sample
 
@@ -56,3 +60,49 @@ def real_data() -> Path:
     if not path.is_dir():
         pytest.skip(f"no real patents at {path}; PATENTCL_TEST_DATA names another place")
     return path
+
+
+@dataclass(frozen=True)
+class Neo4jAddress:
+    """Where a real Neo4j is, and how to get in."""
+
+    uri: str
+    user: str
+    password: str
+
+
+@pytest.fixture(scope="session")
+def neo4j_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jAddress]:
+    """A real Neo4j: the empty one at NEO4J_URI, or else one that is started here."""
+    given = os.environ.get("NEO4J_URI")
+    if given:
+        address = Neo4jAddress(given, os.environ.get("NEO4J_USERNAME") or "neo4j",
+                               os.environ.get("NEO4J_PASSWORD") or "")
+        with emptied(address):
+            yield address
+        return
+    reason = why_not()
+    if reason:
+        pytest.skip(f"no Neo4j can be started here: {reason}")
+    password = secrets.token_urlsafe(12)
+    server = Neo4jServer(tmp_path_factory.mktemp("neo4j"), password=password, heap="512m",
+                         pagecache="64m")
+    try:
+        yield Neo4jAddress(server.start().uri, "neo4j", password)
+    finally:
+        server.kill()  # nobody needs its data any more
+
+
+@contextmanager
+def emptied(address: Neo4jAddress) -> Iterator[None]:
+    """Refuse a server with data on it, and leave it without."""
+    from neo4j import GraphDatabase
+
+    database = os.environ.get("NEO4J_DATABASE") or "neo4j"
+    with GraphDatabase.driver(address.uri, auth=(address.user, address.password)) as driver:
+        [[number]] = driver.execute_query("MATCH (n) RETURN count(n)", database_=database).records
+        if number:
+            pytest.skip(f"tests write to the server at NEO4J_URI, and it holds {number} nodes: "
+                        "give an empty one")
+        yield
+        driver.execute_query("MATCH (n) DETACH DELETE n", database_=database)
