@@ -1,13 +1,19 @@
 -- The wanted number of pairs of one relation: first every anchor's first, then the second ones, each in
--- random order.
--- parameters: $relation; $count; $seed text
+-- random order; with the deepest level that the two share.
+-- parameters: $relation; $count
 -- adds to: chosen (anchor, positive, relation, shared, turn, draw)
 INSERT INTO chosen
-SELECT anchor, positive, relation, shared, turn,
-       md5_number_lower($seed || ':' || a.patent_id || ':' || b.patent_id) AS draw
-FROM candidate
-JOIN pool a ON a.p = anchor
-JOIN pool b ON b.p = positive
-WHERE relation = $relation
-ORDER BY turn, draw, anchor, positive
-LIMIT $count
+SELECT anchor, positive, relation,
+       CASE WHEN list_has_any(a.subgroup, b.subgroup) THEN 'subgroup'
+            WHEN list_has_any(a."group", b."group") THEN 'group'
+            WHEN list_has_any(a.subclass, b.subclass) THEN 'subclass'
+            WHEN list_has_any(a."class", b."class") THEN 'class'
+            ELSE 'section' END AS shared,
+       turn, draw
+FROM (SELECT anchor, positive, relation, turn, rk AS draw
+      FROM candidate JOIN scope ON p = anchor
+      WHERE relation = $relation
+      ORDER BY turn, draw, anchor, positive
+      LIMIT $count)
+JOIN scope a ON a.p = anchor
+JOIN scope b ON b.p = positive

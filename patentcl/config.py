@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -72,10 +73,15 @@ class SplitSettings(Settings):
 class MiningRules(Settings):
     """Which triplets to look for; see `patentcl.mining.mine_triplets`."""
 
-    relations: tuple[Literal["cites", "class"], ...] = ("cites", "class")
-    """Where positives come from, in order of preference."""
+    relations: Annotated[tuple[Literal["cites", "coupled", "class"], ...],
+                         Field(min_length=1)] = ("cites", "class")
+    """Where positives come from: the anchor cites them, cites the same documents, or shares codes
+    with them. Each relation gets an equal part; what one lacks goes to the others."""
     shared_level: Level = "subclass"
     """Anchor and positive must share a symbol of this level."""
+    coupled_by: Positive = 2
+    """Patents that cite so many documents in common are coupled: positives of the relation
+    ``coupled``, and never negatives of each other."""
     negatives: dict[Hardness, Share] = {"easy": 0.2, "medium": 0.3, "hard": 0.5}
     """Shares of negatives from another section, another class, the same subclass."""
     triplets: Positive = 10_000
@@ -83,14 +89,18 @@ class MiningRules(Settings):
     """At most so many triplets of one anchor and relation."""
     within_years: Whole | None = 5
     """Negatives are looked for at most so many years from the anchor; None for any time."""
+    before: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
+    """Patents of this day or later are in no triplet; None for all."""
 
     @model_validator(mode="after")
     def _shares(self) -> MiningRules:
         if abs(sum(self.negatives.values()) - 1) > 1e-6:
             raise ValueError("shares of negatives that sum to 1, not "
                              f"{sum(self.negatives.values()):g}")
-        if not self.relations:
-            raise ValueError("at least one relation")
+        try:
+            date.fromisoformat(self.before or "2000-01-01")
+        except ValueError:
+            raise ValueError("a day such as 2015-01-01") from None
         return self
 
 
@@ -131,8 +141,8 @@ class TrainingSettings(Settings):
 class ClassifierSettings(Settings):
     """Arguments of `patentcl.PatentClassifier` but its seed, with its defaults."""
 
-    head: Literal["levels", "flat", "tmm", "thmm", "knn", "levels+knn", "flat+knn", "tmm+knn",
-                  "thmm+knn"] = "levels"
+    head: Literal["levels", "flat", "tmm", "thmm", "harnn", "knn", "levels+knn", "flat+knn",
+                  "tmm+knn", "thmm+knn", "harnn+knn"] = "levels"
     mask: Literal["none", "hard", "soft"] = "soft"
     hidden: Whole | None = None
     """None for this and the next two: the head's own."""
@@ -162,6 +172,47 @@ class ClassifierSettings(Settings):
     dev_fraction: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.1
     precision: Precision = "auto"
     device: str = "auto"
+
+
+class TextSettings(Settings):
+    """How a classifier that is trained on texts reads them, and how its reader is trained.
+
+    Epochs, batch size, seed and the rate of all that is new (the head, convolutions) are the
+    classifier's own settings.
+    """
+
+    model: str | None = None
+    """As `EncoderSettings.model`, which is taken in a recipe; ``words`` for word vectors trained on
+    the training texts; a .txt or .vec file in GloVe's format. None is ``minilm``."""
+    max_length: Positive | None = None
+    """Tokens read of each text; None is 256, and the encoder section's in a recipe."""
+    pooling: Literal["encoder", "cls", "mean", "cnn"] = "encoder"
+    """What stands for a text: the encoder's own vector, its first token's, the mean of all tokens',
+    or a convolution over them. The head ``harnn`` looks at each token instead."""
+    layers: Positive = 1
+    """Token vectors are the sum of so many of the last layers (but with pooling ``encoder``)."""
+    kernels: Annotated[tuple[Positive, ...], Field(min_length=1)] = (2, 3, 4, 5)
+    filters: Positive = 512
+    dense: Whole = 0
+    """Width of a layer with batch normalisation between convolution and head; 0 for none."""
+    dropout: PartShare = 0.0
+    """After that layer."""
+    word_width: Positive = 100
+    min_count: Positive = 2
+    vocabulary: Positive = 100_000
+    frozen: Annotated[bool, Field(strict=True)] = False
+    """The encoder, or the word vectors, stay as they are; what they give is computed once."""
+    frozen_layers: Whole = 0
+    """So many of the lowest layers, and the embeddings below them, stay as they are."""
+    learning_rate: AboveZero = 2e-5
+    """Highest rate of the encoder's top layer, or of the word vectors."""
+    layer_decay: Annotated[float, Field(gt=0, le=1, strict=True)] = 1.0
+    """A layer's rate is that of the layer above times this."""
+    warmup: Share = 0.1
+    accumulate: Positive = 1
+    """A batch is computed in so many parts, of which the gradients are added up."""
+    checkpointing: Annotated[bool, Field(strict=True)] = False
+    """Compute again in the backward pass instead of keeping: a third slower, far less memory."""
 
 
 class IndexSettings(Settings):
@@ -202,6 +253,8 @@ class Recipe(Settings):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     description: str = ""
+    learns_from: Literal["vectors", "texts"] = "vectors"
+    """``texts``: the classifier is trained on texts, without a graph, triplets and vectors."""
     seed: Whole = 0
     data: DataSettings = DataSettings()
     split: SplitSettings = SplitSettings()
@@ -209,9 +262,16 @@ class Recipe(Settings):
     encoder: EncoderSettings = EncoderSettings()
     training: TrainingSettings = TrainingSettings()
     classifier: ClassifierSettings = ClassifierSettings()
+    text: TextSettings = TextSettings()
     index: IndexSettings = IndexSettings()
     map: MapSettings = MapSettings()
     report: ReportSettings = ReportSettings()
+
+    @model_validator(mode="after")
+    def _one_encoder(self) -> Recipe:
+        if self.text.model is not None or self.text.max_length is not None:
+            raise ValueError("the model and its max_length in the section encoder, not in text")
+        return self
 
 
 def _fields(model: type[BaseModel], path: Sequence[Any]) -> list[str]:

@@ -102,11 +102,12 @@ class DuckDBGraph:
         keys = _text_keys(corpus)
         self._con.begin()
         try:
-            for table in ("patent", "classified", "cites", "cpc"):
+            for table in ("patent", "classified", "cites", "cpc", "coded"):
                 self._con.execute(f"DROP TABLE IF EXISTS {table}")
             self._con.register("text_keys", keys)
             for name in ("load_patent", "load_classified", "load_cites"):
                 self.run(name, corpus=str(corpus))
+            self.create("coded")
             if cpc.is_file():
                 self.run("load_cpc", cpc=str(cpc))
             else:
@@ -137,6 +138,11 @@ class DuckDBGraph:
         with self._explained(query):
             return self._con.sql(resources.read("graph", query, ".sql"),
                                  params=parameters or None).to_arrow_table()
+
+    def batches(self, query: str, rows: int = 100_000) -> pa.RecordBatchReader:
+        """Run one query from ``graph/`` and return its rows a batch at a time."""
+        with self._explained(query):
+            return self._con.execute(resources.read("graph", query, ".sql")).to_arrow_reader(rows)
 
     @contextmanager
     def _explained(self, query: str) -> Iterator[None]:
@@ -211,24 +217,35 @@ class DuckDBGraph:
         GraphError
             If the graph does not have one of them.
         """
-        make = "CREATE OR REPLACE TEMP TABLE allowed AS SELECT DISTINCT patent_id FROM"
+        make = "CREATE OR REPLACE TEMP TABLE allowed AS SELECT"
         with self._explained("allow"):
             if ids is None:
-                self._con.execute(f"{make} patent")
+                self._con.execute(f"{make} p FROM patent")
                 return
             table = pa.table({"patent_id": pa.array(list(ids), pa.string())})
             self._con.register("allowed_ids", table)
             try:
-                self._con.execute(f"{make} allowed_ids")
+                self._con.execute(f"{make} p FROM patent SEMI JOIN allowed_ids USING (patent_id)")
+                strange = self._con.execute(
+                    "SELECT DISTINCT patent_id FROM allowed_ids ANTI JOIN patent USING (patent_id) "
+                    "ORDER BY patent_id").fetchall()
             finally:
                 self._con.unregister("allowed_ids")
-            strange = self._con.execute(
-                "SELECT patent_id FROM allowed ANTI JOIN patent USING (patent_id) "
-                "ORDER BY patent_id").fetchall()
         if strange:
             raise GraphError("no such patent in the graph", where=self.path, got=strange[0][0]
                              + (f" and {len(strange) - 1} more" if len(strange) > 1 else ""),
                              fix="Load the graph from the corpus that the ids are of")
+
+    def has(self, table: str) -> bool:
+        """Whether there is a table of this name."""
+        return bool(self._con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = $name",
+                                      {"name": table}).fetchall())
+
+    def create(self, query: str, temporary: bool = False) -> None:
+        """Make a table from the query of the same name in ``graph/``."""
+        kind = "TEMP TABLE" if temporary else "TABLE"
+        with self._explained(query):
+            self._con.execute(f"CREATE {kind} {query} AS\n{resources.read('graph', query, '.sql')}")
 
     def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         """Run a statement that needs no file of its own (temporary tables of a mining run)."""

@@ -1,19 +1,29 @@
 """CPC-aware triplets from the patent graph: anchor, positive, negative.
 
-A positive is related to its anchor (it is cited by it, or it shares a class) and carries a symbol
-in common with it at a chosen level. Negatives stand on a ladder: easy (another section), medium
-(same section, another class), hard (same subclass, no group in common), near the anchor in time.
-Where class alone makes a positive, its negative shares less with the anchor than it does: a pair
-that has only its subclass in common gets no hard negative, which would be just as near. What is
-random comes from a key that depends on seed and patent id alone, so results repeat exactly.
+A positive is related to its anchor (the anchor cites it, both cite the same documents, or they share
+a class) and carries a symbol in common with it at a chosen level. Negatives stand on a ladder: easy
+(another section), medium (same section, another class), hard (same subclass, no group in common),
+near the anchor in time. A triplet that finds none of its kind goes down the ladder, and that is
+counted. Where class alone makes a positive, its negative shares less with the anchor than it does: a
+pair that has only its subclass in common gets no hard negative, which would be just as near.
+
+Never a negative: what the anchor cites or is cited by, what shares references with it as coupled
+patents do, near-copies and family of anchor or positive, its other positives. What is random comes
+from a key that depends on seed and patent id alone, so results repeat exactly.
+
+Patents are looked at in random order, no more of them than the triplets asked for need: time and
+memory follow the triplets, not the table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from patentcl.config import MiningRules
 from patentcl.cpc import LEVELS
@@ -26,7 +36,14 @@ LADDER = ("hard", "medium", "easy")
 # What a negative has in common with its anchor.
 _NEGATIVE_SHARES = {"hard": "subclass", "medium": "section"}
 _RING_TRIES = 4  # pairs round the ring beyond per_anchor, to get past near-copies and citations
-_REACHES = (8, 128)  # a short look serves nearly all; the long one is for crowded or tiny classes
+_CROWD = 64  # documents with more citing patents bring no coupled pairs together
+# How far along the row to look for a negative: most have theirs at once, so it goes in steps, and
+# only triplets without one take the next. The last look is at all of it, for crowded or tiny classes.
+_REACHES = ((1, 1), (2, 2), (3, 4), (5, 8), (9, 16), (17, 128), (1, 128))
+_SCOPE = 200_000  # patents looked at, at least; else so many for each triplet:
+_SCOPE_EACH = 2.5
+_ANCHORS_EACH = 1.6  # anchors tried for each pair wanted, before all of the scope are
+_KEYS = 2**63
 
 
 @dataclass(frozen=True)
@@ -36,10 +53,12 @@ class MiningResult:
     Attributes
     ----------
     triplets : pyarrow.Table
-        anchor_id, positive_id, negative_id, relation (cites | class), level (deepest level that
-        anchor and positive share), hardness (hard | medium | easy), rule (in words, why this one).
+        anchor_id, positive_id, negative_id, relation (cites | coupled | class), level (deepest
+        level that anchor and positive share), hardness (hard | medium | easy), rule (in words, why
+        this one).
     counts : dict
-        Pool, candidates per relation, negatives wanted and found per hardness, triplets lost.
+        Pool, candidates per relation, negatives wanted and found per hardness, how many went down
+        the ladder, triplets lost.
     """
 
     triplets: pa.Table
@@ -70,52 +89,143 @@ def mine_triplets(graph: Graph, rules: MiningRules, seed: int = 0,
     DataError
         If a rule leaves nothing; says which one, and how many were left before it.
     """
+    with _mined(graph, rules, seed, among) as (tables, counts):
+        return MiningResult(tables.table("mine_result"), counts)
+
+
+def write_triplets(graph: Graph, rules: MiningRules, path: str | Path, seed: int = 0,
+                   among: Sequence[str] | None = None) -> dict[str, int]:
+    """Mine as `mine_triplets` does, straight into a Parquet file; returns the counts.
+
+    The triplets never stand in memory all at once: the graph's memory setting bounds what the
+    search uses, and what it does not hold spills to disk.
+    """
+    with _mined(graph, rules, seed, among) as (tables, counts):
+        reader = tables.batches("mine_result")
+        with pq.ParquetWriter(path, reader.schema) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+        return counts
+
+
+@contextmanager
+def _mined(graph: Graph, rules: MiningRules, seed: int, among: Sequence[str] | None,
+           ) -> Iterator[tuple[DuckDBGraph, dict[str, int]]]:
+    """Tables triplet and filled, from which the result is read, and the counts."""
     if len(set(rules.relations)) < len(rules.relations):
         raise ConfigError("a relation is named twice", where="mining.relations",
                           got=", ".join(rules.relations))
     with graph.mining_source() as tables:
-        return _mine(tables, rules, seed, among)
+        counts: dict[str, int] = {}
+        _draw(tables, rules, seed, among, counts)
+        _positives(tables, rules, counts)
+        _negatives(tables, rules, counts)
+        yield tables, counts
 
 
-def _mine(graph: DuckDBGraph, rules: MiningRules, seed: int,
-          among: Sequence[str] | None) -> MiningResult:
-    counts: dict[str, int] = {}
+def _draw(graph: DuckDBGraph, rules: MiningRules, seed: int, among: Sequence[str] | None,
+          counts: dict[str, int]) -> None:
+    """Fill table drawn: the patents that may be in a triplet, in random order."""
     graph.allow(among)
     counts["patents allowed"] = graph.count("allowed")
-    graph.run("mine_pool", seed=str(seed))
-    counts["of them with codes"] = graph.count("pool")
-    if not counts["of them with codes"]:
+    if not graph.has("coded"):
+        graph.create("coded", temporary=True)
+    graph.run("mine_drawn", seed=str(seed), before=None)
+    with_codes = counts["of them with codes"] = graph.count("drawn")
+    if not with_codes:
         raise DataError("no triplets can be mined: no patent has a code",
                         got=f"{counts['patents allowed']} patents allowed, none of them with codes",
                         fix="Give data with CPC or IPC codes")
-    graph.run("mine_edges")
-    _positives(graph, rules, seed, counts)
-    graph.run("mine_seats")
-    return MiningResult(_negatives(graph, rules, counts), counts)
+    if rules.before is not None:
+        graph.run("mine_drawn", seed=str(seed), before=rules.before)
+        counts[f"of them before {rules.before}"] = graph.count("drawn")
+        if not graph.count("drawn"):
+            raise DataError(f"no patent is left by the rule before={rules.before}",
+                            got=f"{with_codes} patents with codes before this rule, none after it",
+                            fix="Choose a later mining.before")
 
 
-def _positives(graph: DuckDBGraph, rules: MiningRules, seed: int, counts: dict[str, int]) -> None:
-    """Fill table chosen: each relation gets an equal part; what one lacks goes to the others."""
-    graph.execute("CREATE OR REPLACE TEMP TABLE candidate (anchor INTEGER, positive INTEGER, "
-                  "relation VARCHAR, shared VARCHAR, turn BIGINT)")
-    graph.execute("CREATE OR REPLACE TEMP TABLE chosen (anchor INTEGER, positive INTEGER, "
-                  "relation VARCHAR, shared VARCHAR, turn BIGINT, draw UBIGINT)")
-    available: dict[str, int] = {}
-    for relation in rules.relations:
-        before = graph.count("candidate")
-        extra = {"tries": rules.per_anchor + _RING_TRIES} if relation == "class" else {}
-        graph.run(f"mine_{relation}", level=rules.shared_level, per_anchor=rules.per_anchor,
-                  **extra)
-        available[relation] = graph.count("candidate") - before
-        counts[f"pairs by {relation}"] = available[relation]
+# ---- positives --------------------------------------------------------------------------------
+
+
+def _positives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -> None:
+    """Fill table triplet: each relation gets an equal part; what one lacks goes to the others.
+
+    First turns of the patents first in random order are what is chosen in the end, so the search
+    may stop as soon as every relation has its part of them: looking further would change nothing.
+    """
+    drawn = graph.count("drawn")
+    size = max(_SCOPE, int(_SCOPE_EACH * rules.triplets))
+    while True:
+        below = _KEYS - 1 if drawn <= 1.5 * size else int(size / drawn * _KEYS)
+        graph.run("mine_scope", below=below)
+        available = _candidates(graph, rules, below)
+        if sum(available.values()) >= rules.triplets or below == _KEYS - 1:
+            break
+        size *= 4
+    counts["patents looked at"] = graph.count("scope")
+    counts |= {f"pairs by {relation}": count for relation, count in available.items()}
     if not sum(available.values()):
-        raise DataError(
-            f"no two patents are related by {' or '.join(rules.relations)} and share a "
-            f"{rules.shared_level}", got=f"{counts['of them with codes']} patents with codes "
-            "before this rule, no pairs after it",
-            fix="Try mining.shared_level=section or more relations")
+        _explain_no_pairs(graph, rules, counts)
+    graph.execute("CREATE OR REPLACE TEMP TABLE chosen (anchor INTEGER, positive INTEGER, "
+                  "relation VARCHAR, shared VARCHAR, turn BIGINT, draw BIGINT)")
     for name, part in allot(available, rules.triplets).items():
-        graph.run("mine_choose", relation=name, count=part, seed=str(seed))
+        graph.run("mine_choose", relation=name, count=part)
+    graph.execute("""
+        CREATE OR REPLACE TEMP TABLE triplet AS
+        SELECT row_number() OVER (ORDER BY draw, anchor, positive) AS triplet, anchor, positive,
+               relation, shared FROM chosen""")
+
+
+def _candidates(graph: DuckDBGraph, rules: MiningRules, below: int) -> dict[str, int]:
+    """Fill table candidate from the scope; returns how many pairs each relation has."""
+    part = -(-rules.triplets // len(rules.relations))
+    scope = graph.count("scope")
+    few = int(below * min(1.0, _ANCHORS_EACH * part / scope)) if scope > _SCOPE else below
+    available: dict[str, int] = {}
+    for anchors in sorted({few, below}):
+        graph.execute("CREATE OR REPLACE TEMP TABLE candidate (anchor INTEGER, positive INTEGER, "
+                      "relation VARCHAR, turn BIGINT)")
+        for relation in rules.relations:
+            before = graph.count("candidate")
+            graph.run(f"mine_{relation}", level=rules.shared_level, per_anchor=rules.per_anchor,
+                      below=anchors, **_extra(relation, rules))
+            available[relation] = graph.count("candidate") - before
+        firsts = dict(graph.execute("SELECT relation, count(*) FROM candidate WHERE turn = 1 "
+                                    "GROUP BY relation").fetchall())
+        if all(firsts.get(relation, 0) >= part for relation in rules.relations):
+            break
+    return available
+
+
+def _extra(relation: str, rules: MiningRules) -> dict[str, int]:
+    if relation == "class":
+        coupled = rules.coupled_by if "coupled" in rules.relations else 0
+        return {"tries": rules.per_anchor + _RING_TRIES, "shared": coupled}
+    if relation == "coupled":
+        return {"shared": rules.coupled_by, "crowd": _CROWD}
+    return {}
+
+
+def _explain_no_pairs(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -> None:
+    """Say which rule left no pair, and how many pairs were left before it."""
+    patents = counts.get(f"of them before {rules.before}", counts["of them with codes"])
+    related = graph.execute("""
+        SELECT count(*), count(*) FILTER (a.text_key <> b.text_key)
+        FROM (SELECT p, unnest(refs) AS cited FROM scope) JOIN scope a USING (p)
+        JOIN scope b ON b.p = cited""").fetchall()[0]
+    names = " or ".join(rules.relations)
+    if rules.relations == ("cites",) and related[0]:
+        rule = f"shared_level={rules.shared_level}" if related[1] else "no near-copies or family"
+        left = related[1] or related[0]
+        raise DataError(f"no two patents are related by cites and share a {rules.shared_level}",
+                        got=f"{left} pairs of {patents} patents with codes before the rule {rule}, "
+                            "none after it",
+                        fix="Try mining.shared_level=section or more relations")
+    raise DataError(
+        f"no two patents are related by {names} and share a {rules.shared_level}",
+        got=f"{patents} patents with codes before this rule, no pairs after it",
+        fix="Try mining.shared_level=section or more relations")
 
 
 def allot(available: dict[str, int], total: int) -> dict[str, int]:
@@ -138,45 +248,63 @@ def allot(available: dict[str, int], total: int) -> dict[str, int]:
     return out
 
 
-def _negatives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -> pa.Table:
-    """Find each chosen pair a negative of its wanted hardness, or of the next easier one."""
-    graph.execute("""
-        CREATE OR REPLACE TEMP TABLE triplet AS
-        SELECT row_number() OVER (ORDER BY draw, anchor, positive) AS triplet, anchor, positive,
-               relation, shared FROM chosen""")
+# ---- negatives --------------------------------------------------------------------------------
+
+
+def _negatives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -> None:
+    """Find each pair a negative of its wanted hardness, or of the next easier one: table filled."""
     total = graph.count("triplet")
     _deal_hardness(graph, rules, total, counts)
     graph.execute("CREATE OR REPLACE TEMP TABLE filled (triplet BIGINT, anchor INTEGER, "
-                  "negative INTEGER, symbol VARCHAR, gap INTEGER, kind VARCHAR)")
+                  "negative INTEGER, symbol INTEGER, gap INTEGER, kind VARCHAR)")
     years = -1 if rules.within_years is None else rules.within_years
     for step, kind in enumerate(LADDER):
-        before, looked = graph.count("filled"), False
-        kinds = ", ".join(f"'{k}'" for k in LADDER[:step + 1])
-        for reach in _REACHES:
-            graph.execute(f"""
-                CREATE OR REPLACE TEMP TABLE open AS
-                SELECT triplet, anchor, positive FROM triplet
-                SEMI JOIN (SELECT triplet FROM wanted WHERE kind IN ({kinds})) w USING (triplet)
-                ANTI JOIN filled USING (triplet)""")
-            if not graph.count("open"):
-                break
-            graph.run("mine_negatives", kind=kind, reach=reach, years=years)
-            looked, had = True, -1
-            while had != (had := graph.count("filled")):
-                graph.run("mine_assign", kind=kind)
-        had = -1
-        while looked and had != (had := graph.count("filled")):  # else choice would be an older one
-            graph.run("mine_assign_rest", kind=kind)
+        before = graph.count("filled")
+        _fill(graph, kind, LADDER[:step + 1], years, rules.coupled_by)
         counts[f"{kind} negatives found"] = graph.count("filled") - before
-    counts["pairs without a negative, left out"] = total - graph.count("filled")
-    table = graph.table("mine_result")
-    if not table.num_rows:
-        raise DataError("no pair has a negative",
+    counts |= _down_the_ladder(graph)
+    filled = graph.count("filled")
+    counts["pairs without a negative, left out"] = total - filled
+    if not filled:
+        near = "" if years < 0 else f" within {years} years"
+        raise DataError(f"no pair has a negative{near}",
                         got=f"{total} pairs before this rule, none after it",
                         fix="Try mining.within_years=null, or other shares of negatives")
-    counts["triplets"] = table.num_rows
-    counts["different negatives"] = len(table["negative_id"].unique())
-    return table
+    counts["triplets"] = filled
+    counts["different negatives"] = graph.count("(SELECT DISTINCT negative FROM filled)")
+
+
+def _fill(graph: DuckDBGraph, kind: str, kinds: Sequence[str], years: int, coupled_by: int) -> None:
+    """Look for negatives of one kind for all open triplets that want it or a harder one."""
+    names = ", ".join(f"'{k}'" for k in kinds)
+    made = False
+    for first, last in _REACHES:
+        graph.execute(f"""
+            CREATE OR REPLACE TEMP TABLE open AS
+            SELECT triplet, anchor, positive FROM triplet
+            SEMI JOIN (SELECT triplet FROM wanted WHERE kind IN ({names})) w USING (triplet)
+            ANTI JOIN filled USING (triplet)""")
+        if not graph.count("open"):
+            return
+        if not made:
+            graph.run("mine_seats", kind=kind)
+            made = True
+        graph.run("mine_negatives", kind=kind, first=first, last=last, years=years,
+                  shared=coupled_by)
+        _assign(graph, kind, share=False)
+    # Who finds all taken shares a negative with another anchor, never with its own.
+    graph.run("mine_negatives", kind=kind, first=1, last=_REACHES[-1][1], years=years,
+              shared=coupled_by)
+    _assign(graph, kind, share=True)
+
+
+def _assign(graph: DuckDBGraph, kind: str, share: bool) -> None:
+    """Give negatives out, round after round, until nobody has anything left to choose from."""
+    while True:
+        graph.run("mine_left", share=share)
+        if not graph.count("choice"):
+            return
+        graph.run("mine_assign", kind=kind, share=share)
 
 
 def _deal_hardness(graph: DuckDBGraph, rules: MiningRules, total: int,
@@ -200,3 +328,12 @@ def _deal_hardness(graph: DuckDBGraph, rules: MiningRules, total: int,
             WHERE relation <> 'class' OR shared IN ({names})
             ORDER BY md5(triplet::VARCHAR), triplet LIMIT {end - graph.count("wanted")}""")
         counts[f"{kind} negatives wanted"], before = end - before, end
+
+
+def _down_the_ladder(graph: DuckDBGraph) -> dict[str, int]:
+    """How many triplets were given an easier kind of negative than they were to have."""
+    rows = dict(((a, b), n) for a, b, n in graph.execute("""
+        SELECT wanted.kind, filled.kind, count(*) FROM wanted JOIN filled USING (triplet)
+        GROUP BY ALL""").fetchall())
+    return {f"{asked} wanted, {given} given": rows.get((asked, given), 0)
+            for i, asked in enumerate(LADDER) for given in LADDER[i + 1:]}

@@ -55,6 +55,7 @@ class Checker:
             for depth, level in enumerate(LEVELS)
         }
         self.cites = {i: set(c) for i, c in zip(corpus.ids, corpus.citations, strict=True)}
+        self.refs = {i: cited & self.ids for i, cited in self.cites.items()}
         self.text = dict(zip(corpus.ids, text_keys(corpus.texts).tolist(), strict=True))
         self.year = {
             i: None if d is None else d.year
@@ -97,7 +98,12 @@ class Checker:
         assert r["level"] == self.deepest(a, p)
         assert r["relation"] in wanted.relations
         assert (p in self.cites[a]) if r["relation"] == "cites" else not self.cited(a, p)
-        assert not self.cited(a, n)
+        shared = len(self.refs[a] & self.refs[p])
+        if r["relation"] == "coupled":
+            assert shared >= wanted.coupled_by
+        elif r["relation"] == "class" and "coupled" in wanted.relations:
+            assert shared < wanted.coupled_by
+        assert not self.cited(a, n) and len(self.refs[a] & self.refs[n]) < wanted.coupled_by
         if r["hardness"] == "hard":
             assert self.common(a, n, "subclass") and not self.common(a, n, "group")
         elif r["hardness"] == "medium":
@@ -115,7 +121,7 @@ class Checker:
     def words(self, r: dict[str, Any], gap: int | None) -> None:
         """The rule says what is so."""
         match = re.fullmatch(
-            r"(anchor cites positive|same class), both (\S+); negative "
+            r"(anchor cites positive|cite the same|same class), both (\S+); negative "
             r"(?:in (\S+), no group in common|in section (\S), another class|in another section)"
             r"(?:, (same year|\d+ years? apart))?",
             r["rule"],
@@ -123,8 +129,13 @@ class Checker:
         assert match, r["rule"]
         relation, both, subclass, section, apart = match.groups()
         a, p, n = r["anchor_id"], r["positive_id"], r["negative_id"]
-        assert relation == {"cites": "anchor cites positive", "class": "same class"}[r["relation"]]
-        assert both == min(self.common(a, p, r["level"]))
+        assert (
+            relation
+            == {"cites": "anchor cites positive", "coupled": "cite the same", "class": "same class"}[
+                r["relation"]
+            ]
+        )
+        assert both in self.common(a, p, r["level"])
         assert r["hardness"] == ("hard" if subclass else "medium" if section else "easy")
         assert not subclass or subclass in self.common(a, n, "subclass")
         assert not section or section in self.common(a, n, "section")
@@ -173,6 +184,9 @@ def checker(loaded: Loaded) -> Checker:
         {"per_anchor": 1},
         {"per_anchor": 6, "triplets": 3000},
         {"relations": ("cites",)},
+        {"relations": ("coupled",), "coupled_by": 1},
+        {"relations": ("cites", "coupled", "class"), "per_anchor": 3},
+        {"coupled_by": 1, "relations": ("class",), "triplets": 3000},
         {"relations": ("class",)},
         {"relations": ("class", "cites"), "triplets": 20},
         {"shared_level": "section"},
@@ -454,8 +468,11 @@ def test_subclasses_without_groups_are_never_hard() -> None:
         ({"negatives": {"hard": 0.5}}, "sum to 1"),
         ({"negatives": {"tough": 1.0}}, "negatives"),
         ({"negatives": {"hard": 1.5, "easy": -0.5}}, "negatives"),
-        ({"relations": ()}, "at least one relation"),
-        ({"relations": ("coupled",)}, "relations"),
+        ({"relations": ()}, "relations"),
+        ({"relations": ("cited",)}, "relations"),
+        ({"coupled_by": 0}, "coupled_by"),
+        ({"before": "2015"}, "before"),
+        ({"before": "2015-02-30"}, "a day such as"),
         ({"shared_level": "subclas"}, "shared_level"),
         ({"triplets": 0}, "triplets"),
         ({"per_anchor": 0}, "per_anchor"),

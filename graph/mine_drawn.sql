@@ -1,0 +1,11 @@
+-- The patents that may be in a triplet, each with a random key rk that depends on seed and id alone, so
+-- that every engine and every version draws the same.
+-- parameters: $seed text; $before date or NULL, later ones are left out
+-- needs: allowed (p), coded (p, codes)
+-- table: drawn (p, rk)
+CREATE OR REPLACE TEMP TABLE drawn AS
+SELECT p, (md5_number_lower($seed || ':' || patent_id) >> 1)::BIGINT AS rk
+FROM patent
+SEMI JOIN allowed USING (p)
+SEMI JOIN coded USING (p)
+WHERE $before IS NULL OR date IS NULL OR date < $before
