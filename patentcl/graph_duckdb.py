@@ -142,7 +142,15 @@ class DuckDBGraph:
     def batches(self, query: str, rows: int = 100_000) -> pa.RecordBatchReader:
         """Run one query from ``graph/`` and return its rows a batch at a time."""
         with self._explained(query):
-            return self._con.execute(resources.read("graph", query, ".sql")).to_arrow_reader(rows)
+            return self._con.sql(resources.read("graph", query, ".sql")).to_arrow_reader(rows)
+
+    def copy(self, query: str, path: Path, **parameters: Any) -> None:
+        """Write the rows of one query from ``graph/`` into a CSV file (gzip), without a header."""
+        inner = resources.read("graph", query, ".sql")
+        target = str(path).replace("'", "''")
+        with self._explained(query):
+            self._con.execute(f"COPY ({inner}) TO '{target}' (FORMAT csv, HEADER false, "
+                              "COMPRESSION gzip)", parameters or None)
 
     @contextmanager
     def _explained(self, query: str) -> Iterator[None]:

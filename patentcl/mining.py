@@ -1,11 +1,11 @@
 """CPC-aware triplets from the patent graph: anchor, positive, negative.
 
-A positive is related to its anchor (the anchor cites it, both cite the same documents, or they share
-a class) and carries a symbol in common with it at a chosen level. Negatives stand on a ladder: easy
-(another section), medium (same section, another class), hard (same subclass, no group in common),
-near the anchor in time. A triplet that finds none of its kind goes down the ladder, and that is
-counted. Where class alone makes a positive, its negative shares less with the anchor than it does: a
-pair that has only its subclass in common gets no hard negative, which would be just as near.
+A positive is related to its anchor (the anchor cites it, both cite the same documents, or they
+share a class) and carries a symbol in common with it at a chosen level. Negatives stand on a
+ladder: easy (another section), medium (same section, another class), hard (same subclass, no group
+in common), near the anchor in time. A triplet that finds none of its kind goes down the ladder, and
+that is counted. Where class alone makes a positive, its negative shares less with the anchor than
+it does: a pair with only its subclass in common gets no hard negative, which would be just as near.
 
 Never a negative: what the anchor cites or is cited by, what shares references with it as coupled
 patents do, near-copies and family of anchor or positive, its other positives. What is random comes
@@ -38,11 +38,12 @@ _NEGATIVE_SHARES = {"hard": "subclass", "medium": "section"}
 _RING_TRIES = 4  # pairs round the ring beyond per_anchor, to get past near-copies and citations
 _CROWD = 64  # documents with more citing patents bring no coupled pairs together
 # How far along the row to look for a negative: most have theirs at once, so it goes in steps, and
-# only triplets without one take the next. The last look is at all of it, for crowded or tiny classes.
+# only triplets without one take the next. The last is a look at all of it, for crowded classes.
 _REACHES = ((1, 1), (2, 2), (3, 4), (5, 8), (9, 16), (17, 128), (1, 128))
 _SCOPE = 200_000  # patents looked at, at least; else so many for each triplet:
 _SCOPE_EACH = 2.5
-_ANCHORS_EACH = 1.6  # anchors tried for each pair wanted, before all of the scope are
+# Anchors tried for each pair wanted, before all of the scope are: nearly all have a mate by class.
+_ANCHORS_EACH = {"cites": 2.0, "coupled": 2.0, "class": 1.05}
 _KEYS = 2**63
 
 
@@ -178,23 +179,29 @@ def _positives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -
 
 
 def _candidates(graph: DuckDBGraph, rules: MiningRules, below: int) -> dict[str, int]:
-    """Fill table candidate from the scope; returns how many pairs each relation has."""
-    part = -(-rules.triplets // len(rules.relations))
-    scope = graph.count("scope")
-    few = int(below * min(1.0, _ANCHORS_EACH * part / scope)) if scope > _SCOPE else below
-    available: dict[str, int] = {}
-    for anchors in sorted({few, below}):
-        graph.execute("CREATE OR REPLACE TEMP TABLE candidate (anchor INTEGER, positive INTEGER, "
-                      "relation VARCHAR, turn BIGINT)")
-        for relation in rules.relations:
-            before = graph.count("candidate")
+    """Fill table candidate from the scope; returns how many pairs each relation has.
+
+    A relation tries the first anchors, and all of them if those have not enough of first turns.
+    """
+    graph.execute("CREATE OR REPLACE TEMP TABLE candidate (anchor INTEGER, positive INTEGER, "
+                  "relation VARCHAR, turn BIGINT)")
+    part, scope = -(-rules.triplets // len(rules.relations)), graph.count("scope")
+    anchors, firsts = dict.fromkeys(rules.relations, 0), dict.fromkeys(rules.relations, 0)
+    available = dict.fromkeys(rules.relations, 0)
+    wanted = dict.fromkeys(rules.relations, part)
+    while lacking := [r for r in rules.relations
+                      if firsts[r] < wanted[r] and anchors[r] < below]:
+        for relation in lacking:
+            few = _ANCHORS_EACH[relation] * wanted[relation] / scope
+            anchors[relation] = (int(few * below) if not anchors[relation] and scope > _SCOPE
+                                 and few < 0.8 else below)
+            graph.execute(f"DELETE FROM candidate WHERE relation = '{relation}'")
             graph.run(f"mine_{relation}", level=rules.shared_level, per_anchor=rules.per_anchor,
-                      below=anchors, **_extra(relation, rules))
-            available[relation] = graph.count("candidate") - before
-        firsts = dict(graph.execute("SELECT relation, count(*) FROM candidate WHERE turn = 1 "
-                                    "GROUP BY relation").fetchall())
-        if all(firsts.get(relation, 0) >= part for relation in rules.relations):
-            break
+                      below=anchors[relation], **_extra(relation, rules))
+            [[available[relation], firsts[relation]]] = graph.execute(
+                "SELECT count(*), count(*) FILTER (turn = 1) FROM candidate "
+                f"WHERE relation = '{relation}'").fetchall()
+        wanted = allot(available, rules.triplets)
     return available
 
 
@@ -332,8 +339,8 @@ def _deal_hardness(graph: DuckDBGraph, rules: MiningRules, total: int,
 
 def _down_the_ladder(graph: DuckDBGraph) -> dict[str, int]:
     """How many triplets were given an easier kind of negative than they were to have."""
-    rows = dict(((a, b), n) for a, b, n in graph.execute("""
+    rows = {(a, b): n for a, b, n in graph.execute("""
         SELECT wanted.kind, filled.kind, count(*) FROM wanted JOIN filled USING (triplet)
-        GROUP BY ALL""").fetchall())
+        GROUP BY ALL""").fetchall()}
     return {f"{asked} wanted, {given} given": rows.get((asked, given), 0)
             for i, asked in enumerate(LADDER) for given in LADDER[i + 1:]}
