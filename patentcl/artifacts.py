@@ -187,7 +187,7 @@ def _temporary(target: Path) -> tuple[Path, Path]:
 
 
 @contextlib.contextmanager
-def _explained(target: Path) -> Iterator[None]:
+def explained(target: Path, kept: str = "nothing was kept") -> Iterator[None]:
     """Turn a full disk or a forbidden place into one clear error, whichever library met it."""
     try:
         yield
@@ -196,7 +196,7 @@ def _explained(target: Path) -> Iterator[None]:
         text = " ".join(str(error).split())
         place = getattr(error, "filename", None) or target
         if code in _FULL or _FULL_TEXT.search(text):
-            raise DataError("the disk is full, nothing was kept", where=target, got=text,
+            raise DataError(f"the disk is full, {kept}", where=target, got=text,
                             fix="Free some space and run it again") from error
         if isinstance(error, PermissionError) or code == errno.EROFS:
             raise DataError("no permission", where=place, got=text) from error
@@ -273,7 +273,7 @@ def writing(target: str | Path, record: dict[str, Any]) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(target))
     started = time.perf_counter()
-    with _explained(target):
+    with explained(target):
         _make_folder(target.parent)
         _sweep(target)
         _refuse_foreign(target, record)
@@ -306,7 +306,7 @@ def writing_files(folder: str | Path, record: dict[str, Any],
     """
     folder = Path(os.path.realpath(folder))
     started = time.perf_counter()
-    with _explained(folder):
+    with explained(folder):
         _make_folder(folder)
         _sweep(folder / label)
         earlier = _files_of(folder, record)

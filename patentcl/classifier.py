@@ -381,6 +381,20 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
                 scores = self._masked(scores)
             yield start, scores, chosen
 
+    def decisions(self, X: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Probabilities and labels together, some patents at a time.
+
+        Parameters
+        ----------
+        X : ndarray of float, shape (n_patents, dim)
+
+        Yields
+        ------
+        (int, ndarray of float32, ndarray of bool)
+            Number of the first patent; as `predict_proba`; as `predict`, dense.
+        """
+        yield from self._decided(self._checked(X))
+
     def _masked(self, scores: np.ndarray) -> np.ndarray:
         """Put probabilities below a parent that its threshold drops to 0."""
         passed = choose(scores, self.thresholds_, self.tree_, Rules(hard=True))

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from patentcl import cli_classify, cli_data, cli_models, cli_space
-from patentcl.cli_base import Json, Limit, Sets, app, bar, note, out, verb
+from patentcl.cli_base import INTERRUPTED, Json, Limit, Sets, app, bar, note, out, verb
 from patentcl.errors import PatentclError
 
 VERBS = [m.__name__ for m in (cli_data, cli_models, cli_classify, cli_space)]
@@ -36,7 +36,7 @@ def main() -> None:
         note(f"error: {error}")
         sys.exit(1)
     except KeyboardInterrupt:
-        note("interrupted: complete stages are kept, and the next run goes on from there")
+        note(INTERRUPTED)
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `patentcl ... | head`

@@ -37,6 +37,7 @@ LevelName = Annotated[str, typer.Option(help="Deepest level of labels.")]
 CorpusFolder = Annotated[Path, typer.Option(help="Folder of the corpus.")]
 EncoderNow = Annotated[str | None, typer.Option(help="Where its encoder is now.")]
 RUN = Path("artifacts/quickstart")
+INTERRUPTED = "interrupted: what is complete is kept, and the next run goes on from there"
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,11 @@ def verb(name: str | None = None) -> Callable[[F], F]:
             for own, kind in groups.items():
                 of_kind = [f.name for f in dataclasses.fields(kind)]
                 given[own] = kind(**{f: given.pop(f) for f in of_kind})
-            function(**given)
+            try:
+                function(**given)
+            except KeyboardInterrupt:  # typer would end the program without a word
+                note(INTERRUPTED)
+                raise typer.Exit(130) from None
 
         call.__doc__, call.__name__ = function.__doc__, function.__name__
         call.__module__ = function.__module__

@@ -2,78 +2,257 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from patentcl.cli_base import RUN, EncoderNow, Json, Limit, Question, one_of, out, steps, verb
+from patentcl.cli_base import (
+    RUN,
+    EncoderNow,
+    Json,
+    Limit,
+    Question,
+    note,
+    one_of,
+    out,
+    steps,
+    verb,
+)
+from patentcl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from patentcl.answers import Answer, Answerer
+    from patentcl.corpus import Corpus
+
+STEP = 512
+"""Patents classified, and written, at a time."""
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Where evidence comes from, and how much of it."""
+
+    index: Annotated[
+        Path | None,
+        typer.Option(help="Index of labelled patents; by default the one beside the classifier."),
+    ] = None
+    evidence: Annotated[
+        int, typer.Option(help="Labelled patents to show for each code; 0 for none.")
+    ] = 3
+
+    def place(self, model: Path) -> Path | None:
+        """Folder of the index, if there is to be evidence and there is an index."""
+        from patentcl.artifacts import read_manifest
+
+        if self.evidence < 0:
+            raise ConfigError("evidence is negative", got=self.evidence, wanted="0 or more")
+        if self.evidence == 0:
+            return None
+        if self.index is not None:
+            return self.index
+        beside = model.parent / "index"
+        if read_manifest(beside) is not None:
+            return beside
+        note(
+            "no index beside the classifier, so no evidence: make one with patentcl index, or "
+            "name it with --index"
+        )
+        return None
 
 
 @verb()
 def classify(
     question: Question,
+    proof: Proof,
     model: Annotated[Path, typer.Option(help="Folder of the classifier.")] = RUN / "classifier",
     encoder: EncoderNow = None,
     all_scores: Annotated[bool, typer.Option("--all-scores", help="Scores of all nodes.")] = False,
+    to: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write to a .jsonl or .csv file; goes on after a cut-off."),
+    ] = None,
     limit: Limit = None,
     as_json: Json = False,
 ) -> None:
-    """Predict the codes of an abstract, or of each patent in a file."""
-    from patentcl import stages
-    from patentcl.artifacts import require
-    from patentcl.classifier import PatentClassifier
+    """Predict the codes of an abstract, or of each patent in a file, with evidence.
+
+    Codes are shown as a tree with their probabilities; those below their own threshold are marked.
+    Below each most specific code stand the labelled patents that carry it and are most alike.
+    Patents of a file come in the order of their ids.
+    """
+    from patentcl.artifacts import fingerprint_path, require
 
     one_of(question.text, question.file, names="a text and --file")
+    if to is not None and to.suffix not in FORMS:
+        raise ConfigError("unknown kind of file", got=to, wanted=" or ".join(FORMS))
     require(model, "classifier", "fit VECTORS")
-    ids, items = question.items(limit)
+    place = proof.place(model)
+    with steps("classify") as progress:
+        answerer = _answerer(model, encoder, place, proof.evidence, all_scores)
+        if question.file is None:
+            assert question.text is not None
+            _show(answerer.answers(["text"], [question.text]), as_json)
+            return
+        from patentcl.corpus import Corpus
+
+        patents = Corpus.read(question.file, limit=limit)
+        if to is None:
+            for ids, texts in _parts(patents, 0, progress):
+                _show(answerer.answers(ids, texts), as_json)
+            return
+        about = {
+            "input": fingerprint_path(question.file),
+            "classifier": fingerprint_path(model / "config.json"),
+            "index": None if place is None else fingerprint_path(place / "manifest.json"),
+            "options": [all_scores, proof.evidence, limit],
+        }
+        _write(answerer, patents, to, about, progress)
+
+
+def _answerer(
+    model: Path, encoder: str | None, index: Path | None, per_code: int, all_scores: bool
+) -> Answerer:
+    """The classifier, its encoder, and evidence from an index, which may have another encoder."""
+    from patentcl import stages
+    from patentcl.answers import Answerer, Evidence
+    from patentcl.artifacts import read_manifest, require
+    from patentcl.classifier import PatentClassifier
+
     loaded = PatentClassifier.load(model)
     reader = stages.encoder_for(model, encoder)
-    with steps("classify") as progress:
-        for start in range(0, len(items), 1024):
-            X = reader.encode(items[start : start + 1024])
-            _print_codes(loaded, X, ids[start : start + 1024], as_json, all_scores)
-            progress(start + len(X), len(items))
+    if index is None:
+        return Answerer(loaded, reader.encode, all_scores=all_scores)
+    from patentcl.search import PatentIndex
+
+    made_with = require(index, "index", "index VECTORS").get("encoder")
+    evidence = Evidence(PatentIndex.load(index), loaded.tree_, per_code)
+    if made_with == (read_manifest(model) or {}).get("encoder"):
+        return Answerer(loaded, reader.encode, evidence, all_scores=all_scores)
+    other = stages.encoder_for(index)
+    return Answerer(loaded, reader.encode, evidence, other.encode, all_scores)
 
 
-def _print_codes(model: Any, X: Any, ids: list[str], as_json: bool, all_scores: bool) -> None:
-    table = model.decide(X, ids)
-    if not as_json:
-        from patentcl.reporting import short
+def _parts(
+    patents: Corpus, start: int, progress: Progress
+) -> Iterator[tuple[list[str], list[tuple[str, str]]]]:
+    """Yield ids and texts of a step at a time, from a row on."""
+    done, total = start, len(patents)
+    progress(done, total)
+    for table in patents.batches(["patent_id", "title", "abstract"], STEP, start):
+        titles, abstracts = table["title"].to_pylist(), table["abstract"].to_pylist()
+        yield table["patent_id"].to_pylist(), list(zip(titles, abstracts, strict=True))
+        done += len(table)
+        progress(done, total)
 
-        depth = {level: i for i, level in enumerate(model.tree_.levels)}
-        for pid in ids:
-            out(pid)
-            rows = table[table["patent_id"] == pid]
-            for r in rows.itertuples():
-                unsure = "" if r.sure else "  (unsure)"
-                indent = "  " * (1 + depth[r.level])
-                out(f"{indent}{r.symbol:<12} {r.probability:.2f}  {short(r.title)}{unsure}")
-            if rows.empty:
-                out("  no code is likely enough")
-        return
-    proba = model.predict_proba(X) if all_scores else None
-    levels = model.answered(X)
-    groups = dict(tuple(table.groupby("patent_id", sort=False)))
-    for i, pid in enumerate(ids):
-        rows = groups.get(pid, table.iloc[:0])
-        kept = rows[rows["predicted"]]
-        scores = (
-            dict(zip(model.tree_.symbols, map(float, proba[i].round(5)), strict=True))
-            if proba is not None
-            else {
-                s: round(float(p), 5)
-                for s, p in zip(kept["symbol"], kept["probability"], strict=True)
-            }
-        )
-        out(
-            json.dumps(
-                {
-                    "patent_id": pid,
-                    "predicted": kept["symbol"].tolist(),
-                    "scores": scores,
-                    "level": levels[i] or None,
-                }
+
+def _write(
+    answerer: Answerer, patents: Corpus, to: Path, about: dict[str, Any], progress: Progress
+) -> None:
+    from patentcl.streaming import ResumableFile
+
+    form = FORMS[to.suffix]
+    with ResumableFile(to, about) as file:
+        if file.items:
+            note(f"going on after {file.items:,} of {len(patents):,} patents")
+        for ids, texts in _parts(patents, file.items, progress):
+            first = not file.items
+            file.add(form(answerer.answers(ids, texts), first), len(ids))
+        file.finish()
+    note(f"codes of {len(patents):,} patents written to {to}")
+
+
+# ---- forms ----------------------------------------------------------------------------------
+
+
+def _json_line(answer: Answer) -> str:
+    return json.dumps(answer.record(), ensure_ascii=False)
+
+
+def _as_jsonl(answers: Iterator[Answer], first: bool) -> str:
+    return "".join(f"{_json_line(a)}\n" for a in answers)
+
+
+def _as_csv(answers: Iterator[Answer], first: bool) -> str:
+    """One line for each predicted code; a patent without any has one line, without a symbol."""
+    stream = io.StringIO()
+    lines = csv.writer(stream, lineterminator="\n")
+    if first:
+        head = ("patent_id", "symbol", "level", "title", "probability", "sure", "evidence")
+        lines.writerow(head)
+    for answer in answers:
+        for code in answer.codes:
+            near = " ".join(n.patent_id for n in answer.evidence.get(code.symbol, []))
+            probability = f"{code.probability:.5f}"
+            lines.writerow(
+                (
+                    answer.patent_id,
+                    code.symbol,
+                    code.level,
+                    code.title,
+                    probability,
+                    code.sure,
+                    near,
+                )
             )
-        )
+        if not answer.codes:
+            lines.writerow((answer.patent_id, "", "", "", "", "", ""))
+    return stream.getvalue()
+
+
+FORMS: dict[str, Callable[[Iterator[Answer], bool], str]] = {".jsonl": _as_jsonl, ".csv": _as_csv}
+
+
+def _show(answers: Iterator[Answer], as_json: bool) -> None:
+    for answer in answers:
+        out(_json_line(answer) if as_json else "\n".join(page_of(answer)))
+
+
+def page_of(answer: Answer) -> list[str]:
+    """An answer as lines for a person: how sure it is, codes as a tree, evidence."""
+    from patentcl.reporting import short
+
+    lines = [f"{answer.patent_id}  {_cut(answer.title, 90)}".rstrip(), f"  {_sureness(answer)}"]
+    levels: list[str] = []
+    for i, code in enumerate(answer.codes):
+        if code.level not in levels:
+            levels.append(code.level)
+        depth = levels.index(code.level)
+        unsure = "" if code.sure else "  (unsure)"
+        indent = "  " * (1 + depth)
+        name = f"{indent}{code.symbol:<12}"
+        lines.append(f"{name} {code.probability:.2f}  {short(code.title)}{unsure}".rstrip())
+        following = answer.codes[i + 1] if i + 1 < len(answer.codes) else None
+        inner = following is not None and levels_below(levels, following.level, depth)
+        for near in () if inner else answer.evidence.get(code.symbol, []):
+            title = _cut(near.title, 60) or "(no title)"
+            lines.append(f"{indent}    like {near.similarity:.2f}  {near.patent_id:<12} {title}")
+    return lines
+
+
+def levels_below(levels: Sequence[str], level: str, depth: int) -> bool:
+    """Whether a level lies below a depth; one not met yet does, since codes come top-down."""
+    return level not in levels or list(levels).index(level) > depth
+
+
+def _sureness(answer: Answer) -> str:
+    if answer.answered is None:
+        return "no code is likely enough"
+    if answer.level is None:
+        text = "sure of none of these; they are the likeliest"
+    elif answer.level == answer.answered:
+        text = f"sure down to {answer.level}"
+    else:
+        text = f"sure down to {answer.level}; below it the likeliest"
+    stopped = answer.stopped_before
+    return f"{text}; no {stopped} is likely enough" if stopped else text
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 3].rstrip()}..."

@@ -9,7 +9,7 @@ memory.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -191,6 +191,29 @@ class Corpus:
         """Read some columns as an Arrow table in row order."""
         table = pq.read_table(self.path, columns=list(columns), memory_map=True)
         return table if self._rows is None else table.take(pa.array(self._rows))
+
+    def batches(self, columns: Sequence[str], size: int, start: int = 0) -> Iterator[pa.Table]:
+        """Yield some columns as Arrow tables of at most `size` rows, in row order.
+
+        Parameters
+        ----------
+        columns : sequence of str
+        size : int
+        start : int
+            The first row wanted.
+        """
+        if self._rows is not None:
+            for first in range(start, len(self), size):
+                part = self._rows[first:first + size]
+                yield pq.read_table(self.path, columns=list(columns), memory_map=True).take(
+                    pa.array(part))
+            return
+        before = 0
+        for batch in pq.ParquetFile(self.path, memory_map=True).iter_batches(size, columns=columns):
+            skip = min(max(start - before, 0), len(batch))
+            before += len(batch)
+            if skip < len(batch):
+                yield pa.Table.from_batches([batch.slice(skip)])
 
     @cached_property
     def ids(self) -> np.ndarray:

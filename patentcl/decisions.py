@@ -249,14 +249,14 @@ def tabulate(blocks: Iterable[tuple[int, np.ndarray, np.ndarray]], names: np.nda
         "title": np.array(tree.titles, dtype=object)[node], "probability": score,
         "threshold": thresholds[node], "predicted": said,
         "sure": said & (score >= thresholds[node])})
-    return table.iloc[np.lexsort((_outline(tree)[node], row))].reset_index(drop=True)
+    return table.iloc[np.lexsort((outline(tree)[node], row))].reset_index(drop=True)
 
 
 def _join(parts: list[np.ndarray], dtype: Any) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
 
 
-def _outline(tree: CpcTree) -> np.ndarray:
+def outline(tree: CpcTree) -> np.ndarray:
     """Place of each node when the tree is written top-down, children below their parent."""
     children: dict[int, list[int]] = {}
     for node, parent in enumerate(tree.parent.tolist()):

@@ -223,13 +223,14 @@ def word_picture(words: Mapping[str, np.ndarray]) -> Figure:
     """
     figure, (ax,) = figure_of()
     together = np.concatenate(list(words.values()))
-    top = max(10.0, float(np.percentile(together, 99.5)))
-    edges = np.linspace(0, top, 51)
+    width = max(1, round(float(np.percentile(together, 99.5)) / 50))  # words are whole
+    edges = np.arange(51) * width
+    top = edges[-1] - 0.5
     for i, (name, values) in enumerate(words.items()):
         share = np.histogram(np.minimum(values, top), edges)[0] / max(1, len(values))
         ax.stairs(share, edges, color=COLOURS[i], linewidth=1.5,
                   label=f"{name}: mean {values.mean():,.0f}, median {np.median(values):,.0f}")
-    ax.set_xlim(0, top)
+    ax.set_xlim(0, edges[-1])
     ax.set_ylim(bottom=0)
     ax.set_xlabel("words of title and abstract (the longest in the last bin)")
     ax.set_ylabel("share of patents")

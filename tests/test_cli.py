@@ -201,7 +201,10 @@ def test_similar_filters(cli: Run, run: Path) -> None:
 
 def test_classify_text_and_file(cli: Run, run: Path) -> None:
     text = cli("classify", "a battery with a housing", "--model", run / "classifier").stdout
-    assert text.splitlines()[0] == "text"
+    assert text.splitlines()[0] == "text" and "like 0." in text
+    assert "sure" in text.splitlines()[1]
+    bare = cli("classify", "a battery", "--model", run / "classifier", "--evidence", 0).stdout
+    assert "like 0." not in bare
     (run / "three.csv").write_text(
         "id,title,abstract\nx,Battery,A cell\ny,Mower,A blade\nz,Seat,A car\n"
     )
@@ -218,10 +221,86 @@ def test_classify_text_and_file(cli: Run, run: Path) -> None:
     tree = Corpus.read(run).tree
     assert [r["patent_id"] for r in rows] == ["x", "y", "z"]
     for r in rows:
-        assert set(r) == {"patent_id", "predicted", "scores", "level"}
+        assert set(r) == {"patent_id", "predicted", "scores", "level", "evidence"}
+        assert set(r["evidence"]) == set(r["predicted"])
+        for near in r["evidence"].values():
+            assert [set(n) for n in near] == [{"patent_id", "title", "similarity"}] * 3
         assert set(r["scores"]) == set(tree.symbols)
         for i, p in enumerate(tree.parent):  # a child is never likelier than its parent
             assert p < 0 or r["scores"][tree.symbols[i]] <= r["scores"][tree.symbols[p]] + 1e-5
+
+
+def test_classify_into_a_file_goes_on_after_a_cut(
+    cli: Run, run: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from patentcl.streaming import ResumableFile
+
+    table = "id,abstract\n" + "".join(f"p{i},a battery number {i}\n" for i in range(20))
+    (here / "twenty.csv").write_text(table)
+    call = ("classify", "--file", "twenty.csv", "--model", run / "classifier")
+    monkeypatch.setattr("patentcl.cli_classify.STEP", 6)
+    add = ResumableFile.add
+
+    def cut_off(self: ResumableFile, text: str, items: int) -> None:
+        add(self, text, items)
+        if self.items == 12:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ResumableFile, "add", cut_off)
+        done = cli(*call, "--out", "codes.jsonl", code=130)
+    assert "interrupted" in done.stderr and not (here / "codes.jsonl").exists()
+    assert "no such" in _error(cli(*call, "--out", "no/codes.jsonl", code=1))
+    line = _error(cli(*call, "--out", "codes.jsonl", "--all-scores", code=1))
+    assert "unfinished" in line and "options" in line
+    done = cli(*call, "--out", "codes.jsonl")
+    assert "going on after 12 of 20 patents" in done.stderr and done.stdout == ""
+    written = (here / "codes.jsonl").read_text()
+    assert written == cli(*call, "--json").stdout
+    names = [json.loads(x)["patent_id"] for x in written.splitlines()]
+    assert names == sorted(f"p{i}" for i in range(20))  # a corpus is in the order of its ids
+    assert not list(here.glob("codes.jsonl.part*"))
+    assert "there already" in _error(cli(*call, "--out", "codes.jsonl", code=1))
+    assert "wanted .jsonl or .csv" in _error(cli(*call, "--out", "codes.txt", code=1))
+
+
+def test_classify_into_a_table(cli: Run, run: Path, here: Path) -> None:
+    import pandas as pd
+
+    (here / "two.csv").write_text('id,title,abstract\nx,Battery,A cell\ny,Mower,"A blade, a cut"\n')
+    call = ("classify", "--file", "two.csv", "--model", run / "classifier")
+    cli(*call, "--out", "codes.csv")
+    table = pd.read_csv(here / "codes.csv")
+    assert list(table) == [
+        "patent_id",
+        "symbol",
+        "level",
+        "title",
+        "probability",
+        "sure",
+        "evidence",
+    ]
+    rows = [json.loads(x) for x in cli(*call, "--json").stdout.splitlines()]
+    for r in rows:
+        mine = table[table["patent_id"] == r["patent_id"]]
+        assert mine["symbol"].tolist() == r["predicted"]
+        assert mine["probability"].tolist() == list(r["scores"].values())
+        first = [of[0]["patent_id"] for of in r["evidence"].values()]
+        assert [str(e).split()[0] for e in mine["evidence"]] == first
+
+
+def test_evidence_needs_an_index(cli: Run, run: Path, here: Path) -> None:
+    import shutil
+
+    shutil.copytree(run / "classifier", here / "alone" / "classifier")
+    call = ("classify", "a battery", "--model", "alone/classifier", "--encoder", run / "encoder")
+    done = cli(*call, "--json")
+    assert "no index beside the classifier" in done.stderr
+    assert json.loads(done.stdout)["evidence"] == {}
+    named = json.loads(cli(*call, "--json", "--index", run / "index").stdout)
+    assert any(named["evidence"].values())
+    assert "patentcl index" in _error(cli(*call, "--index", "alone", code=1))
+    assert "evidence is negative" in _error(cli(*call, "--evidence", -1, code=1))
 
 
 @pytest.mark.parametrize("what", ["classifier", "index", "encoder"])
