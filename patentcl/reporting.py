@@ -23,6 +23,7 @@ from patentcl.evaluation import (
     main_task,
     retrieval_tasks,
 )
+from patentcl.label_report import write_history, write_label_report
 from patentcl.metrics import Metrics, compare, evaluate
 from patentcl.metrics.report import write_report
 from patentcl.metrics.result import plain
@@ -91,7 +92,7 @@ def judge_classifiers(corpus: Corpus, systems: Mapping[str, tuple[PatentClassifi
 def classifier_report(corpus: Corpus, model: PatentClassifier, vectors: np.ndarray, folder: Path,
                       split: str = "test", title: str = "Codes of held-out patents",
                       seed: int = 0) -> bool:
-    """Write the full report on a classifier: every metric, tables and pictures.
+    """Write the full report on a classifier: every metric, tables, pictures, training curves.
 
     Parameters
     ----------
@@ -100,7 +101,8 @@ def classifier_report(corpus: Corpus, model: PatentClassifier, vectors: np.ndarr
     vectors : ndarray, shape (n_patents, d)
         Of the whole corpus.
     folder : Path
-        See `patentcl.metrics.report` for what is written.
+        See `patentcl.metrics.report` for what is written; `patentcl.label_report` writes
+        history.json, training.png, and in ``labels`` what the labels and texts are like.
     split, title : str
     seed : int
 
@@ -119,6 +121,11 @@ def classifier_report(corpus: Corpus, model: PatentClassifier, vectors: np.ndarr
     train = corpus.labels[np.flatnonzero((corpus.split == "train") & labelled)]
     write_report(folder, work, train_counts=np.asarray(train.sum(axis=0)).ravel(), title=title,
                  seed=seed)
+    if write_history(model.history_, folder):
+        with (folder / "metrics.md").open("a", encoding="utf-8") as page:
+            page.write("\n![Training](training.png)\n\nLoss, F1 by level and hierarchical F1 on "
+                       "dev after each epoch.\n")
+    write_label_report(corpus, folder / "labels")
     return True
 
 

@@ -319,6 +319,9 @@ def test_a_report_has_tables_and_pictures(cli: Run, run: Path) -> None:
     page = json.loads((run / "report" / "metrics.json").read_text())
     assert page["format"] == "patentcl-metrics" and page["data"]["levels"][-1] == "subclass"
     assert page["pictures"] and all((run / "report" / p).is_file() for p in page["pictures"])
+    assert (run / "report" / "training.png").is_file()
+    assert "training.png" in (run / "report" / "metrics.md").read_text()
+    assert (run / "report" / "labels" / "statistics.md").is_file()
     line = _error(cli("evaluate", run / "index", "--report", run / "report2", code=1))
     assert "of a classifier only" in line
 
