@@ -147,7 +147,9 @@ def test_the_graph_in_the_server(sampled: Both, driver: neo4j.Driver) -> None:
     {"relations": ("class",), "shared_level": "group", "per_anchor": 3},
     {"relations": ("class", "cites"), "shared_level": "section", "within_years": None},
     {"negatives": {"easy": 1.0}, "within_years": 1, "per_anchor": 2},
-], ids=["default", "cites-hard", "class-group", "section", "easy-near"])
+    {"relations": ("coupled", "cites"), "coupled_by": 1, "shared_level": "class"},
+    {"before": "2015-01-01", "negatives": {"medium": 0.5, "hard": 0.5}},
+], ids=["default", "cites-hard", "class-group", "section", "easy-near", "coupled", "before"])
 def test_the_same_triplets_row_for_row(sampled: Both, loaded: Loaded,
                                        rules: dict[str, Any]) -> None:
     corpus = Corpus(loaded.folder / "corpus.parquet")

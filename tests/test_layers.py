@@ -26,7 +26,7 @@ LAYERS: list[list[set[str]]] = [
     [{"cpc"}, {"config"}, {"artifacts", "streaming"}, {"neo4j_server"}],
     [{"reading", "reading_files", "corpus"}],
     [{"metrics"}, {"tokens"}],
-    [{"graph_duckdb", "graph_neo4j", "neo4j_errors", "neo4j_tables"},
+    [{"graph_duckdb", "graph_neo4j", "neo4j_errors", "neo4j_import", "neo4j_tables"},
      {"encoder", "text_model", "word_vectors"},
      {"heads", "node_heads", "harnn"}, {"losses"},
      {"search", "search_filters", "index_spec"}, {"maps", "map_labels", "projection"},
