@@ -1,5 +1,5 @@
 -- The patents that mining looks at: those first in random order. Sets of their symbols at each level as
--- numbers (see coded.sql), sections also as bits; what they cite; and text_key, equal within a family and among
+-- numbers (see code_of.sql), sections also as bits; what they cite; and text_key, equal within a family and among
 -- near-copies.
 -- parameters: $below of the random keys
 -- needs: drawn (p, rk), coded (p, codes)

@@ -23,12 +23,13 @@ from scipy import sparse
 
 from patentcl.cpc import CpcTree, level_index
 from patentcl.errors import ConfigError, DataError, did_you_mean
+from patentcl.families import read_families, united
 from patentcl.nearcopies import near_copies
 from patentcl.reading import ReadOptions, read_patents
 
 COLUMNS = ("patent_id", "date", "type", "title", "abstract", "codes", "citations", "split")
 SPLITS = ("train", "dev", "test")
-METHODS = ("stratified", "random", "date")
+METHODS = ("stratified", "random", "date", "family")
 
 
 class Corpus:
@@ -317,14 +318,17 @@ def make_splits(corpus: Corpus, method: str = "stratified", dev: float = 0.1, te
                 seed: int = 0) -> np.ndarray:
     """Divide a corpus into train, dev and test.
 
-    Near-copies of one text fall on the same side, so no held-out patent's text is trained on.
+    Near-copies of one text and patents of one family fall on the same side, so no held-out
+    patent's invention is trained on.
 
     Parameters
     ----------
     corpus : Corpus
-    method : {"stratified", "random", "date"}
+    method : {"stratified", "random", "date", "family"}
         ``stratified`` keeps each label's share (iterative stratification, Sechidis et al. 2011);
-        ``date`` takes the newest patents for test, the next newest for dev, undated ones for train.
+        ``date`` takes the newest patents for test, the next newest for dev, undated ones for train;
+        ``family`` is stratified, and no family of continuations, divisions and the like is in two
+        splits: near-copies belong together as always, and so do the relatives that the data name.
     dev, test : float
         Shares of patents.
     seed : int
@@ -343,7 +347,10 @@ def make_splits(corpus: Corpus, method: str = "stratified", dev: float = 0.1, te
     given = corpus.split
     out = np.full(len(corpus), "train", dtype=object)
     texts = corpus.table(["title", "abstract"])
-    keys = near_copies(texts["title"], texts["abstract"])
+    keys = united(near_copies(texts["title"], texts["abstract"]),
+                  read_families(corpus.path, pa.chunked_array([pa.array(corpus.ids, pa.string())])))
+    if method == "family":
+        keys = united(keys, read_families(corpus.path, corpus.table(["patent_id"])["patent_id"]))
     if (given != "").any() and (given != "train").any():
         unknown = sorted(set(given) - set(SPLITS))
         if unknown:

@@ -7,7 +7,7 @@ Queries live in ``graph/``, one statement per file, with named parameters only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from patentcl import resources
 from patentcl.errors import DataError, GraphError
+from patentcl.families import read_families, united
 from patentcl.nearcopies import near_copies
 
 
@@ -63,6 +64,7 @@ class DuckDBGraph:
                              got=str(error).splitlines()[0],
                              fix="If another program has it open, close that; else load it again: "
                                  "the file is a cache") from error
+        self.run("code_of")
 
     def close(self) -> None:
         """Close the file."""
@@ -75,10 +77,17 @@ class DuckDBGraph:
                  trace: TracebackType | None) -> None:
         self.close()
 
-    def load(self, corpus: str | Path) -> dict[str, int]:
+    def load(self, corpus: str | Path, progress: Callable[[str, int, int], None] | None = None,
+             ) -> dict[str, int]:
         """Build the graph of a ``corpus.parquet`` (with ``cpc.parquet`` beside it for titles).
 
         An older content of the file is replaced, or stays as it is if this fails.
+
+        Parameters
+        ----------
+        corpus : path
+        progress : callable, optional
+            Is told the part, and how many of how many are done: here, of the one part there is.
 
         Returns
         -------
@@ -92,19 +101,13 @@ class DuckDBGraph:
         GraphError
             If the graph was opened for asking only.
         """
-        if self.read_only:
-            raise GraphError("the graph was opened for asking only", where=self.path,
-                             fix="Open it with read_only=False")
         corpus = Path(corpus)
         cpc = corpus.with_name("cpc.parquet")
+        self._refuse_read_only()
         if not corpus.is_file():
             raise DataError("no such corpus", got=corpus)
         keys = _text_keys(corpus)
-        self._con.begin()
-        try:
-            for table in ("patent", "classified", "cites", "cpc", "coded"):
-                self._con.execute(f"DROP TABLE IF EXISTS {table}")
-            self._con.register("text_keys", keys)
+        with self.registered("text_keys", keys), self._replacing():
             for name in ("load_patent", "load_classified", "load_cites"):
                 self.run(name, corpus=str(corpus))
             self.create("coded")
@@ -112,21 +115,70 @@ class DuckDBGraph:
                 self.run("load_cpc", cpc=str(cpc))
             else:
                 self._con.execute("CREATE TABLE cpc (symbol VARCHAR, level VARCHAR, title VARCHAR)")
+        if progress:
+            progress("load graph", 1, 1)
+        return self.stats()
+
+    def load_tables(self, source: str | Path) -> dict[str, int]:
+        """Build the graph of a folder of PatentsView tables, without their texts.
+
+        For all of PatentsView at once: a graph to mine in and to ask, not to embed. Near-copies are
+        not told apart without texts; families are (``g_us_rel_doc``).
+
+        Returns
+        -------
+        dict of str to int
+            As `stats`.
+
+        Raises
+        ------
+        DataError
+            If a table is missing or cannot be read; names the file, and line or column.
+        """
+        from patentcl.graph_tables import fill_from_tables
+
+        self._refuse_read_only()
+        with self._replacing():
+            fill_from_tables(self, Path(source))
+        return self.stats()
+
+    def _refuse_read_only(self) -> None:
+        if self.read_only:
+            raise GraphError("the graph was opened for asking only", where=self.path,
+                             fix="Open it with read_only=False")
+
+    @contextmanager
+    def _replacing(self) -> Iterator[None]:
+        """Take the old content away; it is back if the block fails."""
+        self._con.begin()
+        try:
+            for table, kind in self._con.execute(
+                    "SELECT table_name, table_type FROM information_schema.tables "
+                    "WHERE table_catalog = current_database()").fetchall():
+                self._con.execute(f'DROP {"VIEW" if kind == "VIEW" else "TABLE"} "{table}"')
+            yield
             with self._explained("load"):
                 self._con.commit()
         except BaseException:
             with suppress(duckdb.Error):  # a commit that failed has rolled back
                 self._con.rollback()
             raise
-        finally:
-            self._con.unregister("text_keys")
         try:
             # Closing would swallow a full disk, and leave a log file.
             self._con.execute("CHECKPOINT")
         except duckdb.Error as error:
             raise GraphError("the graph cannot be written", where=self.path,
                              got=str(error).splitlines()[0]) from error
-        return self.stats()
+
+    @contextmanager
+    def registered(self, name: str, table: pa.Table) -> Iterator[None]:
+        """Let queries see an Arrow table under a name."""
+        self._con.register(name, table)
+        try:
+            yield
+        finally:
+            with suppress(duckdb.Error):  # within a transaction that failed: it goes with that
+                self._con.unregister(name)
 
     def run(self, query: str, **parameters: Any) -> None:
         """Run one statement from ``graph/`` with named parameters."""
@@ -231,14 +283,11 @@ class DuckDBGraph:
                 self._con.execute(f"{make} p FROM patent")
                 return
             table = pa.table({"patent_id": pa.array(list(ids), pa.string())})
-            self._con.register("allowed_ids", table)
-            try:
+            with self.registered("allowed_ids", table):
                 self._con.execute(f"{make} p FROM patent SEMI JOIN allowed_ids USING (patent_id)")
                 strange = self._con.execute(
                     "SELECT DISTINCT patent_id FROM allowed_ids ANTI JOIN patent USING (patent_id) "
                     "ORDER BY patent_id").fetchall()
-            finally:
-                self._con.unregister("allowed_ids")
         if strange:
             raise GraphError("no such patent in the graph", where=self.path, got=strange[0][0]
                              + (f" and {len(strange) - 1} more" if len(strange) > 1 else ""),
@@ -249,11 +298,12 @@ class DuckDBGraph:
         return bool(self._con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = $name",
                                       {"name": table}).fetchall())
 
-    def create(self, query: str, temporary: bool = False) -> None:
-        """Make a table from the query of the same name in ``graph/``."""
+    def create(self, query: str, temporary: bool = False, name: str | None = None) -> None:
+        """Make a table from a query in ``graph/``, as a rule of the same name."""
         kind = "TEMP TABLE" if temporary else "TABLE"
         with self._explained(query):
-            self._con.execute(f"CREATE {kind} {query} AS\n{resources.read('graph', query, '.sql')}")
+            self._con.execute(f"CREATE {kind} {name or query} AS\n"
+                              + resources.read("graph", query, ".sql"))
 
     def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         """Run a statement that needs no file of its own (temporary tables of a mining run)."""
@@ -266,7 +316,7 @@ class DuckDBGraph:
 
 
 def _text_keys(corpus: Path) -> pa.Table:
-    """Ids and a number of each text, equal for near-copies: keeps copies out of triplets."""
+    """Ids and a number of each, equal for near-copies and in a family: kept out of triplets."""
     try:
         names = pq.read_schema(corpus).names
         missing = [c for c in ("patent_id", "date", "type", "title", "abstract", "codes",
@@ -277,5 +327,6 @@ def _text_keys(corpus: Path) -> pa.Table:
         table = pq.read_table(corpus, columns=["patent_id", "title", "abstract"])
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError("not a Parquet file", where=corpus, got=str(error)) from error
-    return pa.table({"patent_id": table["patent_id"],
-                     "text_key": near_copies(table["title"], table["abstract"])})
+    keys = united(near_copies(table["title"], table["abstract"]),
+                  read_families(corpus, table["patent_id"]))
+    return pa.table({"patent_id": table["patent_id"], "text_key": keys})

@@ -9,13 +9,15 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
 from patentcl.errors import ConfigError, DataError, did_you_mean
+from patentcl.families import FILE as FAMILIES
+from patentcl.families import write_families
 from patentcl.reading_files import (
     connect,
     csv_scan,
@@ -73,6 +75,10 @@ _PATENTSVIEW = {
         {"class": ("cpc_class",), "class_title": ("cpc_class_title",),
          "subclass": ("cpc_subclass",), "subclass_title": ("cpc_subclass_title",),
          "group": ("cpc_group",), "group_title": ("cpc_group_title",)}),
+    "related": _Table(
+        ("g_us_rel_doc", "usreldoc"),
+        {"patent_id": ("patent_id",),
+         "related": ("related_doc_number", "rel_doc_number", "reldocno", "doc_number")}),
 }
 # Titles before 2022, one table for each level.
 _OLD_TITLES = tuple(_Table((stem,), {"id": ("id",), "title": ("title",)})
@@ -96,8 +102,8 @@ _FLAT_SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson",
                   ".csv.gz", ".tsv.gz", ".jsonl.gz")
 
 # A symbol with its groups normalised (main group without zeros, no spaces), or NULL.
-_CLEAN = r"""
-CREATE MACRO clean_symbol(s) AS (
+CLEAN_SYMBOL = r"""
+CREATE OR REPLACE TEMP MACRO clean_symbol(s) AS (
     SELECT CASE
         WHEN x.a IS NULL OR x.a = '' THEN NULL
         WHEN trim(x.d, '0') <> '' THEN x.a || x.b || x.c || ltrim(x.d, '0') || '/'
@@ -146,6 +152,8 @@ class ReadOptions:
 def read_patents(source: str | Path, folder: Path, options: ReadOptions) -> dict[str, int]:
     """Read a source and write ``corpus.parquet`` and ``cpc.parquet`` into an existing folder.
 
+    Where the source says who continues whom, also ``family.parquet``.
+
     Parameters
     ----------
     source : path
@@ -173,7 +181,7 @@ def read_patents(source: str | Path, folder: Path, options: ReadOptions) -> dict
     work = Path(tempfile.mkdtemp(prefix=".reading-", dir=folder))
     con = connect(work=work, memory=options.memory)
     try:
-        con.execute(_CLEAN)
+        con.execute(CLEAN_SYMBOL)
         _raw_tables(con)
         if source.is_file():
             _read_flat(con, {"": source}, work, options)
@@ -186,8 +194,11 @@ def read_patents(source: str | Path, folder: Path, options: ReadOptions) -> dict
                             wanted="g_patent.tsv.zip (or .tsv), or train.parquet and dev.parquet")
         counts = _clean(con, source, options)
         _write(con, work)
-        for name in ("corpus.parquet", "cpc.parquet"):  # both are complete by now
-            (work / name).replace(folder / name)
+        if _count(con, "raw_related"):
+            counts["patents of a family"] = _write_families(con, work / FAMILIES)
+        for name in ("corpus.parquet", "cpc.parquet", FAMILIES):  # complete by now
+            if (work / name).is_file():
+                (work / name).replace(folder / name)
         return counts
     except duckdb.Error as error:
         raise explain_duckdb(error, source) from error
@@ -219,6 +230,7 @@ def _raw_tables(con: duckdb.DuckDBPyConnection) -> None:
         CREATE TABLE raw_code (patent_id VARCHAR, symbol VARCHAR, seq INTEGER, scheme VARCHAR);
         CREATE TABLE raw_citation (citing VARCHAR, cited VARCHAR);
         CREATE TABLE raw_title (symbol VARCHAR, title VARCHAR);
+        CREATE TABLE raw_related (patent_id VARCHAR, document VARCHAR);
     """)
 
 
@@ -240,6 +252,17 @@ def _table(source: Path, spec: _Table, work: Path) -> Iterator[tuple[str, dict[s
     finally:
         if plain != path:
             plain.unlink()
+
+
+def has_table(source: Path, name: str) -> bool:
+    """Whether a folder has a PatentsView table: patent, citation, cpc, title, related ..."""
+    return _find_table(source, _PATENTSVIEW[name]) is not None
+
+
+def table_scan(source: Path, name: str, work: Path
+               ) -> AbstractContextManager[tuple[str, dict[str, str]]]:
+    """A FROM clause for a PatentsView table, all text, and our names of columns -> the file's."""
+    return _table(source, _PATENTSVIEW[name], work)
 
 
 def _read_patentsview(con: duckdb.DuckDBPyConnection, source: Path, work: Path,
@@ -271,6 +294,10 @@ def _read_patentsview(con: duckdb.DuckDBPyConnection, source: Path, work: Path,
     if _find_table(source, tables["citation"]):
         with _table(source, tables["citation"], work) as (scan, c):
             con.execute(f"INSERT INTO raw_citation SELECT {c['citing']}, {c['cited']} FROM {scan}")
+    if _find_table(source, tables["related"]):
+        with _table(source, tables["related"], work) as (scan, c):
+            con.execute(f"INSERT INTO raw_related SELECT {c['patent_id']}, {c['related']} "
+                        f"FROM {scan}")
     _read_patentsview_codes(con, source, work, options)
     if _find_table(source, tables["title"]):
         with _table(source, tables["title"], work) as (scan, c):
@@ -513,3 +540,16 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
             FROM used u LEFT JOIN titled t USING (symbol)
             WHERE u.symbol IS NOT NULL AND u.symbol <> '' ORDER BY u.symbol
         ) TO {quote(folder / 'cpc.parquet')} (FORMAT parquet)""")
+
+
+def _write_families(con: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """Families of the patents; document numbers lose what is no letter or digit (14/123,456)."""
+    relatives = con.sql("""
+        SELECT DISTINCT patent_id, document FROM (
+            SELECT trim(patent_id) AS patent_id,
+                   upper(regexp_replace(document, '[^A-Za-z0-9]', '', 'g')) AS document
+            FROM raw_related)
+        SEMI JOIN patent USING (patent_id)
+        WHERE length(document) >= 5 ORDER BY ALL""").to_arrow_table()
+    ids = con.sql("SELECT patent_id FROM patent").to_arrow_table()["patent_id"]
+    return write_families(path, relatives, ids)
