@@ -132,7 +132,7 @@ def f1_by_frequency(frequency: np.ndarray, f1: np.ndarray, what: str) -> Figure:
         middle = [np.exp(np.log(x[p]).mean()) for p in pieces]
         ax.plot(middle, [y[p].mean() for p in pieces], color=COLOURS[5], marker="o", markersize=4,
                 linewidth=1.6, label="mean of ten groups of equally many labels")
-        legend_of(ax, loc="upper left")
+        legend_of(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
     ax.set_xlabel(what)
