@@ -1,12 +1,14 @@
-"""`PatentClassifier`: hierarchical multi-label classification of embeddings, scikit-learn style.
+"""`PatentClassifier`: hierarchical multi-label classification of patents, scikit-learn style.
 
-Fitting trains a head, tunes thresholds on a dev split, and keeps both with the tree. Predictions
-are coherent (a child is never likelier than its parent), predicted sets closed under ancestors.
+Fitting, on embeddings or on texts together with what reads them, trains a head, tunes thresholds on
+a dev split, and keeps both with the tree. Predictions are coherent (a child is never likelier than
+its parent), predicted sets closed under ancestors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +29,18 @@ from patentcl.classifier_inputs import (
     labelled_rows,
     take,
 )
+from patentcl.classifier_texts import TextSide, text_settings
+from patentcl.config import TextSettings
 from patentcl.cpc import CpcTree
 from patentcl.decisions import Rules, answered_level, choose, fit_thresholds, tabulate
 from patentcl.errors import ConfigError, DataError, did_you_mean
 from patentcl.fitting import CHUNK, FitSettings, Model, find_device, predict_blocks, train
-from patentcl.heads import HEADS, HeadSettings, build_head
+from patentcl.heads import HEADS, Head, HeadSettings, build_head
 from patentcl.metrics.curves import micro_curve
 from patentcl.metrics.inputs import Scores
 from patentcl.neighbours import NeighbourVote
+from patentcl.text_fitting import TextRun, find_half
+from patentcl.tokens import Tokens, is_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,20 +64,22 @@ def split_name(head: str) -> tuple[str | None, bool]:
 
 
 class PatentClassifier(ClassifierMixin, BaseEstimator):
-    """Predict the nodes of a label tree from embeddings.
+    """Predict the nodes of a label tree from embeddings, or from texts.
 
     Parameters
     ----------
-    head : {"levels", "flat", "tmm", "thmm", "knn", "levels+knn", ...}
+    head : {"levels", "flat", "tmm", "thmm", "harnn", "knn", "levels+knn", ...}
         ``levels``: a linear layer for each level; ``flat``: leaves only, ancestors by maximum;
         ``tmm``: a network for each node; ``thmm``: that also sees its parent's hidden vector;
-        ``knn``: the vote of the nearest training patents. Any head with ``+knn`` is averaged with
+        ``harnn``: an attention for each level, over the tokens of texts; ``knn``: the vote of the
+        nearest training patents. Any head with ``+knn`` is averaged with
         that vote.
     mask : {"soft", "hard", "none"}
         How a node depends on its parent: product of probabilities along the path; dropped where the
         parent is not predicted; not at all.
     hidden : int, optional
-        Width of the hidden layers; 0 for none. None is 1024, and 64 for ``tmm`` and ``thmm``.
+        Width of the hidden layers; 0 for none. None is 1024, 64 for ``tmm`` and ``thmm``, and 512
+        for ``harnn``.
     layers : int
         Number of hidden layers before the levels (or leaves).
     dropout : float, optional
@@ -120,6 +128,9 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     device : str
         ``auto`` is a GPU if there is one.
     seed : int
+    text : TextSettings or mapping, optional
+        For a classifier that is fitted on texts: how these are read, and how what reads them is
+        trained. The learning rate above is then that of the head.
 
     Attributes
     ----------
@@ -134,6 +145,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         For each epoch: loss, the dev figures of `patentcl.fitting.judge_scores`, seconds.
     unlabelled_ : dict
         Patents of ``train`` and ``dev`` that were left out because they have no label.
+    truncated_ : dict
+        Texts of ``train`` and ``dev`` that were longer than what is read of them; 0 without texts.
     encoder_ : str or None
         Fingerprint of the encoder of the embeddings, if it was given.
 
@@ -163,7 +176,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
                  neighbors: int = 40, sharpness: float = 8.0,
                  neighbor_weight: float | str = "auto", prune: float = 0.01,
                  dev_fraction: float = 0.1, precision: str = "auto", device: str = "auto",
-                 seed: int = 0) -> None:
+                 seed: int = 0, text: TextSettings | Mapping[str, Any] | None = None) -> None:
         self.head = head
         self.mask = mask
         self.hidden = hidden
@@ -194,18 +207,21 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self.precision = precision
         self.device = device
         self.seed = seed
+        self.text = text
 
     # ---- fitting ----------------------------------------------------------------------------
 
-    def fit(self, X: np.ndarray, Y: Labels, tree: CpcTree | None = None,
-            dev: tuple[np.ndarray, Labels] | None = None, *, encoder: str | None = None,
-            on_epoch: Callable[[dict[str, Any]], None] | None = None) -> PatentClassifier:
-        """Train the head and tune the thresholds.
+    def fit(self, X: Any, Y: Labels, tree: CpcTree | None = None,
+            dev: tuple[Any, Labels] | None = None, *, encoder: str | None = None,
+            on_epoch: Callable[[dict[str, Any]], None] | None = None,
+            progress: Callable[[int, int], None] | None = None,
+            checkpoint: str | Path | None = None) -> PatentClassifier:
+        """Train the head, or all from the words up, and tune the thresholds.
 
         Parameters
         ----------
-        X : ndarray of float, shape (n_patents, dim)
-            Embeddings; may be memory-mapped.
+        X : ndarray of float (n_patents, dim), Corpus, or sequence of str or (title, abstract)
+            Embeddings, which may be memory-mapped; or texts.
         Y : matrix of bool (n_patents, n_nodes), or list of lists of str
             Labels with columns in tree order, closed here if they are not; or symbols. A patent
             without labels is left out and counted in `unlabelled_`.
@@ -217,6 +233,11 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             Fingerprint of the encoder, saved with the classifier and checked when it is loaded.
         on_epoch : callable, optional
             Called with each row of `history_` as it is made.
+        progress : callable, optional
+            With texts: called with (steps done, steps in all).
+        checkpoint : path, optional
+            With texts: a file in which the state of the training is kept every few minutes. If it
+            is there, an interrupted training of the same data and settings is taken up from it.
 
         Returns
         -------
@@ -226,44 +247,96 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         DataError
-            If rows or columns do not match, a value is not finite, a symbol is outside the tree, or
-            train or dev has no label.
+            If rows or columns do not match, a value is not finite, a text is empty or no text, a
+            symbol is outside the tree, or train or dev has no label.
         ConfigError
             For a setting that is not known or out of range.
         """
-        head, settings = self._head_settings(), self._fit_settings()
-        vectors = as_vectors(X, "X")
+        settings = self._fit_settings()
+        self._head_settings()
         tree = tree if tree is not None else build_tree(Y, None if dev is None else dev[1])
         self._rules(tree)  # complains before training does its work
-        labels = as_labels(Y, tree, len(vectors), "Y")
+        self._device = find_device(self.device)
+        self._text = self._text_side(X)
+        inputs = self._inputs(X, "X")
+        cut = {"train": self._text.cut if self._text else 0, "dev": 0}
+        labels = as_labels(Y, tree, len(inputs), "Y")
         train_rows = labelled_rows(labels, "the training set")
+        left_out = 0
         if dev is None:
             train_rows, dev_rows = self._hold_out(train_rows)
-            dev_set = (vectors[dev_rows], labels[dev_rows])
-            left_out = 0
+            dev_set = (take(inputs, dev_rows), labels[dev_rows])
         else:
-            dev_vectors = as_vectors(dev[0], "dev X", vectors.shape[1])
-            dev_labels = as_labels(dev[1], tree, len(dev_vectors), "dev Y")
+            width = None if isinstance(inputs, Tokens) else inputs.shape[1]
+            dev_inputs = self._inputs(dev[0], "dev X", width)
+            cut["dev"] = self._text.cut if self._text else 0
+            dev_labels = as_labels(dev[1], tree, len(dev_inputs), "dev Y")
             dev_rows = labelled_rows(dev_labels, "the dev set")
-            dev_set = (take(dev_vectors, dev_rows), dev_labels[dev_rows])
-            left_out = len(dev_vectors) - len(dev_rows)
-        train_set = (take(vectors, train_rows), labels[train_rows])
+            dev_set = (take(dev_inputs, dev_rows), dev_labels[dev_rows])
+            left_out = len(dev_inputs) - len(dev_rows)
+        train_set = (take(inputs, train_rows), labels[train_rows])
         self.unlabelled_ = {"train": int(np.count_nonzero(np.diff(labels.indptr) == 0)),
                             "dev": int(left_out)}
-        self._device = find_device(self.device)
-        self._set_tree(tree, vectors.shape[1])
+        self.truncated_ = cut
+        self._set_tree(tree, self._text.dim if self._text else _width(inputs))
         self.encoder_ = encoder
-        name, votes = split_name(self.head)
-        self._model: Model | None = None
-        self.history_: list[dict[str, Any]] = []
-        if name is not None:
-            self._model, self.history_ = train(
-                lambda: build_head(name, tree, vectors.shape[1], head), train_set, dev_set,
-                settings, on_epoch)
-        self._vote = (NeighbourVote(*train_set, self.neighbors, self.sharpness, self._device)
-                      if votes else None)
+        run = TextRun(settings, text_settings(self.text),
+                      self._text.half if self._text else None,
+                      None if checkpoint is None else Path(checkpoint), on_epoch, progress)
+        self._train(train_set, dev_set, run)
         self._tune(*dev_set)
         return self
+
+    def _text_side(self, X: Any) -> TextSide | None:
+        """What reads texts, if X is texts."""
+        if not is_texts(X):
+            return None
+        return TextSide.make(text_settings(self.text), X, self.head, self._device,
+                             find_half(self.precision, self._device), self.seed)
+
+    def _inputs(self, X: Any, what: str, width: int | None = None,
+                empty: bool = False) -> np.ndarray | Tokens:
+        """Checked embeddings; or texts as numbers, or as vectors where nothing changes these."""
+        if self._text is None:
+            if is_texts(X):
+                raise DataError(f"{what} holds texts, but the classifier was fitted on embeddings",
+                                fix="Embed them with PatentEncoder.encode first")
+            return as_vectors(X, what, width, empty)
+        if not is_texts(X) and len(X):
+            raise DataError(f"{what} holds no texts, but the classifier was fitted on texts",
+                            got=type(X).__name__, wanted="strings, or pairs of title and abstract")
+        tokens = self._text.read(X, what)
+        return self._text.vectors(tokens) if self._text.fixed else tokens
+
+    def _train(self, train_set: tuple[Any, sparse.csr_matrix],
+               dev_set: tuple[Any, sparse.csr_matrix], run: TextRun) -> None:
+        """Train head and reader as far as there are any, and keep the neighbours."""
+        name, votes = split_name(self.head)
+        settings, head = run.fit, self._head_settings()
+        self._model: Model | None = None
+        self.history_: list[dict[str, Any]] = []
+
+        def make(width: int) -> Head:
+            assert name is not None
+            return build_head(name, self.tree_, width, head)
+
+        if name is not None and self._text is not None and not self._text.fixed:
+            self._model, self.history_ = self._text.train(make, train_set, dev_set, run)
+        elif name is not None:
+            if self._text is not None and self._device.type == "cpu":
+                settings = replace(settings, precision="auto")  # it was that of reading
+            self._model, self.history_ = train(lambda: make(self.n_features_in_), train_set,
+                                               dev_set, settings, run.on_epoch)
+        if self._text is not None:
+            self._text.attach(self._model)
+        self._vote = None
+        if votes:
+            vectors, labels = train_set
+            if isinstance(vectors, Tokens):
+                assert self._text is not None
+                vectors = self._text.vectors(vectors)
+            self._vote = NeighbourVote(vectors, labels, self.neighbors, self.sharpness,
+                                       self._device)
 
     def _head_settings(self) -> HeadSettings:
         split_name(self.head)
@@ -298,6 +371,16 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         return Rules(self._hard, at_least, self.back_off, self.top_k)
 
     @property
+    def device_(self) -> torch.device:
+        """Where it runs."""
+        return self._device
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether it was fitted on texts, and takes these rather than embeddings."""
+        return self._text is not None
+
+    @property
     def _hard(self) -> bool:
         return self.mask == "hard" and self.head != "flat"
 
@@ -314,7 +397,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = np.array(tree.symbols)
         self.n_features_in_ = dim
 
-    def _tune(self, vectors: np.ndarray, labels: sparse.csr_matrix) -> None:
+    def _tune(self, vectors: np.ndarray | Tokens, labels: sparse.csr_matrix) -> None:
         """Weight of the neighbours, calibration and thresholds, in this order, on dev."""
         parts = list(self._parts(vectors))
         own = np.concatenate([p for _, p, _ in parts])
@@ -343,23 +426,32 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
 
     # ---- predicting -------------------------------------------------------------------------
 
-    def _parts(self, vectors: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    def _parts(self, inputs: np.ndarray | Tokens,
+               ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yield first row and probabilities of the head and of the neighbours.
 
         Where one of the two is not there, both are the other.
         """
-        if self._model is None:
-            assert self._vote is not None
-            for start in range(0, len(vectors), CHUNK):
-                scores = self._vote.scores(vectors[start:start + CHUNK])
-                yield start, scores, scores
-            return
-        for start, scores in predict_blocks(self._model, vectors, self._device, self.prune):
-            voted = (scores if self._vote is None
-                     else self._vote.scores(vectors[start:start + len(scores)]))
-            yield start, scores, voted
+        for start, scores, vectors in self._scored(inputs):
+            voted = scores if self._vote is None else self._vote.scores(vectors)
+            own = voted if scores is None else scores
+            assert own is not None and voted is not None
+            yield start, own, voted
 
-    def _blocks(self, vectors: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    def _scored(self, inputs: np.ndarray | Tokens,
+                ) -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
+        """Yield first row, the head's probabilities if there is one, and vectors."""
+        if isinstance(inputs, Tokens):
+            assert self._text is not None
+            yield from self._text.parts(inputs, self.prune)
+        elif self._model is None:
+            for start in range(0, len(inputs), CHUNK):
+                yield start, None, inputs[start:start + CHUNK]
+        else:
+            for start, scores in predict_blocks(self._model, inputs, self._device, self.prune):
+                yield start, scores, inputs[start:start + len(scores)]
+
+    def _blocks(self, vectors: np.ndarray | Tokens) -> Iterator[tuple[int, np.ndarray]]:
         """Yield first row and coherent probabilities before any hard mask."""
         for start, own, voted in self._parts(vectors):
             scores = _mix(own, voted, self.neighbor_weight_)
@@ -367,15 +459,16 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
                 scores = self._calibration.apply(scores, self.tree_)
             yield start, scores
 
-    def _checked(self, X: np.ndarray) -> np.ndarray:
+    def _checked(self, X: Any) -> np.ndarray | Tokens:
         if not hasattr(self, "thresholds_"):
             raise NotFittedError("This PatentClassifier is not fitted yet. Call fit, or load one.")
-        return as_vectors(X, "X", self.n_features_in_, empty=True)
+        return self._inputs(X, "X", self.n_features_in_, empty=True)
 
-    def _decided(self, vectors: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    def _decided(self, inputs: np.ndarray | Tokens,
+                 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yield first row, probabilities and chosen labels of each block of checked embeddings."""
         rules = self._rules(self.tree_)
-        for start, scores in self._blocks(vectors):
+        for start, scores in self._blocks(inputs):
             chosen = choose(scores, self.thresholds_, self.tree_, rules)
             if rules.hard:
                 scores = self._masked(scores)
@@ -402,12 +495,13 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         scores[:, inner] *= passed[:, self.tree_.parent[inner]]
         return scores
 
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of each node.
 
         Parameters
         ----------
-        X : ndarray of float, shape (n_patents, dim)
+        X : ndarray of float, shape (n_patents, dim); or texts
+            As in `fit`.
 
         Returns
         -------
@@ -426,22 +520,24 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             out[start:start + len(scores)] = self._masked(scores) if self._hard else scores
         return out
 
-    def predict(self, X: np.ndarray) -> sparse.csr_matrix:
+    def predict(self, X: Any) -> sparse.csr_matrix:
         """Labels of each patent: bool CSR (n_patents, n_nodes), closed under ancestors."""
-        vectors = self._checked(X)
+        return self._predicted(self._checked(X))
+
+    def _predicted(self, inputs: np.ndarray | Tokens) -> sparse.csr_matrix:
         counts, columns = [np.zeros(1, dtype=np.int64)], [np.empty(0, dtype=np.int32)]
-        for _, _, chosen in self._decided(vectors):
+        for _, _, chosen in self._decided(inputs):
             counts.append(np.count_nonzero(chosen, axis=1))
             columns.append((np.flatnonzero(chosen) % len(self.tree_)).astype(np.int32))
         indptr, indices = np.cumsum(np.concatenate(counts)), np.concatenate(columns)
         return sparse.csr_matrix((np.ones(len(indices), dtype=bool), indices, indptr),
                                  shape=(len(indptr) - 1, len(self.tree_)))
 
-    def predict_symbols(self, X: np.ndarray, deepest: bool = True) -> list[list[str]]:
+    def predict_symbols(self, X: Any, deepest: bool = True) -> list[list[str]]:
         """Labels of each patent as symbols; see `CpcTree.decode`."""
         return self.tree_.decode(self.predict(X), deepest=deepest)
 
-    def decide(self, X: np.ndarray, ids: Sequence[str] | None = None, top: int = 0) -> pd.DataFrame:
+    def decide(self, X: Any, ids: Sequence[str] | None = None, top: int = 0) -> pd.DataFrame:
         """What is predicted for each patent, as a table for people.
 
         Parameters
@@ -468,14 +564,14 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         names = np.asarray(ids if ids is not None else np.arange(len(vectors)), dtype=object)
         return tabulate(self._decided(vectors), names, self.thresholds_, self.tree_, top)
 
-    def answered(self, X: np.ndarray) -> list[str]:
+    def answered(self, X: Any) -> list[str]:
         """Level of each patent's most specific predicted label; an empty string without any."""
         vectors = self._checked(X)
         names = (*self.tree_.levels, "")  # the last is also number -1
         return [names[d] for _, _, chosen in self._decided(vectors)
                 for d in answered_level(chosen, self.tree_)]
 
-    def score(self, X: np.ndarray, Y: Labels, sample_weight: None = None) -> float:
+    def score(self, X: Any, Y: Labels, sample_weight: None = None) -> float:
         """Micro hierarchical F1: ``2 |T & P| / (|T| + |P|)`` over all patents' closed sets.
 
         Parameters
@@ -489,7 +585,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             raise ConfigError("score takes no sample weights")
         vectors = self._checked(X)
         truth = as_labels(Y, self.tree_, len(vectors), "Y", unknown="drop")
-        predicted = self.predict(vectors)
+        predicted = self._predicted(vectors)
         total = truth.nnz + predicted.nnz
         return 2.0 * truth.multiply(predicted).nnz / total if total else float("nan")
 
@@ -508,14 +604,18 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         state = dict(self._model.state_dict()) if self._model is not None else {}
         if self._vote is not None:
             state |= self._vote.state()
+        if self._text is not None:
+            state |= self._text.save(Path(folder))
         arrays = {"thresholds": self.thresholds_}
         if self._calibration is not None:
             arrays |= {f"calibration_{d}": m for d, m in enumerate(self._calibration.maps)}
+        params = self.get_params(deep=False)
+        params["text"] = None if self._text is None else text_settings(self.text).model_dump()
         write_classifier(Path(folder), {
-            "params": self.get_params(deep=False), "dim": int(self.n_features_in_),
-            "n_nodes": len(self.tree_), "encoder": self.encoder_,
+            "params": params, "text": self._text.facts if self._text else None,
+            "dim": int(self.n_features_in_), "n_nodes": len(self.tree_), "encoder": self.encoder_,
             "neighbor_weight": self.neighbor_weight_, "unlabelled": self.unlabelled_,
-            "history": self.history_}, state, self.tree_, arrays)
+            "truncated": self.truncated_, "history": self.history_}, state, self.tree_, arrays)
 
     @classmethod
     def load(cls, folder: str | Path, device: str | None = None,
@@ -544,12 +644,21 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         out._device = find_device(device or "auto")
         out._set_tree(tree, int(record["dim"]))
         out._restore(state)
+        out._text = None
+        if record.get("text"):
+            # What was trained in fp16 on a GPU may run on a CPU.
+            gpu = out._device.type == "cuda" or out.precision != "fp16"
+            half = find_half(out.precision if gpu else "auto", out._device)
+            out._text = TextSide.load(folder, text_settings(out.text), state, record["text"],
+                                      out._device, half)
+            out._text.attach(out._model)
         out.thresholds_ = arrays["thresholds"]
         out.neighbor_weight_ = record["neighbor_weight"]
         if out.calibration is not None:
             maps = [arrays[f"calibration_{d}"] for d in range(len(tree.levels))]
             out._calibration = Calibration(out.calibration, maps)
         out.history_, out.unlabelled_ = record["history"], record["unlabelled"]
+        out.truncated_ = record.get("truncated", {"train": 0, "dev": 0})
         out.encoder_ = record["encoder"]
         return out
 
@@ -564,8 +673,14 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         with torch.random.fork_rng(devices=[]):  # weights drawn here are thrown away at once
             model = Model(build_head(name, self.tree_, self.n_features_in_,
                                      self._head_settings()))
-        model.load_state_dict({k: v for k, v in state.items() if not k.startswith("neighbours.")})
+        model.load_state_dict({k: v for k, v in state.items()
+                               if not k.startswith(("neighbours.", "text."))})
         self._model = model.to(self._device).eval()
+
+
+def _width(inputs: np.ndarray | Tokens) -> int:
+    assert isinstance(inputs, np.ndarray)
+    return int(inputs.shape[1])
 
 
 def _mix(own: np.ndarray, voted: np.ndarray, weight: float) -> np.ndarray:

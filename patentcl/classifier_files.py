@@ -13,13 +13,14 @@ from patentcl.artifacts import fingerprint, fingerprint_path, library_versions
 from patentcl.cpc import CpcTree
 from patentcl.errors import DataError
 
-FORMAT = 1
+FORMAT = 2
+"""1: embeddings only. 2: perhaps with a folder ``encoder`` that reads texts."""
 FILES = ("model.safetensors", "tree.parquet", "thresholds.npz")
 
 
 def write_classifier(folder: Path, record: dict[str, Any], state: dict[str, Tensor], tree: CpcTree,
                      arrays: dict[str, np.ndarray]) -> None:
-    """Write the four files, config.json last, with a fingerprint of each.
+    """Write the four files, config.json last, with a fingerprint of each and of ``encoder``.
 
     Parameters
     ----------
@@ -42,7 +43,8 @@ def write_classifier(folder: Path, record: dict[str, Any], state: dict[str, Tens
     np.savez(folder / "thresholds.npz", **arrays)  # type: ignore[arg-type]
     record = {"format": FORMAT, "kind": "PatentClassifier", **record,
               "libraries": library_versions(),
-              "files": {name: fingerprint_path(folder / name) for name in FILES}}
+              "files": {name: fingerprint_path(folder / name)
+                        for name in (*FILES, *_encoder(record))}}
     record = json.loads(json.dumps(record))  # tuples as lists, as they will be read
     record["fingerprint"] = fingerprint(record)
     text = json.dumps(record, indent=1, ensure_ascii=False)
@@ -86,8 +88,8 @@ def read_config(folder: Path, encoder: str | None) -> dict[str, Any]:
     if stated != fingerprint(record):
         raise DataError("config.json has been changed", where=path, got=fingerprint(record),
                         wanted=stated, fix="Fit and save the classifier again")
-    for name in FILES:
-        if not (folder / name).is_file():
+    for name in (*FILES, *_encoder(record)):
+        if not (folder / name).exists():
             raise DataError("a file of the classifier is missing", where=folder, wanted=name,
                             fix="Copy the whole folder, or save the classifier again")
         seen = fingerprint_path(folder / name)
@@ -100,3 +102,8 @@ def read_config(folder: Path, encoder: str | None) -> dict[str, Any]:
                         got=encoder, wanted=record["encoder"],
                         fix="Embed with that encoder, or fit again")
     return record
+
+
+def _encoder(record: dict[str, Any]) -> tuple[str, ...]:
+    """The folder of what reads texts, if the classifier was trained on texts."""
+    return ("encoder",) if record.get("text") else ()

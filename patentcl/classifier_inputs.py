@@ -10,6 +10,7 @@ from scipy import sparse
 from patentcl.cpc import CpcTree
 from patentcl.errors import DataError
 from patentcl.metrics.inputs import check_columns, column_names
+from patentcl.tokens import Tokens
 
 Labels: TypeAlias = Any
 """A matrix of bool (n_patents, n_nodes), sparse or dense, or a list of symbols for each patent."""
@@ -88,6 +89,8 @@ def labelled_rows(labels: sparse.csr_matrix, what: str) -> np.ndarray:
     return rows
 
 
-def take(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Some rows; the array itself, perhaps memory-mapped, where it is all of them."""
-    return vectors if len(rows) == len(vectors) else vectors[rows]
+def take(inputs: Any, rows: np.ndarray) -> Any:
+    """Some rows of embeddings or texts; themselves, perhaps memory-mapped, where it is all."""
+    if len(rows) == len(inputs):
+        return inputs
+    return inputs.take(rows) if isinstance(inputs, Tokens) else inputs[rows]

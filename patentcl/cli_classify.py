@@ -126,17 +126,20 @@ def _answerer(
     from patentcl.classifier import PatentClassifier
 
     loaded = PatentClassifier.load(model)
-    reader = stages.encoder_for(model, encoder)
+    encode = None
+    if not loaded.reads_texts:
+        encode = stages.encoder_for(model, encoder).encode
     if index is None:
-        return Answerer(loaded, reader.encode, all_scores=all_scores)
+        return Answerer(loaded, encode, all_scores=all_scores)
     from patentcl.search import PatentIndex
 
     made_with = require(index, "index", "index VECTORS").get("encoder")
     evidence = Evidence(PatentIndex.load(index), loaded.tree_, per_code)
-    if made_with == (read_manifest(model) or {}).get("encoder"):
-        return Answerer(loaded, reader.encode, evidence, all_scores=all_scores)
+    same = made_with == (read_manifest(model) or {}).get("encoder")
+    if same and not loaded.reads_texts:
+        return Answerer(loaded, encode, evidence, all_scores=all_scores)
     other = stages.encoder_for(index)
-    return Answerer(loaded, reader.encode, evidence, other.encode, all_scores)
+    return Answerer(loaded, encode, evidence, other.encode, all_scores)
 
 
 def _parts(

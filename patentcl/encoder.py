@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 
 from patentcl.corpus import Corpus
 from patentcl.errors import ConfigError, DataError, MissingExtra, did_you_mean
+from patentcl.tokens import join_texts
 
 if TYPE_CHECKING:
     import torch
@@ -150,22 +151,7 @@ class PatentEncoder:
 
     def texts(self, items: Texts) -> list[str]:
         """Turn a corpus, or pairs of title and abstract, into the texts that the model reads."""
-        if isinstance(items, str):
-            raise DataError("a list of texts is wanted, not one text", got=repr(items[:40]))
-        separator = getattr(self.model.tokenizer, "sep_token", None) or "."
-        out = []
-        for i, item in enumerate(items.texts if isinstance(items, Corpus) else items):
-            if isinstance(item, str):
-                out.append(item)
-            elif (isinstance(item, (tuple, list)) and len(item) == 2
-                  and all(isinstance(part, str) for part in item)):
-                out.append(f" {separator} ".join(part for part in item if part))
-            else:
-                raise DataError("a text is neither a string nor a pair of title and abstract",
-                                where=f"item {i}", got=type(item).__name__)
-            if not out[-1].strip():
-                raise DataError("a text is empty", where=f"item {i}")
-        return out
+        return join_texts(items, getattr(self.model.tokenizer, "sep_token", None) or ".")
 
     def encode(self, items: Texts, batch_size: int | None = None, precision: str = "auto",
                progress: Progress | None = None, out: np.ndarray | None = None) -> np.ndarray:

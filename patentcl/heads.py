@@ -39,8 +39,8 @@ class HeadSettings:
     Parameters
     ----------
     hidden : int, optional
-        Width of the hidden layers; 0 for none (``flat`` and ``levels`` only). None is 1024, and 64
-        for ``tmm`` and ``thmm``, which have hidden layers for each node.
+        Width of the hidden layers; 0 for none (``flat`` and ``levels`` only). None is 1024, 64 for
+        ``tmm`` and ``thmm``, which have hidden layers for each node, and 512 for ``harnn``.
     layers : int
         Number of hidden layers that all nodes share (``flat`` and ``levels``).
     dropout : float, optional
@@ -48,7 +48,7 @@ class HeadSettings:
     input_dropout : float
         Share of the entries of an embedding dropped in training.
     mask : {"none", "hard", "soft"}
-        How a node depends on its parent; see the module. The head ``flat`` has no use for it.
+        How a node depends on its parent; see the module. ``flat`` and ``harnn`` have no use for it.
     policy : {"path", "siblings", "all"}, optional
         What a node's logit is trained on: its probability as it is predicted, product and all
         (``path``); only the patents that carry its parent (``siblings``); every patent (``all``).
@@ -328,15 +328,16 @@ def given_parent(rate: np.ndarray, tree: CpcTree) -> np.ndarray:
     return np.clip(rate / above, 1e-6, 0.99)
 
 
-HEADS = ("flat", "levels", "tmm", "thmm")
+HEADS = ("flat", "levels", "tmm", "thmm", "harnn")
 """Names of the heads."""
 
 
 def _head_class(name: str) -> type[Head]:
-    from patentcl.node_heads import ThmmHead, TmmHead  # which builds on this module
+    from patentcl.harnn import HarnnHead  # which build on this module
+    from patentcl.node_heads import ThmmHead, TmmHead
 
     classes: dict[str, type[Head]] = {"flat": FlatHead, "levels": LevelsHead, "tmm": TmmHead,
-                                      "thmm": ThmmHead}
+                                      "thmm": ThmmHead, "harnn": HarnnHead}
     if name not in classes:
         raise ConfigError("unknown head", got=name, fix=did_you_mean(name, HEADS))
     return classes[name]
@@ -347,7 +348,7 @@ def build_head(name: str, tree: CpcTree, dim: int, settings: HeadSettings | None
 
     Parameters
     ----------
-    name : {"flat", "levels", "tmm", "thmm"}
+    name : {"flat", "levels", "tmm", "thmm", "harnn"}
     tree : CpcTree
     dim : int
         Width of the embeddings.

@@ -82,9 +82,9 @@ def report_folder(folder: Path, to: Path, corpus: Path, vectors: Path | None = N
             raise DataError(f"no patent of the {split} split has a code", where=corpus)
 
 
-def _open_classifier(folder: Path, corpus: Path,
-                     vectors: Path | None) -> tuple[PatentClassifier, Corpus, np.ndarray]:
-    """A classifier, the corpus it was fitted on, and its vectors."""
+def _open_classifier(folder: Path, corpus: Path, vectors: Path | None,
+                     ) -> tuple[PatentClassifier, Corpus, np.ndarray | None]:
+    """A classifier, the corpus it was fitted on, and its vectors; none if it reads texts."""
     from patentcl.classifier import PatentClassifier
 
     model = PatentClassifier.load(folder)
@@ -93,6 +93,8 @@ def _open_classifier(folder: Path, corpus: Path,
         raise DataError("the classifier was fitted on another corpus", where=folder,
                         got=f"{len(model.tree_)} labels",
                         wanted=f"the {len(patents.tree)} labels of {corpus}")
+    if model.reads_texts:
+        return model, patents, None
     place = vectors or _vectors_beside(folder)
     if place is None:
         raise DataError("no vectors of the same encoder beside it", where=folder,

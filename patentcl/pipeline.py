@@ -166,15 +166,26 @@ class _Run:
         reads = {k: encoder[k] for k in ("model", "max_length")}
         data = r.data.model_dump(exclude={"source", "sample_patents"})
         seed = {"seed": r.seed}
-        return [
-            *stages,
+        stages.append(
             Stage(
                 "load",
                 ".",
                 ("sample",) if source is None else (),
                 {**came_from, "data": data, "split": r.split.model_dump(), **seed},
                 self._load,
-            ),
+            )
+        )
+        if r.learns_from == "texts":
+            text = {**r.text.model_dump(), **reads}
+            fit = {**r.classifier.model_dump(), "text": text, **seed}
+            report = {**r.report.model_dump(), **seed}
+            return [
+                *stages,
+                Stage("fit", "classifier", ("load",), fit, self._fit),
+                Stage("evaluate", "reports", ("fit",), report, self._evaluate_texts),
+            ]
+        return [
+            *stages,
             Stage("mine", "triplets", ("load",), {**r.mining.model_dump(), **seed}, self._mine),
             Stage(
                 "train",
@@ -276,8 +287,17 @@ class _Run:
         from patentcl.encoder import find_model
         from patentcl.index_spec import IndexSpec
         from patentcl.metrics.names import parse_names
+        from patentcl.word_vectors import WORDS, is_words
 
-        find_model(self.recipe.encoder.model)
+        words = self.recipe.encoder.model
+        if self.recipe.learns_from == "vectors" or not is_words(words):
+            find_model(words)
+        elif words != WORDS and not Path(words).is_file():
+            raise ConfigError(
+                "no such file of word vectors",
+                got=words,
+                fix="Name one in GloVe's format, or train some: --set encoder.model=words",
+            )
         parse_names([*self.recipe.report.metrics, *self.recipe.report.retrieval])
         if self.recipe.index.spec != "auto":
             IndexSpec.read(self.recipe.index.spec)
@@ -361,6 +381,7 @@ class _Run:
             self.recipe.mining,
             self.recipe.seed,
             record,
+            self.root,
         )
 
     def _train(self, record: dict[str, Any]) -> None:
@@ -414,8 +435,12 @@ class _Run:
     def _fit(self, record: dict[str, Any]) -> None:
         from patentcl import stages
 
+        r = self.recipe
+        text = r.text.model_copy(
+            update={"model": r.encoder.model, "max_length": r.encoder.max_length}
+        )
         stages.fit(
-            self._path("embed"),
+            text if r.learns_from == "texts" else self._path("embed"),
             self.corpus,
             self._path("fit"),
             self.recipe.classifier,
@@ -461,6 +486,16 @@ class _Run:
                 json.dumps(shown, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
             )
             record["results"] = {"verdict": result["verdict"]}
+
+    def _evaluate_texts(self, record: dict[str, Any]) -> None:
+        from patentcl.classifier import PatentClassifier
+        from patentcl.reporting import classifier_report, evaluate_run
+
+        model = PatentClassifier.load(self._path("fit"))
+        r = self.recipe
+        with artifacts.writing_files(self._path("evaluate"), record, "evaluate") as place:
+            evaluate_run(self.corpus, {}, {r.classifier.head: model}, place, r.report, r.seed)
+            classifier_report(self.corpus, model, None, place / "classifier")
 
     def _map(self, record: dict[str, Any]) -> None:
         from patentcl import stages

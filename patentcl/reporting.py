@@ -45,7 +45,8 @@ def usable_metrics(names: Sequence[str], levels: Sequence[str]) -> list[str]:
             ("section", "class", "subclass", "group", "subgroup") or n.rsplit("@", 1)[1] in levels]
 
 
-def judge_classifiers(corpus: Corpus, systems: Mapping[str, tuple[PatentClassifier, np.ndarray]],
+def judge_classifiers(corpus: Corpus,
+                      systems: Mapping[str, tuple[PatentClassifier, np.ndarray | None]],
                       settings: ReportSettings, seed: int = 0,
                       split: str = "test") -> dict[str, Metrics]:
     """Evaluate classifiers on a held-out split, beside guessing.
@@ -54,6 +55,7 @@ def judge_classifiers(corpus: Corpus, systems: Mapping[str, tuple[PatentClassifi
     ----------
     corpus : Corpus
     systems : mapping of str to (classifier, vectors of the whole corpus)
+        None for vectors where the classifier reads texts.
     settings : ReportSettings
     seed : int
     split : str
@@ -73,7 +75,7 @@ def judge_classifiers(corpus: Corpus, systems: Mapping[str, tuple[PatentClassifi
     names = usable_metrics(settings.metrics, tree.levels)
     out = {}
     for name, (model, vectors) in systems.items():
-        X = np.asarray(vectors[test], dtype=np.float32)
+        X = _inputs(corpus, vectors, test)
         out[name] = evaluate(truth, model.predict_proba(X), names, tree, predicted=model.predict(X),
                              seed=seed)
     train = corpus.labels[np.flatnonzero((corpus.split == "train") & labelled)]
@@ -89,8 +91,13 @@ def judge_classifiers(corpus: Corpus, systems: Mapping[str, tuple[PatentClassifi
     return out
 
 
-def classifier_report(corpus: Corpus, model: PatentClassifier, vectors: np.ndarray, folder: Path,
-                      split: str = "test", title: str = "Codes of held-out patents",
+def _inputs(corpus: Corpus, vectors: np.ndarray | None, rows: np.ndarray) -> Any:
+    """Some patents as a classifier takes them: vectors, or texts where there are none."""
+    return corpus.select(rows) if vectors is None else np.asarray(vectors[rows], dtype=np.float32)
+
+
+def classifier_report(corpus: Corpus, model: PatentClassifier, vectors: np.ndarray | None,
+                      folder: Path, split: str = "test", title: str = "Codes of held-out patents",
                       seed: int = 0) -> bool:
     """Write the full report on a classifier: every metric, tables, pictures, training curves.
 
@@ -98,8 +105,8 @@ def classifier_report(corpus: Corpus, model: PatentClassifier, vectors: np.ndarr
     ----------
     corpus : Corpus
     model : PatentClassifier
-    vectors : ndarray, shape (n_patents, d)
-        Of the whole corpus.
+    vectors : ndarray, shape (n_patents, d), or None
+        Of the whole corpus; None where the classifier reads texts.
     folder : Path
         See `patentcl.metrics.report` for what is written; `patentcl.label_report` writes
         history.json, training.png, and in ``labels`` what the labels and texts are like.
@@ -115,7 +122,7 @@ def classifier_report(corpus: Corpus, model: PatentClassifier, vectors: np.ndarr
     rows = np.flatnonzero((corpus.split == split) & labelled)
     if not rows.size:
         return False
-    X = np.asarray(vectors[rows], dtype=np.float32)
+    X = _inputs(corpus, vectors, rows)
     work = Evaluation(corpus.labels[rows], model.predict_proba(X), tree=corpus.tree,
                       predicted=model.predict(X))
     train = corpus.labels[np.flatnonzero((corpus.split == "train") & labelled)]
@@ -138,7 +145,8 @@ def evaluate_run(corpus: Corpus, vectors: Mapping[str, np.ndarray],
     ----------
     corpus : Corpus
     vectors : mapping of str to ndarray (n, d)
-        By system: ``tuned`` and ``untuned``, or ``untuned`` alone.
+        By system: ``tuned`` and ``untuned``, or ``untuned`` alone. None for a classifier that reads
+        texts; without any, there is no retrieval.
     classifiers : mapping of str to PatentClassifier
         For the same systems; may be empty.
     folder : Path
@@ -151,9 +159,9 @@ def evaluate_run(corpus: Corpus, vectors: Mapping[str, np.ndarray],
         What metrics.json holds: ``format``, ``classifier`` (system -> metric -> value and
         interval), ``retrieval`` (task -> system -> ...), ``verdict``.
     """
-    coded = judge_classifiers(corpus, {k: (m, vectors[k]) for k, m in classifiers.items()},
+    coded = judge_classifiers(corpus, {k: (m, vectors.get(k)) for k, m in classifiers.items()},
                               settings, seed) if classifiers else {}
-    tasks = retrieval_tasks(corpus, settings.queries, seed)
+    tasks = retrieval_tasks(corpus, settings.queries, seed) if vectors else []
     texts = [f"{title} {abstract}" for title, abstract in corpus.texts]
     found: dict[str, dict[str, Metrics]] = {}
     for task in tasks:
@@ -311,7 +319,8 @@ def render_page(root: Path, title: str, seconds: Sequence[tuple[str, str, float]
         for task, systems in result["retrieval"].items():
             n = next(iter(next(iter(systems.values())).values()))["items"]
             lines += ["", f"Retrieval: {task} ({n:,} queries)", *plain_table(*cells(systems))]
-        lines += ["", *textwrap.wrap(verdict_text(result["verdict"]), 100)]
+        if result["retrieval"]:
+            lines += ["", *textwrap.wrap(verdict_text(result["verdict"]), 100)]
     shown_examples = root / "reports" / "examples.json"
     if shown_examples.is_file():
         lines += _example_lines(json.loads(shown_examples.read_text(encoding="utf-8")))

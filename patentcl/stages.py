@@ -21,12 +21,14 @@ from patentcl.config import (
     MapSettings,
     MiningRules,
     SplitSettings,
+    TextSettings,
     TrainingSettings,
 )
 from patentcl.corpus import SPLITS, Corpus, make_splits, write_splits
-from patentcl.errors import DataError
+from patentcl.errors import ConfigError, DataError
 
 Progress = Callable[[int, int], None]
+GraphProgress = Callable[[str, int, int], None]
 Record = dict[str, Any]
 
 
@@ -210,7 +212,7 @@ def encoder_for(folder: Path, given: str | None = None) -> Any:
 
 
 def fit(
-    vectors: Path,
+    vectors: Path | TextSettings,
     corpus: Corpus,
     folder: Path,
     settings: ClassifierSettings,
@@ -218,23 +220,19 @@ def fit(
     record: Record,
     progress: Progress | None = None,
 ) -> None:
-    """Train a classifier on the train split and tune it on the dev split."""
+    """Train a classifier on the train split and tune it on the dev split.
+
+    Given settings of reading in place of vectors, it is trained on the texts; if that is cut off,
+    the next call takes it up where it was.
+    """
+    if isinstance(vectors, TextSettings):
+        _fit_on_texts(vectors, corpus, folder, settings, seed, record, progress)
+        return
     from patentcl.classifier import PatentClassifier
 
     X = aligned_vectors(vectors, corpus)
     manifest = artifacts.read_manifest(vectors) or {}
-    rows = {
-        name: np.flatnonzero((corpus.split == name) & (np.diff(corpus.labels.indptr) > 0))
-        for name in SPLITS
-    }
-    for name in ("train", "dev"):
-        if not rows[name].size:
-            raise DataError(
-                f"no patent of the {name} split has a code",
-                where=corpus.path,
-                got=", ".join(f"{k} {len(v)}" for k, v in rows.items()),
-                fix="Give more patents with codes, or other split shares",
-            )
+    rows = _labelled_splits(corpus)
     model = PatentClassifier(**settings.model_dump(), seed=seed)
     with artifacts.writing(folder, record) as place:
         model.fit(
@@ -247,11 +245,63 @@ def fit(
         )
         model.save(place)
         record |= _origin(manifest)
-        record["counts"] = {
-            **{f"{k} patents with codes": len(v) for k, v in rows.items()},
-            "labels": len(corpus.tree),
-            "epochs": len(model.history_),
-        }
+        record["counts"] = _counts_of(model, rows)
+
+
+def _fit_on_texts(
+    text: TextSettings,
+    corpus: Corpus,
+    folder: Path,
+    settings: ClassifierSettings,
+    seed: int,
+    record: Record,
+    progress: Progress | None,
+) -> None:
+    from patentcl.classifier import PatentClassifier
+
+    rows = _labelled_splits(corpus)
+    train, dev = corpus.select(rows["train"]), corpus.select(rows["dev"])
+    model = PatentClassifier(**settings.model_dump(), seed=seed, text=text)
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    with artifacts.writing(folder, record) as place:
+        model.fit(
+            train,
+            train.labels,
+            corpus.tree,
+            (dev, dev.labels),
+            progress=progress,
+            checkpoint=unfinished,
+        )
+        model.save(place)
+        cut = {f"{k} texts cut to {text.max_length} tokens": n for k, n in model.truncated_.items()}
+        record["counts"] = {**_counts_of(model, rows), **cut}
+        record["device"] = str(model.device_)
+    unfinished.unlink(missing_ok=True)
+
+
+def _labelled_splits(corpus: Corpus) -> dict[str, np.ndarray]:
+    """Rows with codes by split; train and dev must have some."""
+    rows = {
+        name: np.flatnonzero((corpus.split == name) & (np.diff(corpus.labels.indptr) > 0))
+        for name in SPLITS
+    }
+    for name in ("train", "dev"):
+        if not rows[name].size:
+            raise DataError(
+                f"no patent of the {name} split has a code",
+                where=corpus.path,
+                got=", ".join(f"{k} {len(v)}" for k, v in rows.items()),
+                fix="Give more patents with codes, or other split shares",
+            )
+    return rows
+
+
+def _counts_of(model: Any, rows: dict[str, np.ndarray]) -> dict[str, int]:
+    return {
+        **{f"{k} patents with codes": len(v) for k, v in rows.items()},
+        "labels": len(model.tree_),
+        "epochs": len(model.history_),
+    }
 
 
 def index(

@@ -135,7 +135,8 @@ def test_no_module_needs_itself() -> None:
     needs = {name: {n.removeprefix("patentcl.") for n in imports(path, types=False)
                     if n.startswith("patentcl.")} & set(SOURCES)
              for name, path in SOURCES.items() if name != "__init__"}
-    for pair in (("heads", "node_heads"),):  # one imports the other inside a function
+    # One imports the other inside a function.
+    for pair in (("heads", "node_heads"), ("heads", "harnn")):
         assert needs[pair[0]] >= {pair[1]}
         needs[pair[0]] = needs[pair[0]] - {pair[1]}
     done: set[str] = set()
@@ -192,10 +193,14 @@ def test_the_command_line_does_what_others_must_not() -> None:
     assert {"stages", "config", "search"} <= known  # inside functions
 
 
+PUT_BACK = {("encoder", "torch.set_num_threads"),        # at the end of the block: test_encoder
+            ("text_fitting", "torch.set_rng_state")}     # by `own_randomness`, around the training
+
+
 @each_source
 def test_nothing_that_could_run_what_it_reads(name: str) -> None:
     for node, text in calls(name):
-        if (name, text) != ("encoder", "torch.set_num_threads"):  # which puts it back: test_encoder
+        if (name, text) not in PUT_BACK:
             assert not NEVER.match(text), f"patentcl.{name}, line {node.lineno}: {text}"
         given = {k.arg: ast.unparse(k.value) for k in node.keywords}
         assert given.get("allow_pickle", "False") == "False"
