@@ -381,7 +381,6 @@ class _Run:
             self.recipe.mining,
             self.recipe.seed,
             record,
-            self.root,
         )
 
     def _train(self, record: dict[str, Any]) -> None:

@@ -25,10 +25,9 @@ from patentcl.config import (
     TrainingSettings,
 )
 from patentcl.corpus import SPLITS, Corpus, make_splits, write_splits
-from patentcl.errors import ConfigError, DataError
+from patentcl.errors import DataError
 
 Progress = Callable[[int, int], None]
-GraphProgress = Callable[[str, int, int], None]
 Record = dict[str, Any]
 
 
