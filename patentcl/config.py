@@ -59,7 +59,8 @@ class DataSettings(Settings):
 class SplitSettings(Settings):
     """How patents are divided into train, dev and test; a division that the data bring wins."""
 
-    method: Literal["stratified", "random", "date"] = "stratified"
+    method: Literal["stratified", "random", "date", "family"] = "stratified"
+    """None divides near-copies of a text or a family: ``family`` is ``stratified`` by that name."""
     dev: Share = 0.1
     test: Share = 0.1
 

@@ -318,8 +318,8 @@ def make_splits(corpus: Corpus, method: str = "stratified", dev: float = 0.1, te
                 seed: int = 0) -> np.ndarray:
     """Divide a corpus into train, dev and test.
 
-    Near-copies of one text and patents of one family fall on the same side, so no held-out
-    patent's invention is trained on.
+    Near-copies of one text and patents of one family (continuations, divisions and the like, where
+    the data name them) fall on the same side, so no held-out patent's invention is trained on.
 
     Parameters
     ----------
@@ -327,8 +327,7 @@ def make_splits(corpus: Corpus, method: str = "stratified", dev: float = 0.1, te
     method : {"stratified", "random", "date", "family"}
         ``stratified`` keeps each label's share (iterative stratification, Sechidis et al. 2011);
         ``date`` takes the newest patents for test, the next newest for dev, undated ones for train;
-        ``family`` is stratified, and no family of continuations, divisions and the like is in two
-        splits: near-copies belong together as always, and so do the relatives that the data name.
+        ``family`` is another name of ``stratified``, since each of these divides by family.
     dev, test : float
         Shares of patents.
     seed : int
@@ -349,8 +348,6 @@ def make_splits(corpus: Corpus, method: str = "stratified", dev: float = 0.1, te
     texts = corpus.table(["title", "abstract"])
     keys = united(near_copies(texts["title"], texts["abstract"]),
                   read_families(corpus.path, pa.chunked_array([pa.array(corpus.ids, pa.string())])))
-    if method == "family":
-        keys = united(keys, read_families(corpus.path, corpus.table(["patent_id"])["patent_id"]))
     if (given != "").any() and (given != "train").any():
         unknown = sorted(set(given) - set(SPLITS))
         if unknown:
