@@ -1,7 +1,8 @@
 """The command line. Its modules are the only ones that print or exit.
 
 Exit codes: 0 done, 1 the user's data or settings (one line), 2 usage, 130 interrupted. The verbs
-stand in ``cli_data``, ``cli_models``, ``cli_classify``, ``cli_space`` and, for whole runs, here.
+stand in ``cli_data``, ``cli_graph``, ``cli_models``, ``cli_classify``, ``cli_space`` and, for
+whole runs, here.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import Annotated
 
 import typer
 
-from patentcl import cli_classify, cli_data, cli_models, cli_space
+from patentcl import cli_classify, cli_data, cli_graph, cli_models, cli_space
 from patentcl.cli_base import INTERRUPTED, Json, Limit, Sets, app, bar, note, out, verb
 from patentcl.errors import PatentclError
 
-VERBS = [m.__name__ for m in (cli_data, cli_models, cli_classify, cli_space)]
+VERBS = [m.__name__ for m in (cli_data, cli_graph, cli_models, cli_classify, cli_space)]
 """Importing these registered their verbs; help lists them in this order, then those below."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,26 +15,49 @@ from patentcl.cli_base import (
     LevelName,
     Limit,
     Seed,
+    bar,
     finish,
     note,
+    out,
     pairs_of,
     settings_of,
     show_counts,
     verb,
 )
-from patentcl.errors import ConfigError
 
 
-def graph_path(url: str) -> Path:
-    """The file of a graph's address."""
-    scheme, sign, rest = url.partition("://")
-    if not sign:
-        return Path(url)
-    if scheme != "duckdb":
-        raise ConfigError("unknown kind of graph", got=url, wanted="duckdb://FILE")
-    if not rest:
-        raise ConfigError("the graph needs a file", got=url, wanted="duckdb://FILE")
-    return Path(rest)
+@dataclass(frozen=True)
+class ServerFiles:
+    """Options for filling a Neo4j from files."""
+
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="Also write files for neo4j-admin here, and say the command."),
+    ] = None
+    import_: Annotated[
+        bool, typer.Option("--import", help="Run that command; the server must be stopped.")
+    ] = False
+    overwrite: Annotated[
+        bool, typer.Option(help="Let it replace what the server's database holds.")
+    ] = False
+
+    def write(self, graph: Path) -> None:
+        """Write the files of a graph's tables, and run the command if that is wanted."""
+        if self.csv is None:
+            return
+        from patentcl.graph_duckdb import DuckDBGraph
+        from patentcl.neo4j_import import run_import, write_import
+
+        with bar() as progress, DuckDBGraph(graph, read_only=True) as tables:
+            files = write_import(
+                tables, self.csv, overwrite=self.overwrite, progress=progress
+            )
+        if self.import_:
+            run_import(files)
+            note(f"imported from {self.csv}; start the server, then load once more for its indexes")
+        else:
+            note(f"files for Neo4j written to {self.csv}; with the server stopped, run:")
+            out(files.command)
 
 
 @verb()
@@ -54,6 +78,7 @@ def sample(
 @verb()
 def load(
     common: Common,
+    files: ServerFiles,
     data: Annotated[
         Path,
         typer.Argument(
@@ -62,8 +87,15 @@ def load(
         ),
     ],
     graph: Annotated[
-        str, typer.Option(help="duckdb://FILE; the corpus is written beside it.")
+        str,
+        typer.Option(
+            help="duckdb://FILE; the corpus is written beside it. Or neo4j://HOST:PORT, with the "
+            "password in NEO4J_PASSWORD; the corpus goes to --out."
+        ),
     ] = "duckdb://artifacts/graph.duckdb",
+    to: Annotated[
+        Path, typer.Option("--out", help="Folder of the corpus where the graph is in a server.")
+    ] = Path("artifacts"),
     scheme: Annotated[
         str, typer.Option(help="cpc, ipc or both (IPC where CPC is absent).")
     ] = "both",
@@ -82,8 +114,14 @@ def load(
     from patentcl import stages
     from patentcl.artifacts import fingerprint_path, read_manifest
     from patentcl.config import DataSettings, SplitSettings
+    from patentcl.graph import graph_file, is_server
 
-    path = graph_path(graph)
+    server = is_server(graph)
+    path = to / "graph" if server else graph_file(graph)
+    if (files.import_ or files.overwrite) and files.csv is None:
+        raise typer.BadParameter("--import and --overwrite need --csv DIR")
+    if server and files.csv is not None:
+        raise typer.BadParameter("--csv goes with a graph in a file: --graph duckdb://FILE")
     names = pairs_of(columns, "--columns", "abstract=summary")
     settings = settings_of(DataSettings, [], scheme=scheme, level=level, limit=limit, columns=names)
     split = common.settings(SplitSettings)
@@ -92,28 +130,45 @@ def load(
         {**settings.model_dump(), "split": split.model_dump()},
         source=fingerprint_path(data),
     )
-    stages.load(data, path.parent, settings, split, common.seed, record, path.name)
+    place = graph if server else path.name
+    with bar() as progress:
+        stages.load(data, path.parent, settings, split, common.seed, record, place, progress)
     manifest = read_manifest(path.parent) or {}
     show_counts(
         {**manifest["counts"], **{f"graph: {k}": v for k, v in manifest["graph"].items()}},
         common.as_json,
     )
-    note(f"corpus and graph written to {path.parent} in {manifest['seconds']} s")
+    what = f"corpus written to {path.parent}, graph to {graph}," if server else (
+        f"corpus and graph written to {path.parent}"
+    )
+    note(f"{what} in {manifest['seconds']} s")
+    files.write(path)
 
 
 @verb()
 def mine(
     common: Common,
     graph: Annotated[
-        str, typer.Argument(help="duckdb://FILE, as written by load.")
-    ] = f"{RUN}/graph.duckdb",
+        str | None, typer.Argument(help="duckdb://FILE or neo4j://HOST:PORT, as filled by load.")
+    ] = None,
+    address: Annotated[str | None, typer.Option("--graph", help="The same, as an option.")] = None,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the corpus with its splits; by default that of the file, "
+                     "and artifacts for a server."),
+    ] = None,
     to: Annotated[Path, typer.Option("--out", help="Folder for the triplets.")] = Path("triplets"),
 ) -> None:
     """Mine triplets (anchor, positive, negative) among the training patents."""
     from patentcl import stages
     from patentcl.config import MiningRules
+    from patentcl.graph import is_server
 
+    if graph is not None and address is not None:
+        raise typer.BadParameter("give the graph once: as an argument or as --graph")
     rules = common.settings(MiningRules)
-    path = graph_path(graph)
-    stages.mine(path, to, rules, common.seed, common.record("mine", rules, graph=path))
+    store = graph or address or f"{RUN}/graph.duckdb"
+    if corpus is None and is_server(store):
+        corpus = Path("artifacts")
+    stages.mine(store, to, rules, common.seed, common.record("mine", rules, graph=store), corpus)
     finish(to, "triplets", common.as_json)

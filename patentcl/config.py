@@ -54,6 +54,8 @@ class DataSettings(Settings):
     limit: Positive | None = None
     columns: dict[str, str] = Field(default_factory=dict)
     """For CSV, TSV, JSONL and Parquet: our column name -> the file's."""
+    graph: str | None = None
+    """``neo4j://HOST:PORT`` to load and mine in that server; None for a DuckDB file of the run."""
 
 
 class SplitSettings(Settings):

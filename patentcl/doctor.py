@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from patentcl import resources
 from patentcl.artifacts import library_versions
-from patentcl.errors import ConfigError
+from patentcl.errors import ConfigError, PatentclError
+from patentcl.neo4j_server import why_not
 
 Row = tuple[str, str, bool]
 """What was looked at, what was found, and whether it will do."""
@@ -83,7 +84,9 @@ def _minilm() -> Row:
 def _neo4j() -> Row:
     uri = os.environ.get("NEO4J_URI")
     if not uri:
-        return "neo4j", "NEO4J_URI is not set (DuckDB is used)", True
+        reason = why_not()
+        can = f"none can be started here: {reason}" if reason else "`patentcl neo4j` starts one"
+        return "neo4j", f"NEO4J_URI is not set, DuckDB is used; {can}", True
     try:
         host, port = urlsplit(uri).hostname, urlsplit(uri).port or 7687
     except ValueError:  # a port that is no number
@@ -94,4 +97,14 @@ def _neo4j() -> Row:
         socket.create_connection((host, port), timeout=3).close()
     except OSError as error:
         return "neo4j", f"{host}:{port} cannot be reached: {error}", False
-    return "neo4j", f"{host}:{port} answers", True
+    if util.find_spec("neo4j") is None:
+        return "neo4j", f"{host}:{port} answers; no driver: pip install 'patentcl[neo4j]'", False
+    from patentcl.graph import open_graph
+
+    try:
+        with open_graph(uri) as graph:
+            patents = graph.stats()["patents"]
+    except PatentclError as error:
+        # An empty one is as it should be before the first load.
+        return "neo4j", f"{host}:{port} answers; {error}", "has not been loaded" in str(error)
+    return "neo4j", f"{host}:{port} answers and holds {patents:,} patents", True

@@ -63,6 +63,8 @@ class Neo4jGraph:
         Patents that mining reads in one transaction.
     memory : str
         What DuckDB may use for staging and mining before it spills to disk.
+    patience : float
+        For so many seconds, what may pass by itself (a cut connection) is tried again.
 
     Raises
     ------
@@ -74,7 +76,7 @@ class Neo4jGraph:
 
     def __init__(self, uri: str, user: str | None = None, password: str | None = None,
                  database: str | None = None, batch: int = 20_000, chunk: int = 50_000,
-                 memory: str = "2GB") -> None:
+                 memory: str = "2GB", patience: float = 20.0) -> None:
         try:
             import neo4j
         except ImportError as error:
@@ -90,7 +92,7 @@ class Neo4jGraph:
         with explained(uri, "connect"):
             self._driver = neo4j.GraphDatabase.driver(
                 uri, auth=(user, password) if password else None, connection_timeout=10,
-                connection_acquisition_timeout=20, max_transaction_retry_time=20,
+                connection_acquisition_timeout=20, max_transaction_retry_time=patience,
                 fetch_size=5000, notifications_min_severity="OFF")
         try:
             with explained(uri, "connect"):
@@ -141,9 +143,9 @@ class Neo4jGraph:
         with tempfile.TemporaryDirectory(prefix="patentcl-") as work, \
                 DuckDBGraph(Path(work) / "stage.duckdb", memory=self.memory) as tables:
             tables.load(corpus)
-            return self.load_tables(tables, progress)
+            return self.load_from(tables, progress)
 
-    def load_tables(self, tables: DuckDBGraph, progress: Progress | None = None) -> dict[str, int]:
+    def load_from(self, tables: DuckDBGraph, progress: Progress | None = None) -> dict[str, int]:
         """Load what another store holds; as `load` otherwise."""
         wanted = tables.stats()
         stage = Stage(tables)

@@ -54,9 +54,17 @@ def _first(error: Exception) -> str:
 
 def _explanation(error: Exception, uri: str, what: str, batch: int | None) -> GraphError | None:
     """What will not pass by itself; None for everything else."""
-    from neo4j.exceptions import AuthError, ConfigurationError, Neo4jError
+    from neo4j.exceptions import (
+        AuthError,
+        ConfigurationError,
+        Neo4jError,
+        UnsupportedServerProduct,
+    )
 
     text, code = _first(error), str(getattr(error, "code", ""))
+    if isinstance(error, UnsupportedServerProduct):
+        return GraphError("this version of the server is not supported", where=uri, got=text,
+                          wanted="Neo4j 5.26 or later")
     if isinstance(error, ConfigurationError):
         return GraphError("not an address of a Neo4j server", got=uri,
                           wanted="neo4j://HOST:PORT, or bolt, neo4j+s, bolt+s for neo4j")

@@ -212,6 +212,11 @@ class Neo4jServer:
         """
         if self.running:
             raise GraphError("the server is running already", where=self.home)
+        try:
+            socket.create_server(("127.0.0.1", self.port)).close()
+        except OSError as error:
+            raise GraphError("something else listens on the port", got=self.port,
+                             fix="Choose another one") from error
         java, folder = find_java(), jars(note)
         self._configure(java, folder)
         command = [java, f"-Xms{self.heap}", f"-Xmx{self.heap}", "-XX:+UseSerialGC",

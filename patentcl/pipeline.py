@@ -370,17 +370,27 @@ class _Run:
 
         r = self.recipe
         source = Path(r.data.source) if r.data.source else self._path("sample") / "tables"
-        stages.load(source, self.root, r.data, r.split, r.seed, record)
+        stages.load(
+            source,
+            self.root,
+            r.data,
+            r.split,
+            r.seed,
+            record,
+            r.data.graph or "graph.duckdb",
+            self.progress,
+        )
 
     def _mine(self, record: dict[str, Any]) -> None:
         from patentcl import stages
 
         stages.mine(
-            self.root / "graph.duckdb",
+            self.recipe.data.graph or self.root / "graph.duckdb",
             self._path("mine"),
             self.recipe.mining,
             self.recipe.seed,
             record,
+            self.root,
         )
 
     def _train(self, record: dict[str, Any]) -> None:

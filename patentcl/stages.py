@@ -25,9 +25,10 @@ from patentcl.config import (
     TrainingSettings,
 )
 from patentcl.corpus import SPLITS, Corpus, make_splits, write_splits
-from patentcl.errors import DataError
+from patentcl.errors import ConfigError, DataError
 
 Progress = Callable[[int, int], None]
+GraphProgress = Callable[[str, int, int], None]
 Record = dict[str, Any]
 
 
@@ -47,19 +48,28 @@ def load(
     seed: int,
     record: Record,
     graph: str = "graph.duckdb",
+    progress: GraphProgress | None = None,
 ) -> None:
-    """Read patents into corpus.parquet, cpc.parquet and splits.parquet, and build their graph."""
-    from patentcl.graph_duckdb import DuckDBGraph
+    """Read patents into corpus.parquet, cpc.parquet and splits.parquet, and build their graph.
+
+    The graph is a file of the folder, or in a server (``neo4j://HOST:PORT``). A server is asked
+    before anything is read; if it goes away later, nothing is kept here, and the next call goes on
+    with what is there.
+    """
+    from patentcl.graph import is_server, open_graph
     from patentcl.reading import ReadOptions, read_patents
 
+    if is_server(graph):
+        open_graph(graph).close()
     with artifacts.writing_files(folder, record, "load") as place:
         counts = read_patents(source, place, ReadOptions(data.scheme, data.limit, data.columns))
         corpus = Corpus(place / "corpus.parquet", data.level)
         division = make_splits(corpus, split.method, split.dev, split.test, seed)
         write_splits(place / "splits.parquet", corpus, division)
         counts |= {f"{name} split": int((division == name).sum()) for name in SPLITS}
-        with DuckDBGraph(place / graph) as store:
-            record["graph"] = store.load(place / "corpus.parquet")
+        address = graph if is_server(graph) else str(place / graph)
+        with open_graph(address, read_only=False) as store:
+            record["graph"] = store.load(place / "corpus.parquet", progress)
         record["counts"] = counts
 
 
@@ -73,17 +83,40 @@ def open_corpus(path: str | Path, level: str = "subclass") -> Corpus:
     return Corpus(path, level)
 
 
-def mine(graph: Path, folder: Path, rules: MiningRules, seed: int, record: Record) -> None:
-    """Mine triplets among the training patents."""
-    from patentcl.graph_duckdb import DuckDBGraph
+def mine(
+    graph: str | Path,
+    folder: Path,
+    rules: MiningRules,
+    seed: int,
+    record: Record,
+    corpus: Path | None = None,
+) -> None:
+    """Mine triplets among the training patents.
+
+    The splits are those of the folder `corpus`, by default that of the graph's file.
+    """
+    from patentcl.graph import graph_file, is_server, open_graph
     from patentcl.mining import mine_triplets
 
-    splits = graph.with_name("splits.parquet")
+    if corpus is None:
+        if is_server(graph):
+            raise ConfigError(
+                "which patents are for training is not told by the graph in a server",
+                fix="Name the folder of the corpus",
+            )
+        corpus = graph_file(graph).parent
+    splits = corpus / "splits.parquet"
+    if is_server(graph) and not splits.is_file():
+        raise DataError(
+            "no splits beside the corpus",
+            got=splits,
+            fix="Name the folder that `patentcl load` wrote: --corpus DIR",
+        )
     among = None
     if splits.is_file():
         table = pq.read_table(splits).to_pandas()
         among = table.loc[table["split"] == "train", "patent_id"].tolist()
-    with artifacts.writing(folder, record) as place, DuckDBGraph(graph, read_only=True) as store:
+    with artifacts.writing(folder, record) as place, open_graph(graph) as store:
         result = mine_triplets(store, rules, seed, among)
         record["counts"] = result.counts
         pq.write_table(result.triplets, place / "triplets.parquet")

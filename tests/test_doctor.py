@@ -99,8 +99,12 @@ def closed_port() -> int:
 
 
 def test_neo4j_that_answers(monkeypatch: pytest.MonkeyPatch, listening: int) -> None:
+    """What a real server says stands in test_graph_contract.py."""
     monkeypatch.setenv("NEO4J_URI", f"bolt://127.0.0.1:{listening}")
-    assert look("neo4j") == (f"127.0.0.1:{listening} answers", True)
+    monkeypatch.setattr(doctor.util, "find_spec", lambda name: None)
+    text, ok = look("neo4j")
+    assert text.startswith(f"127.0.0.1:{listening} answers; no driver: pip install")
+    assert not ok
 
 
 def test_neo4j_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,8 +125,13 @@ def test_a_neo4j_address_that_is_none(monkeypatch: pytest.MonkeyPatch, uri: str)
     assert not ok
 
 
-def test_without_neo4j() -> None:
-    assert look("neo4j") == ("NEO4J_URI is not set (DuckDB is used)", True)
+def test_without_neo4j(monkeypatch: pytest.MonkeyPatch) -> None:
+    for reason, words in ((None, "`patentcl neo4j` starts one"),
+                          ("Java is not installed", "none can be started here: Java is not")):
+        monkeypatch.setattr(doctor, "why_not", lambda reason=reason: reason)
+        text, ok = look("neo4j")
+        assert text.startswith(f"NEO4J_URI is not set, DuckDB is used; {words}")
+        assert ok
 
 
 @pytest.mark.parametrize("as_json", [True, False])

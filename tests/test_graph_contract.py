@@ -7,7 +7,8 @@ NEO4J_URI; otherwise they are skipped.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from patentcl import doctor
+from patentcl.cli import main
 from patentcl.config import MiningRules
 from patentcl.corpus import Corpus
 from patentcl.errors import DataError, GraphError
@@ -257,6 +260,76 @@ def test_progress_in_batches(both: Both, loaded: Loaded, strange: Corpus) -> Non
     assert list(parts) == ["load patent", "load cpc", "load child_of", "load classified",
                            "load cites"]
     assert calls.count(("load patent", 150, len(loaded.corpus))) == 1
+
+
+# ---- on the command line --------------------------------------------------------------------
+
+
+@pytest.fixture
+def cli(neo4j_address: Neo4jAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["patentcl", *map(str, arguments)])
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("patentcl.cli._quiet_libraries", lambda: None)
+    monkeypatch.setenv("NEO4J_USERNAME", neo4j_address.user)
+    monkeypatch.setenv("NEO4J_PASSWORD", neo4j_address.password)
+    return call
+
+
+def test_verbs_with_either_store(cli: Callable[..., tuple[int, str, str]], loaded: Loaded,
+                                 neo4j_address: Neo4jAddress, tmp_path: Path) -> None:
+    uri = neo4j_address.uri
+    in_file = cli("load", loaded.tables, "--graph", "duckdb://file/graph.duckdb", "--json")
+    in_server = cli("load", loaded.tables, "--graph", uri, "--out", "served", "--json")
+    assert in_file[0] == in_server[0] == 0
+    assert in_server[1] == in_file[1]
+    assert sorted(p.name for p in (tmp_path / "served").iterdir()) == sorted(
+        p.name for p in (tmp_path / "file").iterdir() if p.name != "graph.duckdb")
+    rules = ("--set", "triplets=60", "--seed", "4")
+    assert cli("mine", "file/graph.duckdb", "--out", "one", *rules)[0] == 0
+    assert cli("mine", "--graph", uri, "--corpus", "served", "--out", "other", *rules)[0] == 0
+    assert pq.read_table("one/triplets.parquet").equals(pq.read_table("other/triplets.parquet"))
+    patent = loaded.corpus.ids[3]
+    for options in ((), ("--json",), ("--coupled", "0")):
+        said = [cli("graph", patent, "--graph", graph, *options) for graph in
+                ("duckdb://file/graph.duckdb", uri)]
+        assert said[0] == said[1]
+        assert said[0][0] == 0
+        assert patent in said[0][1]
+    code, _, err = cli("mine", uri, "--out", "third")
+    assert (code, "no splits beside the corpus" in err) == (1, True)
+    code, _, err = cli("graph", "nobody", "--graph", uri)
+    assert (code, "no such patent in the graph" in err) == (1, True)
+
+
+def test_files_for_import_on_the_command_line(cli: Callable[..., tuple[int, str, str]],
+                                              loaded: Loaded, tmp_path: Path) -> None:
+    code, out, err = cli("load", loaded.tables, "--graph", "duckdb://f/g.duckdb", "--csv", "csv")
+    assert code == 0
+    assert "with the server stopped, run:" in err
+    assert out.splitlines()[-1].startswith("neo4j-admin database import full --id-type=integer")
+    assert (tmp_path / "csv" / "cites.csv.gz").is_file()
+    for wrong in (("--import",), ("--graph", "neo4j://x", "--csv", "csv")):
+        assert cli("load", loaded.tables, *wrong)[0] == 2
+
+
+def test_doctor(cli: Callable[..., tuple[int, str, str]], sampled: Both,
+                neo4j_address: Neo4jAddress, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEO4J_URI", neo4j_address.uri)
+    row = doctor._neo4j()
+    assert (row[1].endswith("answers and holds 395 patents"), row[2]) == (True, True)
+    monkeypatch.setenv("NEO4J_PASSWORD", "wrong-password")
+    row = doctor._neo4j()
+    assert ("refuses user and password" in row[1], row[2]) == (True, False)
 
 
 # ---- what a load that was cut off leaves, and what others did to the graph -------------------

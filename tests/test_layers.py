@@ -313,7 +313,8 @@ def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
 def test_what_tests_import_is_declared_and_the_other_way_round() -> None:
     extras = PROJECT["optional-dependencies"]
     dev = {distribution(r) for r in extras["dev"]}
-    users = {distribution(r) for r in [*PROJECT["dependencies"], *extras["cpu"]]}
+    users = {distribution(r)
+             for r in [*PROJECT["dependencies"], *extras["cpu"], *extras["neo4j"]]}
     used = third_party(sorted((ROOT / "tests").glob("*.py")))
     assert used - users - dev == set()
     assert dev - used == TOOLS
