@@ -23,7 +23,8 @@ pair AS MATERIALIZED (  -- as written: joined by symbol alone, pairs would be co
     SELECT a.p AS anchor, b.p AS positive, min(a.step) AS step
     FROM ahead a
     JOIN ring b ON b.symbol = a.symbol AND b.seat = a.seat
-    GROUP BY a.p, b.p),
+    GROUP BY a.p, b.p
+    QUALIFY row_number() OVER (PARTITION BY a.p ORDER BY min(a.step), b.p) <= $tries + 1),
 described AS (
     SELECT anchor, positive, step,
            -- codes in common, at three levels, out of those of either (Jaccard)
@@ -39,6 +40,7 @@ described AS (
       AND NOT list_contains(a.refs, b.p) AND NOT list_contains(b.refs, a.p)
       AND ($shared = 0 OR len(list_intersect(a.refs, b.refs)) < $shared))
 SELECT anchor, positive, 'class', turn FROM (
-    SELECT *, row_number() OVER (PARTITION BY anchor ORDER BY overlap DESC, step, positive) AS turn
+    SELECT anchor, positive,
+           row_number() OVER (PARTITION BY anchor ORDER BY overlap DESC, step, positive) AS turn
     FROM described)
 WHERE turn <= $per_anchor

@@ -2,13 +2,12 @@
 -- (hard: no shared group; medium: no shared class; easy: no shared section), neither cite the anchor nor are
 -- cited by it, share fewer documents with it than coupled ones do, are no relative or near-copy of anchor or
 -- positive, and not a positive of the anchor in another triplet.
--- parameters: $kind hard | medium | easy; $first, $last how far along the row, both ways; $years, or -1 for
---             any time; $shared documents, from which a pair counts as coupled
--- needs: open (triplet, anchor, positive), seat (symbol, seat, p)
+-- parameters: $kind hard | medium | easy; $steps how far along the row to look, ahead and (negative) back;
+--             $years, or -1 for any time; $shared documents, from which a pair counts as coupled
+-- needs: open (triplet, anchor, positive, year, kin, kin_of_positive), seat (symbol, seat, p)
 -- table: choice (triplet, anchor, negative, symbol, gap in years or NULL, place)
 CREATE OR REPLACE TEMP TABLE choice AS
-WITH step AS MATERIALIZED (
-    SELECT unnest(list_concat(range($first, $last + 1), range(-$last, 1 - $first))) AS step),
+WITH step AS MATERIALIZED (SELECT unnest($steps::INTEGER[]) AS step),
 place AS (
     SELECT o.triplet, o.anchor, o.positive, s.symbol, s.seat + step AS seat,
            2 * abs(step) - (step > 0)::INTEGER AS rank
@@ -16,21 +15,20 @@ place AS (
     JOIN seat s ON s.p = o.anchor
     CROSS JOIN step),
 near AS MATERIALIZED (
-    SELECT triplet, anchor, positive, t.p AS negative, min(rank) AS rank,
-           arg_min(t.symbol, rank) AS symbol
+    SELECT triplet, anchor, t.p AS negative, min(rank) AS rank, arg_min(t.symbol, rank) AS symbol
     FROM place
     JOIN seat t ON t.seat = place.seat AND t.symbol = place.symbol
     WHERE t.p <> anchor AND t.p <> positive
-    GROUP BY triplet, anchor, positive, t.p)
-SELECT triplet, anchor, negative, symbol, abs(a.year - n.year) AS gap,
-       row_number() OVER (PARTITION BY triplet ORDER BY rank, negative) AS place
+    GROUP BY triplet, anchor, t.p)
+SELECT near.triplet, near.anchor, negative, symbol, abs(o.year - n.year) AS gap,
+       row_number() OVER (PARTITION BY near.triplet ORDER BY rank, negative) AS place
 FROM near
-JOIN scope a ON a.p = anchor
+JOIN open o ON o.triplet = near.triplet
+JOIN scope a ON a.p = near.anchor
 JOIN scope n ON n.p = negative
-JOIN scope q ON q.p = positive
 ANTI JOIN triplet x ON x.anchor = near.anchor AND x.positive = near.negative
-WHERE n.text_key <> a.text_key AND n.text_key <> q.text_key
-  AND ($years < 0 OR a.year IS NULL OR n.year IS NULL OR abs(a.year - n.year) <= $years)
+WHERE n.text_key <> o.kin AND n.text_key <> o.kin_of_positive
+  AND ($years < 0 OR o.year IS NULL OR n.year IS NULL OR abs(o.year - n.year) <= $years)
   AND NOT CASE $kind WHEN 'hard' THEN list_has_any(a."group", n."group")
                      WHEN 'medium' THEN list_has_any(a."class", n."class")
                      ELSE a.sections & n.sections > 0 END

@@ -211,11 +211,13 @@ def show_counts(counts: dict[str, Any], as_json: bool) -> None:
         )
 
 
-def finish(folder: Path, what: str, as_json: bool, part: str = "counts", more: str = "") -> None:
-    """Show a part of the manifest that a stage wrote, and say where it wrote."""
+def finish(folder: Path, what: str, as_json: bool, part: str | None = "counts",
+           more: str = "") -> None:
+    """Show a part of the manifest that a stage wrote, if any, and say where it wrote."""
     from patentcl.artifacts import read_manifest
 
-    show_counts((read_manifest(folder) or {})[part], as_json)
+    if part is not None:
+        show_counts((read_manifest(folder) or {})[part], as_json)
     note(f"{what} written to {folder}{more}")
 
 

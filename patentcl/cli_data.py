@@ -157,10 +157,18 @@ def mine(
         typer.Option(help="Folder of the corpus with its splits; by default that of the file, "
                      "and artifacts for a server."),
     ] = None,
+    vectors: Annotated[
+        Path | None,
+        typer.Option(help="Vectors by which the report tells how near positives and negatives are.")
+    ] = None,
     to: Annotated[Path, typer.Option("--out", help="Folder for the triplets.")] = Path("triplets"),
 ) -> None:
-    """Mine triplets (anchor, positive, negative) among the training patents."""
+    """Mine triplets (anchor, positive, negative) among the training patents.
+
+    Prints the short of what report.md says about leaks into held-out patents and about quality.
+    """
     from patentcl import stages
+    from patentcl.artifacts import read_manifest
     from patentcl.config import MiningRules
     from patentcl.graph import is_server
 
@@ -170,5 +178,9 @@ def mine(
     store = graph or address or f"{RUN}/graph.duckdb"
     if corpus is None and is_server(store):
         corpus = Path("artifacts")
-    stages.mine(store, to, rules, common.seed, common.record("mine", rules, graph=store), corpus)
-    finish(to, "triplets", common.as_json)
+    record = common.record("mine", rules, graph=store)
+    stages.mine(store, to, rules, common.seed, record, corpus, vectors)
+    if not common.as_json:
+        for name, value in (read_manifest(to) or {})["results"].items():
+            out(f"{name:<26}{value}")
+    finish(to, "triplets", common.as_json, "counts" if common.as_json else None)

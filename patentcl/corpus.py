@@ -314,6 +314,19 @@ def text_keys(texts: Sequence[tuple[str, str]]) -> np.ndarray:
     return near_copies(titles, pa.chunked_array([pa.array([a for _, a in texts], pa.string())]))
 
 
+def kin(corpus: Corpus) -> np.ndarray:
+    """Number patents so that near-copies of a text and patents of one family have the same number.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Numbers from 0, in the order in which they first appear.
+    """
+    texts = corpus.table(["title", "abstract"])
+    return united(near_copies(texts["title"], texts["abstract"]),
+                  read_families(corpus.path, pa.chunked_array([pa.array(corpus.ids, pa.string())])))
+
+
 def make_splits(corpus: Corpus, method: str = "stratified", dev: float = 0.1, test: float = 0.1,
                 seed: int = 0) -> np.ndarray:
     """Divide a corpus into train, dev and test.
@@ -345,9 +358,7 @@ def make_splits(corpus: Corpus, method: str = "stratified", dev: float = 0.1, te
         raise ConfigError("unknown way to split", got=method, fix=did_you_mean(method, METHODS))
     given = corpus.split
     out = np.full(len(corpus), "train", dtype=object)
-    texts = corpus.table(["title", "abstract"])
-    keys = united(near_copies(texts["title"], texts["abstract"]),
-                  read_families(corpus.path, pa.chunked_array([pa.array(corpus.ids, pa.string())])))
+    keys = kin(corpus)
     if (given != "").any() and (given != "train").any():
         unknown = sorted(set(given) - set(SPLITS))
         if unknown:
@@ -435,6 +446,7 @@ def _stratified(corpus: Corpus, rows: np.ndarray, share: float, seed: int) -> np
 
 
 def write_splits(path: str | Path, corpus: Corpus, split: np.ndarray) -> None:
-    """Write ``splits.parquet``: patent_id and split, in the corpus's row order."""
+    """Write ``splits.parquet``: patent_id, split and kin, in the corpus's row order."""
     pq.write_table(pa.table({"patent_id": pa.array(corpus.ids, pa.string()),
-                             "split": pa.array(split, pa.string())}), path)
+                             "split": pa.array(split, pa.string()),
+                             "kin": pa.array(kin(corpus), pa.int64())}), path)

@@ -37,11 +37,11 @@ LADDER = ("hard", "medium", "easy")
 _NEGATIVE_SHARES = {"hard": "subclass", "medium": "section"}
 _RING_TRIES = 4  # pairs round the ring beyond per_anchor, to get past near-copies and citations
 _CROWD = 64  # documents with more citing patents bring no coupled pairs together
-# How far along the row to look for a negative: most have theirs at once, so it goes in steps, and
-# only triplets without one take the next. The last is a look at all of it, for crowded classes.
-_REACHES = ((1, 1), (2, 2), (3, 4), (5, 8), (9, 16), (17, 128), (1, 128))
+# How far along the row to look for a negative, both ways. Most find theirs next to them, so it goes
+# in steps; the last is a look at all of it, for crowded classes.
+_LOOKS = ((1, 1), (2, 3), (4, 8), (9, 24), (25, 128), (1, 128))
 _SCOPE = 200_000  # patents looked at, at least; else so many for each triplet:
-_SCOPE_EACH = 2.5
+_SCOPE_EACH = 2.0
 # Anchors tried for each pair wanted, before all of the scope are: nearly all have a mate by class.
 _ANCHORS_EACH = {"cites": 2.0, "coupled": 2.0, "class": 1.05}
 _KEYS = 2**63
@@ -175,7 +175,8 @@ def _positives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -
     graph.execute("""
         CREATE OR REPLACE TEMP TABLE triplet AS
         SELECT row_number() OVER (ORDER BY draw, anchor, positive) AS triplet, anchor, positive,
-               relation, shared FROM chosen""")
+               relation, shared, a.year, a.text_key AS kin, b.text_key AS kin_of_positive
+        FROM chosen JOIN scope a ON a.p = anchor JOIN scope b ON b.p = positive""")
 
 
 def _candidates(graph: DuckDBGraph, rules: MiningRules, below: int) -> dict[str, int]:
@@ -285,10 +286,11 @@ def _fill(graph: DuckDBGraph, kind: str, kinds: Sequence[str], years: int, coupl
     """Look for negatives of one kind for all open triplets that want it or a harder one."""
     names = ", ".join(f"'{k}'" for k in kinds)
     made = False
-    for first, last in _REACHES:
+    for first, last in _LOOKS:
+        steps = [*range(first, last + 1), *range(-last, 1 - first)]
         graph.execute(f"""
             CREATE OR REPLACE TEMP TABLE open AS
-            SELECT triplet, anchor, positive FROM triplet
+            SELECT triplet, anchor, positive, year, kin, kin_of_positive FROM triplet
             SEMI JOIN (SELECT triplet FROM wanted WHERE kind IN ({names})) w USING (triplet)
             ANTI JOIN filled USING (triplet)""")
         if not graph.count("open"):
@@ -296,12 +298,11 @@ def _fill(graph: DuckDBGraph, kind: str, kinds: Sequence[str], years: int, coupl
         if not made:
             graph.run("mine_seats", kind=kind)
             made = True
-        graph.run("mine_negatives", kind=kind, first=first, last=last, years=years,
-                  shared=coupled_by)
+        graph.run("mine_negatives", kind=kind, steps=steps, years=years, shared=coupled_by)
+        graph.execute("CREATE OR REPLACE TEMP TABLE seen AS FROM choice")
         _assign(graph, kind, share=False)
     # Who finds all taken shares a negative with another anchor, never with its own.
-    graph.run("mine_negatives", kind=kind, first=1, last=_REACHES[-1][1], years=years,
-              shared=coupled_by)
+    graph.execute("CREATE OR REPLACE TEMP TABLE choice AS FROM seen")
     _assign(graph, kind, share=True)
 
 

@@ -90,13 +90,16 @@ def mine(
     seed: int,
     record: Record,
     corpus: Path | None = None,
+    vectors: Path | None = None,
 ) -> None:
-    """Mine triplets among the training patents.
+    """Mine triplets among the training patents, and report on leaks and quality beside them.
 
-    The splits are those of the folder `corpus`, by default that of the graph's file.
+    The splits are those of the folder `corpus`, by default that of the graph's file. With a folder
+    of vectors the report says how near positives and negatives lie.
     """
     from patentcl.graph import graph_file, is_server, open_graph
-    from patentcl.mining import mine_triplets
+    from patentcl.mining import write_triplets
+    from patentcl.triplet_report import write_report
 
     if corpus is None:
         if is_server(graph):
@@ -117,9 +120,9 @@ def mine(
         table = pq.read_table(splits).to_pandas()
         among = table.loc[table["split"] == "train", "patent_id"].tolist()
     with artifacts.writing(folder, record) as place, open_graph(graph) as store:
-        result = mine_triplets(store, rules, seed, among)
-        record["counts"] = result.counts
-        pq.write_table(result.triplets, place / "triplets.parquet")
+        counts = write_triplets(store, rules, place / "triplets.parquet", seed, among)
+        record["counts"] = counts
+        record["results"] = write_report(place, counts, corpus, vectors)
 
 
 def train(

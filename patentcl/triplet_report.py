@@ -9,18 +9,60 @@ negatives lie.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from patentcl import artifacts
 from patentcl.errors import DataError
+from patentcl.families import FILE as FAMILIES
 
 LADDER = ("hard", "medium", "easy")
 ROLES = ("anchor_id", "positive_id", "negative_id")
+KINDS = ("relation", "level", "hardness")
 _CHUNK = 1 << 15
+
+
+def write_report(folder: Path, counts: Mapping[str, int], corpus: Path,
+                 vectors: Path | None = None) -> dict[str, Any]:
+    """Write report.json and report.md beside ``triplets.parquet``; returns the few main figures.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the triplets are.
+    counts : mapping
+        What mining counted.
+    corpus : Path
+        Folder with ``splits.parquet`` and ``family.parquet``, where there are such.
+    vectors : Path, optional
+        A folder that ``patentcl embed`` wrote.
+    """
+    triplets = pq.read_table(folder / "triplets.parquet", columns=[*ROLES, *KINDS])
+    splits, families = corpus / "splits.parquet", corpus / FAMILIES
+    leaks = None
+    if splits.is_file():
+        leaks = leak_report(triplets, pq.read_table(splits).to_pandas(),
+                            pq.read_table(families).to_pandas() if families.is_file() else None)
+    quality = quality_report(triplets, counts, None if vectors is None else read_vectors(vectors))
+    (folder / "report.json").write_text(
+        json.dumps({"leaks": leaks, "quality": quality}, indent=2) + "\n", encoding="utf-8")
+    (folder / "report.md").write_text(render(leaks, quality), encoding="utf-8")
+    return short_lines(leaks, quality)
+
+
+def read_vectors(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors (memory-mapped) and ids of a folder that ``patentcl embed`` wrote."""
+    artifacts.require(folder, "vectors", "embed CORPUS")
+    ids = pq.read_table(folder / "ids.parquet")
+    return (np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False),
+            ids.column(0).to_pandas().to_numpy())
 
 
 def leak_report(triplets: pa.Table, splits: pd.DataFrame,
