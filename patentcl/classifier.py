@@ -29,6 +29,8 @@ from patentcl.classifier_inputs import (
     labelled_rows,
     take,
 )
+from patentcl.classifier_svm import NAME as LOCAL_SVM
+from patentcl.classifier_svm import WordSide
 from patentcl.classifier_texts import TextSide, text_settings
 from patentcl.config import TextSettings
 from patentcl.cpc import CpcTree
@@ -45,7 +47,7 @@ from patentcl.tokens import Tokens, is_texts
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMES = (*HEADS, "knn", *(f"{name}+knn" for name in HEADS))
+NAMES = (*HEADS, "knn", LOCAL_SVM, *(f"{name}+knn" for name in HEADS))
 """What `PatentClassifier` takes as its head."""
 
 
@@ -74,6 +76,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         ``harnn``: an attention for each level, over the tokens of texts; ``knn``: the vote of the
         nearest training patents. Any head with ``+knn`` is averaged with
         that vote.
+        ``local-svm``: a linear SVM for each node, on the words of texts (`patentcl.local_svm`).
     mask : {"soft", "hard", "none"}
         How a node depends on its parent: product of probabilities along the path; dropped where the
         parent is not predicted; not at all.
@@ -127,6 +130,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     precision : {"auto", "fp32", "bf16", "fp16"}
     device : str
         ``auto`` is a GPU if there is one.
+    cost : float
+        With ``local-svm``: what an error costs, liblinear's C.
     seed : int
     text : TextSettings or mapping, optional
         For a classifier that is fitted on texts: how these are read, and how what reads them is
@@ -176,7 +181,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
                  neighbors: int = 40, sharpness: float = 8.0,
                  neighbor_weight: float | str = "auto", prune: float = 0.01,
                  dev_fraction: float = 0.1, precision: str = "auto", device: str = "auto",
-                 seed: int = 0, text: TextSettings | Mapping[str, Any] | None = None) -> None:
+                 cost: float = 1.0, seed: int = 0,
+                 text: TextSettings | Mapping[str, Any] | None = None) -> None:
         self.head = head
         self.mask = mask
         self.hidden = hidden
@@ -206,6 +212,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self.dev_fraction = dev_fraction
         self.precision = precision
         self.device = device
+        self.cost = cost
         self.seed = seed
         self.text = text
 
@@ -287,8 +294,13 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self._tune(*dev_set)
         return self
 
-    def _text_side(self, X: Any) -> TextSide | None:
+    def _text_side(self, X: Any) -> TextSide | WordSide | None:
         """What reads texts, if X is texts."""
+        if self.head == LOCAL_SVM:
+            if not is_texts(X):
+                raise DataError("local-svm learns from words, but X holds no texts",
+                                got=type(X).__name__, wanted="strings, or (title, abstract) pairs")
+            return WordSide(self.cost, self.mask, self.seed)
         if not is_texts(X):
             return None
         return TextSide.make(text_settings(self.text), X, self.head, self._device,
@@ -314,7 +326,12 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         name, votes = split_name(self.head)
         settings, head = run.fit, self._head_settings()
         self._model: Model | None = None
+        self._vote: NeighbourVote | None = None
         self.history_: list[dict[str, Any]] = []
+        if isinstance(self._text, WordSide):
+            self._text.fit(*train_set, self.tree_)
+            self.n_features_in_ = self._text.dim
+            return
 
         def make(width: int) -> Head:
             assert name is not None
@@ -329,7 +346,6 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
                                                dev_set, settings, run.on_epoch)
         if self._text is not None:
             self._text.attach(self._model)
-        self._vote = None
         if votes:
             vectors, labels = train_set
             if isinstance(vectors, Tokens):
@@ -610,7 +626,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         if self._calibration is not None:
             arrays |= {f"calibration_{d}": m for d, m in enumerate(self._calibration.maps)}
         params = self.get_params(deep=False)
-        params["text"] = None if self._text is None else text_settings(self.text).model_dump()
+        params["text"] = None if not isinstance(self._text, TextSide) else text_settings(self.text).model_dump()
         write_classifier(Path(folder), {
             "params": params, "text": self._text.facts if self._text else None,
             "dim": int(self.n_features_in_), "n_nodes": len(self.tree_), "encoder": self.encoder_,
@@ -645,7 +661,9 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         out._set_tree(tree, int(record["dim"]))
         out._restore(state)
         out._text = None
-        if record.get("text"):
+        if out.head == LOCAL_SVM:
+            out._text = WordSide(out.cost, out.mask, out.seed).restore(state, tree)
+        elif record.get("text"):
             # What was trained in fp16 on a GPU may run on a CPU.
             gpu = out._device.type == "cuda" or out.precision != "fp16"
             half = find_half(out.precision if gpu else "auto", out._device)
@@ -668,7 +686,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         if votes:
             self._vote = NeighbourVote.from_state(state, len(self.tree_), self.neighbors,
                                                   self.sharpness, self._device)
-        if name is None:
+        if name is None or name == LOCAL_SVM:
             return
         with torch.random.fork_rng(devices=[]):  # weights drawn here are thrown away at once
             model = Model(build_head(name, self.tree_, self.n_features_in_,

@@ -144,7 +144,7 @@ class TrainingSettings(Settings):
 class ClassifierSettings(Settings):
     """Arguments of `patentcl.PatentClassifier` but its seed, with its defaults."""
 
-    head: Literal["levels", "flat", "tmm", "thmm", "harnn", "knn", "levels+knn", "flat+knn",
+    head: Literal["levels", "flat", "tmm", "thmm", "harnn", "knn", "local-svm", "levels+knn", "flat+knn",
                   "tmm+knn", "thmm+knn", "harnn+knn"] = "levels"
     mask: Literal["none", "hard", "soft"] = "soft"
     hidden: Whole | None = None
@@ -175,6 +175,7 @@ class ClassifierSettings(Settings):
     dev_fraction: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.1
     precision: Precision = "auto"
     device: str = "auto"
+    cost: AboveZero = 1.0
 
 
 class TextSettings(Settings):

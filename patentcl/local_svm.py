@@ -68,6 +68,11 @@ class LocalSVM:
             children.setdefault(parent, []).append(node)
         self._families = [(parent, np.array(nodes)) for parent, nodes in sorted(children.items())]
 
+    @property
+    def n_words(self) -> int:
+        """Words that the training texts have."""
+        return len(self._words.vocabulary_)
+
     # ---- fitting ----------------------------------------------------------------------------
 
     def fit(self, texts: Sequence[str], labels: sparse.csr_matrix) -> LocalSVM:

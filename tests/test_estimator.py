@@ -148,7 +148,7 @@ def test_in_a_pipeline() -> None:
 
 
 @pytest.mark.parametrize(("bad", "text"), [
-    (X[:, 0], "must be a matrix of embeddings"), (X[:0], "X is empty"),
+    (X[:, 0], "must be a matrix of embeddings"), (X[:0], "is empty|has no label"),
     (np.full_like(X, np.nan), "not finite"), (np.full_like(X, np.inf), "not finite"),
     (X.astype(complex), "real numbers"), (X.astype(object), "real numbers")])
 def test_odd_samples_are_one_clear_error(bad: Any, text: str) -> None:
