@@ -188,8 +188,8 @@ def _candidates(graph: DuckDBGraph, rules: MiningRules, below: int) -> dict[str,
                   "relation VARCHAR, turn BIGINT)")
     part, scope = -(-rules.triplets // len(rules.relations)), graph.count("scope")
     anchors, firsts = dict.fromkeys(rules.relations, 0), dict.fromkeys(rules.relations, 0)
-    available = dict.fromkeys(rules.relations, 0)
-    wanted = dict.fromkeys(rules.relations, part)
+    available: dict[str, int] = dict.fromkeys(rules.relations, 0)
+    wanted: dict[str, int] = dict.fromkeys(rules.relations, part)
     while lacking := [r for r in rules.relations
                       if firsts[r] < wanted[r] and anchors[r] < below]:
         for relation in lacking:
