@@ -91,6 +91,9 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         Share of the embeddings' entries dropped in training.
     policy : {"path", "siblings", "all"}, optional
         What a node is trained on; see `patentcl.heads.HeadSettings`. None is the head's own.
+    rank : int, optional
+        With ``tmm`` and ``thmm``: rank of the first matrix of each node, of which the larger half
+        is then shared within a level; see `patentcl.heads.HeadSettings`.
     loss : str
         A name in `patentcl.losses.LOSSES`.
     alpha : float
@@ -171,7 +174,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     # flat, so that get_params, clone and grid search reach every one of them.
     def __init__(self, head: str = "levels", mask: str = "soft", hidden: int | None = None,
                  layers: int = 1, dropout: float | None = None, input_dropout: float = 0.2,
-                 policy: str | None = None, loss: str = "bce", alpha: float = 1.0,
+                 policy: str | None = None, rank: int | None = None, loss: str = "bce",
+                 alpha: float = 1.0,
                  level_weights: Sequence[float] | None = None, epochs: int = 20,
                  batch_size: int = 256, learning_rate: float = 2e-3,
                  weight_decay: float = 0.01, patience: int = 5,
@@ -190,6 +194,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self.dropout = dropout
         self.input_dropout = input_dropout
         self.policy = policy
+        self.rank = rank
         self.loss = loss
         self.alpha = alpha
         self.level_weights = level_weights
@@ -357,7 +362,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     def _head_settings(self) -> HeadSettings:
         split_name(self.head)
         return HeadSettings(self.hidden, self.layers, self.dropout, self.input_dropout, self.mask,
-                            self.policy)
+                            self.policy, self.rank)
 
     def _fit_settings(self) -> FitSettings:
         if not 0 < self.dev_fraction < 1:

@@ -153,6 +153,8 @@ class ClassifierSettings(Settings):
     dropout: PartShare | None = None
     input_dropout: PartShare = 0.2
     policy: Literal["path", "siblings", "all"] | None = None
+    rank: Positive | None = None
+    """With tmm and thmm: a first matrix of this rank, its larger half shared within a level."""
     loss: Literal["bce", "frequency", "asymmetric", "adjusted"] = "bce"
     alpha: AboveZero = 1.0
     level_weights: tuple[NotNegative, ...] | None = None

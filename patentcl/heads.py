@@ -54,6 +54,9 @@ class HeadSettings:
         (``path``); only the patents that carry its parent (``siblings``); every patent (``all``).
         Without the product, ``path`` and ``all`` are the same. None is ``path``, and ``siblings``
         for ``tmm`` and ``thmm``, which then compute a twentieth of their nodes in training.
+    rank : int, optional
+        For ``tmm`` and ``thmm``: the first matrix of each node is the product of a matrix of this
+        width that the level shares and a small one of its own; far fewer weights. None for none.
     """
 
     hidden: int | None = None
@@ -62,6 +65,7 @@ class HeadSettings:
     input_dropout: float = 0.2
     mask: str = "soft"
     policy: str | None = None
+    rank: int | None = None
 
     def __post_init__(self) -> None:
         for name, value, known in (("mask", self.mask, MASKS), ("policy", self.policy, POLICIES)):
@@ -71,6 +75,8 @@ class HeadSettings:
         if (self.hidden or 0) < 0 or self.layers < 1:
             raise ConfigError("a head needs hidden >= 0 and layers >= 1",
                               got=f"hidden={self.hidden}, layers={self.layers}")
+        if self.rank is not None and self.rank < 1:
+            raise ConfigError("rank is too small", got=self.rank, wanted="at least 1, or None")
         for name in ("dropout", "input_dropout"):
             if not 0 <= (getattr(self, name) or 0) < 1:
                 raise ConfigError(f"{name} out of range", got=getattr(self, name),

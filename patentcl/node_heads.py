@@ -55,6 +55,16 @@ class GroupedProduct(torch.autograd.Function):
         return grad_rows, grad_weight, None
 
 
+def grouped_product(rows: Tensor, weight: Tensor, counts: tuple[int, ...]) -> Tensor:
+    """`GroupedProduct`, in half precision inside an autocast block, like any other product."""
+    kind = rows.device.type
+    if torch.is_autocast_enabled(kind):
+        half = torch.get_autocast_dtype(kind)
+        rows, weight = rows.to(half), weight.to(half)
+    with torch.autocast(kind, enabled=False):
+        return cast(Tensor, GroupedProduct.apply(rows, weight, counts))
+
+
 def _grouped(rows: Tensor, weight: Tensor, counts: tuple[int, ...]) -> Tensor:
     out = rows.new_empty(len(rows), weight.shape[2])
     if rows.device.type == "cpu":
@@ -113,15 +123,22 @@ class NodeLevel(nn.Module):
     n_nodes, dim, hidden : int
     above : int
         Width of the parent's hidden vector that the first layer also takes; 0 for none.
+    rank : int
+        If above 0, a node's first matrix is the product of one that all nodes of the level share,
+        ``(dim, rank)``, and one of its own, ``(rank, hidden)``.
     """
 
-    def __init__(self, n_nodes: int, dim: int, hidden: int, above: int) -> None:
+    def __init__(self, n_nodes: int, dim: int, hidden: int, above: int, rank: int = 0) -> None:
         super().__init__()
 
         def drawn(*shape: int, fan_in: int) -> nn.Parameter:
             bound = fan_in ** -0.5  # as nn.Linear draws them
             return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound))
 
+        self.shared = None
+        if rank:  # drawn so that what it gives is as large as what it is given
+            self.shared = nn.Parameter(torch.empty(dim, rank).uniform_(-1, 1) * (3 / dim) ** 0.5)
+            dim = rank
         self.first = drawn(n_nodes, dim, hidden, fan_in=dim + above)
         self.first_bias = drawn(n_nodes, hidden, fan_in=dim + above)
         self.above = drawn(n_nodes, above, hidden, fan_in=dim + above) if above else None
@@ -131,12 +148,17 @@ class NodeLevel(nn.Module):
         self.out = drawn(n_nodes, hidden, fan_in=hidden)
         self.out_bias = drawn(n_nodes, fan_in=hidden)
 
+    def narrow(self, x: Tensor) -> Tensor:
+        """Embeddings as the nodes' own matrices take them, (n, dim) or (n, rank)."""
+        return x if self.shared is None else x @ self.shared
+
     def all_nodes(self, x: Tensor, parent: Tensor | None, dropout: float) -> tuple[Tensor, Tensor]:
         """Logits (n, n_nodes) and hidden vectors (n_nodes, n, hidden) of every patent.
 
         Parameters
         ----------
-        x : Tensor, shape (n, dim)
+        x : Tensor, shape (n, dim) or (n, rank)
+            As `narrow` gives them.
         parent : Tensor, shape (n_nodes, n, hidden), optional
             Hidden vectors of each node's parent.
         """
@@ -149,27 +171,54 @@ class NodeLevel(nn.Module):
         logits = torch.bmm(hidden, self.out.unsqueeze(2)).squeeze(2) + self.out_bias.unsqueeze(1)
         return logits.T, hidden
 
-    def pairs(self, x: Tensor, node: Tensor, parent: Tensor | None,
+    def pairs(self, x: Tensor, row: Tensor, node: Tensor, parent: tuple[Tensor, Tensor] | None,
               dropout: float) -> tuple[Tensor, Tensor]:
         """Logits (p,) and hidden vectors (p, hidden) of p pairs sorted by node.
 
         Parameters
         ----------
-        x : Tensor, shape (p, dim)
-            Embedding of each pair's patent.
-        node : Tensor of int64, shape (p,)
-            Ascending, within the level.
-        parent : Tensor, shape (p, hidden), optional
-            Hidden vector of the pair's parent for the same patent.
+        x : Tensor, shape (n, dim) or (n, rank)
+            Embeddings, as `narrow` gives them.
+        row, node : Tensor of int64, shape (p,)
+            Patent and node of each pair; nodes ascend, and are numbered within the level.
+        parent : (Tensor, shape (q, hidden), Tensor of int64, shape (p,)), optional
+            Hidden vectors of the level above, and which of them is that of each pair's parent.
         """
         counts = tuple(torch.bincount(node, minlength=len(self.out)).tolist())
-        first = GroupedProduct.apply(x, self.first, counts) + self.first_bias[node]
+        if x.device.type == "cpu" and not torch.is_grad_enabled():
+            return self._in_turn(x, row, counts, parent)
+        first = grouped_product(x[row], self.first, counts) + self.first_bias[node]
         if parent is not None and self.above is not None:
-            first = first + GroupedProduct.apply(parent, self.above, counts)
+            first = first + grouped_product(parent[0][parent[1]], self.above, counts)
         hidden = F.dropout(F.relu(first), dropout, self.training)
-        second = GroupedProduct.apply(hidden, self.second, counts) + self.second_bias[node]
+        second = grouped_product(hidden, self.second, counts) + self.second_bias[node]
         hidden = F.dropout(F.relu(second), dropout, self.training)
         return (hidden * self.out[node]).sum(dim=1) + self.out_bias[node], hidden
+
+    def _in_turn(self, x: Tensor, row: Tensor, counts: tuple[int, ...],
+                 parent: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
+        """`pairs` without gradients, each node's patents through its whole network in turn.
+
+        What a node needs stays in a core's cache; all pairs at once would go through memory at
+        each step, which takes most of the time.
+        """
+        hidden = x.new_empty(len(row), self.second.shape[2])
+        logits = x.new_empty(len(row))
+        # Cut up in one call each: a view by itself costs as much as a small product.
+        cut = [t.split(counts) for t in (row, hidden, logits)]
+        own = [t.unbind() for t in (self.first, self.first_bias, self.second, self.second_bias,
+                                    self.out, self.out_bias)]
+        ups = parent[1].split(counts) if parent is not None else ()
+        above = self.above.unbind() if self.above is not None else ()
+        for k, (rows, h, z, w1, b1, w2, b2, w3, b3) in enumerate(zip(*cut, *own, strict=True)):
+            if not counts[k]:
+                continue
+            first = torch.addmm(b1, x.index_select(0, rows), w1)
+            if parent is not None and above:
+                first.addmm_(parent[0].index_select(0, ups[k]), above[k])
+            torch.addmm(b2, first.relu_(), w2, out=h)
+            torch.addmv(b3, h.relu_(), w3, out=z)
+        return logits, hidden
 
 
 class TmmHead(Head):
@@ -187,7 +236,8 @@ class TmmHead(Head):
                               wanted="at least 1")
         self.rate = self.settings.dropout or 0.0
         self.levels = nn.ModuleList(
-            NodeLevel(stop - start, dim, width, width if self.linked and depth else 0)
+            NodeLevel(stop - start, dim, width, width if self.linked and depth else 0,
+                      self.settings.rank or 0)
             for depth, (start, stop) in enumerate(self.layout.bounds))
 
     def _level(self, depth: int) -> NodeLevel:
@@ -215,7 +265,8 @@ class TmmHead(Head):
             parent = None
             if self.linked and hidden is not None:
                 parent = hidden.index_select(0, self._parents(depth))
-            logits, hidden = self._level(depth).all_nodes(x, parent, self.rate)
+            level = self._level(depth)
+            logits, hidden = level.all_nodes(level.narrow(x), parent, self.rate)
             out.append(logits)
         return self._join(out)
 
@@ -237,9 +288,9 @@ class TmmHead(Head):
         node, row = wanted.T.nonzero(as_tuple=True)
         parent = None
         if self.linked and depth:
-            up = self._parents(depth)[node]
-            parent = above.hidden[above.place[row, up]]
-        logits, hidden = self._level(depth).pairs(x[row], node, parent, self.rate)
+            parent = above.hidden, above.place[row, self._parents(depth)[node]]
+        level = self._level(depth)
+        logits, hidden = level.pairs(level.narrow(x), row, node, parent, self.rate)
         return logits, _Above(row, node, hidden, wanted.shape, self.linked)
 
     def predict(self, x: Tensor, least: float = 0.0) -> Tensor:

@@ -165,8 +165,14 @@ class TransformerReader(Reader):
 
     def checkpoint(self) -> None:
         """Keep less for the backward pass and compute it again."""
-        self._inner.gradient_checkpointing_enable(
-            gradient_checkpointing_kwargs={"use_reentrant": False})
+        inner = self._inner
+        # The name that transformers has used until now; its sixth version knows the new one only.
+        enable = getattr(inner, "activation_checkpointing_enable", None)
+        if enable is not None:
+            enable()
+        else:
+            inner.gradient_checkpointing_enable(
+                gradient_checkpointing_kwargs={"use_reentrant": False})
 
     def save(self, folder: Path) -> None:
         """Write a plain sentence-transformers folder."""

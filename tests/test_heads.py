@@ -301,3 +301,67 @@ def test_heads_fill_in_their_own_settings() -> None:
     assert build_head("levels", SMALL, 4).settings == HeadSettings(1024, 1, 0.5, policy="path")
     kept = HeadSettings(7, 2, 0.0, policy="all")
     assert build_head("tmm", SMALL, 4, kept).settings == kept
+
+
+@pytest.mark.parametrize("name", ["tmm", "thmm"])
+@pytest.mark.parametrize("tree", TREES)
+def test_low_rank_is_a_product_of_two_matrices(name: str, tree: str) -> None:
+    """The same head with the products of its matrices in their place gives the same numbers."""
+    narrow, full = node_head(name, TREES[tree], rank=2), node_head(name, TREES[tree])
+    state = full.state_dict()
+    for key, value in narrow.state_dict().items():
+        if key.endswith(".first"):
+            shared = narrow.state_dict()[key.replace(".first", ".shared")]
+            state[key] = torch.stack([shared @ own for own in value])
+        elif not key.endswith(".shared"):
+            state[key] = value
+    full.load_state_dict(state)
+    assert sum(p.numel() for p in narrow.levels[0].parameters()) < sum(
+        p.numel() for p in full.levels[0].parameters()) or len(TREES[tree]) == 1
+    x = torch.randn(9, 6, generator=torch.Generator().manual_seed(2))
+    want = naive_nodes(full, x.numpy())
+    np.testing.assert_allclose(narrow.raw(x).detach().numpy(), want, rtol=1e-4, atol=1e-4)
+    forest = TREES[tree]
+    active = forest.close(np.random.default_rng(1).random((9, len(forest))) < 0.3).toarray()
+    found = narrow(x, torch.from_numpy(active))
+    np.testing.assert_allclose(found.detach().numpy(), np.where(active, want, 0), rtol=1e-4,
+                               atol=1e-4)
+    found.square().sum().backward()  # what is shared learns from all nodes
+    assert all(level.shared.grad.abs().sum() > 0 for level in narrow.levels
+               if active[:, :1].any())
+    with pytest.raises(ConfigError, match="rank is too small"):
+        HeadSettings(rank=0)
+
+
+@pytest.mark.parametrize("name", ["tmm", "thmm"])
+@pytest.mark.parametrize("rank", [None, 3])
+def test_one_node_after_the_other_without_gradients(name: str, rank: int | None) -> None:
+    """Prediction goes node by node through the cache; training all pairs at a time."""
+    head = node_head(name, UNEVEN, rank=rank)
+    x = torch.randn(40, 6, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        whole = head.predict(x)
+        for least in (1e-9, 0.2, 0.6):
+            pruned = head.predict(x, least)
+            parent = torch.from_numpy(np.maximum(UNEVEN.parent, 0)).long()
+            kept = (whole[:, parent] >= least) | torch.from_numpy(UNEVEN.parent < 0)
+            torch.testing.assert_close(pruned, torch.where(kept, whole, 0.0), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(head.predict(x, 0.2).detach(), pruned_of(head, x, 0.2))
+
+
+def pruned_of(head: TmmHead, x: torch.Tensor, least: float) -> torch.Tensor:
+    with torch.no_grad():
+        return head.predict(x, least)
+
+
+@pytest.mark.parametrize("name", ["tmm", "thmm"])
+def test_half_precision_goes_through_grouped_products(name: str) -> None:
+    head = node_head(name, UNEVEN)
+    x = torch.randn(9, 6, generator=torch.Generator().manual_seed(2))
+    active = torch.from_numpy(UNEVEN.encode([["a11"], ["b"], ["s"]] * 3).toarray())
+    want = head(x, active)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        got = head(x, active)
+    torch.testing.assert_close(got.float(), want, rtol=0.05, atol=0.05)
+    got.float().sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in head.parameters() if p.grad is not None)
