@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,14 +23,13 @@ from patentcl.calibration import METHODS, Calibration
 from patentcl.classifier_files import read_arrays, read_config, write_classifier
 from patentcl.classifier_inputs import (
     Labels,
+    Worded,
     as_labels,
     as_vectors,
     build_tree,
     labelled_rows,
     take,
 )
-from patentcl.classifier_svm import NAME as LOCAL_SVM
-from patentcl.classifier_svm import WordSide
 from patentcl.classifier_texts import TextSide, text_settings
 from patentcl.config import TextSettings
 from patentcl.cpc import CpcTree
@@ -38,31 +37,44 @@ from patentcl.decisions import Rules, answered_level, choose, fit_thresholds, ta
 from patentcl.errors import ConfigError, DataError, did_you_mean
 from patentcl.fitting import CHUNK, FitSettings, Model, find_device, predict_blocks, train
 from patentcl.heads import HEADS, Head, HeadSettings, build_head
+from patentcl.local_svm import LocalSVM
 from patentcl.metrics.curves import micro_curve
 from patentcl.metrics.inputs import Scores
 from patentcl.neighbours import NeighbourVote
 from patentcl.text_fitting import TextRun, find_half
-from patentcl.tokens import Tokens, is_texts
+from patentcl.tokens import Tokens, is_texts, join_texts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMES = (*HEADS, "knn", LOCAL_SVM, *(f"{name}+knn" for name in HEADS))
+LOCAL_SVM = "local-svm"
+NAMES = (*HEADS, "knn", LOCAL_SVM, *(f"{name}+knn" for name in HEADS),
+         *(f"{name}+svm" for name in (*HEADS, "knn")), *(f"{name}+knn+svm" for name in HEADS))
 """What `PatentClassifier` takes as its head."""
 
 
-def split_name(head: str) -> tuple[str | None, bool]:
-    """The trained head, if any, and whether neighbours vote.
+class Voices(NamedTuple):
+    """Whose probabilities are averaged: a trained head's, the neighbours', and those of words."""
+
+    head: str | None
+    neighbors: bool
+    words: bool
+
+
+def split_name(head: str) -> Voices:
+    """What the name of a head stands for.
 
     Examples
     --------
-    >>> split_name("levels+knn"), split_name("knn"), split_name("flat")
-    (('levels', True), (None, True), ('flat', False))
+    >>> split_name("levels+knn")
+    Voices(head='levels', neighbors=True, words=False)
+    >>> split_name("local-svm")
+    Voices(head=None, neighbors=False, words=True)
     """
     if head not in NAMES:
         raise ConfigError("unknown head", got=head, fix=did_you_mean(head, NAMES))
-    name = head.removesuffix("+knn")
-    return (None if name == "knn" else name), head.endswith("knn")
+    parts = [part for part in head.split("+") if part not in ("knn", "svm", LOCAL_SVM)]
+    return Voices(parts[0] if parts else None, "knn" in head, "svm" in head)
 
 
 class PatentClassifier(ClassifierMixin, BaseEstimator):
@@ -74,9 +86,9 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         ``levels``: a linear layer for each level; ``flat``: leaves only, ancestors by maximum;
         ``tmm``: a network for each node; ``thmm``: that also sees its parent's hidden vector;
         ``harnn``: an attention for each level, over the tokens of texts; ``knn``: the vote of the
-        nearest training patents. Any head with ``+knn`` is averaged with
-        that vote.
-        ``local-svm``: a linear SVM for each node, on the words of texts (`patentcl.local_svm`).
+        nearest training patents; ``local-svm``: a linear SVM for each node, on the words of texts
+        (`patentcl.local_svm`). With ``+knn``, ``+svm`` or ``+knn+svm`` the head's probabilities are
+        averaged with those of neighbours, words or both; the shares are tuned on dev.
     mask : {"soft", "hard", "none"}
         How a node depends on its parent: product of probabilities along the path; dropped where the
         parent is not predicted; not at all.
@@ -134,7 +146,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     device : str
         ``auto`` is a GPU if there is one.
     cost : float
-        With ``local-svm``: what an error costs, liblinear's C.
+        With ``local-svm`` and ``+svm``: what an error costs, liblinear's C.
     seed : int
     text : TextSettings or mapping, optional
         For a classifier that is fitted on texts: how these are read, and how what reads them is
@@ -279,7 +291,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             train_rows, dev_rows = self._hold_out(train_rows)
             dev_set = (take(inputs, dev_rows), labels[dev_rows])
         else:
-            width = None if isinstance(inputs, Tokens) else inputs.shape[1]
+            width = None if self.reads_texts else inputs.shape[1]
             dev_inputs = self._inputs(dev[0], "dev X", width)
             cut["dev"] = self._text.cut if self._text else 0
             dev_labels = as_labels(dev[1], tree, len(dev_inputs), "dev Y")
@@ -299,22 +311,20 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self._tune(*dev_set)
         return self
 
-    def _text_side(self, X: Any) -> TextSide | WordSide | None:
-        """What reads texts, if X is texts."""
-        if self.head == LOCAL_SVM:
-            if not is_texts(X):
-                raise DataError("local-svm learns from words, but X holds no texts",
-                                got=type(X).__name__, wanted="strings, or (title, abstract) pairs")
-            return WordSide(self.cost, self.mask, self.seed)
-        if not is_texts(X):
+    def _text_side(self, X: Any) -> TextSide | None:
+        """What reads texts for head and neighbours, if X is texts."""
+        head, neighbors, words = split_name(self.head)
+        if words and not is_texts(X):
+            raise DataError(f"{self.head} learns from words, but X holds no texts",
+                            got=type(X).__name__, wanted="strings, or (title, abstract) pairs")
+        if not is_texts(X) or (head is None and not neighbors):
             return None
         return TextSide.make(text_settings(self.text), X, self.head, self._device,
                              find_half(self.precision, self._device), self.seed)
 
-    def _inputs(self, X: Any, what: str, width: int | None = None,
-                empty: bool = False) -> np.ndarray | Tokens:
+    def _inputs(self, X: Any, what: str, width: int | None = None, empty: bool = False) -> Any:
         """Checked embeddings; or texts as numbers, or as vectors where nothing changes these."""
-        if self._text is None:
+        if not self.reads_texts:
             if is_texts(X):
                 raise DataError(f"{what} holds texts, but the classifier was fitted on embeddings",
                                 fix="Embed them with PatentEncoder.encode first")
@@ -322,21 +332,29 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         if not is_texts(X) and len(X):
             raise DataError(f"{what} holds no texts, but the classifier was fitted on texts",
                             got=type(X).__name__, wanted="strings, or pairs of title and abstract")
-        tokens = self._text.read(X, what)
-        return self._text.vectors(tokens) if self._text.fixed else tokens
+        inputs: np.ndarray | Tokens | None = None
+        if self._text is not None:
+            inputs = self._text.read(X, what)
+            if self._text.fixed:
+                inputs = self._text.vectors(inputs)
+        return Worded(join_texts(X, "."), inputs) if split_name(self.head).words else inputs
 
     def _train(self, train_set: tuple[Any, sparse.csr_matrix],
                dev_set: tuple[Any, sparse.csr_matrix], run: TextRun) -> None:
-        """Train head and reader as far as there are any, and keep the neighbours."""
-        name, votes = split_name(self.head)
+        """Train head and reader as far as there are any, and keep neighbours and words."""
+        name, votes, words = split_name(self.head)
         settings, head = run.fit, self._head_settings()
         self._model: Model | None = None
         self._vote: NeighbourVote | None = None
+        self._words: LocalSVM | None = None
         self.history_: list[dict[str, Any]] = []
-        if isinstance(self._text, WordSide):
-            self._text.fit(*train_set, self.tree_)
-            self.n_features_in_ = self._text.dim
-            return
+        if words:
+            self._words = LocalSVM(self.tree_, *self._word_settings()).fit(train_set[0].texts,
+                                                                           train_set[1])
+            if self._text is None:
+                self.n_features_in_ = self._words.n_words
+            train_set = train_set[0].inputs, train_set[1]
+            dev_set = dev_set[0].inputs, dev_set[1]
 
         def make(width: int) -> Head:
             assert name is not None
@@ -359,6 +377,10 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             self._vote = NeighbourVote(vectors, labels, self.neighbors, self.sharpness,
                                        self._device)
 
+    def _word_settings(self) -> tuple[float, str, int]:
+        # Beside other voices the hard mask is better: a product of many doubts ranks badly.
+        return self.cost, self.mask if self.head == LOCAL_SVM else "hard", self.seed
+
     def _head_settings(self) -> HeadSettings:
         split_name(self.head)
         return HeadSettings(self.hidden, self.layers, self.dropout, self.input_dropout, self.mask,
@@ -376,6 +398,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         share = self.neighbor_weight
         if share != "auto" and (isinstance(share, str) or not 0 <= share <= 1):
             raise ConfigError("neighbor_weight out of range", got=share, wanted="0 to 1, or auto")
+        if not self.cost > 0:
+            raise ConfigError("cost must be positive", got=self.cost)
         weights = None if self.level_weights is None else tuple(map(float, self.level_weights))
         return FitSettings(self.epochs, self.batch_size, self.learning_rate, self.weight_decay,
                            self.loss, self.alpha, weights, self.patience, self.monitor, self.prune,
@@ -399,7 +423,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     @property
     def reads_texts(self) -> bool:
         """Whether it was fitted on texts, and takes these rather than embeddings."""
-        return self._text is not None
+        return self._text is not None or split_name(self.head).words
 
     @property
     def _hard(self) -> bool:
@@ -420,11 +444,15 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
 
     def _tune(self, vectors: np.ndarray | Tokens, labels: sparse.csr_matrix) -> None:
         """Weight of the neighbours, calibration and thresholds, in this order, on dev."""
-        parts = list(self._parts(vectors))
-        own = np.concatenate([p for _, p, _ in parts])
-        voted = np.concatenate([v for _, _, v in parts])
-        self.neighbor_weight_ = self._find_weight(own, voted, labels)
+        own, voted, worded = (np.concatenate(parts) for parts in zip(
+            *(found for _, found in self._parts(vectors)), strict=True))
+        name, votes, words = split_name(self.head)
+        share = self.neighbor_weight if name and votes else float(votes)
+        self.neighbor_weight_ = _find_share(own, voted, labels, share)
         scores = _mix(own, voted, self.neighbor_weight_)
+        share = "auto" if words and (name or votes) else float(words)
+        self.word_weight_ = _find_share(scores, worded, labels, share)
+        scores = _mix(scores, worded, self.word_weight_)
         self._calibration = None
         if self.calibration is not None:
             self._calibration = Calibration.fit(self.calibration, labels, scores, self.tree_)
@@ -435,33 +463,29 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         else:
             self.thresholds_ = np.full(len(self.tree_), self.threshold, dtype=np.float32)
 
-    def _find_weight(self, own: np.ndarray, voted: np.ndarray, labels: sparse.csr_matrix) -> float:
-        if self._vote is None or self._model is None:
-            return float(self._vote is not None)
-        if not isinstance(self.neighbor_weight, str):
-            return float(self.neighbor_weight)
-        shares = np.linspace(0, 1, 11)
-        found = [micro_curve(labels, Scores(_mix(own, voted, w), labels.shape)).average_precision
-                 for w in shares]
-        return float(shares[int(np.argmax(found))])
-
     # ---- predicting -------------------------------------------------------------------------
 
-    def _parts(self, inputs: np.ndarray | Tokens,
-               ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Yield first row and probabilities of the head and of the neighbours.
+    def _parts(self, inputs: Any) -> Iterator[tuple[int, tuple[np.ndarray, ...]]]:
+        """Yield first row and probabilities of head, neighbours and words.
 
-        Where one of the two is not there, both are the other.
+        One that is not there is the same as another that is.
         """
-        for start, scores, vectors in self._scored(inputs):
-            voted = scores if self._vote is None else self._vote.scores(vectors)
-            own = voted if scores is None else scores
-            assert own is not None and voted is not None
-            yield start, own, voted
+        texts = inputs.texts if isinstance(inputs, Worded) else None
+        for start, own, vectors in self._scored(inputs):
+            voted = own if self._vote is None else self._vote.scores(vectors)
+            own = voted if own is None else own
+            worded = own
+            if self._words is not None:
+                assert texts is not None
+                worded = self._words.scores(texts[start:start + len(vectors)], self.prune)
+                own, voted = (worded if p is None else p for p in (own, voted))
+            assert own is not None and voted is not None and worded is not None
+            yield start, (own, voted, worded)
 
-    def _scored(self, inputs: np.ndarray | Tokens,
-                ) -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
+    def _scored(self, inputs: Any) -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
         """Yield first row, the head's probabilities if there is one, and vectors."""
+        if isinstance(inputs, Worded):
+            inputs = inputs.inputs
         if isinstance(inputs, Tokens):
             assert self._text is not None
             yield from self._text.parts(inputs, self.prune)
@@ -472,10 +496,10 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             for start, scores in predict_blocks(self._model, inputs, self._device, self.prune):
                 yield start, scores, inputs[start:start + len(scores)]
 
-    def _blocks(self, vectors: np.ndarray | Tokens) -> Iterator[tuple[int, np.ndarray]]:
+    def _blocks(self, inputs: Any) -> Iterator[tuple[int, np.ndarray]]:
         """Yield first row and coherent probabilities before any hard mask."""
-        for start, own, voted in self._parts(vectors):
-            scores = _mix(own, voted, self.neighbor_weight_)
+        for start, (own, voted, worded) in self._parts(inputs):
+            scores = _mix(_mix(own, voted, self.neighbor_weight_), worded, self.word_weight_)
             if self._calibration is not None:
                 scores = self._calibration.apply(scores, self.tree_)
             yield start, scores
@@ -627,15 +651,18 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             state |= self._vote.state()
         if self._text is not None:
             state |= self._text.save(Path(folder))
+        if self._words is not None:
+            state |= self._words.state()
         arrays = {"thresholds": self.thresholds_}
         if self._calibration is not None:
             arrays |= {f"calibration_{d}": m for d, m in enumerate(self._calibration.maps)}
         params = self.get_params(deep=False)
-        params["text"] = None if not isinstance(self._text, TextSide) else text_settings(self.text).model_dump()
+        params["text"] = None if self._text is None else text_settings(self.text).model_dump()
         write_classifier(Path(folder), {
             "params": params, "text": self._text.facts if self._text else None,
             "dim": int(self.n_features_in_), "n_nodes": len(self.tree_), "encoder": self.encoder_,
-            "neighbor_weight": self.neighbor_weight_, "unlabelled": self.unlabelled_,
+            "neighbor_weight": self.neighbor_weight_, "word_weight": self.word_weight_,
+            "unlabelled": self.unlabelled_,
             "truncated": self.truncated_, "history": self.history_}, state, self.tree_, arrays)
 
     @classmethod
@@ -666,9 +693,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         out._set_tree(tree, int(record["dim"]))
         out._restore(state)
         out._text = None
-        if out.head == LOCAL_SVM:
-            out._text = WordSide(out.cost, out.mask, out.seed).restore(state, tree)
-        elif record.get("text"):
+        if record.get("text"):
             # What was trained in fp16 on a GPU may run on a CPU.
             gpu = out._device.type == "cuda" or out.precision != "fp16"
             half = find_half(out.precision if gpu else "auto", out._device)
@@ -677,6 +702,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             out._text.attach(out._model)
         out.thresholds_ = arrays["thresholds"]
         out.neighbor_weight_ = record["neighbor_weight"]
+        out.word_weight_ = record.get("word_weight", 0.0)
         if out.calibration is not None:
             maps = [arrays[f"calibration_{d}"] for d in range(len(tree.levels))]
             out._calibration = Calibration(out.calibration, maps)
@@ -686,24 +712,38 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         return out
 
     def _restore(self, state: dict[str, Tensor]) -> None:
-        name, votes = split_name(self.head)
-        self._model, self._vote, self._calibration = None, None, None
+        name, votes, words = split_name(self.head)
+        self._model, self._vote, self._calibration, self._words = None, None, None, None
+        if words:
+            self._words = LocalSVM.from_state(state, self.tree_, *self._word_settings())
         if votes:
             self._vote = NeighbourVote.from_state(state, len(self.tree_), self.neighbors,
                                                   self.sharpness, self._device)
-        if name is None or name == LOCAL_SVM:
+        if name is None:
             return
         with torch.random.fork_rng(devices=[]):  # weights drawn here are thrown away at once
             model = Model(build_head(name, self.tree_, self.n_features_in_,
                                      self._head_settings()))
         model.load_state_dict({k: v for k, v in state.items()
-                               if not k.startswith(("neighbours.", "text."))})
+                               if not k.startswith(("neighbours.", "text.", "svm."))})
         self._model = model.to(self._device).eval()
 
 
-def _width(inputs: np.ndarray | Tokens) -> int:
-    assert isinstance(inputs, np.ndarray)
-    return int(inputs.shape[1])
+def _width(inputs: np.ndarray | Worded) -> int:
+    vectors = inputs.inputs if isinstance(inputs, Worded) else inputs
+    assert isinstance(vectors, np.ndarray)
+    return int(vectors.shape[1])
+
+
+def _find_share(own: np.ndarray, other: np.ndarray, labels: sparse.csr_matrix,
+                share: float | str) -> float:
+    """Share of a second set of probabilities: as given, or that of the best average precision."""
+    if not isinstance(share, str):
+        return float(share)
+    shares = np.linspace(0, 1, 11)
+    found = [micro_curve(labels, Scores(_mix(own, other, w), labels.shape)).average_precision
+             for w in shares]
+    return float(shares[int(np.argmax(found))])
 
 
 def _mix(own: np.ndarray, voted: np.ndarray, weight: float) -> np.ndarray:

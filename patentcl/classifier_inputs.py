@@ -89,8 +89,30 @@ def labelled_rows(labels: sparse.csr_matrix, what: str) -> np.ndarray:
     return rows
 
 
+class Worded:
+    """Texts as they are, beside the vectors or token numbers that were made of them.
+
+    Parameters
+    ----------
+    texts : list of str
+    inputs : ndarray or Tokens, optional
+        Nothing where only words are looked at.
+    """
+
+    def __init__(self, texts: list[str], inputs: np.ndarray | Tokens | None = None) -> None:
+        self.texts = texts
+        self.inputs = np.empty((len(texts), 0), dtype=np.float32) if inputs is None else inputs
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, rows: np.ndarray) -> Worded:
+        """Some of them."""
+        return Worded([self.texts[int(i)] for i in rows], take(self.inputs, rows))
+
+
 def take(inputs: Any, rows: np.ndarray) -> Any:
     """Some rows of embeddings or texts; themselves, perhaps memory-mapped, where it is all."""
     if len(rows) == len(inputs):
         return inputs
-    return inputs.take(rows) if isinstance(inputs, Tokens) else inputs[rows]
+    return inputs.take(rows) if isinstance(inputs, (Tokens, Worded)) else inputs[rows]

@@ -144,8 +144,11 @@ class TrainingSettings(Settings):
 class ClassifierSettings(Settings):
     """Arguments of `patentcl.PatentClassifier` but its seed, with its defaults."""
 
-    head: Literal["levels", "flat", "tmm", "thmm", "harnn", "knn", "local-svm", "levels+knn", "flat+knn",
-                  "tmm+knn", "thmm+knn", "harnn+knn"] = "levels"
+    head: Literal["levels", "flat", "tmm", "thmm", "harnn", "knn", "local-svm",
+                  "levels+knn", "flat+knn", "tmm+knn", "thmm+knn", "harnn+knn",
+                  "levels+svm", "flat+svm", "tmm+svm", "thmm+svm", "harnn+svm", "knn+svm",
+                  "levels+knn+svm", "flat+knn+svm", "tmm+knn+svm", "thmm+knn+svm",
+                  "harnn+knn+svm"] = "levels"
     mask: Literal["none", "hard", "soft"] = "soft"
     hidden: Whole | None = None
     """None for this and the next two: the head's own."""

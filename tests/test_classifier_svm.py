@@ -112,6 +112,32 @@ def test_labels_without_an_example_and_texts_without_known_words() -> None:
     assert np.isfinite(proba).all() and not model.predict(NEW)[:, tree.index["H"]].nnz
 
 
+@pytest.mark.parametrize("head", ["flat+knn+svm", "levels+svm", "knn+svm"])
+def test_words_beside_other_voices(head: str, tmp_path: Path) -> None:
+    """By value: the average of what head, neighbours and words say each alone."""
+    text = {"model": "words", "pooling": "mean", "frozen": True, "word_width": 8}
+    settings = {"epochs": 4, "neighbors": 5, "calibration": None, "prune": 0.0, "text": text}
+    dev = (NEW, NEW_CODES)
+    model = PatentClassifier(head, **settings).fit(TEXTS, CODES, TREE, dev)
+    parts = [p for p in head.split("+") if p != "svm"]
+    voices = [PatentClassifier(p, **settings).fit(TEXTS, CODES, TREE, dev).predict_proba(NEW)
+              for p in parts]
+    share = model.neighbor_weight_ if len(parts) == 2 else 0.0
+    want = (1 - share) * voices[0] + share * voices[-1]
+    words = LocalSVM(TREE).fit([f"{t}. {a}" for t, a in TEXTS], TREE.encode(CODES)).scores(
+        [f"{t}. {a}" for t, a in NEW])
+    assert 0 < model.word_weight_ <= 1
+    want = (1 - model.word_weight_) * want + model.word_weight_ * words
+    found = model.predict_proba(NEW)
+    np.testing.assert_allclose(found, want, atol=1e-6)
+    inner = TREE.parent >= 0
+    assert (found[:, inner] <= found[:, TREE.parent[inner]]).all()
+    model.save(tmp_path / "m")
+    np.testing.assert_array_equal(PatentClassifier.load(tmp_path / "m").predict_proba(NEW), found)
+    with pytest.raises(DataError, match="learns from words, but X holds no texts"):
+        PatentClassifier(head).fit(np.ones((2, 3), np.float32), [["A01B"]] * 2, TREE)
+
+
 @pytest.mark.parametrize(("x", "y", "error", "text"), [
     (np.ones((2, 3), np.float32), [["A01B"]] * 2, DataError, "learns from words"),
     (["a plough", ""], [["A01B"]] * 2, DataError, "a text is empty"),

@@ -34,7 +34,7 @@ LAYERS: list[list[set[str]]] = [
     [{"graph"}],
     [{"mining"}, {"triplet_report"}, {"training"}, {"evaluation"},
      {"classifier", "classifier_files", "classifier_inputs", "fitting", "text_fitting",
-      "classifier_texts", "classifier_svm"}],
+      "classifier_texts"}],
     [{"label_report"}, {"answers"}],
     [{"stages"}, {"reporting"}],
     [{"judging"}, {"pipeline"}, {"doctor"}],
