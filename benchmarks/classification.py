@@ -1,0 +1,219 @@
+"""Every classifier on the same patents: train on one split, tune and judge on another.
+
+    python benchmarks/classification.py FOLDER [--systems NAME ...]
+
+FOLDER holds train.parquet and dev.parquet with the columns title, abstract and subclasses. Each
+system runs in a process of its own, one thread, and leaves its probabilities in
+artifacts/classification/; the table, benchmarks/classification.md, is made of all that are there.
+Systems on frozen MiniLM share vectors that are made once; "best" and those on words read texts.
+
+Early stopping and the shares of a mixture are tuned on dev. Thresholds, which flatter the more the
+more there are, are tuned on one half of dev and applied to the other, in turn; one for each level,
+by the same rule for all systems. Intervals are bootstraps over patents.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+import numpy as np  # noqa: E402
+import pyarrow.parquet as pq  # noqa: E402
+from scipy import sparse  # noqa: E402
+
+from patentcl.classifier import PatentClassifier  # noqa: E402
+from patentcl.cpc import CpcTree  # noqa: E402
+from patentcl.decisions import Rules, choose, fit_thresholds  # noqa: E402
+from patentcl.metrics import compare, evaluate  # noqa: E402
+
+HERE = Path(__file__).parent
+KEEP = HERE.parent / "artifacts" / "classification"
+FROZEN = {"model": "minilm", "frozen": True}
+WORDS = {"model": "words", "pooling": "cnn", "dense": 512, "dropout": 0.5}
+REFERENCE = "mean of SVM, kNN, MLP"
+METRICS = {"hier_f1:micro": "hF1", "hier_f1:macro": "hF1 macro", "average_precision:micro": "AUPRC",
+           "precision@1": "P@1", "recall@5": "R@5", "hit@3": "1 of 3", "hier_precision:micro": "hP",
+           "hier_recall:micro": "hR", "ece@subclass": "ECE"}
+
+
+class Data:
+    """Texts and labels of both splits."""
+
+    def __init__(self, folder: Path) -> None:
+        tables = {name: pq.read_table(folder / f"{name}.parquet").to_pydict()
+                  for name in ("train", "dev")}
+        symbols = {name: [_listed(row) for row in t["subclasses"]] for name, t in tables.items()}
+        self.tree = CpcTree.from_symbols([s for rows in symbols.values() for r in rows for s in r])
+        self.labels = {name: self.tree.encode(rows) for name, rows in symbols.items()}
+        self.texts = {name: [(a or "", b or "") for a, b in
+                             zip(t["title"], t["abstract"], strict=True)]
+                      for name, t in tables.items()}
+
+
+def _listed(value: Any) -> list[str]:
+    import ast
+
+    return list(ast.literal_eval(value)) if isinstance(value, str) else list(value)
+
+
+def vectors(data: Data) -> dict[str, np.ndarray]:
+    """Embeddings of both splits under frozen MiniLM, kept for all systems."""
+    from patentcl.encoder import PatentEncoder
+
+    for name, pairs in data.texts.items():
+        if not (KEEP / f"vectors-{name}.npy").exists():
+            np.save(KEEP / f"vectors-{name}.npy", PatentEncoder.load("minilm").encode(pairs))
+    return {name: np.load(KEEP / f"vectors-{name}.npy") for name in data.texts}
+
+
+def ours(**settings: Any) -> Callable[[Data], tuple[np.ndarray, int]]:
+    """A `PatentClassifier`: probabilities of dev, and parameters that were trained."""
+    def run(data: Data) -> tuple[np.ndarray, int]:
+        reads = "text" in settings or "svm" in settings["head"]
+        X: Any = data.texts if reads else vectors(data)
+        model = PatentClassifier(**settings).fit(X["train"], data.labels["train"], data.tree,
+                                                 (X["dev"], data.labels["dev"]))
+        core = model._model
+        trained = 0 if core is None else sum(p.numel() for p in core.parameters())
+        return model.predict_proba(X["dev"]), trained
+    return run
+
+
+def one_vs_rest(data: Data) -> tuple[np.ndarray, int]:
+    """The usual baseline: TF-IDF of words and pairs, a linear SVM for each node on all patents."""
+    from scipy.special import expit
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.svm import LinearSVC
+
+    texts = {name: [f"{a}. {b}" for a, b in pairs] for name, pairs in data.texts.items()}
+    words = TfidfVectorizer(sublinear_tf=True, min_df=2, ngram_range=(1, 2), max_features=100_000,
+                            stop_words="english", dtype=np.float32)
+    train, dev = words.fit_transform(texts["train"]), words.transform(texts["dev"])
+    carries = data.labels["train"].tocsc()
+    out = np.zeros((dev.shape[0], len(data.tree)), dtype=np.float32)
+    for node in range(len(data.tree)):
+        y = np.zeros(train.shape[0], dtype=bool)
+        y[carries.indices[carries.indptr[node]:carries.indptr[node + 1]]] = True
+        if y.any():
+            model = LinearSVC(C=0.5, dual=True, tol=1e-2, max_iter=200, random_state=0)
+            out[:, node] = expit(2 * (model.fit(train, y).decision_function(dev) + 0.25))
+    for node in range(len(data.tree) - 1, -1, -1):  # children come after their parent
+        parent = data.tree.parent[node]
+        if parent >= 0:
+            out[:, parent] = np.maximum(out[:, parent], out[:, node])
+    return out, out.shape[1] * train.shape[1]
+
+
+SYSTEMS: dict[str, Callable[[Data], tuple[np.ndarray, int]]] = {
+    "TF-IDF, local SVMs (TwistBytes)": ours(head="local-svm", mask="hard"),
+    "TF-IDF, SVM one-vs-rest": one_vs_rest,
+    "MiniLM, kNN": ours(head="knn"),
+    "MiniLM, flat (MLP)": ours(head="flat"),
+    "MiniLM, flat, weighted BCE": ours(head="flat", alpha=2.0),
+    "MiniLM, levels, soft mask": ours(head="levels"),
+    "MiniLM, levels, hard mask": ours(head="levels", mask="hard"),
+    "MiniLM, levels, no mask": ours(head="levels", mask="none"),
+    "MiniLM, TMM, width 64": ours(head="tmm", hidden=64),
+    "MiniLM, THMM, width 64": ours(head="thmm", hidden=64),
+    "word vectors, CNN": ours(head="flat", epochs=10, text=WORDS),
+    "MiniLM, levels+knn": ours(head="levels+knn"),
+    "MiniLM, levels+knn+svm (best)": ours(head="levels+knn+svm", calibration="isotonic",
+                                          text=FROZEN),
+}
+MEAN = ("TF-IDF, SVM one-vs-rest", "MiniLM, kNN", "MiniLM, flat (MLP)")
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in name.lower())
+
+
+def _run(name: str, folder: Path) -> None:
+    """Run one system, in a process of its own, and keep what came of it."""
+    data = Data(folder)
+    vectors(data)  # before the clock starts: shared
+    started = time.perf_counter()
+    scores, parameters = SYSTEMS[name](data)
+    facts = {"seconds": time.perf_counter() - started, "parameters": parameters,
+             "peak GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
+    np.save(KEEP / f"{_slug(name)}.npy", scores)
+    (KEEP / f"{_slug(name)}.json").write_text(json.dumps(facts))
+
+
+def decide(data: Data, scores: np.ndarray) -> sparse.csr_matrix:
+    """Labels by thresholds that were tuned on the other half of the patents."""
+    truth = data.labels["dev"]
+    out = np.zeros(scores.shape, dtype=bool)
+    half = np.random.default_rng(0).random(len(scores)) < 0.5
+    deepest = len(data.tree.levels) - 1
+    for own, other in ((half, ~half), (~half, half)):
+        thresholds = fit_thresholds(truth[other], scores[other], data.tree, "level")
+        out[own] = choose(scores[own], thresholds, data.tree, Rules(at_least=deepest))
+    return data.tree.close(sparse.csr_matrix(out))
+
+
+def table(data: Data) -> str:
+    """All systems that have been run, and what they gain on the mean of three baselines."""
+    found = {name: np.load(KEEP / f"{_slug(name)}.npy") for name in SYSTEMS
+             if (KEEP / f"{_slug(name)}.npy").exists()}
+    facts = {name: json.loads((KEEP / f"{_slug(name)}.json").read_text()) for name in found}
+    if all(name in found for name in MEAN):
+        found[REFERENCE] = sum(found[name] for name in MEAN) / np.float32(len(MEAN))
+    judged = {name: evaluate(data.labels["dev"], scores, list(METRICS), data.tree,
+                             predicted=decide(data, scores)) for name, scores in found.items()}
+    lines = ["# Classification", "", f"{data.labels['train'].shape[0]:,} patents to train on, "
+             f"{data.labels['dev'].shape[0]:,} to judge by, {len(data.tree)} nodes. Written by "
+             "`benchmarks/classification.py`, which says what is tuned on what. Encoders are "
+             "frozen. One thread, with other work on the machine; parameters are those trained. "
+             "Seconds hold no encoding but in the last system.", "",
+             f"| system | {' | '.join(METRICS.values())} | seconds | peak GB | parameters |",
+             f"| --- |{' ---: |' * (len(METRICS) + 3)}"]
+    for name, result in judged.items():
+        cost = facts.get(name)
+        said = (f"{cost['seconds']:.0f} | {cost['peak GB']:.1f} | {cost['parameters']:,}" if cost
+                else " | | ")
+        values = " | ".join(f"{result[m]:.3f}" for m in METRICS)
+        lines.append(f"| {name} | {values} | {said} |")
+    if REFERENCE in judged:
+        lines += ["", f"## Difference to: {REFERENCE}", "",
+                  "Paired bootstrap over patents, 95 % intervals.", "",
+                  f"| system | {' | '.join(list(METRICS.values())[:6])} |",
+                  f"| --- |{' ---: |' * 6}"]
+        for name in (n for n in judged if n != REFERENCE):
+            rows = compare(judged[REFERENCE], judged[name]).rows
+            cells = [f"{r.difference:+.3f} ({r.low:+.3f} to {r.high:+.3f})" for r in rows[:6]]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run what is asked for and has not been run, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--systems", nargs="*", default=list(SYSTEMS), choices=list(SYSTEMS))
+    parser.add_argument("--again", action="store_true", help="also those that have been run")
+    args = parser.parse_args()
+    KEEP.mkdir(parents=True, exist_ok=True)
+    for name in args.systems:
+        if args.again or not (KEEP / f"{_slug(name)}.json").exists():
+            process = multiprocessing.get_context("spawn").Process(target=_run,
+                                                                   args=(name, args.folder))
+            process.start()
+            process.join()
+            print(f"{name}: {'done' if process.exitcode == 0 else 'failed'}", flush=True)
+    text = table(Data(args.folder))
+    (HERE / "classification.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
