@@ -20,13 +20,14 @@ PACKAGE = ROOT / "patentcl"
 # together; modules of different groups of the same line do not know each other.
 LAYERS: list[list[set[str]]] = [
     [{"errors"}],
-    [{"resources"}, {"nearcopies"}, {"families"},
+    [{"resources"}, {"nearcopies"}, {"families"}, {"download"},
      {"sample", "_sample_citations", "_sample_grammar", "_sample_text", "_sample_topics",
       "_sample_words", "_sample_words2"}],
     [{"cpc"}, {"config"}, {"artifacts", "streaming"}, {"neo4j_server"}],
     [{"reading", "reading_files", "corpus"}],
     [{"metrics"}, {"tokens"}],
-    [{"graph_duckdb", "graph_tables", "graph_neo4j", "neo4j_errors", "neo4j_import", "neo4j_tables"},
+    [{"graph_duckdb", "graph_tables", "graph_neo4j", "neo4j_errors", "neo4j_import",
+      "neo4j_tables"},
      {"encoder", "text_model", "word_vectors"},
      {"heads", "node_heads", "harnn"}, {"losses"},
      {"search", "search_filters", "index_spec"}, {"maps", "map_labels", "projection"},
