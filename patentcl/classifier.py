@@ -41,7 +41,8 @@ from patentcl.heads import HEADS, Head, HeadSettings, build_head
 from patentcl.metrics.curves import micro_curve
 from patentcl.metrics.inputs import Scores
 from patentcl.neighbours import NeighbourVote
-from patentcl.text_fitting import TextRun, find_half
+from patentcl.text_fitting import TextRun
+from patentcl.text_net import find_half
 from patentcl.tokens import Tokens, is_texts
 
 if TYPE_CHECKING:
@@ -631,7 +632,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         if self._calibration is not None:
             arrays |= {f"calibration_{d}": m for d, m in enumerate(self._calibration.maps)}
         params = self.get_params(deep=False)
-        params["text"] = None if not isinstance(self._text, TextSide) else text_settings(self.text).model_dump()
+        networked = isinstance(self._text, TextSide)
+        params["text"] = text_settings(self.text).model_dump() if networked else None
         write_classifier(Path(folder), {
             "params": params, "text": self._text.facts if self._text else None,
             "dim": int(self.n_features_in_), "n_nodes": len(self.tree_), "encoder": self.encoder_,

@@ -75,6 +75,10 @@ class WordSide:
         for start, scores in self._model.blocks(tokens.texts, least):
             yield start, scores, np.empty((len(scores), 0), dtype=np.float32)
 
+    def vectors(self, tokens: Tokens) -> np.ndarray:
+        """There are none: words have no neighbours here."""
+        raise ConfigError("local-svm has no vectors")
+
     def save(self, folder: Path) -> dict[str, Tensor]:
         """What must be stored, as tensors by name; no files besides."""
         assert self._model is not None

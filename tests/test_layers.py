@@ -34,7 +34,7 @@ LAYERS: list[list[set[str]]] = [
      {"baselines"}, {"calibration"}, {"decisions"}, {"neighbours"}, {"local_svm"}],
     [{"graph"}],
     [{"mining"}, {"triplet_report"}, {"training"}, {"evaluation"},
-     {"classifier", "classifier_files", "classifier_inputs", "fitting", "text_fitting",
+     {"classifier", "classifier_files", "classifier_inputs", "fitting", "text_fitting", "text_net",
       "classifier_texts", "classifier_svm"}],
     [{"label_report"}, {"answers"}],
     [{"stages"}, {"reporting"}],
