@@ -215,9 +215,8 @@ def width(data: Data, **settings: Any) -> dict[str, Any]:
 
 
 WIDTHS: list[dict[str, Any]] = [
-    {"hidden": 16}, {"hidden": 32}, {"hidden": 64}, {"hidden": 128}, {"hidden": 256},
-    {"hidden": 64, "rank": 16}, {"hidden": 64, "rank": 32}, {"hidden": 64, "rank": 64},
-    {"hidden": 64, "rank": 128}, {"head": "tmm", "hidden": 64}, {"hidden": 64, "policy": "path"}]
+    {"hidden": 16}, {"hidden": 32}, {"hidden": 64}, {"hidden": 64, "rank": 16},
+    {"hidden": 64, "rank": 64}, {"head": "tmm", "hidden": 64}, {"hidden": 128}, {"hidden": 256}]
 
 
 # ---- the table ------------------------------------------------------------------------------

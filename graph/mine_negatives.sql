@@ -15,7 +15,8 @@ place AS (
     JOIN seat s ON s.p = o.anchor
     CROSS JOIN step),
 near AS MATERIALIZED (
-    SELECT triplet, anchor, t.p AS negative, min(rank) AS rank, arg_min(t.symbol, rank) AS symbol
+    SELECT triplet, anchor, t.p AS negative, min(rank) AS rank,
+           arg_min(t.symbol, rank::BIGINT << 32 | t.symbol) AS symbol  -- of several as near, the first
     FROM place
     JOIN seat t ON t.seat = place.seat AND t.symbol = place.symbol
     WHERE t.p <> anchor AND t.p <> positive

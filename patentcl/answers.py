@@ -1,7 +1,7 @@
 """What a classifier says of patents, for people: codes with titles, how sure it is, and evidence.
 
-Evidence for a code are the nearest labelled patents that carry it: they come from an index, and are
-found exactly, however rare the code.
+Evidence for a code are the nearest labelled patents that carry it, found exactly, however rare the
+code: nearest in an index of vectors, or, where there is none, by the words of their texts.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from patentcl.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from patentcl.classifier import PatentClassifier
+    from patentcl.corpus import Corpus
     from patentcl.cpc import CpcTree
     from patentcl.search import PatentIndex
 
@@ -173,6 +174,73 @@ class Evidence:
                 for row, s in zip(rows[:self.per_code], similarity[:self.per_code], strict=True)]
 
 
+class WordEvidence:
+    """Finds labelled patents that carry a code by the words of their texts.
+
+    Similarity is the cosine of TF-IDF weights, in which a word that stands often in a text counts
+    by the logarithm.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Patents without codes do not count.
+    tree : CpcTree
+        The classifier's; codes outside it do not count.
+    per_code : int
+        At most so many for each code.
+    """
+
+    def __init__(self, corpus: Corpus, tree: CpcTree, per_code: int = 3) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        if per_code < 1:
+            raise ConfigError("evidence needs at least one patent for each code", got=per_code)
+        labels = tree.encode(corpus.codes, unknown="drop")
+        rows = np.flatnonzero(np.diff(labels.indptr))
+        if not rows.size:
+            raise DataError("no patent of the corpus has a code of the classifier",
+                            where=corpus.path)
+        texts = corpus.texts
+        self.tree, self.per_code = tree, per_code
+        self._carriers = sparse.csc_matrix(labels[rows])
+        self._ids = corpus.ids[rows]
+        self._titles = [texts[i][0] for i in rows]
+        self._words = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
+        self._documents = sparse.csr_matrix(
+            self._words.fit_transform([_joined(texts[i]) for i in rows]).T)
+
+    def find(self, texts: Sequence[Any], chosen: np.ndarray,
+             ids: Sequence[str]) -> list[dict[str, list[Neighbour]]]:
+        """Neighbours for each predicted symbol of each patent, as from `Evidence.find`.
+
+        Parameters
+        ----------
+        texts : sequence of str or of (title, abstract)
+        chosen : ndarray of bool, shape (n_patents, n_nodes)
+        ids : sequence of str
+            A patent of the same id is no evidence for itself. Nor is one without a common word.
+        """
+        words = sparse.csr_matrix(self._words.transform([_joined(text) for text in texts]))
+        out: list[dict[str, list[Neighbour]]] = []
+        for i, row in enumerate(chosen):
+            score = (words[i] @ self._documents).toarray().ravel()
+            score[self._ids == ids[i]] = 0
+            out.append({self.tree.symbols[j]: self._best(score, int(j))
+                        for j in np.flatnonzero(row)})
+        return out
+
+    def _best(self, score: np.ndarray, node: int) -> list[Neighbour]:
+        start, stop = self._carriers.indptr[node:node + 2]
+        rows = self._carriers.indices[start:stop]
+        best = rows[np.argsort(-score[rows], kind="stable")[:self.per_code]]
+        return [Neighbour(str(self._ids[i]), self._titles[i], round(float(score[i]), 4))
+                for i in best if score[i] > 0]
+
+
+def _joined(text: Any) -> str:
+    return text if isinstance(text, str) else " ".join(text)
+
+
 class Answerer:
     """A classifier with what turns texts into its inputs, and a source of evidence.
 
@@ -181,16 +249,16 @@ class Answerer:
     model : PatentClassifier
     encode : callable, optional
         From (title, abstract) pairs to the classifier's inputs; None where it takes texts.
-    evidence : Evidence, optional
+    evidence : Evidence or WordEvidence, optional
     encode_evidence : callable, optional
-        To vectors of the index, where they are not the classifier's inputs.
+        From texts to what `evidence` looks at, where that is not the classifier's inputs.
     all_scores : bool
         Give scores of all nodes, not of the predicted ones only.
     """
 
     def __init__(self, model: PatentClassifier, encode: Callable[[Sequence[Any]], Any] | None,
-                 evidence: Evidence | None = None,
-                 encode_evidence: Callable[[Sequence[Any]], np.ndarray] | None = None,
+                 evidence: Evidence | WordEvidence | None = None,
+                 encode_evidence: Callable[[Sequence[Any]], Any] | None = None,
                  all_scores: bool = False) -> None:
         self.model, self.encode, self.evidence = model, encode, evidence
         self.encode_evidence, self.all_scores = encode_evidence, all_scores

@@ -41,7 +41,8 @@ from patentcl.local_svm import LocalSVM
 from patentcl.metrics.curves import micro_curve
 from patentcl.metrics.inputs import Scores
 from patentcl.neighbours import NeighbourVote
-from patentcl.text_fitting import TextRun, find_half
+from patentcl.text_fitting import TextRun
+from patentcl.text_net import find_half
 from patentcl.tokens import Tokens, is_texts, join_texts
 
 if TYPE_CHECKING:

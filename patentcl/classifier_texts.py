@@ -15,8 +15,9 @@ from patentcl.config import TextSettings, make_settings
 from patentcl.errors import ConfigError
 from patentcl.fitting import Model
 from patentcl.heads import Head
-from patentcl.text_fitting import Feed, TextNet, TextRun, predict_texts, train_on_texts
+from patentcl.text_fitting import TextRun, train_on_texts
 from patentcl.text_model import TextModel, load_reader, make_reader
+from patentcl.text_net import Feed, TextNet, predict_texts
 from patentcl.tokens import Tokens, join_texts
 
 FOLDER = "encoder"

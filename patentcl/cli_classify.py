@@ -41,14 +41,17 @@ class Proof:
 
     index: Annotated[
         Path | None,
-        typer.Option(help="Index of labelled patents; by default the one beside the classifier."),
+        typer.Option(
+            help="Index of labelled patents; by default the one beside the classifier, or else "
+            "the corpus there, by its words."
+        ),
     ] = None
     evidence: Annotated[
         int, typer.Option(help="Labelled patents to show for each code; 0 for none.")
     ] = 3
 
     def place(self, model: Path) -> Path | None:
-        """Folder of the index, if there is to be evidence and there is an index."""
+        """Folder of the index, or of the corpus where there is none; None for no evidence."""
         from patentcl.artifacts import read_manifest
 
         if self.evidence < 0:
@@ -60,9 +63,11 @@ class Proof:
         beside = model.parent / "index"
         if read_manifest(beside) is not None:
             return beside
+        if read_manifest(model.parent) is not None:
+            return model.parent
         note(
-            "no index beside the classifier, so no evidence: make one with patentcl index, or "
-            "name it with --index"
+            "no index and no corpus beside the classifier, so no evidence: make an index with "
+            "patentcl index, or name one with --index"
         )
         return None
 
@@ -119,9 +124,9 @@ def classify(
 def _answerer(
     model: Path, encoder: str | None, index: Path | None, per_code: int, all_scores: bool
 ) -> Answerer:
-    """The classifier, its encoder, and evidence from an index, which may have another encoder."""
+    """The classifier, its encoder, and evidence: an index, of any encoder, or a corpus."""
     from patentcl import stages
-    from patentcl.answers import Answerer, Evidence
+    from patentcl.answers import Answerer, Evidence, WordEvidence
     from patentcl.artifacts import read_manifest, require
     from patentcl.classifier import PatentClassifier
 
@@ -131,6 +136,9 @@ def _answerer(
         encode = stages.encoder_for(model, encoder).encode
     if index is None:
         return Answerer(loaded, encode, all_scores=all_scores)
+    if (index / "corpus.parquet").is_file():
+        words = WordEvidence(stages.open_corpus(index), loaded.tree_, per_code)
+        return Answerer(loaded, encode, words, lambda texts: texts, all_scores)
     from patentcl.search import PatentIndex
 
     made_with = require(index, "index", "index VECTORS").get("encoder")

@@ -1,7 +1,8 @@
-"""Verbs about data: sample, load, mine."""
+"""Verbs about data: sample, download, load, mine."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -73,6 +74,32 @@ def sample(
     counts = write_sample(folder, patents, seed)
     show_counts(counts, as_json)
     note(f"synthetic patents written to {folder}: for trying things, not for findings")
+
+
+@verb()
+def download(
+    folder: Path,
+    table: Annotated[
+        list[str], typer.Option(help="Only this table, e.g. g_patent. May be repeated.")
+    ] = [],
+    address: Annotated[
+        str | None, typer.Option(help="Another address of the same layout.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch PatentsView tables: from the open-data portal with USPTO_API_KEY, else a frozen copy.
+
+    What was cut off goes on where it stopped; sizes and checksums are compared.
+    """
+    from patentcl.download import KEY, TABLES, Server
+    from patentcl.download import download as fetch
+
+    server = Server(os.environ.get(KEY) or None, address)
+    note(f"from {server.address}" + ("" if server.key else f" (no key in {KEY})"))
+    with bar() as progress:
+        sizes = fetch(folder, table or TABLES, server, progress)
+    show_counts({f"{name}, bytes": size for name, size in sizes.items()}, as_json)
+    note(f"tables written to {folder}")
 
 
 @verb()

@@ -17,6 +17,7 @@ from patentcl.cli_base import (
     Sets,
     finish,
     note,
+    one_of,
     out,
     record_of,
     settings_of,
@@ -76,22 +77,35 @@ def embed(
 @verb()
 def fit(
     common: Common,
-    vectors: Path,
+    vectors: Annotated[Path | None, typer.Argument(help="Folder of vectors.")] = None,
+    texts: Annotated[
+        str | None,
+        typer.Option(help="Learn from texts: an encoder, words, or a file of word vectors."),
+    ] = None,
     corpus: CorpusFolder = RUN,
     to: Annotated[Path, typer.Option("--out", help="Folder for the classifier.")] = Path(
         "classifier"
     ),
     level: LevelName = "subclass",
 ) -> None:
-    """Train a classifier on the train split and tune it on the dev split."""
-    from patentcl import stages
-    from patentcl.config import ClassifierSettings
+    """Train a classifier on the train split and tune it on the dev split.
 
-    settings = common.settings(ClassifierSettings)
-    record = common.record("fit", settings, vectors=vectors, corpus=corpus)
+    With --texts it is trained from the words up; --set text.KEY=VALUE says how texts are read.
+    """
+    from patentcl import stages
+    from patentcl.config import ClassifierSettings, TextSettings
+
+    one_of(vectors, texts, names="a folder of vectors and --texts")
+    of_texts = [s.removeprefix("text.") for s in common.sets if s.startswith("text.")]
+    settings = settings_of(
+        ClassifierSettings, [s for s in common.sets if not s.startswith("text.")]
+    )
+    reading = settings_of(TextSettings, of_texts, model=texts)
+    everything = settings.model_dump() | ({"text": reading.model_dump()} if texts else {})
+    record = common.record("fit", everything, vectors=vectors or "texts", corpus=corpus)
     patents = stages.open_corpus(corpus, level)
     with steps("fit") as progress:
-        stages.fit(vectors, patents, to, settings, common.seed, record, progress)
+        stages.fit(vectors or reading, patents, to, settings, common.seed, record, progress)
     finish(to, "classifier", common.as_json)
 
 

@@ -138,8 +138,11 @@ class DuckDBGraph:
         from patentcl.graph_tables import fill_from_tables
 
         self._refuse_read_only()
-        with self._replacing():
-            fill_from_tables(self, Path(source))
+        try:
+            with self._replacing():
+                fill_from_tables(self, Path(source))
+        finally:
+            self._con.execute("RESET disabled_optimizers; RESET preserve_insertion_order")
         return self.stats()
 
     def _refuse_read_only(self) -> None:

@@ -8,10 +8,11 @@ statement is one pass over a table or over some patents at a time.
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -52,7 +53,7 @@ def _view(graph: DuckDBGraph, stack: ExitStack, source: Path, table: str, work: 
     chosen = ", ".join(f"{found.get(theirs, 'NULL::VARCHAR')} AS {ours}"
                        for ours, theirs in columns.items())
     graph.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {chosen} FROM {scan}")
-    stack.callback(graph.execute, f"DROP VIEW {name}")
+    stack.callback(_try, graph, f"DROP VIEW {name}")
 
 
 def _create(graph: DuckDBGraph, query: str, name: str) -> None:
@@ -65,7 +66,13 @@ def _create(graph: DuckDBGraph, query: str, name: str) -> None:
     try:
         graph.execute(f"CREATE TEMP TABLE {name} AS\n{resources.read('graph', query, '.sql')}")
     finally:
-        graph.execute("RESET disabled_optimizers")
+        _try(graph, "RESET disabled_optimizers")
+
+
+def _try(graph: DuckDBGraph, statement: str) -> None:
+    """Tidy up; in a transaction that failed nothing runs any more, and it takes its own away."""
+    with suppress(duckdb.Error):
+        graph.execute(statement)
 
 
 def _patents(graph: DuckDBGraph, source: Path, work: Path) -> None:

@@ -293,6 +293,7 @@ def _fit_on_texts(
     progress: Progress | None,
 ) -> None:
     from patentcl.classifier import PatentClassifier
+    from patentcl.text_model import LENGTH
 
     rows = _labelled_splits(corpus)
     train, dev = corpus.select(rows["train"]), corpus.select(rows["dev"])
@@ -308,7 +309,8 @@ def _fit_on_texts(
             checkpoint=unfinished,
         )
         model.save(place)
-        cut = {f"{k} texts cut to {text.max_length} tokens": n for k, n in model.truncated_.items()}
+        limit = text.max_length or LENGTH
+        cut = {f"{k} texts cut to {limit} tokens": n for k, n in model.truncated_.items()}
         record["counts"] = {**_counts_of(model, rows), **cut}
         record["device"] = str(model.device_)
     unfinished.unlink(missing_ok=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from patentcl import CpcTree, PatentClassifier, PatentIndex
-from patentcl.answers import Answer, Answerer, Evidence
+from patentcl import Corpus, CpcTree, PatentClassifier, PatentIndex
+from patentcl.answers import Answer, Answerer, Evidence, WordEvidence
 from patentcl.cli_classify import page_of
 from patentcl.errors import ConfigError, DataError
 
@@ -144,3 +144,33 @@ def test_mistakes(parts: Parts) -> None:
         Evidence(index, model.tree_, 0)
     with pytest.raises(DataError, match="no codes"):
         Evidence(PatentIndex.build(X, [str(i) for i in range(300)]), model.tree_)
+
+
+def test_evidence_by_words_is_that_of_brute_force() -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    rng = np.random.default_rng(3)
+    words = np.array(["plough", "soil", "share", "seed", "drill", "oven", "car", "engine", "motor"])
+    records = [{"patent_id": f"{i:02}", "title": str(rng.choice(words)),
+                "abstract": " ".join(rng.choice(words, 5)),
+                "codes": [f"{LEAVES[i % 5]}1/00"] if i else []} for i in range(40)]
+    corpus = Corpus.from_records(records)
+    tree = CpcTree.from_symbols(LEAVES)
+    queries, ids = [("Seed drill", "for a car"), ("Unheard", "of")], ["05", "new"]
+    chosen = tree.encode([["A01B", "B60K"], ["A01B"]]).toarray()
+    found = WordEvidence(corpus, tree, 2).find(queries, chosen, ids)
+    model = TfidfVectorizer(sublinear_tf=True)
+    X = model.fit_transform([f"{t} {a}" for t, a in corpus.texts[1:]])  # the first has no code
+    score = (model.transform(["Seed drill for a car"]) @ X.T).toarray()[0]
+    for symbol, near in found[0].items():
+        rows = [i for i in range(39) if corpus.codes[i + 1][0].startswith(symbol)
+                and corpus.ids[i + 1] != "05"]
+        best = sorted(rows, key=lambda i: -score[i])[:2]
+        assert [n.similarity for n in near] == pytest.approx(score[best], abs=1e-4)
+        assert {n.patent_id for n in near} <= {corpus.ids[i + 1] for i in rows}
+    assert set(found[0]) == {"A", "A01", "A01B", "B", "B60", "B60K"}
+    assert all(near == [] for near in found[1].values())  # no word in common
+    with pytest.raises(DataError, match="no patent of the corpus has a code"):
+        WordEvidence(corpus.select([0]), tree)
+    with pytest.raises(ConfigError, match="at least one patent"):
+        WordEvidence(corpus, tree, 0)

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold, cross_validate
 
 from patentcl import Corpus, CpcTree, PatentClassifier, run_pipeline
+from patentcl.cli import main
 from patentcl.config import load_recipe
 from patentcl.errors import ConfigError, DataError
 from patentcl.local_svm import PUBLISHED_MARGIN, PUBLISHED_THRESHOLD, LocalSVM
@@ -170,7 +171,8 @@ def test_the_recipes_have_the_published_settings() -> None:
     assert (knn.classifier.head, knn.classifier.sharpness, knn.text.frozen) == ("knn", 1.0, True)
 
 
-def test_the_recipe_runs(tmp_path: Path) -> None:
+def test_the_recipe_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                         capsys: pytest.CaptureFixture[str]) -> None:
     result = run_pipeline("twistbytes", out=tmp_path, overrides=["data.sample_patents=300"])
     assert [(o.stage, o.status) for o in result.outcomes] == [
         (s, "done") for s in ("sample", "load", "fit", "evaluate")]
@@ -182,3 +184,13 @@ def test_the_recipe_runs(tmp_path: Path) -> None:
     assert "hierarchical F1" in result.page
     again = run_pipeline("twistbytes", out=tmp_path, overrides=["data.sample_patents=300"])
     assert {o.status for o in again.outcomes} == {"skipped"}
+    # classify takes texts as they are, and evidence from the corpus beside the classifier.
+    monkeypatch.setattr("patentcl.cli._quiet_libraries", lambda: None)
+    monkeypatch.setattr("sys.argv", ["patentcl", "classify", "A battery with a housing", "--model",
+                                     str(tmp_path / "classifier"), "--json"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    row = json.loads(capsys.readouterr().out)
+    assert row["predicted"] and set(row["evidence"]) == set(row["predicted"])
+    assert all(0 < n["similarity"] <= 1 for near in row["evidence"].values() for n in near)

@@ -295,7 +295,7 @@ def test_evidence_needs_an_index(cli: Run, run: Path, here: Path) -> None:
     shutil.copytree(run / "classifier", here / "alone" / "classifier")
     call = ("classify", "a battery", "--model", "alone/classifier", "--encoder", run / "encoder")
     done = cli(*call, "--json")
-    assert "no index beside the classifier" in done.stderr
+    assert "no index and no corpus beside the classifier" in done.stderr
     assert json.loads(done.stdout)["evidence"] == {}
     named = json.loads(cli(*call, "--json", "--index", run / "index").stdout)
     assert any(named["evidence"].values())

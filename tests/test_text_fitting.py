@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,16 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_validate
 from tiny import write_tiny_encoder
 
-from patentcl import artifacts, text_fitting
+from patentcl import artifacts, text_fitting, text_net
 from patentcl.classifier import PatentClassifier
+from patentcl.cli import main
 from patentcl.config import load_recipe
 from patentcl.corpus import Corpus
 from patentcl.cpc import CpcTree
 from patentcl.encoder import PatentEncoder
 from patentcl.errors import ConfigError, DataError
 from patentcl.pipeline import run_pipeline
-from patentcl.text_fitting import find_half
+from patentcl.text_net import find_half
 
 WORDS = {"A01B": ["plough", "soil", "furrow"], "A01C": ["seed", "row", "drill"],
          "B60K": ["engine", "car", "gear"], "B60L": ["battery", "car", "charge"]}
@@ -206,7 +208,7 @@ def test_token_vectors_of_a_frozen_encoder_are_computed_once(
         tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     text = {"pooling": "cnn", "filters": 4, "frozen": True}
     cached = fit(make(tiny, text=text))
-    monkeypatch.setattr(text_fitting, "CACHE", 0)
+    monkeypatch.setattr(text_net, "CACHE", 0)
     anew = fit(make(tiny, text=text))
     np.testing.assert_allclose(cached.predict_proba(X), anew.predict_proba(X), atol=0.02)
     encoder = PatentEncoder.load(tiny).model.state_dict()
@@ -249,14 +251,14 @@ def test_full_memory_in_prediction(tiny: str, monkeypatch: pytest.MonkeyPatch,
                                    caplog: pytest.LogCaptureFixture) -> None:
     model = fit(make(tiny, epochs=1))
     scores = model.predict_proba(X)
-    real = text_fitting._predict_batch
+    real = text_net._predict_batch
 
     def scarce(net: Any, feed: Any, rows: np.ndarray, *rest: Any) -> Any:
         if len(rows) > 5:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(net, feed, rows, *rest)
 
-    monkeypatch.setattr(text_fitting, "_predict_batch", scarce)
+    monkeypatch.setattr(text_net, "_predict_batch", scarce)
     with caplog.at_level(logging.WARNING, logger="patentcl"):
         np.testing.assert_allclose(model.predict_proba(X), scores, atol=1e-5)
     assert "prediction goes on with 8 texts at a time" in caplog.text
@@ -415,3 +417,35 @@ def test_a_missing_file_of_word_vectors_is_noticed_first(loaded: Loaded, tmp_pat
     with pytest.raises(ConfigError, match=r"no such file of word vectors: got glove.6B.100d.txt"):
         run_pipeline("mueller-stone-glove", loaded.tables, tmp_path / "run")
     assert not (tmp_path / "run" / "corpus.parquet").exists()
+
+
+def test_the_verb_fit_takes_texts_and_evaluate_and_classify_read_what_it_wrote(
+        tiny: str, loaded: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    def call(*arguments: object, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["patentcl", *map(str, arguments)])
+        monkeypatch.setattr("patentcl.cli._quiet_libraries", lambda: None)
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        told = capsys.readouterr()
+        assert status == code, told.err
+        return told.out
+
+    work = tmp_path / "work"
+    call("load", loaded.tables, "--graph", f"duckdb://{work / 'graph.duckdb'}", "--limit", 120)
+    folder = work / "classifier"
+    settings = ("epochs=1", "hidden=8", "head=thmm", "device=cpu", "text.pooling=cls",
+                "text.max_length=16")
+    call("fit", "--texts", tiny, "--corpus", work, "--out", folder,
+         *(part for s in settings for part in ("--set", s)))
+    record = artifacts.read_manifest(folder) or {}
+    assert record["settings"]["text"]["pooling"] == "cls"
+    assert record["counts"]["train texts cut to 16 tokens"] > 0
+    assert "hierarchical F1" in call("evaluate", folder)
+    line = call("classify", "A plough for soil", "--model", folder, "--json")
+    assert json.loads(line)["predicted"]
+    call("fit", "--corpus", work, code=2)
+    call("fit", tmp_path, "--texts", tiny, code=2)
