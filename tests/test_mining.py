@@ -129,12 +129,10 @@ class Checker:
         assert match, r["rule"]
         relation, both, subclass, section, apart = match.groups()
         a, p, n = r["anchor_id"], r["positive_id"], r["negative_id"]
-        assert (
-            relation
-            == {"cites": "anchor cites positive", "coupled": "cite the same", "class": "same class"}[
-                r["relation"]
-            ]
-        )
+        words = {
+            "cites": "anchor cites positive", "coupled": "cite the same", "class": "same class"
+        }
+        assert relation == words[r["relation"]]
         assert both in self.common(a, p, r["level"])
         assert r["hardness"] == ("hard" if subclass else "medium" if section else "easy")
         assert not subclass or subclass in self.common(a, n, "subclass")
