@@ -44,9 +44,6 @@ class ServerFiles:
     batch: Annotated[
         int | None, typer.Option(min=1, help="Rows in one transaction of a server that is up.")
     ] = None
-    batch: Annotated[
-        int | None, typer.Option(min=1, help="Rows in one transaction of a server that is up.")
-    ] = None
 
     def write(self, graph: Path) -> None:
         """Write the files of a graph's tables, and run the command if that is wanted."""
