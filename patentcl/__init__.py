@@ -14,6 +14,7 @@ _HOME = {
     "Corpus": "corpus",
     "CpcTree": "cpc",
     "DuckDBGraph": "graph_duckdb",
+    "Neo4jGraph": "graph_neo4j",
     "MiningRules": "config",
     "mine_triplets": "mining",
     "PatentEncoder": "encoder",
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from patentcl.encoder import PatentEncoder as PatentEncoder
     from patentcl.errors import PatentclError as PatentclError
     from patentcl.graph_duckdb import DuckDBGraph as DuckDBGraph
+    from patentcl.graph_neo4j import Neo4jGraph as Neo4jGraph
     from patentcl.maps import plot_map as plot_map
     from patentcl.metrics import compare as compare
     from patentcl.metrics import evaluate as evaluate

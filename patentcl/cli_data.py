@@ -41,6 +41,9 @@ class ServerFiles:
     overwrite: Annotated[
         bool, typer.Option(help="Let it replace what the server's database holds.")
     ] = False
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Rows in one transaction of a server that is up.")
+    ] = None
 
     def write(self, graph: Path) -> None:
         """Write the files of a graph's tables, and run the command if that is wanted."""
@@ -128,6 +131,13 @@ def load(
     ] = "both",
     level: LevelName = "subclass",
     limit: Limit = None,
+    without_texts: Annotated[
+        bool,
+        typer.Option(
+            "--without-texts",
+            help="Only the graph, straight from PatentsView tables: for all of them at once.",
+        ),
+    ] = False,
     columns: Annotated[
         list[str],
         typer.Option(
@@ -149,6 +159,8 @@ def load(
         raise typer.BadParameter("--import and --overwrite need --csv DIR")
     if server and files.csv is not None:
         raise typer.BadParameter("--csv goes with a graph in a file: --graph duckdb://FILE")
+    if without_texts and (server or limit or columns or scheme == "ipc"):
+        raise typer.BadParameter("--without-texts goes with tables, --graph duckdb://FILE and CPC")
     names = pairs_of(columns, "--columns", "abstract=summary")
     settings = settings_of(DataSettings, [], scheme=scheme, level=level, limit=limit, columns=names)
     split = common.settings(SplitSettings)
@@ -157,9 +169,17 @@ def load(
         {**settings.model_dump(), "split": split.model_dump()},
         source=fingerprint_path(data),
     )
+    if without_texts:
+        record["settings"] = {"without_texts": True}
+        stages.load_graph(data, path.parent, record, path.name)
+        finish(path.parent, f"graph {path.name}", common.as_json, "graph")
+        files.write(path)
+        return
     place = graph if server else path.name
     with bar() as progress:
-        stages.load(data, path.parent, settings, split, common.seed, record, place, progress)
+        stages.load(
+            data, path.parent, settings, split, common.seed, record, place, progress, files.batch
+        )
     manifest = read_manifest(path.parent) or {}
     show_counts(
         {**manifest["counts"], **{f"graph: {k}": v for k, v in manifest["graph"].items()}},

@@ -76,8 +76,7 @@ class SplitSettings(Settings):
 class MiningRules(Settings):
     """Which triplets to look for; see `patentcl.mining.mine_triplets`."""
 
-    relations: Annotated[tuple[Literal["cites", "coupled", "class"], ...],
-                         Field(min_length=1)] = ("cites", "class")
+    relations: tuple[Literal["cites", "coupled", "class"], ...] = ("cites", "class")
     """Where positives come from: the anchor cites them, cites the same documents, or shares codes
     with them. Each relation gets an equal part; what one lacks goes to the others."""
     shared_level: Level = "subclass"
@@ -100,6 +99,8 @@ class MiningRules(Settings):
         if abs(sum(self.negatives.values()) - 1) > 1e-6:
             raise ValueError("shares of negatives that sum to 1, not "
                              f"{sum(self.negatives.values()):g}")
+        if not self.relations:
+            raise ValueError("at least one relation")
         try:
             date.fromisoformat(self.before or "2000-01-01")
         except ValueError:

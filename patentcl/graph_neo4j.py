@@ -5,8 +5,8 @@
     (:GraphLoad {fingerprint, part, rows})   what has been loaded, and how far
 
 The same corpus gives the same answers as in `patentcl.DuckDBGraph`, row for row: its tables are
-staged in DuckDB and go to the server from there, and mining reads them back from the server, one
-record a patent. Statements live in ``graph/``, with parameters only.
+staged in DuckDB and go to the server from there, and mining reads them back from the server in
+chunks of patents. Statements live in ``graph/``, with parameters only.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Neo4jGraph:
     """
 
     def __init__(self, uri: str, user: str | None = None, password: str | None = None,
-                 database: str | None = None, batch: int = 20_000, chunk: int = 50_000,
+                 database: str | None = None, batch: int = 20_000, chunk: int = 20_000,
                  memory: str = "2GB", patience: float = 20.0) -> None:
         try:
             import neo4j
@@ -236,8 +236,8 @@ class Neo4jGraph:
     def mining_source(self) -> Iterator[DuckDBGraph]:
         """Read the graph into tables for mining, in a temporary folder.
 
-        Chunks of patents come one record a patent, each chunk in one transaction, and are written
-        as one Parquet file each once they are complete: memory follows `chunk`, not the graph.
+        Each chunk of patents comes in one transaction, collected by the server, and is written as
+        one Parquet file once it is complete: memory follows `chunk`, not the graph.
 
         Yields
         ------
@@ -289,8 +289,8 @@ class Neo4jGraph:
             after = found[0]["patent_id"]
 
     def _fetch_chunk(self, path: Path, after: str, upto: str | None) -> None:
-        columns = [list(c) for c in zip(*self._values("mine_patents", after=after, upto=upto),
-                                        strict=True)] or [[] for _ in _SOURCE]
+        [row] = self._rows("mine_patents", after=after, upto=upto)
+        columns = list(zip(*row["patents"], strict=True)) or [()] * len(_SOURCE)
         arrays = [pa.array(c, f.type) for c, f in zip(columns, _SOURCE, strict=True)]
         pq.write_table(pa.table(arrays, schema=_SOURCE), path, compression="lz4")
 
@@ -311,22 +311,12 @@ class Neo4jGraph:
         with explained(self.uri, name, self.batch), self._session() as session:
             session.execute_write(work)
 
-    def _values(self, name: str, **parameters: Any) -> list[list[Any]]:
-        statement = _query(name)
-
-        def work(tx: Any) -> list[list[Any]]:
-            with explained(self.uri, name, self.chunk, passing=True):
-                return list(map(list, tx.run(statement, parameters)))
-
-        with explained(self.uri, name, self.chunk), self._session() as session:
-            return session.execute_read(work)
-
     def _rows(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
         statement = _query(name)
 
         def work(tx: Any) -> list[dict[str, Any]]:
             with explained(self.uri, name, self.chunk, passing=True):
-                return list(tx.run(statement, parameters).data())
+                return [dict(record) for record in tx.run(statement, parameters)]
 
         with explained(self.uri, name, self.chunk), self._session() as session:
             return session.execute_read(work)

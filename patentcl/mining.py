@@ -40,6 +40,7 @@ _CROWD = 64  # documents with more citing patents bring no coupled pairs togethe
 # How far along the row to look for a negative, both ways. Most find theirs next to them, so it goes
 # in steps; the last is a look at all of it, for crowded classes.
 _LOOKS = ((1, 1), (2, 3), (4, 8), (9, 24), (25, 128), (1, 128))
+_FEW = 1000  # so few take the last look at once: steps would cost more than they spare
 _SCOPE = 200_000  # patents looked at, at least; else so many for each triplet:
 _SCOPE_EACH = 2.0
 # Anchors tried for each pair wanted, before all of the scope are: nearly all have a mate by class.
@@ -293,8 +294,11 @@ def _fill(graph: DuckDBGraph, kind: str, kinds: Sequence[str], years: int, coupl
             SELECT triplet, anchor, positive, year, kin, kin_of_positive FROM triplet
             SEMI JOIN (SELECT triplet FROM wanted WHERE kind IN ({names})) w USING (triplet)
             ANTI JOIN filled USING (triplet)""")
-        if not graph.count("open"):
+        count = graph.count("open")
+        if not count:
             return
+        if count <= _FEW and (first, last) != _LOOKS[-1]:
+            continue
         if not made:
             graph.run("mine_seats", kind=kind)
             made = True

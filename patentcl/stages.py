@@ -49,12 +49,13 @@ def load(
     record: Record,
     graph: str = "graph.duckdb",
     progress: GraphProgress | None = None,
+    batch: int | None = None,
 ) -> None:
     """Read patents into corpus.parquet, cpc.parquet and splits.parquet, and build their graph.
 
     The graph is a file of the folder, or in a server (``neo4j://HOST:PORT``). A server is asked
     before anything is read; if it goes away later, nothing is kept here, and the next call goes on
-    with what is there.
+    with what is there. `batch` rows are written to it in one transaction.
     """
     from patentcl.graph import is_server, open_graph
     from patentcl.reading import ReadOptions, read_patents
@@ -68,9 +69,20 @@ def load(
         write_splits(place / "splits.parquet", corpus, division)
         counts |= {f"{name} split": int((division == name).sum()) for name in SPLITS}
         address = graph if is_server(graph) else str(place / graph)
-        with open_graph(address, read_only=False) as store:
+        options = {"batch": batch} if batch is not None and is_server(graph) else {}
+        with open_graph(address, read_only=False, **options) as store:
             record["graph"] = store.load(place / "corpus.parquet", progress)
         record["counts"] = counts
+
+
+def load_graph(source: Path, folder: Path, record: Record, graph: str = "graph.duckdb") -> None:
+    """Build the graph alone, straight from PatentsView tables: no corpus, no splits, no texts."""
+    from patentcl.graph_duckdb import DuckDBGraph
+
+    with artifacts.writing_files(folder, record, "load") as place:
+        with DuckDBGraph(place / graph) as store:
+            record["graph"] = store.load_tables(source)
+        record["counts"] = {}
 
 
 def open_corpus(path: str | Path, level: str = "subclass") -> Corpus:

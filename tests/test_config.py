@@ -176,7 +176,7 @@ BAD = [
     ("split.test", -0.1, "greater than or equal to 0"),
     ("split.dev", "10%", "a valid number"), ("split.dev", float("nan"), "a finite number"),
     ("mining.relations", "cites", "a valid tuple"), ("mining.relations", [], "one relation"),
-    ("mining.relations.0", ["cite"], "'cites' or 'class'"),
+    ("mining.relations.0", ["cite"], "'cites', 'coupled' or 'class'"),
     ("mining.shared_level", "x", "'section', 'class'"),
     ("mining.negatives", {"easy": 0.5}, "sum to 1, not 0.5"),
     ("mining.negatives.easy", 2, "less than or equal to 1"),

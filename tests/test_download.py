@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from patentcl.cli import app
 from patentcl.download import Server, download
 from patentcl.errors import ConfigError, DataError
 
@@ -293,3 +295,13 @@ def test_nobody_there(tmp_path: Path) -> None:
     server = Server(None, "http://127.0.0.1:9/record", wait=0.001)
     with pytest.raises(DataError, match=r"cannot be reached.*refused"):
         download(tmp_path, ("g_patent",), server)
+
+
+def test_the_command_line(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USPTO_API_KEY", "secret")
+    address = f"{site.address}/product"
+    arguments = ["download", str(tmp_path), "--table", "g_patent", "--address", address, "--json"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {"g_patent, bytes": len(CONTENT["g_patent.tsv.zip"])}
+    assert {key for _, _, key in site.asked} == {"secret"} and "secret" not in done.output

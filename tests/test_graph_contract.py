@@ -186,6 +186,15 @@ def test_chunks_of_any_size(sampled: Both, neo4j_address: Neo4jAddress, chunk: i
         assert tables.execute("SELECT * FROM cites ORDER BY ALL").fetchall() == wanted
 
 
+def test_tables_without_texts(both: Both, loaded: Loaded) -> None:
+    """As for all of PatentsView, where there is no corpus to load from."""
+    wanted = both.duckdb.load_tables(loaded.tables)
+    assert both.neo4j.load_from(both.duckdb) == wanted
+    both.agree(loaded.corpus.ids[::40])
+    mined = [mine_triplets(store, MiningRules(triplets=150)) for store in (both.duckdb, both.neo4j)]
+    assert mined[0].triplets.equals(mined[1].triplets)
+
+
 def test_real_patents(both: Both, real_data: Path) -> None:
     corpus = Corpus.read(real_data / "patentsview-sample", limit=1500)
     stats = both.load(corpus.path)

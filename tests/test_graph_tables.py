@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from patentcl.cli import app
 from patentcl.config import MiningRules
 from patentcl.corpus import Corpus, kin, make_splits
 from patentcl.errors import DataError, GraphError
@@ -152,6 +155,21 @@ def test_tables_that_are_missing(tmp_path: Path) -> None:
     with (DuckDBGraph(tmp_path / "g.duckdb", read_only=True) as graph,
           pytest.raises(GraphError, match="opened for asking only")):
         graph.load_tables(tmp_path)
+
+
+def test_the_command_line(loaded: Loaded, tmp_path: Path) -> None:
+    address = f"duckdb://{tmp_path}/work/g.duckdb"
+    run = CliRunner().invoke
+    done = run(app, ["load", str(loaded.tables), "--graph", address, "--without-texts", "--json"])
+    assert done.exit_code == 0, done.output
+    assert sorted(p.name for p in (tmp_path / "work").iterdir()) == ["g.duckdb", "manifest.json"]
+    assert json.loads(done.stdout)["patents"] == len(loaded.corpus)
+    done = run(app, ["mine", address, "--out", str(tmp_path / "t"), "--set", "triplets=50"])
+    assert done.exit_code == 0, done.output
+    assert "leaks                     not told: there are no splits" in done.stdout
+    assert len(pq.read_table(tmp_path / "t" / "triplets.parquet")) == 50
+    done = run(app, ["load", str(loaded.tables), "--without-texts", "--limit", "5"])
+    assert done.exit_code == 2 and "--without-texts goes with tables" in done.output
 
 
 # ---- families ---------------------------------------------------------------------------------

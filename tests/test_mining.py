@@ -129,12 +129,10 @@ class Checker:
         assert match, r["rule"]
         relation, both, subclass, section, apart = match.groups()
         a, p, n = r["anchor_id"], r["positive_id"], r["negative_id"]
-        assert (
-            relation
-            == {"cites": "anchor cites positive", "coupled": "cite the same", "class": "same class"}[
-                r["relation"]
-            ]
-        )
+        words = {
+            "cites": "anchor cites positive", "coupled": "cite the same", "class": "same class"
+        }
+        assert relation == words[r["relation"]]
         assert both in self.common(a, p, r["level"])
         assert r["hardness"] == ("hard" if subclass else "medium" if section else "easy")
         assert not subclass or subclass in self.common(a, n, "subclass")
@@ -284,6 +282,42 @@ def test_among(graph: DuckDBGraph, loaded: Loaded, checker: Checker) -> None:
     assert mine_triplets(graph, wanted, seed=1, among=mixed).triplets.equals(result.triplets)
     everyone = mine_triplets(graph, wanted, seed=1)
     assert everyone.triplets.equals(mine_triplets(graph, wanted, 1, list(corpus.ids)).triplets)
+
+
+def test_before(graph: DuckDBGraph, loaded: Loaded, checker: Checker) -> None:
+    days = sorted(d for d in loaded.corpus.dates.tolist() if d is not None)
+    wanted = rules(before=str(days[len(days) * 2 // 3]))
+    result = mine_triplets(graph, wanted, seed=1)
+    older = {
+        i
+        for i, d in zip(loaded.corpus.ids, loaded.corpus.dates.tolist(), strict=True)
+        if d is None or str(d) < str(wanted.before)
+    }
+    checker.check(result, wanted, older)
+    assert result.counts[f"of them before {wanted.before}"] < result.counts["of them with codes"]
+
+
+def test_nobody_before() -> None:
+    records = [patent(n, "A01B1/00", date="2001-01-01") for n in "abc"]
+    with pytest.raises(
+        DataError, match=r"rule before=2001-01-01.*3 patents with codes before this rule, none"
+    ):
+        mine(records, before="2001-01-01")
+
+
+def test_scopes_and_looks(
+    graph: DuckDBGraph, checker: Checker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sizes that only large tables have: a part of the patents is looked at, in steps."""
+    wanted = rules(triplets=40, per_anchor=1)
+    for scope in (50, 120):
+        monkeypatch.setattr("patentcl.mining._SCOPE", scope)
+        monkeypatch.setattr("patentcl.mining._FEW", 0)
+        result = mine_triplets(graph, wanted, seed=1)
+        checker.check(result, wanted)
+        assert result.counts["triplets"] >= 36
+        assert result.counts["patents looked at"] <= result.counts["of them with codes"]
+        assert mine_triplets(graph, wanted, seed=1).triplets.equals(result.triplets)
 
 
 # ---- the same every time ----------------------------------------------------------------------

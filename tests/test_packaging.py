@@ -124,7 +124,7 @@ print(json.dumps({
     "home": patentcl.__file__,
     "folders": {k: str(resources.folder(k)) for k in resources.KINDS},
     "texts": {f"{k}/{n}{s}": resources.read(k, n, s) for k in resources.KINDS
-              for s in (".yaml", ".sql") for n in resources.names(k, s)},
+              for s in (".yaml", ".sql", ".cypher", ".xml") for n in resources.names(k, s)},
     "recipes": [load_recipe(n).name for n in resources.names("pipelines")],
     "specs": [IndexSpec.read(n).name for n in resources.names("indexes")],
     "page": (pathlib.Path(patentcl.__file__).parent / "map_page.html").stat().st_size,
@@ -138,7 +138,8 @@ print(json.dumps({
         assert folder.endswith(f"patentcl/_resources/{kind}")
     assert not {os.path.realpath(p) for p in found["path"] if p} & {str(ROOT), str(ROOT.parent)}
     assert found["texts"] == {f"{kind}/{p.name}": p.read_text(encoding="utf-8") for kind in KINDS
-                              for p in (ROOT / kind).iterdir() if p.suffix in (".yaml", ".sql")}
+                              for p in (ROOT / kind).iterdir()
+                              if p.suffix in (".yaml", ".sql", ".cypher", ".xml")}
     assert found["recipes"] == sorted(p.stem for p in (ROOT / "pipelines").glob("*.yaml"))
     assert found["specs"] == sorted(p.stem for p in (ROOT / "indexes").glob("*.yaml"))
     assert found["page"] == (ROOT / "patentcl" / "map_page.html").stat().st_size
