@@ -227,7 +227,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     by = {p: [r for r in rows if r["part"] == p] for p in PARTS}
     lines = ["# Networks for each node: speed and width", "",
              "THMM over the IPC tree of 12,408 + 1,804 patents, on vectors of all-MiniLM-L6-v2 "
-             "(384), one thread of a CPU. Not run on a GPU.", "",
+             "(384), one thread of a CPU whose other core had other work. Not run on a GPU.", "",
              "## Prediction, one batch of 512 dev patents, trained weights", "",
              "Top-down: children of nodes less likely than `prune` are not computed and get 0. The "
              "figures are of all 1,804 dev patents.", "",
