@@ -391,7 +391,7 @@ def test_recipes_say_what_the_papers_say(name: str) -> None:
         load_recipe(name, ["text.model=minilm"])
 
 
-@pytest.mark.parametrize("name", ["thmm-cls", "sheffield", "harnn"])
+@pytest.mark.parametrize("name", ["thmm-cls", "sheffield", "harnn", "best"])
 def test_recipes_run(name: str, tiny: str, loaded: Loaded, tmp_path: Path) -> None:
     model = "words" if name == "harnn" else tiny
     overrides = [f"encoder.model={model}", "encoder.max_length=24", "classifier.epochs=1",
