@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -72,6 +73,7 @@ def neo4j(
         note(f"Neo4j {version()} is running; Ctrl-C stops it. In another shell:")
         out(f"export NEO4J_URI={server.uri}")
         out(f"export NEO4J_PASSWORD={told}")
+        sys.stdout.flush()  # who reads it through a pipe waits for these lines
         while server.running:
             time.sleep(0.5)
         note(f"the server has ended by itself; see {home}/logs")
@@ -90,5 +92,5 @@ def _password(home: Path) -> tuple[str, str]:
     if not file.is_file():
         home.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(secrets.token_urlsafe(16) + "\n")
+            stream.write(secrets.token_hex(16) + "\n")
     return file.read_text(encoding="utf-8").strip(), f'"$(cat {file.absolute()})"'

@@ -321,7 +321,15 @@ class Neo4jServer:
         if password and self.password is not None \
                 and not any((self.home / "data").glob("dbms/auth*")) \
                 and not (self.home / "data" / "databases" / "system").exists():
-            self._admin(java, folder, ["dbms", "set-initial-password", self.password])
+            self._set_password(java, folder, self.password)
+
+    def _set_password(self, java: str, folder: Path, password: str) -> None:
+        """By a file that the tool reads: arguments are there for all to see."""
+        quoted = password.replace("\\", "\\\\").replace('"', '\\"')
+        with tempfile.TemporaryDirectory() as private:
+            file = Path(private) / "password"
+            file.write_text(f'"{quoted}"\n', encoding="utf-8")
+            self._admin(java, folder, ["dbms", "set-initial-password", "--", f"@{file}"])
 
 
 def _opens() -> Iterator[str]:

@@ -84,7 +84,7 @@ def neo4j_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jAdd
     reason = why_not()
     if reason:
         pytest.skip(f"no Neo4j can be started here: {reason}")
-    password = secrets.token_urlsafe(12)
+    password = secrets.token_hex(12)
     server = Neo4jServer(tmp_path_factory.mktemp("neo4j"), password=password, heap="512m",
                          pagecache="64m")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from patentcl.neo4j_server import Neo4jServer, free_port, why_not
 if TYPE_CHECKING:
     from conftest import Loaded
 
-PASSWORD = secrets.token_urlsafe(12)
+PASSWORD = '-"two words" \\ #' + secrets.token_hex(8)  # a hard one to pass on
 
 
 @pytest.fixture(scope="module")
@@ -288,3 +289,30 @@ def test_a_server_that_does_not_start(server: Neo4jServer) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(GraphError, match=f"something else listens on the port: got {port}"):
             Neo4jServer(server.home.with_name("second"), port=port).start()
+
+
+def test_the_verb_runs_a_server_until_it_is_told_to_stop(server: Neo4jServer,
+                                                         tmp_path: Path) -> None:
+    """As `make neo4j` calls it; its password is in a file that nobody else can read."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("NEO4J_")}
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "patentcl.cli", "neo4j", str(tmp_path), "--port", str(port),
+         "--heap", "256m", "--pagecache", "16m"],
+        stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"export NEO4J_URI=neo4j://127.0.0.1:{port}\n"
+        file = tmp_path / "password"
+        assert process.stdout.readline() == f'export NEO4J_PASSWORD="$(cat {file})"\n'
+        assert file.stat().st_mode & 0o077 == 0
+        with Neo4jGraph(f"neo4j://127.0.0.1:{port}", password=file.read_text().strip()) as graph, \
+                pytest.raises(GraphError, match="has not been loaded"):
+            graph.stats()
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
