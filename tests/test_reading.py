@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from patentcl.cpc import is_symbol, parse_symbol
 from patentcl.errors import ConfigError, DataError
-from patentcl.reading import _CLEAN, ReadOptions, read_patents
+from patentcl.reading import CLEAN_SYMBOL, ReadOptions, read_patents
 
 if TYPE_CHECKING:
     from conftest import Loaded
@@ -716,7 +716,7 @@ CODE = r"\s?[A-HYa][0-9]{0,2} ?[A-Z]? {0,2}0{0,2}[0-9]{0,4} ?/? ?[0-9]{0,6}\s?"
 def test_codes_are_cleaned_as_they_are_parsed(texts: list[str]) -> None:
     texts = [t for t in texts if t.isascii() and "\0" not in t]
     with duckdb.connect() as con:
-        con.execute(_CLEAN)
+        con.execute(CLEAN_SYMBOL)
         got = con.execute("SELECT clean_symbol(t) FROM (SELECT unnest(?) AS t)", [texts]).fetchall()
     upper = [t.upper() for t in texts]
     assert [g for (g,) in got] == [parse_symbol(t)[-1] if is_symbol(t) else None for t in upper]
