@@ -25,8 +25,8 @@ SELECT near.triplet, near.anchor, negative, symbol, abs(o.year - n.year) AS gap,
        row_number() OVER (PARTITION BY near.triplet ORDER BY rank, negative) AS place
 FROM near
 JOIN open o ON o.triplet = near.triplet
-JOIN scope a ON a.p = near.anchor
-JOIN scope n ON n.p = negative
+JOIN (FROM scope SEMI JOIN open ON anchor = p) a ON a.p = near.anchor
+JOIN (FROM scope SEMI JOIN near ON negative = p) n ON n.p = negative
 ANTI JOIN triplet x ON x.anchor = near.anchor AND x.positive = near.negative
 WHERE n.text_key <> o.kin AND n.text_key <> o.kin_of_positive
   AND ($years < 0 OR o.year IS NULL OR n.year IS NULL OR abs(o.year - n.year) <= $years)

@@ -142,7 +142,7 @@ class DuckDBGraph:
             with self._replacing():
                 fill_from_tables(self, Path(source))
         finally:
-            self._con.execute("RESET disabled_optimizers; RESET preserve_insertion_order")
+            self._con.execute("RESET preserve_insertion_order")
         return self.stats()
 
     def _refuse_read_only(self) -> None:
@@ -300,6 +300,19 @@ class DuckDBGraph:
         """Whether there is a table of this name."""
         return bool(self._con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = $name",
                                       {"name": table}).fetchall())
+
+    @contextmanager
+    def as_written(self) -> Iterator[None]:
+        """Do the joins of the block in the order of their queries, what is on the right in memory.
+
+        For queries that know better than DuckDB's estimates which side is the large one.
+        """
+        self._con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+        try:
+            yield
+        finally:
+            with suppress(duckdb.Error):  # within a transaction that failed nothing runs any more
+                self._con.execute("RESET disabled_optimizers")
 
     def create(self, query: str, temporary: bool = False, name: str | None = None) -> None:
         """Make a table from a query in ``graph/``, as a rule of the same name."""

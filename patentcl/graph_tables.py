@@ -59,14 +59,11 @@ def _view(graph: DuckDBGraph, stack: ExitStack, source: Path, table: str, work: 
 def _create(graph: DuckDBGraph, query: str, name: str) -> None:
     """A temporary table of what a query reads from a view; errors of the file pass as they are.
 
-    Joins are done as written, the file streaming past tables in memory: how many rows a file has is
-    not known beforehand, and DuckDB would build a hash table of all its rows.
+    The file streams past tables in memory: how many rows it has is not known beforehand, and DuckDB
+    would build a hash table of all its rows.
     """
-    graph.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
-    try:
+    with graph.as_written():
         graph.execute(f"CREATE TEMP TABLE {name} AS\n{resources.read('graph', query, '.sql')}")
-    finally:
-        _try(graph, "RESET disabled_optimizers")
 
 
 def _try(graph: DuckDBGraph, statement: str) -> None:

@@ -302,7 +302,8 @@ def _fill(graph: DuckDBGraph, kind: str, kinds: Sequence[str], years: int, coupl
         if not made:
             graph.run("mine_seats", kind=kind)
             made = True
-        graph.run("mine_negatives", kind=kind, steps=steps, years=years, shared=coupled_by)
+        with graph.as_written():  # the other way round, each pair walks a chain of all its likes
+            graph.run("mine_negatives", kind=kind, steps=steps, years=years, shared=coupled_by)
         graph.execute("CREATE OR REPLACE TEMP TABLE seen AS FROM choice")
         _assign(graph, kind, share=False)
     # Who finds all taken shares a negative with another anchor, never with its own.
