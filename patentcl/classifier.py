@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -36,47 +36,16 @@ from patentcl.cpc import CpcTree
 from patentcl.decisions import Rules, answered_level, choose, fit_thresholds, tabulate
 from patentcl.errors import ConfigError, DataError, did_you_mean
 from patentcl.fitting import CHUNK, FitSettings, Model, find_device, predict_blocks, train
-from patentcl.heads import HEADS, Head, HeadSettings, build_head
+from patentcl.heads import Head, HeadSettings, build_head
 from patentcl.local_svm import LocalSVM
-from patentcl.metrics.curves import micro_curve
-from patentcl.metrics.inputs import Scores
 from patentcl.neighbours import NeighbourVote
 from patentcl.text_fitting import TextRun
 from patentcl.text_net import find_half
 from patentcl.tokens import Tokens, is_texts, join_texts
+from patentcl.voices import LOCAL_SVM, find_share, mix, split_name
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LOCAL_SVM = "local-svm"
-NAMES = (*HEADS, "knn", LOCAL_SVM, *(f"{name}+knn" for name in HEADS),
-         *(f"{name}+svm" for name in (*HEADS, "knn")), *(f"{name}+knn+svm" for name in HEADS))
-"""What `PatentClassifier` takes as its head."""
-
-
-class Voices(NamedTuple):
-    """Whose probabilities are averaged: a trained head's, the neighbours', and those of words."""
-
-    head: str | None
-    neighbors: bool
-    words: bool
-
-
-def split_name(head: str) -> Voices:
-    """What the name of a head stands for.
-
-    Examples
-    --------
-    >>> split_name("levels+knn")
-    Voices(head='levels', neighbors=True, words=False)
-    >>> split_name("local-svm")
-    Voices(head=None, neighbors=False, words=True)
-    """
-    if head not in NAMES:
-        raise ConfigError("unknown head", got=head, fix=did_you_mean(head, NAMES))
-    parts = [part for part in head.split("+") if part not in ("knn", "svm", LOCAL_SVM)]
-    return Voices(parts[0] if parts else None, "knn" in head, "svm" in head)
-
 
 class PatentClassifier(ClassifierMixin, BaseEstimator):
     """Predict the nodes of a label tree from embeddings, or from texts.
@@ -449,11 +418,11 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             *(found for _, found in self._parts(vectors)), strict=True))
         name, votes, words = split_name(self.head)
         share = self.neighbor_weight if name and votes else float(votes)
-        self.neighbor_weight_ = _find_share(own, voted, labels, share)
-        scores = _mix(own, voted, self.neighbor_weight_)
+        self.neighbor_weight_ = find_share(own, voted, labels, share)
+        scores = mix(own, voted, self.neighbor_weight_)
         share = "auto" if words and (name or votes) else float(words)
-        self.word_weight_ = _find_share(scores, worded, labels, share)
-        scores = _mix(scores, worded, self.word_weight_)
+        self.word_weight_ = find_share(scores, worded, labels, share)
+        scores = mix(scores, worded, self.word_weight_)
         self._calibration = None
         if self.calibration is not None:
             self._calibration = Calibration.fit(self.calibration, labels, scores, self.tree_)
@@ -500,7 +469,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     def _blocks(self, inputs: Any) -> Iterator[tuple[int, np.ndarray]]:
         """Yield first row and coherent probabilities before any hard mask."""
         for start, (own, voted, worded) in self._parts(inputs):
-            scores = _mix(_mix(own, voted, self.neighbor_weight_), worded, self.word_weight_)
+            scores = mix(mix(own, voted, self.neighbor_weight_), worded, self.word_weight_)
             if self._calibration is not None:
                 scores = self._calibration.apply(scores, self.tree_)
             yield start, scores
@@ -734,23 +703,3 @@ def _width(inputs: np.ndarray | Worded) -> int:
     vectors = inputs.inputs if isinstance(inputs, Worded) else inputs
     assert isinstance(vectors, np.ndarray)
     return int(vectors.shape[1])
-
-
-def _find_share(own: np.ndarray, other: np.ndarray, labels: sparse.csr_matrix,
-                share: float | str) -> float:
-    """Share of a second set of probabilities: as given, or that of the best average precision."""
-    if not isinstance(share, str):
-        return float(share)
-    shares = np.linspace(0, 1, 11)
-    found = [micro_curve(labels, Scores(_mix(own, other, w), labels.shape)).average_precision
-             for w in shares]
-    return float(shares[int(np.argmax(found))])
-
-
-def _mix(own: np.ndarray, voted: np.ndarray, weight: float) -> np.ndarray:
-    """Average of two coherent sets of probabilities, which is coherent."""
-    if own is voted or weight == 0:
-        return own
-    # Written as two monotone terms: rounding cannot lift a child above its parent.
-    share = np.float32(weight)
-    return voted if weight == 1 else (1 - share) * own + share * voted

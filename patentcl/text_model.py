@@ -94,11 +94,19 @@ class TransformerReader(Reader):
         Copied, so that training leaves it as it is.
     layers : int
         Token vectors are the sum of so many of the last layers.
+    dropout : float, optional
+        Of the encoder's layers in training, in place of their own.
     """
 
-    def __init__(self, encoder: PatentEncoder, layers: int = 1) -> None:
+    def __init__(self, encoder: PatentEncoder, layers: int = 1,
+                 dropout: float | None = None) -> None:
         super().__init__()
         self.model = copy.deepcopy(encoder.model).float()
+        for module in self.model.modules() if dropout is not None else ():
+            if isinstance(module, nn.Dropout):
+                module.p = dropout
+            elif hasattr(module, "attention_dropout"):  # a number in newer models
+                module.attention_dropout = dropout
         self.name, self.layers = encoder.name, layers
         self.limit = encoder.max_length
         self.dim = int(self._inner.config.hidden_size)
@@ -232,7 +240,8 @@ def make_reader(settings: TextSettings, texts: Sequence[str] | None, seed: int =
     """
     name, limit = settings.model or "minilm", settings.max_length or LENGTH
     if not is_words(name):
-        return TransformerReader(PatentEncoder.load(name, limit, device="cpu"), settings.layers)
+        return TransformerReader(PatentEncoder.load(name, limit, device="cpu"), settings.layers,
+                                 settings.encoder_dropout)
     if texts is None:
         raise DataError("word vectors need texts to find their words in", got=name)
     vocabulary = Vocabulary.of(texts, settings.min_count, settings.vocabulary)

@@ -335,9 +335,9 @@ def choices(field: str) -> set[Any]:
 
 def test_names_in_the_settings_are_the_names_that_the_classifier_knows() -> None:
     from patentcl.calibration import METHODS
-    from patentcl.classifier import NAMES
     from patentcl.fitting import MONITORS
     from patentcl.heads import MASKS, POLICIES
+    from patentcl.voices import NAMES
 
     for field, known in (("head", NAMES), ("loss", LOSSES), ("monitor", MONITORS), ("mask", MASKS),
                          ("policy", POLICIES), ("calibration", METHODS)):

@@ -6,6 +6,7 @@ NEO4J_URI; otherwise they are skipped.
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import neo4j
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tiny import write_tiny_encoder
 
 from patentcl import doctor
 from patentcl.cli import main
@@ -329,6 +331,45 @@ def test_files_for_import_on_the_command_line(cli: Callable[..., tuple[int, str,
     assert (tmp_path / "csv" / "cites.csv.gz").is_file()
     for wrong in (("--import",), ("--graph", "neo4j://x", "--csv", "csv")):
         assert cli("load", loaded.tables, *wrong)[0] == 2
+
+
+def test_files_of_a_graph_without_texts(cli: Callable[..., tuple[int, str, str]], loaded: Loaded,
+                                        tmp_path: Path) -> None:
+    """The same rows as through a corpus: both number patents and symbols in their order."""
+    graphs = ("--scheme", "cpc", "--graph", "duckdb://f/g.duckdb", "--csv")
+    assert cli("load", loaded.tables, *graphs, "with")[0] == 0
+    code, out, err = cli("load", loaded.tables, "--without-texts", *graphs, "without")
+    assert code == 0, err
+    assert out.splitlines()[-1].startswith("neo4j-admin database import full --id-type=integer")
+    names = [sorted(p.name for p in (tmp_path / f).iterdir()) for f in ("with", "without")]
+    assert names[0] == names[1]
+    for name in ("cites.csv.gz", "classified.csv.gz", "cpc.csv.gz"):
+        rows = [sorted(gzip.decompress((tmp_path / f / name).read_bytes()).splitlines())
+                for f in ("with", "without")]
+        assert rows[0] == rows[1] != []
+
+
+def test_a_recipe_with_its_graph_in_the_server(cli: Callable[..., tuple[int, str, str]],
+                                               loaded: Loaded, neo4j_address: Neo4jAddress,
+                                               tmp_path: Path, driver: neo4j.Driver) -> None:
+    """`data.graph` in a recipe: every stage runs, the triplets are those of the file."""
+    texts = [f"{title} {abstract}" for title, abstract in loaded.corpus.texts]
+    model = write_tiny_encoder(tmp_path / "model", texts)
+    quick = [f"encoder.model={model}", "mining.triplets=32", "training.max_length=16",
+             "classifier.epochs=1", "classifier.hidden=8", "map.method=pca"]
+    options = [part for setting in quick for part in ("--set", setting)]
+    for out, graph in (("served", ["--set", f"data.graph={neo4j_address.uri}"]), ("file", [])):
+        code, _, err = cli("run", "quickstart", "--data", loaded.tables, "--out", out, *options,
+                           *graph)
+        assert code == 0, err
+    assert not (tmp_path / "served" / "graph.duckdb").exists()
+    [[patents]] = ask(driver, "MATCH (p:Patent) RETURN count(p)")
+    assert patents == len(loaded.corpus)
+    tables = [pq.read_table(tmp_path / out / "triplets" / "triplets.parquet")
+              for out in ("served", "file")]
+    assert len(tables[0]) == 32
+    assert tables[0].equals(tables[1])
+    assert (tmp_path / "served" / "reports" / "page.txt").is_file()
 
 
 def test_doctor(cli: Callable[..., tuple[int, str, str]], sampled: Both,

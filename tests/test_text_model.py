@@ -298,6 +298,20 @@ def test_what_stands_for_a_text(tiny: Path) -> None:
     assert encoder.model[0].auto_model is not model().reader._inner
 
 
+@pytest.mark.parametrize(("share", "same"), [(None, False), (0.0, True), (0.5, False)])
+def test_dropout_of_the_encoder(tiny: Path, share: float | None, same: bool) -> None:
+    """In training alone, and nowhere in it where it is 0, attention included."""
+    given = TextSettings(model=str(tiny), encoder_dropout=share)
+    model = TextModel(make_reader(given, None), given)
+    ids, mask = model.read(["one two three", "two"]).padded(np.arange(2), model.reader.pad)
+    batch = torch.from_numpy(ids), torch.from_numpy(mask)
+    plain = TextSettings(model=str(tiny))
+    still = TextModel(make_reader(plain, None), plain).eval()(*batch)
+    assert torch.equal(model.eval()(*batch), still)
+    model.train()
+    assert torch.equal(model(*batch), model(*batch)) == same
+
+
 def test_layers_learn_at_falling_rates(tiny: Path) -> None:
     given = TextSettings(model=str(tiny), pooling="cnn", filters=2, learning_rate=1e-3,
                          layer_decay=0.5)
