@@ -102,11 +102,8 @@ class TransformerReader(Reader):
                  dropout: float | None = None) -> None:
         super().__init__()
         self.model = copy.deepcopy(encoder.model).float()
-        for module in self.model.modules() if dropout is not None else ():
-            if isinstance(module, nn.Dropout):
-                module.p = dropout
-            elif hasattr(module, "attention_dropout"):  # a number in newer models
-                module.attention_dropout = dropout
+        if dropout is not None:
+            _drop(self.model, dropout)
         self.name, self.layers = encoder.name, layers
         self.limit = encoder.max_length
         self.dim = int(self._inner.config.hidden_size)
@@ -185,6 +182,15 @@ class TransformerReader(Reader):
     def save(self, folder: Path) -> None:
         """Write a plain sentence-transformers folder."""
         PatentEncoder(self.model, self.name, self.limit).save(folder)
+
+
+def _drop(model: nn.Module, share: float) -> None:
+    """Set what the layers of a model drop in training."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = share
+        elif isinstance(getattr(module, "attention_dropout", None), float):  # in newer models
+            module.attention_dropout = share  # type: ignore[assignment]
 
 
 class WordReader(Reader):
