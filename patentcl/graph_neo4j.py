@@ -40,6 +40,7 @@ _WORKERS = 2  # chunks that are read at a time: one is being unpacked while the 
 _SOURCE = pa.schema([("patent_id", pa.string()), ("date", pa.string()), ("year", pa.int16()),
                      ("type", pa.string()), ("text_key", pa.int64()),
                      ("codes", pa.list_(pa.string())), ("cites", pa.list_(pa.string()))])
+_SYMBOLS = pa.schema([(name, pa.string()) for name in ("symbol", "level", "title")])
 _SOURCES = {"source_patent": "patents-*.parquet", "source_classified": "patents-*.parquet",
             "source_cites": "patents-*.parquet", "source_cpc": "cpc-*.parquet"}
 _LOADS = {"patent": "load_patent", "cpc": "load_cpc", "child_of": "load_child_of",
@@ -273,9 +274,8 @@ class Neo4jGraph:
             finally:
                 for each in waiting:
                     each.cancel()
-        symbols = self._rows("mine_cpc")
-        pq.write_table(pa.Table.from_pylist(symbols, pa.schema(
-            [(n, pa.string()) for n in ("symbol", "level", "title")])), folder / "cpc-0.parquet")
+        [row] = self._rows("mine_cpc")
+        _write_lists(folder / "cpc-0.parquet", row["symbols"], _SYMBOLS)
 
     def _bounds(self) -> Iterator[tuple[str, str | None]]:
         """Ends of chunks: the first id is left out, the last belongs to the chunk."""
@@ -290,9 +290,7 @@ class Neo4jGraph:
 
     def _fetch_chunk(self, path: Path, after: str, upto: str | None) -> None:
         [row] = self._rows("mine_patents", after=after, upto=upto)
-        columns = list(zip(*row["patents"], strict=True)) or [()] * len(_SOURCE)
-        arrays = [pa.array(c, f.type) for c, f in zip(columns, _SOURCE, strict=True)]
-        pq.write_table(pa.table(arrays, schema=_SOURCE), path, compression="lz4")
+        _write_lists(path, row["patents"], _SOURCE)
 
     # ---- statements -------------------------------------------------------------------------
 
@@ -324,6 +322,13 @@ class Neo4jGraph:
 
 def _query(name: str) -> str:
     return resources.read("graph", name, ".cypher")
+
+
+def _write_lists(path: Path, rows: list[list[Any]], schema: pa.Schema) -> None:
+    """Write rows as a Parquet file."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
+    pq.write_table(pa.table(arrays, schema=schema), path, compression="lz4")
 
 
 def _dated(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
