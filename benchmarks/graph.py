@@ -193,7 +193,7 @@ def main() -> None:
     page = ["# The embedded graph at PatentsView's size", "",
             f"`python benchmarks/graph.py`, {options.threads} threads, DuckDB's memory setting "
             "3 GB; synthetic tables without texts (benchmarks/scale.py). Peak is the memory of the "
-            "whole process. Other work was running on the machine's cores.", ""]
+            "whole process.", ""]
     if options.sizes:
         page += [*scales(options.work, options.sizes, options.threads), ""]
         small = options.work / str(LOOP)

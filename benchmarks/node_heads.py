@@ -123,8 +123,7 @@ def judge(data: Data, model: PatentClassifier) -> Any:
 
 
 def weights(model: PatentClassifier) -> int:
-    assert model._model is not None
-    return sum(p.numel() for p in model._model.head.parameters())
+    return sum(p.numel() for p in model._models[0].head.parameters())
 
 
 def median(run: Callable[[], Any], times: int) -> float:
@@ -143,11 +142,10 @@ def median(run: Callable[[], Any], times: int) -> float:
 def predict(data: Data, hidden: int, epochs: int) -> list[dict[str, Any]]:
     """One batch of dev patents, with a trained head: the loop, all nodes at once, top-down."""
     model, _ = fit(data, hidden=hidden, epochs=epochs)
-    assert model._model is not None
-    head = model._model.head.eval()
+    head = model._models[0].head.eval()
     assert isinstance(head, ThmmHead)
     loop = Loop(head).eval()
-    x = model._model.scaled(torch.from_numpy(data.x["dev"][:BATCH]))
+    x = model._models[0].scaled(torch.from_numpy(data.x["dev"][:BATCH]))
     rows = []
     with torch.inference_mode():
         slow, whole = loop.predict(x), head.predict(x)

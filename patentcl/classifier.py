@@ -30,7 +30,7 @@ from patentcl.classifier_inputs import (
     labelled_rows,
     take,
 )
-from patentcl.classifier_texts import TextSide, text_settings
+from patentcl.classifier_texts import UNTUNED, TextSide, text_settings
 from patentcl.config import TextSettings
 from patentcl.cpc import CpcTree
 from patentcl.decisions import Rules, answered_level, choose, fit_thresholds, tabulate
@@ -38,27 +38,32 @@ from patentcl.errors import ConfigError, DataError, did_you_mean
 from patentcl.fitting import CHUNK, FitSettings, Model, find_device, predict_blocks, train
 from patentcl.heads import Head, HeadSettings, build_head
 from patentcl.local_svm import LocalSVM
+from patentcl.mixing import find_shares, mix_all
 from patentcl.neighbours import NeighbourVote
 from patentcl.text_fitting import TextRun
 from patentcl.text_net import find_half
 from patentcl.tokens import Tokens, is_texts, join_texts
-from patentcl.voices import LOCAL_SVM, find_share, mix, split_name
+from patentcl.voices import LOCAL_SVM, split_name
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Of names of weights: of the first head and the neighbours, and of those beside them.
+_PREFIXES = ("", "second.", "third.", "fourth.", "fifth.")
+
 
 class PatentClassifier(ClassifierMixin, BaseEstimator):
     """Predict the nodes of a label tree from embeddings, or from texts.
 
     Parameters
     ----------
-    head : {"levels", "flat", "tmm", "thmm", "harnn", "knn", "levels+knn", ...}
+    head : {"levels", "flat", "tmm", "thmm", "harnn", "knn", "levels+flat+knn+svm", ...}
         ``levels``: a linear layer for each level; ``flat``: leaves only, ancestors by maximum;
         ``tmm``: a network for each node; ``thmm``: that also sees its parent's hidden vector;
         ``harnn``: an attention for each level, over the tokens of texts; ``knn``: the vote of the
         nearest training patents; ``local-svm``: a linear SVM for each node, on the words of texts
-        (`patentcl.local_svm`). With ``+knn``, ``+svm`` or ``+knn+svm`` the head's probabilities are
-        averaged with those of neighbours, words or both; the shares are tuned on dev.
+        (`patentcl.local_svm`). Joined by ``+``, first heads, then ``knn``, then ``svm``, their
+        probabilities are averaged, in shares that are tuned on dev.
     mask : {"soft", "hard", "none"}
         How a node depends on its parent: product of probabilities along the path; dropped where the
         parent is not predicted; not at all.
@@ -106,7 +111,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     sharpness : float
         With ``knn``: a vote weighs cosine similarity to this power.
     neighbor_weight : float or "auto"
-        With ``+knn``: weight of the vote against the head; ``auto`` is the best on dev.
+        With ``+knn``: weight of the vote against the heads; ``auto`` is the best on dev.
     prune : float
         Below a node less likely than this ``tmm`` and ``thmm`` compute no further nodes: their
         probabilities, which could not be higher, are given as 0.
@@ -129,10 +134,11 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of str, shape (n_nodes,)
         The tree's symbols.
     n_features_in_ : int
-    neighbor_weight_ : float
-        Weight of the neighbours' vote: 0 without, 1 for ``knn`` alone.
+    weights_ : dict of str to float
+        Weight of each part of `head`; they add up to 1.
     history_ : list of dict
-        For each epoch: loss, the dev figures of `patentcl.fitting.judge_scores`, seconds.
+        For each epoch of the first head: loss, the dev figures of
+        `patentcl.fitting.judge_scores`, seconds.
     unlabelled_ : dict
         Patents of ``train`` and ``dev`` that were left out because they have no label.
     truncated_ : dict
@@ -251,7 +257,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         tree = tree if tree is not None else build_tree(Y, None if dev is None else dev[1])
         self._rules(tree)  # complains before training does its work
         self._device = find_device(self.device)
-        self._text = self._text_side(X)
+        self._text, self._untuned = self._text_sides(X)
         inputs = self._inputs(X, "X")
         cut = {"train": self._text.cut if self._text else 0, "dev": 0}
         labels = as_labels(Y, tree, len(inputs), "Y")
@@ -281,16 +287,19 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self._tune(*dev_set)
         return self
 
-    def _text_side(self, X: Any) -> TextSide | None:
-        """What reads texts for head and neighbours, if X is texts."""
-        head, neighbors, words = split_name(self.head)
+    def _text_sides(self, X: Any) -> tuple[TextSide | None, TextSide | None]:
+        """What reads texts for heads and neighbours, if X is texts, and its untuned self."""
+        heads, neighbors, words = split_name(self.head)
         if words and not is_texts(X):
             raise DataError(f"{self.head} learns from words, but X holds no texts",
                             got=type(X).__name__, wanted="strings, or (title, abstract) pairs")
-        if not is_texts(X) or (head is None and not neighbors):
-            return None
-        return TextSide.make(text_settings(self.text), X, self.head, self._device,
-                             find_half(self.precision, self._device), self.seed)
+        if not is_texts(X) or not (heads or neighbors):
+            return None, None
+        settings, half = text_settings(self.text), find_half(self.precision, self._device)
+        side = TextSide.make(settings, X, self.head, self._device, half, self.seed)
+        if not settings.untuned or side.fixed or not (heads[1:] or neighbors):
+            return side, None
+        return side, TextSide.untuned(settings, X, self._device, half, self.seed)
 
     def _inputs(self, X: Any, what: str, width: int | None = None, empty: bool = False) -> Any:
         """Checked embeddings; or texts as numbers, or as vectors where nothing changes these."""
@@ -307,15 +316,18 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             inputs = self._text.read(X, what)
             if self._text.fixed:
                 inputs = self._text.vectors(inputs)
-        return Worded(join_texts(X, "."), inputs) if split_name(self.head).words else inputs
+        if self._untuned is None and not split_name(self.head).words:
+            return inputs
+        untuned = self._untuned
+        return Worded(join_texts(X, "."), inputs,
+                      None if untuned is None else untuned.vectors(untuned.read(X, what)))
 
     def _train(self, train_set: tuple[Any, sparse.csr_matrix],
                dev_set: tuple[Any, sparse.csr_matrix], run: TextRun) -> None:
-        """Train head and reader as far as there are any, and keep neighbours and words."""
-        name, votes, words = split_name(self.head)
-        settings, head = run.fit, self._head_settings()
-        self._model: Model | None = None
-        self._vote: NeighbourVote | None = None
+        """Train heads and reader as far as there are any, and keep neighbours and words."""
+        heads, votes, words = split_name(self.head)
+        self._models: list[Model] = []
+        self._votes: list[NeighbourVote] = []
         self._words: LocalSVM | None = None
         self.history_: list[dict[str, Any]] = []
         if words:
@@ -323,29 +335,53 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
                                                                            train_set[1])
             if self._text is None:
                 self.n_features_in_ = self._words.n_words
-            train_set = train_set[0].inputs, train_set[1]
-            dev_set = dev_set[0].inputs, dev_set[1]
-
-        def make(width: int) -> Head:
-            assert name is not None
-            return build_head(name, self.tree_, width, head)
-
-        if name is not None and self._text is not None and not self._text.fixed:
-            self._model, self.history_ = self._text.train(make, train_set, dev_set, run)
-        elif name is not None:
-            if self._text is not None and self._device.type == "cpu":
-                settings = replace(settings, precision="auto")  # it was that of reading
-            self._model, self.history_ = train(lambda: make(self.n_features_in_), train_set,
-                                               dev_set, settings, run.on_epoch)
+        (inputs, beside), (dev, dev_beside) = _apart(train_set[0]), _apart(dev_set[0])
+        labels, dev_labels = train_set[1], dev_set[1]
+        if heads:
+            self._train_first(heads[0], (inputs, labels), (dev, dev_labels), run)
         if self._text is not None:
-            self._text.attach(self._model)
+            self._text.attach(self._models[0] if heads else None)
+        if not heads[1:] and not votes:
+            return
+        vectors = [] if beside is not None and not votes else [self._as_vectors(inputs)]
+        vectors += [] if beside is None else [beside]
+        if heads[1:]:
+            train_set = vectors[-1], labels
+            dev_set = self._as_vectors(dev) if dev_beside is None else dev_beside, dev_labels
+        for name in heads[1:]:
+            make = self._maker(name, vectors[-1].shape[1])
+            self._models.append(train(make, train_set, dev_set, self._for_vectors(run.fit))[0])
         if votes:
-            vectors, labels = train_set
-            if isinstance(vectors, Tokens):
-                assert self._text is not None
-                vectors = self._text.vectors(vectors)
-            self._vote = NeighbourVote(vectors, labels, self.neighbors, self.sharpness,
-                                       self._device)
+            self._votes = [NeighbourVote(each, labels, self.neighbors, self.sharpness, self._device)
+                           for each in vectors]
+
+    def _train_first(self, name: str, train_set: tuple[Any, sparse.csr_matrix],
+                     dev_set: tuple[Any, sparse.csr_matrix], run: TextRun) -> None:
+        if self._text is None or self._text.fixed:
+            model, self.history_ = train(self._maker(name, self.n_features_in_), train_set,
+                                         dev_set, self._for_vectors(run.fit), run.on_epoch)
+        else:
+            fit = replace(run.fit, epochs=run.text.epochs or run.fit.epochs,
+                          batch_size=run.text.batch_size or run.fit.batch_size)
+            model, self.history_ = self._text.train(lambda width: self._maker(name, width)(),
+                                                    train_set, dev_set, replace(run, fit=fit))
+        self._models.append(model)
+
+    def _maker(self, name: str, width: int) -> Callable[[], Head]:
+        return lambda: build_head(name, self.tree_, width, self._head_settings())
+
+    def _for_vectors(self, fit: FitSettings) -> FitSettings:
+        """With texts, the precision is that of reading them; a CPU trains a head in float32."""
+        reads = self._text is not None and self._device.type == "cpu"
+        return replace(fit, precision="auto") if reads else fit
+
+    def _as_vectors(self, inputs: Any) -> np.ndarray:
+        """Vectors of what has been read, under the encoder as it is now."""
+        if isinstance(inputs, Tokens):
+            assert self._text is not None
+            return self._text.vectors(inputs)
+        vectors: np.ndarray = inputs
+        return vectors
 
     def _word_settings(self) -> tuple[float, str, int]:
         # Beside other voices the hard mask is better: a product of many doubts ranks badly.
@@ -412,17 +448,14 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = np.array(tree.symbols)
         self.n_features_in_ = dim
 
-    def _tune(self, vectors: np.ndarray | Tokens, labels: sparse.csr_matrix) -> None:
-        """Weight of the neighbours, calibration and thresholds, in this order, on dev."""
-        own, voted, worded = (np.concatenate(parts) for parts in zip(
-            *(found for _, found in self._parts(vectors)), strict=True))
-        name, votes, words = split_name(self.head)
-        share = self.neighbor_weight if name and votes else float(votes)
-        self.neighbor_weight_ = find_share(own, voted, labels, share)
-        scores = mix(own, voted, self.neighbor_weight_)
-        share = "auto" if words and (name or votes) else float(words)
-        self.word_weight_ = find_share(scores, worded, labels, share)
-        scores = mix(scores, worded, self.word_weight_)
+    def _tune(self, inputs: Any, labels: sparse.csr_matrix) -> None:
+        """Shares of the voices, calibration and thresholds, in this order, on dev."""
+        heads, votes, words = split_name(self.head)
+        voices = [np.concatenate(each) for each in zip(
+            *(parts for _, parts in self._parts(inputs)), strict=True)]
+        given = [*["auto"] * len(heads), *[self.neighbor_weight] * votes, *["auto"] * words]
+        self._set_shares(find_shares(voices, labels, given[1:]))
+        scores = mix_all(voices, self._shares)
         self._calibration = None
         if self.calibration is not None:
             self._calibration = Calibration.fit(self.calibration, labels, scores, self.tree_)
@@ -435,41 +468,52 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
 
     # ---- predicting -------------------------------------------------------------------------
 
-    def _parts(self, inputs: Any) -> Iterator[tuple[int, tuple[np.ndarray, ...]]]:
-        """Yield first row and probabilities of head, neighbours and words.
+    def _set_shares(self, shares: Sequence[float]) -> None:
+        heads, votes, words = split_name(self.head)
+        self._shares = list(shares)
+        # Each share is one of all up to it.
+        left = np.cumprod([1.0, *(1 - share for share in self._shares[::-1])])[::-1]
+        own = [1.0, *self._shares] * left
+        names = [*heads, *["knn"] * votes, *["svm"] * words]
+        self.weights_ = {name: float(w) for name, w in zip(names, own, strict=True)}
 
-        One that is not there is the same as another that is.
-        """
+    def _parts(self, inputs: Any) -> Iterator[tuple[int, list[np.ndarray]]]:
+        """Yield first row and probabilities of each voice: heads, neighbours, words."""
         texts = inputs.texts if isinstance(inputs, Worded) else None
+        inputs, untuned = _apart(inputs)
         for start, own, vectors in self._scored(inputs):
-            voted = own if self._vote is None else self._vote.scores(vectors)
-            own = voted if own is None else own
-            worded = own
+            rows = slice(start, start + len(vectors))
+            beside = vectors if untuned is None else untuned[rows]
+            parts = [] if own is None else [own]
+            for model in self._models[1:]:
+                parts.append(np.concatenate([p for _, p in predict_blocks(
+                    model, beside, self._device, self.prune)]))
+            if self._votes:  # those of both encoders count the same
+                votes = [vote.scores(v) for vote, v in zip(self._votes, (vectors, beside),
+                                                           strict=False)]
+                parts.append(mix_all(votes, [0.5] * (len(votes) - 1)))
             if self._words is not None:
                 assert texts is not None
-                worded = self._words.scores(texts[start:start + len(vectors)], self.prune)
-                own, voted = (worded if p is None else p for p in (own, voted))
-            assert own is not None and voted is not None and worded is not None
-            yield start, (own, voted, worded)
+                parts.append(self._words.scores(texts[rows], self.prune))
+            yield start, parts
 
     def _scored(self, inputs: Any) -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
-        """Yield first row, the head's probabilities if there is one, and vectors."""
-        if isinstance(inputs, Worded):
-            inputs = inputs.inputs
+        """Yield first row, the first head's probabilities if there is one, and vectors."""
         if isinstance(inputs, Tokens):
             assert self._text is not None
             yield from self._text.parts(inputs, self.prune)
-        elif self._model is None:
+        elif not self._models:
             for start in range(0, len(inputs), CHUNK):
                 yield start, None, inputs[start:start + CHUNK]
         else:
-            for start, scores in predict_blocks(self._model, inputs, self._device, self.prune):
+            for start, scores in predict_blocks(self._models[0], inputs, self._device,
+                                                 self.prune):
                 yield start, scores, inputs[start:start + len(scores)]
 
     def _blocks(self, inputs: Any) -> Iterator[tuple[int, np.ndarray]]:
         """Yield first row and coherent probabilities before any hard mask."""
-        for start, (own, voted, worded) in self._parts(inputs):
-            scores = mix(mix(own, voted, self.neighbor_weight_), worded, self.word_weight_)
+        for start, parts in self._parts(inputs):
+            scores = mix_all(parts, self._shares)
             if self._calibration is not None:
                 scores = self._calibration.apply(scores, self.tree_)
             yield start, scores
@@ -616,11 +660,15 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         """
         if not hasattr(self, "thresholds_"):
             raise NotFittedError("This PatentClassifier is not fitted yet: nothing to save.")
-        state = dict(self._model.state_dict()) if self._model is not None else {}
-        if self._vote is not None:
-            state |= self._vote.state()
+        state: dict[str, Tensor] = {}
+        for prefix, model in zip(_PREFIXES, self._models, strict=False):
+            state |= {prefix + k: v for k, v in model.state_dict().items()}
+        for prefix, vote in zip(_PREFIXES, self._votes, strict=False):
+            state |= {prefix + k: v for k, v in vote.state().items()}
         if self._text is not None:
             state |= self._text.save(Path(folder))
+        if self._untuned is not None:
+            state |= self._untuned.save(Path(folder), UNTUNED)
         if self._words is not None:
             state |= self._words.state()
         arrays = {"thresholds": self.thresholds_}
@@ -630,10 +678,10 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         params["text"] = None if self._text is None else text_settings(self.text).model_dump()
         write_classifier(Path(folder), {
             "params": params, "text": self._text.facts if self._text else None,
+            "untuned": self._untuned.facts if self._untuned else None, "shares": self._shares,
             "dim": int(self.n_features_in_), "n_nodes": len(self.tree_), "encoder": self.encoder_,
-            "neighbor_weight": self.neighbor_weight_, "word_weight": self.word_weight_,
-            "unlabelled": self.unlabelled_,
-            "truncated": self.truncated_, "history": self.history_}, state, self.tree_, arrays)
+            "unlabelled": self.unlabelled_, "truncated": self.truncated_,
+            "history": self.history_}, state, self.tree_, arrays)
 
     @classmethod
     def load(cls, folder: str | Path, device: str | None = None,
@@ -662,17 +710,19 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         out._device = find_device(device or "auto")
         out._set_tree(tree, int(record["dim"]))
         out._restore(state)
-        out._text = None
+        out._text = out._untuned = None
+        # What was trained in fp16 on a GPU may run on a CPU.
+        gpu = out._device.type == "cuda" or out.precision != "fp16"
+        half = find_half(out.precision if gpu else "auto", out._device)
         if record.get("text"):
-            # What was trained in fp16 on a GPU may run on a CPU.
-            gpu = out._device.type == "cuda" or out.precision != "fp16"
-            half = find_half(out.precision if gpu else "auto", out._device)
             out._text = TextSide.load(folder, text_settings(out.text), state, record["text"],
                                       out._device, half)
-            out._text.attach(out._model)
+            out._text.attach(out._models[0] if out._models else None)
+        if record.get("untuned"):
+            out._untuned = TextSide.load(folder, text_settings(out.text), state, record["untuned"],
+                                         out._device, half, UNTUNED)
         out.thresholds_ = arrays["thresholds"]
-        out.neighbor_weight_ = record["neighbor_weight"]
-        out.word_weight_ = record.get("word_weight", 0.0)
+        out._set_shares(record["shares"] if "shares" in record else _older_shares(record))
         if out.calibration is not None:
             maps = [arrays[f"calibration_{d}"] for d in range(len(tree.levels))]
             out._calibration = Calibration(out.calibration, maps)
@@ -682,24 +732,38 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         return out
 
     def _restore(self, state: dict[str, Tensor]) -> None:
-        name, votes, words = split_name(self.head)
-        self._model, self._vote, self._calibration, self._words = None, None, None, None
+        heads, votes, words = split_name(self.head)
+        self._models, self._votes, self._calibration, self._words = [], [], None, None
         if words:
             self._words = LocalSVM.from_state(state, self.tree_, *self._word_settings())
-        if votes:
-            self._vote = NeighbourVote.from_state(state, len(self.tree_), self.neighbors,
-                                                  self.sharpness, self._device)
-        if name is None:
-            return
-        with torch.random.fork_rng(devices=[]):  # weights drawn here are thrown away at once
-            model = Model(build_head(name, self.tree_, self.n_features_in_,
-                                     self._head_settings()))
-        model.load_state_dict({k: v for k, v in state.items()
-                               if not k.startswith(("neighbours.", "text.", "svm."))})
-        self._model = model.to(self._device).eval()
+        for prefix in _PREFIXES:
+            own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            if votes and any(k.startswith("neighbours.") for k in own):
+                self._votes.append(NeighbourVote.from_state(
+                    own, len(self.tree_), self.neighbors, self.sharpness, self._device))
+        for prefix, name in zip(_PREFIXES, heads, strict=False):
+            own = {k.removeprefix(prefix): v for k, v in state.items()
+                   if k.startswith((f"{prefix}head.", f"{prefix}center", f"{prefix}scale"))}
+            with torch.random.fork_rng(devices=[]):  # weights drawn here are thrown away at once
+                model = Model(build_head(name, self.tree_, len(own["center"]),
+                                         self._head_settings()))
+            model.load_state_dict(own)
+            self._models.append(model.to(self._device).eval())
+
+
+def _apart(inputs: Any) -> tuple[Any, np.ndarray | None]:
+    """What the first head learns on, and vectors of the untuned encoder."""
+    return (inputs.inputs, inputs.untuned) if isinstance(inputs, Worded) else (inputs, None)
 
 
 def _width(inputs: np.ndarray | Worded) -> int:
     vectors = inputs.inputs if isinstance(inputs, Worded) else inputs
     assert isinstance(vectors, np.ndarray)
     return int(vectors.shape[1])
+
+
+def _older_shares(record: dict[str, Any]) -> list[float]:
+    """Shares of a format that named them one by one."""
+    heads, votes, words = split_name(record["params"]["head"])
+    given = [*[record["neighbor_weight"]] * votes, *[record.get("word_weight", 0.0)] * words]
+    return given if heads else given[1:]

@@ -13,14 +13,15 @@ from patentcl.artifacts import fingerprint, fingerprint_path, library_versions
 from patentcl.cpc import CpcTree
 from patentcl.errors import DataError
 
-FORMAT = 2
-"""1: embeddings only. 2: perhaps with a folder ``encoder`` that reads texts."""
+FORMAT = 3
+"""1: embeddings only. 2: perhaps with a folder ``encoder`` that reads texts. 3: perhaps several
+heads, and a folder ``untuned``, the encoder before it was tuned."""
 FILES = ("model.safetensors", "tree.parquet", "thresholds.npz")
 
 
 def write_classifier(folder: Path, record: dict[str, Any], state: dict[str, Tensor], tree: CpcTree,
                      arrays: dict[str, np.ndarray]) -> None:
-    """Write the four files, config.json last, with a fingerprint of each and of ``encoder``.
+    """Write the four files, config.json last, with a fingerprint of each and of the encoders.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def write_classifier(folder: Path, record: dict[str, Any], state: dict[str, Tens
     record = {"format": FORMAT, "kind": "PatentClassifier", **record,
               "libraries": library_versions(),
               "files": {name: fingerprint_path(folder / name)
-                        for name in (*FILES, *_encoder(record))}}
+                        for name in (*FILES, *_encoders(record))}}
     record = json.loads(json.dumps(record))  # tuples as lists, as they will be read
     record["fingerprint"] = fingerprint(record)
     text = json.dumps(record, indent=1, ensure_ascii=False)
@@ -88,7 +89,7 @@ def read_config(folder: Path, encoder: str | None) -> dict[str, Any]:
     if stated != fingerprint(record):
         raise DataError("config.json has been changed", where=path, got=fingerprint(record),
                         wanted=stated, fix="Fit and save the classifier again")
-    for name in (*FILES, *_encoder(record)):
+    for name in (*FILES, *_encoders(record)):
         if not (folder / name).exists():
             raise DataError("a file of the classifier is missing", where=folder, wanted=name,
                             fix="Copy the whole folder, or save the classifier again")
@@ -104,6 +105,6 @@ def read_config(folder: Path, encoder: str | None) -> dict[str, Any]:
     return record
 
 
-def _encoder(record: dict[str, Any]) -> tuple[str, ...]:
-    """The folder of what reads texts, if the classifier was trained on texts."""
-    return ("encoder",) if record.get("text") else ()
+def _encoders(record: dict[str, Any]) -> list[str]:
+    """The folders of what reads texts, if the classifier was trained on texts."""
+    return [name for key, name in (("text", "encoder"), ("untuned", "untuned")) if record.get(key)]

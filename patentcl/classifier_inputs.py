@@ -97,10 +97,13 @@ class Worded:
     texts : list of str
     inputs : ndarray or Tokens, optional
         Nothing where only words are looked at.
+    untuned : ndarray, optional
+        Vectors of an encoder that stays as it is, beside one that is tuned.
     """
 
-    def __init__(self, texts: list[str], inputs: np.ndarray | Tokens | None = None) -> None:
-        self.texts = texts
+    def __init__(self, texts: list[str], inputs: np.ndarray | Tokens | None = None,
+                 untuned: np.ndarray | None = None) -> None:
+        self.texts, self.untuned = texts, untuned
         self.inputs = np.empty((len(texts), 0), dtype=np.float32) if inputs is None else inputs
 
     def __len__(self) -> int:
@@ -108,7 +111,8 @@ class Worded:
 
     def take(self, rows: np.ndarray) -> Worded:
         """Some of them."""
-        return Worded([self.texts[int(i)] for i in rows], take(self.inputs, rows))
+        return Worded([self.texts[int(i)] for i in rows], take(self.inputs, rows),
+                      None if self.untuned is None else self.untuned[rows])
 
 
 def take(inputs: Any, rows: np.ndarray) -> Any:

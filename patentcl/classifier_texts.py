@@ -20,9 +20,8 @@ from patentcl.text_model import TextModel, load_reader, make_reader
 from patentcl.text_net import Feed, TextNet, predict_texts
 from patentcl.tokens import Tokens, join_texts
 
-FOLDER = "encoder"
-"""Where, in a classifier's folder, lies what reads texts."""
-_PREFIX = "text."
+TUNED, UNTUNED = "encoder", "untuned"
+"""Where, in a classifier's folder, lie what reads texts, and the same as it was before."""
 
 
 def text_settings(given: Any) -> TextSettings:
@@ -88,6 +87,12 @@ class TextSide:
             model = TextModel(reader, settings, sequence=head.startswith("harnn"))
         return cls(model, device, half)
 
+    @classmethod
+    def untuned(cls, settings: TextSettings, items: Any, device: torch.device,
+                half: torch.dtype | None, seed: int) -> TextSide:
+        """Make one whose encoder stays as it is, to speak beside one that is tuned."""
+        return cls.make(_as_it_is(settings), items, "", device, half, seed)
+
     @property
     def dim(self) -> int:
         return self.net.text.dim
@@ -132,16 +137,16 @@ class TextSide:
 
     # ---- files ------------------------------------------------------------------------------
 
-    def save(self, folder: Path) -> dict[str, Tensor]:
+    def save(self, folder: Path, name: str = TUNED) -> dict[str, Tensor]:
         """Write what reads texts into a folder; the other weights are returned."""
-        self.net.text.reader.save(folder / FOLDER)
+        self.net.text.reader.save(folder / name)
         # An encoder's weights are in its own folder.
-        return {_PREFIX + k: v for k, v in self.net.text.state_dict().items()
+        return {f"{_prefix(name)}{k}": v for k, v in self.net.text.state_dict().items()
                 if not k.startswith("reader.model.")}
 
     @classmethod
     def load(cls, folder: Path, settings: TextSettings, state: dict[str, Tensor], facts: Any,
-             device: torch.device, half: torch.dtype | None) -> TextSide:
+             device: torch.device, half: torch.dtype | None, name: str = TUNED) -> TextSide:
         """Read what `save` wrote.
 
         Parameters
@@ -154,11 +159,16 @@ class TextSide:
             ``width`` of token vectors, and whether a ``sequence`` of them is given to the head.
         device : torch.device
         half : torch.dtype, optional
+        name : str
+            `TUNED` or `UNTUNED`.
         """
+        if name == UNTUNED:
+            settings = _as_it_is(settings)
         with torch.random.fork_rng(devices=[]):  # weights drawn here are thrown away at once
-            reader = load_reader(folder / FOLDER, settings, int(facts["width"]))
+            reader = load_reader(folder / name, settings, int(facts["width"]))
             model = TextModel(reader, settings, sequence=bool(facts["sequence"]))
-        own = {k[len(_PREFIX):]: v for k, v in state.items() if k.startswith(_PREFIX)}
+        start = _prefix(name)
+        own = {k[len(start):]: v for k, v in state.items() if k.startswith(start)}
         kept = {k: v for k, v in model.state_dict().items() if k.startswith("reader.model.")}
         model.load_state_dict({**kept, **own})
         return cls(model.eval(), device, half)
@@ -167,3 +177,11 @@ class TextSide:
     def facts(self) -> dict[str, Any]:
         """What `load` must know besides the settings."""
         return {"width": self.net.text.reader.dim, "sequence": self.net.text.sequence}
+
+
+def _prefix(name: str) -> str:
+    return "text." if name == TUNED else f"{name}."
+
+
+def _as_it_is(settings: TextSettings) -> TextSettings:
+    return settings.model_copy(update={"frozen": True, "frozen_layers": 0, "pooling": "encoder"})

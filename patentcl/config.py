@@ -14,10 +14,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from patentcl import resources
 from patentcl.errors import ConfigError, did_you_mean
+from patentcl.voices import split_name
 
 Level = Literal["section", "class", "subclass", "group", "subgroup"]
 Hardness = Literal["easy", "medium", "hard"]
@@ -29,6 +37,17 @@ NotNegative = Annotated[float, Field(ge=0, strict=True)]
 AboveZero = Annotated[float, Field(gt=0, strict=True)]
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 PartShare = Annotated[float, Field(ge=0, lt=1, strict=True)]
+
+
+def _known_head(name: str) -> str:
+    try:
+        split_name(name)
+    except ConfigError as error:
+        raise ValueError(error.wanted) from None
+    return name
+
+
+HeadName = Annotated[str, AfterValidator(_known_head)]
 
 
 class Settings(BaseModel):
@@ -145,11 +164,7 @@ class TrainingSettings(Settings):
 class ClassifierSettings(Settings):
     """Arguments of `patentcl.PatentClassifier` but its seed, with its defaults."""
 
-    head: Literal["levels", "flat", "tmm", "thmm", "harnn", "knn", "local-svm",
-                  "levels+knn", "flat+knn", "tmm+knn", "thmm+knn", "harnn+knn",
-                  "levels+svm", "flat+svm", "tmm+svm", "thmm+svm", "harnn+svm", "knn+svm",
-                  "levels+knn+svm", "flat+knn+svm", "tmm+knn+svm", "thmm+knn+svm",
-                  "harnn+knn+svm"] = "levels"
+    head: HeadName = "levels"
     mask: Literal["none", "hard", "soft"] = "soft"
     hidden: Whole | None = None
     """None for this and the next two: the head's own."""
@@ -187,8 +202,8 @@ class ClassifierSettings(Settings):
 class TextSettings(Settings):
     """How a classifier that is trained on texts reads them, and how its reader is trained.
 
-    Epochs, batch size, seed and the rate of all that is new (the head, convolutions) are the
-    classifier's own settings.
+    The seed and the rate of all that is new (the head, convolutions) are the classifier's own
+    settings.
     """
 
     model: str | None = None
@@ -214,6 +229,14 @@ class TextSettings(Settings):
     """The encoder, or the word vectors, stay as they are; what they give is computed once."""
     frozen_layers: Whole = 0
     """So many of the lowest layers, and the embeddings below them, stay as they are."""
+    untuned: Annotated[bool, Field(strict=True)] = False
+    """Beside an encoder that is tuned, the same one as it was speaks too: heads after the first
+    learn on its vectors, and its neighbours vote besides those of the tuned one."""
+    epochs: Positive | None = None
+    """Of the training on texts, if other than the classifier's, of which further heads have theirs.
+    """
+    batch_size: Positive | None = None
+    """Likewise."""
     learning_rate: AboveZero = 2e-5
     """Highest rate of the encoder's top layer, or of the word vectors."""
     layer_decay: Annotated[float, Field(gt=0, le=1, strict=True)] = 1.0

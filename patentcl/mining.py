@@ -195,8 +195,7 @@ def _candidates(graph: DuckDBGraph, rules: MiningRules, below: int) -> dict[str,
                       if firsts[r] < wanted[r] and anchors[r] < below]:
         for relation in lacking:
             few = _ANCHORS_EACH[relation] * wanted[relation] / scope
-            anchors[relation] = (int(few * below) if not anchors[relation] and scope > _SCOPE
-                                 and few < 0.8 else below)
+            anchors[relation] = int(few * below) if not anchors[relation] and few < 0.8 else below
             graph.execute(f"DELETE FROM candidate WHERE relation = '{relation}'")
             graph.run(f"mine_{relation}", level=rules.shared_level, per_anchor=rules.per_anchor,
                       below=anchors[relation], **_extra(relation, rules))
@@ -286,14 +285,15 @@ def _negatives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -
 def _fill(graph: DuckDBGraph, kind: str, kinds: Sequence[str], years: int, coupled_by: int) -> None:
     """Look for negatives of one kind for all open triplets that want it or a harder one."""
     names = ", ".join(f"'{k}'" for k in kinds)
+    graph.execute(f"""
+        CREATE OR REPLACE TEMP TABLE open AS
+        SELECT triplet, anchor, positive, year, kin, kin_of_positive FROM triplet
+        SEMI JOIN (SELECT triplet FROM wanted WHERE kind IN ({names})) w USING (triplet)""")
     made = False
     for first, last in _LOOKS:
         steps = [*range(first, last + 1), *range(-last, 1 - first)]
-        graph.execute(f"""
-            CREATE OR REPLACE TEMP TABLE open AS
-            SELECT triplet, anchor, positive, year, kin, kin_of_positive FROM triplet
-            SEMI JOIN (SELECT triplet FROM wanted WHERE kind IN ({names})) w USING (triplet)
-            ANTI JOIN filled USING (triplet)""")
+        graph.execute("CREATE OR REPLACE TEMP TABLE open AS "
+                      "FROM open ANTI JOIN filled USING (triplet)")
         count = graph.count("open")
         if not count:
             return

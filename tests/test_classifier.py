@@ -706,12 +706,12 @@ def test_neighbours_as_a_head(head: str, tmp_path: Path) -> None:
     assert coherent(scores, TREE) and model.score(X_DEV, Y_DEV) > 0.75
     voted = NeighbourVote(X, Y, model.neighbors, model.sharpness).scores(X_DEV)
     if head == "knn":
-        assert model.neighbor_weight_ == 1.0 and model.history_ == []
+        assert model.weights_ == {"knn": 1.0} and model.history_ == []
         np.testing.assert_array_equal(scores, voted)
     else:
         alone = PatentClassifier(head=head.removesuffix("+knn"), **QUICK)
         own = alone.fit(X, Y, TREE, dev=(X_DEV, Y_DEV)).predict_proba(X_DEV)
-        w = model.neighbor_weight_
+        w = model.weights_["knn"]
         np.testing.assert_allclose(scores, (1 - w) * own + w * voted, atol=1e-6)
         tried = [average_precision_score(Y_DEV.toarray().ravel(),
                                          ((1 - v) * own + v * voted).ravel())
@@ -725,7 +725,7 @@ def test_neighbours_as_a_head(head: str, tmp_path: Path) -> None:
 
 def test_weight_of_the_neighbours_can_be_given() -> None:
     fixed = PatentClassifier(head="levels+knn", neighbor_weight=0.25, **QUICK)
-    assert fixed.fit(X, Y, TREE).neighbor_weight_ == 0.25
+    assert fixed.fit(X, Y, TREE).weights_ == {"levels": 0.75, "knn": 0.25}
     for wrong in (1.5, "best"):
         with pytest.raises(ConfigError, match="neighbor_weight out of range"):
             PatentClassifier(head="levels+knn", neighbor_weight=wrong).fit(X, Y, TREE)

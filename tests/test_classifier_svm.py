@@ -113,7 +113,8 @@ def test_labels_without_an_example_and_texts_without_known_words() -> None:
     assert np.isfinite(proba).all() and not model.predict(NEW)[:, tree.index["H"]].nnz
 
 
-@pytest.mark.parametrize("head", ["flat+knn+svm", "levels+svm", "knn+svm"])
+@pytest.mark.parametrize("head", ["flat+knn+svm", "levels+svm", "knn+svm", "levels+flat+svm",
+                                  "tmm+levels+flat+knn+svm"])
 def test_words_beside_other_voices(head: str, tmp_path: Path) -> None:
     """By value: the average of what head, neighbours and words say each alone."""
     text = {"model": "words", "pooling": "mean", "frozen": True, "word_width": 8}
@@ -123,12 +124,11 @@ def test_words_beside_other_voices(head: str, tmp_path: Path) -> None:
     parts = [p for p in head.split("+") if p != "svm"]
     voices = [PatentClassifier(p, **settings).fit(TEXTS, CODES, TREE, dev).predict_proba(NEW)
               for p in parts]
-    share = model.neighbor_weight_ if len(parts) == 2 else 0.0
-    want = (1 - share) * voices[0] + share * voices[-1]
-    words = LocalSVM(TREE).fit([f"{t}. {a}" for t, a in TEXTS], TREE.encode(CODES)).scores(
-        [f"{t}. {a}" for t, a in NEW])
-    assert 0 < model.word_weight_ <= 1
-    want = (1 - model.word_weight_) * want + model.word_weight_ * words
+    voices.append(LocalSVM(TREE).fit([f"{t}. {a}" for t, a in TEXTS], TREE.encode(CODES)).scores(
+        [f"{t}. {a}" for t, a in NEW]))
+    assert list(model.weights_) == head.split("+")
+    assert sum(model.weights_.values()) == pytest.approx(1) and model.weights_["svm"] > 0
+    want = sum(w * p for w, p in zip(model.weights_.values(), voices, strict=True))
     found = model.predict_proba(NEW)
     np.testing.assert_allclose(found, want, atol=1e-6)
     inner = TREE.parent >= 0
@@ -155,7 +155,7 @@ def test_mistakes_in_data(x: object, y: list[list[str]], error: type[Exception],
 def test_mistakes_in_settings_and_use(published: PatentClassifier) -> None:
     with pytest.raises(ConfigError, match="cost must be positive"):
         PatentClassifier("local-svm", cost=0).fit(TEXTS, CODES, TREE)
-    with pytest.raises(ConfigError, match="unknown head"):
+    with pytest.raises(ConfigError, match=r"local-svm\+knn; wanted one or more"):
         PatentClassifier("local-svm+knn").fit(TEXTS, CODES, TREE)
     with pytest.raises(DataError, match="texts"):
         published.predict(np.ones((2, 5), np.float32))

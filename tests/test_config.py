@@ -189,7 +189,11 @@ BAD = [
     ("training.batch_size", 0, "equal to 1"), ("training.learning_rate", 0, "greater than 0"),
     ("training.warmup", 1.5, "equal to 1"), ("training.margin", -1, "greater than 0"),
     ("training.distance", "cosin", "'cosine' or 'euclidean'"), ("training.max_length", 0, "to 1"),
-    ("classifier.head", "level", "'levels'"), ("classifier.mask", "medium", "'none', 'hard'"),
+    ("classifier.head", "level", "one or more of 'levels'"),
+    ("classifier.head", "knn+levels", "in this order"),
+    ("classifier.head", "levels+levels", "joined by"), ("classifier.head", "svm", "'local-svm'"),
+    ("classifier.head", "flat+harnn", "'harnn' first"),
+    ("classifier.mask", "medium", "'none', 'hard'"),
     ("classifier.hidden", -1, "equal to 0"), ("classifier.layers", 0, "equal to 1"),
     ("classifier.dropout", 1, "less than 1"), ("classifier.input_dropout", -1, "equal to 0"),
     ("classifier.policy", "most", "'path', 'siblings' or 'all'"),
@@ -336,10 +340,11 @@ def choices(field: str) -> set[Any]:
 def test_names_in_the_settings_are_the_names_that_the_classifier_knows() -> None:
     from patentcl.calibration import METHODS
     from patentcl.fitting import MONITORS
-    from patentcl.heads import MASKS, POLICIES
-    from patentcl.voices import NAMES
+    from patentcl.heads import HEADS, MASKS, POLICIES
+    from patentcl.voices import HEAD_NAMES
 
-    for field, known in (("head", NAMES), ("loss", LOSSES), ("monitor", MONITORS), ("mask", MASKS),
+    assert set(HEAD_NAMES) == set(HEADS)
+    for field, known in (("loss", LOSSES), ("monitor", MONITORS), ("mask", MASKS),
                          ("policy", POLICIES), ("calibration", METHODS)):
         assert choices(field) == set(known), field
 

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "patentcl"
 # together; modules of different groups of the same line do not know each other.
 LAYERS: list[list[set[str]]] = [
     [{"errors"}],
-    [{"resources"}, {"nearcopies"}, {"families"}, {"download"},
+    [{"resources"}, {"nearcopies"}, {"families"}, {"download"}, {"voices"},
      {"sample", "_sample_citations", "_sample_grammar", "_sample_text", "_sample_topics",
       "_sample_words", "_sample_words2"}],
     [{"cpc"}, {"config"}, {"artifacts", "streaming"}, {"neo4j_server"}],
@@ -34,7 +34,7 @@ LAYERS: list[list[set[str]]] = [
      {"baselines"}, {"calibration"}, {"decisions"}, {"neighbours"}, {"local_svm"}],
     [{"graph"}],
     [{"mining"}, {"triplet_report"}, {"training"}, {"evaluation"},
-     {"classifier", "classifier_files", "classifier_inputs", "classifier_texts", "voices",
+     {"classifier", "classifier_files", "classifier_inputs", "classifier_texts", "mixing",
       "fitting", "text_fitting", "text_net"}],
     [{"label_report"}, {"answers"}],
     [{"stages"}, {"reporting"}],

@@ -18,6 +18,7 @@ from sklearn.model_selection import cross_validate
 from tiny import write_tiny_encoder
 
 from patentcl import artifacts, text_fitting, text_net
+from patentcl.artifacts import fingerprint
 from patentcl.classifier import PatentClassifier
 from patentcl.cli import main
 from patentcl.config import load_recipe
@@ -25,6 +26,8 @@ from patentcl.corpus import Corpus
 from patentcl.cpc import CpcTree
 from patentcl.encoder import PatentEncoder
 from patentcl.errors import ConfigError, DataError
+from patentcl.local_svm import LocalSVM
+from patentcl.neighbours import NeighbourVote
 from patentcl.pipeline import run_pipeline
 from patentcl.text_net import find_half
 
@@ -101,7 +104,8 @@ def assert_same(a: PatentClassifier, b: PatentClassifier, **near: float) -> None
     ("levels", {"pooling": "cnn", "filters": 8, "dense": 8, "layers": 2}),
     ("tmm", {"pooling": "cnn", "filters": 16, "frozen": True}), ("levels+knn", {"frozen": True}),
     ("harnn", {}), ("knn", {}), ("harnn+knn", {"model": "words"}),
-    ("flat", {"model": "words", "pooling": "cnn", "filters": 8, "kernels": (1, 2)})])
+    ("flat", {"model": "words", "pooling": "cnn", "filters": 8, "kernels": (1, 2)}),
+    ("levels+flat+knn+svm", {"untuned": True}), ("harnn+flat", {"untuned": True})])
 def test_learns_from_texts_and_comes_back_from_a_folder(
         head: str, text: dict[str, Any], tiny: str, tmp_path: Path) -> None:
     model = make(tiny, head, {**text, "learning_rate": 3e-3}, epochs=10, batch_size=8)
@@ -126,6 +130,30 @@ def test_learns_from_texts_and_comes_back_from_a_folder(
     assert back.reads_texts and back.truncated_ == {"train": 0, "dev": 0}
     np.testing.assert_array_equal(back.predict_proba(DEV[0]), scores)
     assert (back.predict(DEV[0]) != model.predict(DEV[0])).nnz == 0
+
+
+@pytest.mark.parametrize("untuned", [True, False])
+def test_several_voices_by_value(untuned: bool, tiny: str) -> None:
+    """One head with the encoder that it tunes, the others and the neighbours apart, and words."""
+    text = {"untuned": untuned, "epochs": 1, "batch_size": 8}
+    model = fit(make(tiny, "levels+flat+knn+svm", text, epochs=6))
+    assert len(model.history_) == 1
+    first = fit(make(tiny, epochs=1, batch_size=8))
+    as_it_was = make(tiny, "levels", {"frozen": True}, epochs=1)
+    beside = fit(as_it_was) if untuned else first
+    train, dev = ([side._text.vectors(side._text.read(items, "texts")) for side in (first, beside)]
+                  for items in (X, DEV[0]))
+    flat = make(tiny, "flat", epochs=6)
+    flat.fit(train[1], Y, TREE, (dev[1], DEV[1]))
+    votes = [NeighbourVote(v, TREE.encode(Y), 40, 8.0).scores(d)
+             for v, d in zip(train, dev, strict=True)]
+    words = LocalSVM(TREE).fit([f"{t}. {a}" for t, a in X], TREE.encode(Y)).scores(
+        [f"{t}. {a}" for t, a in DEV[0]], model.prune)
+    voices = [first.predict_proba(DEV[0]), flat.predict_proba(dev[1]),
+              np.mean(votes, axis=0), words]
+    assert model.weights_.keys() == {"levels", "flat", "knn", "svm"}
+    want = sum(w * p for w, p in zip(model.weights_.values(), voices, strict=True))
+    np.testing.assert_allclose(model.predict_proba(DEV[0]), want, atol=1e-5)
 
 
 def test_corpora_and_lists_of_symbols(tiny: str) -> None:
@@ -328,6 +356,21 @@ def test_bad_settings_of_reading(text: Any, message: str, tiny: str) -> None:
     given = {"model": tiny, **text} if isinstance(text, dict) else text
     with pytest.raises((ConfigError, DataError), match=message):
         PatentClassifier(text=given).fit(X, Y, TREE, DEV)
+
+
+def test_an_older_format(tiny: str, tmp_path: Path) -> None:
+    """Format 2 named the shares of neighbours and words one by one."""
+    model = fit(make(tiny, "levels+knn+svm", epochs=1))
+    model.save(tmp_path)
+    path = tmp_path / "config.json"
+    record = json.loads(path.read_text())
+    del record["fingerprint"], record["untuned"]
+    neighbors, words = record.pop("shares")
+    record |= {"format": 2, "neighbor_weight": neighbors, "word_weight": words}
+    path.write_text(json.dumps({**record, "fingerprint": fingerprint(record)}))
+    back = PatentClassifier.load(tmp_path)
+    assert back.weights_ == model.weights_
+    np.testing.assert_array_equal(back.predict_proba(DEV[0]), model.predict_proba(DEV[0]))
 
 
 def test_changed_missing_and_newer_files(tiny: str, tmp_path: Path) -> None:
