@@ -202,7 +202,9 @@ def _candidates(graph: DuckDBGraph, rules: MiningRules, below: int) -> dict[str,
             [[available[relation], firsts[relation]]] = graph.execute(
                 "SELECT count(*), count(*) FILTER (turn = 1) FROM candidate "
                 f"WHERE relation = '{relation}'").fetchall()
-        wanted = allot(available, rules.triplets)
+        # What has not tried all anchors may have as many as are wanted.
+        wanted = allot({r: rules.triplets if anchors[r] < below else available[r]
+                        for r in rules.relations}, rules.triplets)
     return available
 
 

@@ -323,6 +323,25 @@ def test_scopes_and_looks(
 # ---- the same every time ----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("relations", [("cites", "class"), ("coupled", "cites"), ("class",)])
+def test_fewer_anchors_give_the_same(relations: tuple[str, ...], graph: DuckDBGraph,
+                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only as many anchors are tried as the triplets need; all of them give the same ones."""
+    drawn = [(n, seed) for n in (8, 16, 17, 48, 150) for seed in range(3)]
+
+    def found() -> list[MiningResult]:
+        return [mine_triplets(graph, rules(triplets=n, relations=relations), seed)
+                for n, seed in drawn]
+
+    few = found()
+    monkeypatch.setattr("patentcl.mining._ANCHORS_EACH", dict.fromkeys(relations, 1e9))
+    for one, other in zip(few, found(), strict=True):
+        assert one.triplets.equals(other.triplets)
+        pairs = [sum(v for k, v in r.counts.items() if k.startswith("pairs by"))
+                 for r in (one, other)]
+        assert pairs[0] <= pairs[1]
+
+
 def test_the_same_row_for_row(graph: DuckDBGraph, loaded: Loaded) -> None:
     first, again = (mine_triplets(graph, rules(), seed=7) for _ in range(2))
     assert first.triplets.equals(again.triplets) and first.counts == again.counts
