@@ -17,10 +17,9 @@ import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
-from torch import Tensor
 
 from patentcl.calibration import METHODS, Calibration
-from patentcl.classifier_files import read_arrays, read_config, write_classifier
+from patentcl.classifier_files import load_classifier, save_classifier
 from patentcl.classifier_inputs import (
     Labels,
     Worded,
@@ -30,7 +29,7 @@ from patentcl.classifier_inputs import (
     labelled_rows,
     take,
 )
-from patentcl.classifier_texts import UNTUNED, TextSide, text_settings
+from patentcl.classifier_texts import TextSide, text_settings
 from patentcl.config import TextSettings
 from patentcl.cpc import CpcTree
 from patentcl.decisions import Rules, answered_level, choose, fit_thresholds, tabulate
@@ -47,9 +46,6 @@ from patentcl.voices import LOCAL_SVM, split_name
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Of names of weights: of the first head and the neighbours, and of those beside them.
-_PREFIXES = ("", "second.", "third.", "fourth.", "fifth.")
 
 
 class PatentClassifier(ClassifierMixin, BaseEstimator):
@@ -660,28 +656,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         """
         if not hasattr(self, "thresholds_"):
             raise NotFittedError("This PatentClassifier is not fitted yet: nothing to save.")
-        state: dict[str, Tensor] = {}
-        for prefix, model in zip(_PREFIXES, self._models, strict=False):
-            state |= {prefix + k: v for k, v in model.state_dict().items()}
-        for prefix, vote in zip(_PREFIXES, self._votes, strict=False):
-            state |= {prefix + k: v for k, v in vote.state().items()}
-        if self._text is not None:
-            state |= self._text.save(Path(folder))
-        if self._untuned is not None:
-            state |= self._untuned.save(Path(folder), UNTUNED)
-        if self._words is not None:
-            state |= self._words.state()
-        arrays = {"thresholds": self.thresholds_}
-        if self._calibration is not None:
-            arrays |= {f"calibration_{d}": m for d, m in enumerate(self._calibration.maps)}
-        params = self.get_params(deep=False)
-        params["text"] = None if self._text is None else text_settings(self.text).model_dump()
-        write_classifier(Path(folder), {
-            "params": params, "text": self._text.facts if self._text else None,
-            "untuned": self._untuned.facts if self._untuned else None, "shares": self._shares,
-            "dim": int(self.n_features_in_), "n_nodes": len(self.tree_), "encoder": self.encoder_,
-            "unlabelled": self.unlabelled_, "truncated": self.truncated_,
-            "history": self.history_}, state, self.tree_, arrays)
+        save_classifier(self, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path, device: str | None = None,
@@ -703,52 +678,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             If a file is missing or changed, the format is newer than this version reads, or the
             encoder is another one.
         """
-        folder = Path(folder)
-        record = read_config(folder, encoder)
-        state, tree, arrays = read_arrays(folder)
-        out = cls(**record["params"])
-        out._device = find_device(device or "auto")
-        out._set_tree(tree, int(record["dim"]))
-        out._restore(state)
-        out._text = out._untuned = None
-        # What was trained in fp16 on a GPU may run on a CPU.
-        gpu = out._device.type == "cuda" or out.precision != "fp16"
-        half = find_half(out.precision if gpu else "auto", out._device)
-        if record.get("text"):
-            out._text = TextSide.load(folder, text_settings(out.text), state, record["text"],
-                                      out._device, half)
-            out._text.attach(out._models[0] if out._models else None)
-        if record.get("untuned"):
-            out._untuned = TextSide.load(folder, text_settings(out.text), state, record["untuned"],
-                                         out._device, half, UNTUNED)
-        out.thresholds_ = arrays["thresholds"]
-        out._set_shares(record["shares"] if "shares" in record else _older_shares(record))
-        if out.calibration is not None:
-            maps = [arrays[f"calibration_{d}"] for d in range(len(tree.levels))]
-            out._calibration = Calibration(out.calibration, maps)
-        out.history_, out.unlabelled_ = record["history"], record["unlabelled"]
-        out.truncated_ = record.get("truncated", {"train": 0, "dev": 0})
-        out.encoder_ = record["encoder"]
-        return out
-
-    def _restore(self, state: dict[str, Tensor]) -> None:
-        heads, votes, words = split_name(self.head)
-        self._models, self._votes, self._calibration, self._words = [], [], None, None
-        if words:
-            self._words = LocalSVM.from_state(state, self.tree_, *self._word_settings())
-        for prefix in _PREFIXES:
-            own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-            if votes and any(k.startswith("neighbours.") for k in own):
-                self._votes.append(NeighbourVote.from_state(
-                    own, len(self.tree_), self.neighbors, self.sharpness, self._device))
-        for prefix, name in zip(_PREFIXES, heads, strict=False):
-            own = {k.removeprefix(prefix): v for k, v in state.items()
-                   if k.startswith((f"{prefix}head.", f"{prefix}center", f"{prefix}scale"))}
-            with torch.random.fork_rng(devices=[]):  # weights drawn here are thrown away at once
-                model = Model(build_head(name, self.tree_, len(own["center"]),
-                                         self._head_settings()))
-            model.load_state_dict(own)
-            self._models.append(model.to(self._device).eval())
+        return load_classifier(cls, Path(folder), device, encoder)
 
 
 def _apart(inputs: Any) -> tuple[Any, np.ndarray | None]:
@@ -760,10 +690,3 @@ def _width(inputs: np.ndarray | Worded) -> int:
     vectors = inputs.inputs if isinstance(inputs, Worded) else inputs
     assert isinstance(vectors, np.ndarray)
     return int(vectors.shape[1])
-
-
-def _older_shares(record: dict[str, Any]) -> list[float]:
-    """Shares of a format that named them one by one."""
-    heads, votes, words = split_name(record["params"]["head"])
-    given = [*[record["neighbor_weight"]] * votes, *[record.get("word_weight", 0.0)] * words]
-    return given if heads else given[1:]
