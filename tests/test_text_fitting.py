@@ -441,6 +441,7 @@ def test_recipes_run(name: str, tiny: str, loaded: Loaded, tmp_path: Path) -> No
                  "data.limit=120", "split.method=random", "classifier.device=cpu",
                  *(["text.word_width=8", "classifier.hidden=8"] if name == "harnn" else []),
                  *(["classifier.hidden=8"] if name == "thmm-cls" else []),
+                 *(["text.epochs=1", "text.frozen_layers=1"] if name == "best" else []),
                  *(["data.scheme=both"] if name == "sheffield" else [])]
     done = run_pipeline(name, loaded.tables, tmp_path / "run", overrides)
     assert [(o.stage, o.status) for o in done.outcomes] == [
