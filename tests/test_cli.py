@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from calling import Done
+from calling import call as in_process
 from tiny import write_tiny_encoder
 
 from patentcl import Corpus
-from patentcl.cli import main
 from patentcl.sample import write_sample
-
-
-class Done(NamedTuple):
-    """What a call left."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
 
 Run = Callable[..., Done]
 
@@ -37,23 +26,10 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cli(here: Path) -> Run:
-    """Call the command line in this process: importing torch anew for each call takes seconds."""
+    """Call the command line in this process."""
 
     def call(*arguments: object, code: int = 0) -> Done:
-        stdout, stderr, status = io.StringIO(), io.StringIO(), 0
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            redirect_stdout(stdout),
-            redirect_stderr(stderr),
-        ):
-            patch.chdir(here)
-            patch.setattr(sys, "argv", ["patentcl", *map(str, arguments)])
-            patch.setattr("patentcl.cli._quiet_libraries", lambda: None)
-            try:
-                main()
-            except SystemExit as exit_:
-                status = int(exit_.code or 0)
-        return _checked(Done(status, stdout.getvalue(), stderr.getvalue()), code)
+        return _checked(in_process(*arguments, cwd=here), code)
 
     return call
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import gzip
 import shutil
-import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,10 @@ import neo4j
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from calling import call
 from tiny import write_tiny_encoder
 
 from patentcl import doctor
-from patentcl.cli import main
 from patentcl.config import MiningRules
 from patentcl.corpus import Corpus
 from patentcl.errors import DataError, GraphError
@@ -277,23 +277,12 @@ def test_progress_in_batches(both: Both, loaded: Loaded, strange: Corpus) -> Non
 
 
 @pytest.fixture
-def cli(neo4j_address: Neo4jAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["patentcl", *map(str, arguments)])
-        status = 0
-        try:
-            main()
-        except SystemExit as end:
-            status = int(end.code or 0)
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
+def cli(neo4j_address: Neo4jAddress, tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("patentcl.cli._quiet_libraries", lambda: None)
     monkeypatch.setenv("NEO4J_USERNAME", neo4j_address.user)
     monkeypatch.setenv("NEO4J_PASSWORD", neo4j_address.password)
-    return call
+    return partial(call, cwd=tmp_path)
 
 
 def test_verbs_with_either_store(cli: Callable[..., tuple[int, str, str]], loaded: Loaded,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from calling import call as in_process
 from conftest import Loaded
 from sklearn.base import clone
 from sklearn.model_selection import cross_validate
@@ -20,7 +20,6 @@ from tiny import write_tiny_encoder
 from patentcl import artifacts, text_fitting, text_net
 from patentcl.artifacts import fingerprint
 from patentcl.classifier import PatentClassifier
-from patentcl.cli import main
 from patentcl.config import load_recipe
 from patentcl.corpus import Corpus
 from patentcl.cpc import CpcTree
@@ -464,19 +463,11 @@ def test_a_missing_file_of_word_vectors_is_noticed_first(loaded: Loaded, tmp_pat
 
 
 def test_the_verb_fit_takes_texts_and_evaluate_and_classify_read_what_it_wrote(
-        tiny: str, loaded: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str]) -> None:
+        tiny: str, loaded: Loaded, tmp_path: Path) -> None:
     def call(*arguments: object, code: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["patentcl", *map(str, arguments)])
-        monkeypatch.setattr("patentcl.cli._quiet_libraries", lambda: None)
-        status = 0
-        try:
-            main()
-        except SystemExit as end:
-            status = int(end.code or 0)
-        told = capsys.readouterr()
-        assert status == code, told.err
-        return told.out
+        done = in_process(*arguments, cwd=tmp_path)
+        assert done.returncode == code, done.stderr
+        return done.stdout
 
     work = tmp_path / "work"
     call("load", loaded.tables, "--graph", f"duckdb://{work / 'graph.duckdb'}", "--limit", 120)
