@@ -307,16 +307,16 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         if not is_texts(X) and len(X):
             raise DataError(f"{what} holds no texts, but the classifier was fitted on texts",
                             got=type(X).__name__, wanted="strings, or pairs of title and abstract")
-        inputs: np.ndarray | Tokens | None = None
+        inputs: Any = None
         if self._text is not None:
             inputs = self._text.read(X, what)
             if self._text.fixed:
                 inputs = self._text.vectors(inputs)
         if self._untuned is None and not split_name(self.head).words:
             return inputs
-        untuned = self._untuned
-        return Worded(join_texts(X, "."), inputs,
-                      None if untuned is None else untuned.vectors(untuned.read(X, what)))
+        # Both encoders have the same words, and take the same numbers.
+        untuned = None if self._untuned is None else self._untuned.vectors(inputs)
+        return Worded(join_texts(X, "."), inputs, untuned)
 
     def _train(self, train_set: tuple[Any, sparse.csr_matrix],
                dev_set: tuple[Any, sparse.csr_matrix], run: TextRun) -> None:
