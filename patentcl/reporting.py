@@ -75,9 +75,8 @@ def judge_classifiers(corpus: Corpus,
     names = usable_metrics(settings.metrics, tree.levels)
     out = {}
     for name, (model, vectors) in systems.items():
-        X = _inputs(corpus, vectors, test)
-        out[name] = evaluate(truth, model.predict_proba(X), names, tree, predicted=model.predict(X),
-                             seed=seed)
+        scores, predicted = _predictions(model, _inputs(corpus, vectors, test))
+        out[name] = evaluate(truth, scores, names, tree, predicted=predicted, seed=seed)
     train = corpus.labels[np.flatnonzero((corpus.split == "train") & labelled)]
     if not train.shape[0]:
         return out
@@ -94,6 +93,13 @@ def judge_classifiers(corpus: Corpus,
 def _inputs(corpus: Corpus, vectors: np.ndarray | None, rows: np.ndarray) -> Any:
     """Some patents as a classifier takes them: vectors, or texts where there are none."""
     return corpus.select(rows) if vectors is None else np.asarray(vectors[rows], dtype=np.float32)
+
+
+def _predictions(model: PatentClassifier, X: Any) -> tuple[np.ndarray, sparse.csr_matrix]:
+    """Probabilities and labels at once: reading texts takes longer than all else."""
+    parts = [(scores, sparse.csr_matrix(chosen)) for _, scores, chosen in model.decisions(X)]
+    return (np.concatenate([scores for scores, _ in parts]),
+            sparse.csr_matrix(sparse.vstack([chosen for _, chosen in parts])))
 
 
 def classifier_report(corpus: Corpus, model: PatentClassifier, vectors: np.ndarray | None,
@@ -122,9 +128,8 @@ def classifier_report(corpus: Corpus, model: PatentClassifier, vectors: np.ndarr
     rows = np.flatnonzero((corpus.split == split) & labelled)
     if not rows.size:
         return False
-    X = _inputs(corpus, vectors, rows)
-    work = Evaluation(corpus.labels[rows], model.predict_proba(X), tree=corpus.tree,
-                      predicted=model.predict(X))
+    scores, predicted = _predictions(model, _inputs(corpus, vectors, rows))
+    work = Evaluation(corpus.labels[rows], scores, tree=corpus.tree, predicted=predicted)
     train = corpus.labels[np.flatnonzero((corpus.split == "train") & labelled)]
     write_report(folder, work, train_counts=np.asarray(train.sum(axis=0)).ravel(), title=title,
                  seed=seed)
