@@ -35,6 +35,7 @@ from scipy import sparse  # noqa: E402
 
 from patentcl.calibration import Calibration  # noqa: E402
 from patentcl.classifier import PatentClassifier  # noqa: E402
+from patentcl.config import load_recipe  # noqa: E402
 from patentcl.cpc import CpcTree  # noqa: E402
 from patentcl.decisions import Rules, choose, fit_thresholds  # noqa: E402
 from patentcl.metrics import Metrics, compare, evaluate  # noqa: E402
@@ -44,6 +45,9 @@ HERE = Path(__file__).parent
 KEEP = HERE.parent / "artifacts" / "classification"
 TUNED = {"model": "minilm", "max_length": 256, "untuned": True, "epochs": 3, "batch_size": 32,
          "learning_rate": 1e-4, "frozen_layers": 2, "encoder_dropout": 0.0}
+FROZEN = ("encoder.model=minilm", "encoder.max_length=128", "text.frozen=true",
+          "classifier.epochs=5")
+NARROW = ("classifier.hidden=64", "classifier.policy=siblings")
 WORDS = {"model": "words", "pooling": "cnn", "dense": 512, "dropout": 0.5}
 REFERENCE = "mean of SVM, kNN, MLP"
 BEST = "MiniLM tuned, levels+flat+knn+svm (best)"
@@ -101,6 +105,14 @@ def ours(**settings: Any) -> Callable[[Data], tuple[np.ndarray, int, float]]:
     return run
 
 
+def recipe(name: str, *overrides: str) -> Callable[[Data], tuple[np.ndarray, int, float]]:
+    """A system as a recipe of ``pipelines/`` describes it, on texts."""
+    told = load_recipe(name, overrides)
+    reads = told.encoder.model_dump(include={"model", "max_length"})
+    return ours(**told.classifier.model_dump(), seed=told.seed,
+                text=told.text.model_dump() | reads)
+
+
 def voices(model: PatentClassifier, texts: list[tuple[str, str]]) -> list[np.ndarray]:
     """What each part of the best says alone, in the order of `VOICES`."""
     inputs = model._inputs(texts, "X")
@@ -147,6 +159,15 @@ SYSTEMS: dict[str, Callable[[Data], tuple[np.ndarray, int, float]]] = {
     "MiniLM, TMM, width 64": ours(head="tmm", hidden=64),
     "MiniLM, THMM, width 64": ours(head="thmm", hidden=64),
     "word vectors, CNN": ours(head="flat", epochs=10, text=WORDS),
+    "HARNN on word vectors": recipe("harnn", "encoder.model=words", "classifier.epochs=10"),
+    "MiniLM, flat-CNN": recipe("flat-cnn", *FROZEN),
+    "MiniLM, TMM-CNN, width 64": recipe("tmm-cnn", *FROZEN, *NARROW),
+    "MiniLM, THMM-CNN, width 64": recipe("thmm-cnn", *FROZEN, *NARROW),
+    "MiniLM, flat-CNN of Mueller and Stone": recipe("mueller-stone-bert", *FROZEN),
+    "MiniLM tuned, Sheffield's, to subclasses": recipe(
+        "sheffield", "data.level=subclass", "encoder.model=minilm", "encoder.max_length=128",
+        "text.learning_rate=1.0e-4", "text.encoder_dropout=0.0", "classifier.epochs=3",
+        "classifier.level_weights=[1, 1, 1]"),
     "MiniLM, levels+knn": ours(head="levels+knn"),
     "MiniLM, levels+flat+knn": ours(head="levels+flat+knn"),
     BEST: ours(head="levels+flat+knn+svm", calibration="isotonic", learning_rate=1e-3, text=TUNED),
