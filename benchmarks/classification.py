@@ -159,7 +159,8 @@ SYSTEMS: dict[str, Callable[[Data], tuple[np.ndarray, int, float]]] = {
     "MiniLM, TMM, width 64": ours(head="tmm", hidden=64),
     "MiniLM, THMM, width 64": ours(head="thmm", hidden=64),
     "word vectors, CNN": ours(head="flat", epochs=10, text=WORDS),
-    "HARNN on word vectors": recipe("harnn", "encoder.model=words", "classifier.epochs=10"),
+    "HARNN on word vectors": recipe(
+        "harnn", "encoder.model=words", "encoder.max_length=128", "classifier.epochs=4"),
     "MiniLM, flat-CNN": recipe("flat-cnn", *FROZEN),
     "MiniLM, TMM-CNN, width 64": recipe("tmm-cnn", *FROZEN, *NARROW),
     "MiniLM, THMM-CNN, width 64": recipe("thmm-cnn", *FROZEN, *NARROW),

@@ -4,7 +4,7 @@
 -- needs: allowed (p), coded (p, codes)
 -- table: drawn (p, rk)
 CREATE OR REPLACE TEMP TABLE drawn AS
-SELECT p, (md5_number_lower($seed || ':' || patent_id) >> 1)::BIGINT AS rk
+SELECT p, (md5_number($seed || ':' || patent_id) >> 65)::BIGINT AS rk
 FROM patent
 SEMI JOIN allowed USING (p)
 SEMI JOIN coded USING (p)

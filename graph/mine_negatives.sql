@@ -1,9 +1,9 @@
 -- What may be the negative of each open triplet, best first: the nearest in the row that are not too alike
 -- (hard: no shared group; medium: no shared class; easy: no shared section), neither cite the anchor nor are
--- cited by it, share fewer documents with it than coupled ones do, are no relative or near-copy of anchor or
--- positive, and not a positive of the anchor in another triplet.
+-- cited by it, are no relative or near-copy of anchor or positive, and not a positive of the anchor in another
+-- triplet. Whether it is coupled with the anchor takes longer to see, and is looked at when it is picked.
 -- parameters: $kind hard | medium | easy; $steps how far along the row to look, ahead and (negative) back;
---             $years, or -1 for any time; $shared documents, from which a pair counts as coupled
+--             $years, or -1 for any time
 -- needs: open (triplet, anchor, positive, year, kin, kin_of_positive), seat (symbol, seat, p)
 -- table: choice (triplet, anchor, negative, symbol, gap in years or NULL, place)
 CREATE OR REPLACE TEMP TABLE choice AS
@@ -34,4 +34,3 @@ WHERE n.text_key <> o.kin AND n.text_key <> o.kin_of_positive
                      WHEN 'medium' THEN list_has_any(a."class", n."class")
                      ELSE a.sections & n.sections > 0 END
   AND NOT list_contains(a.refs, n.p) AND NOT list_contains(n.refs, a.p)
-  AND len(list_intersect(a.refs, n.refs)) < $shared

@@ -8,8 +8,7 @@ CREATE OR REPLACE TEMP TABLE scope AS
 WITH here AS (SELECT * FROM drawn WHERE rk < $below),
 cited AS (SELECT citing AS p, list(cited) AS refs FROM cites WHERE citing IN (SELECT p FROM here) GROUP BY citing)
 SELECT p, rk, year, text_key,
-       list_sum(list_transform(list_distinct(list_transform(codes, lambda x: x >> 47)),
-                               lambda x: 1::BIGINT << x))::BIGINT AS sections,
+       list_bit_or(list_transform(codes, lambda x: 1::BIGINT << (x >> 47))) AS sections,
        list_distinct(list_transform(codes, lambda x: (x >> 47)::UTINYINT)) AS "section",
        list_distinct(list_transform(list_filter(codes, lambda x: (x >> 40) & 127 > 0),
                                     lambda x: (x >> 40)::USMALLINT)) AS "class",

@@ -3,4 +3,3 @@
 -- columns: p, patent_id, date, year, type, text_key
 SELECT p, patent_id, date, year, type, coalesce(first, p)::BIGINT AS text_key
 FROM numbered LEFT JOIN family USING (p)
-ORDER BY p

@@ -24,7 +24,7 @@ from patentcl.reading import CLEAN_SYMBOL, SECTION_TITLES, has_table, table_scan
 if TYPE_CHECKING:
     from patentcl.graph_duckdb import DuckDBGraph
 
-_ONCE = 2_000_000  # patents whose citations or codes are sorted out at a time
+_ONCE = 1_000_000  # patents whose citations or codes are sorted out at a time; more leave the cache
 
 
 def fill_from_tables(graph: DuckDBGraph, source: Path) -> None:

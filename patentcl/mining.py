@@ -267,6 +267,7 @@ def _negatives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -
     _deal_hardness(graph, rules, total, counts)
     graph.execute("CREATE OR REPLACE TEMP TABLE filled (triplet BIGINT, anchor INTEGER, "
                   "negative INTEGER, symbol INTEGER, gap INTEGER, kind VARCHAR)")
+    graph.execute("CREATE OR REPLACE TEMP TABLE refused (triplet BIGINT, negative INTEGER)")
     years = -1 if rules.within_years is None else rules.within_years
     for step, kind in enumerate(LADDER):
         before = graph.count("filled")
@@ -305,21 +306,24 @@ def _fill(graph: DuckDBGraph, kind: str, kinds: Sequence[str], years: int, coupl
             graph.run("mine_seats", kind=kind)
             made = True
         with graph.as_written():  # the other way round, each pair walks a chain of all its likes
-            graph.run("mine_negatives", kind=kind, steps=steps, years=years, shared=coupled_by)
+            graph.run("mine_negatives", kind=kind, steps=steps, years=years)
         graph.execute("CREATE OR REPLACE TEMP TABLE seen AS FROM choice")
-        _assign(graph, kind, share=False)
+        _assign(graph, kind, coupled_by, share=False)
     # Who finds all taken shares a negative with another anchor, never with its own.
     graph.execute("CREATE OR REPLACE TEMP TABLE choice AS FROM seen")
-    _assign(graph, kind, share=True)
+    _assign(graph, kind, coupled_by, share=True)
 
 
-def _assign(graph: DuckDBGraph, kind: str, share: bool) -> None:
+def _assign(graph: DuckDBGraph, kind: str, coupled_by: int, share: bool) -> None:
     """Give negatives out, round after round, until nobody has anything left to choose from."""
     while True:
         graph.run("mine_left", share=share)
         if not graph.count("choice"):
             return
-        graph.run("mine_assign", kind=kind, share=share)
+        graph.run("mine_pick", share=share, shared=coupled_by)
+        graph.execute(f"INSERT INTO filled SELECT triplet, anchor, negative, symbol, gap, '{kind}' "
+                      "FROM pick WHERE NOT coupled")
+        graph.execute("INSERT INTO refused SELECT triplet, negative FROM pick WHERE coupled")
 
 
 def _deal_hardness(graph: DuckDBGraph, rules: MiningRules, total: int,

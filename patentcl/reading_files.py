@@ -193,4 +193,5 @@ def csv_scan(path: Path, header: list[str], delimiter: str) -> str:
     """A FROM clause that reads every column as text (ids such as D1000 appear late in a file)."""
     columns = ", ".join(f"{quote(h)}: 'VARCHAR'" for h in header)
     return (f"read_csv({quote(path)}, delim={quote(delimiter)}, quote='\"', escape='\"', "
-            f"header=true, auto_detect=false, max_line_size=16000000, columns={{{columns}}})")
+            f"header=true, auto_detect=false, max_line_size=16000000, "
+            f"buffer_size=32000000, columns={{{columns}}})")

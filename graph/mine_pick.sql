@@ -1,0 +1,16 @@
+-- One round of giving negatives to open triplets: each proposes its best that nobody has yet, and of
+-- those that propose the same the first picks it. With $share, nobody but the same anchor matters. Who is
+-- coupled with the anchor is refused in the end.
+-- parameters: $share; $shared documents, from which a pair counts as coupled
+-- needs: choice without triplets that are filled, and negatives that are taken or refused
+-- table: pick (triplet, anchor, negative, symbol, gap, coupled)
+CREATE OR REPLACE TEMP TABLE pick AS
+WITH best AS (
+    SELECT triplet, choice.anchor, negative, symbol, gap
+    FROM (SELECT triplet, min(place) AS place FROM choice GROUP BY triplet)
+    JOIN choice USING (triplet, place)
+    QUALIFY row_number() OVER (PARTITION BY negative, CASE WHEN $share THEN anchor END ORDER BY triplet) = 1)
+SELECT triplet, anchor, negative, symbol, gap, len(list_intersect(a.refs, n.refs)) >= $shared AS coupled
+FROM best
+JOIN scope a ON a.p = anchor
+JOIN scope n ON n.p = negative
