@@ -111,6 +111,8 @@ class DuckDBGraph:
             for name in ("load_patent", "load_classified", "load_cites"):
                 self.run(name, corpus=str(corpus))
             self.create("coded")
+            self._con.execute("CREATE VIEW code_count AS "
+                              "SELECT p, count(*) AS codes FROM classified GROUP BY p")
             if cpc.is_file():
                 self.run("load_cpc", cpc=str(cpc))
             else:
@@ -142,7 +144,8 @@ class DuckDBGraph:
             with self._replacing():
                 fill_from_tables(self, Path(source))
         finally:
-            self._con.execute("RESET preserve_insertion_order")
+            for name in ("preserve_insertion_order", "force_compression"):
+                self._con.execute(f"RESET {name}")
         return self.stats()
 
     def _refuse_read_only(self) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from patentcl import resources
@@ -38,12 +39,13 @@ def fill_from_tables(graph: DuckDBGraph, source: Path) -> None:
     graph.execute(CLEAN_SYMBOL)
     # Keeping rows in the order of a file of gigabytes would cost memory, and nobody asks for it.
     graph.execute("SET preserve_insertion_order = false")
+    # Trying every way to compress numbers takes longer than it spares.
+    graph.execute("SET force_compression = 'bitpacking'")
     with tempfile.TemporaryDirectory(prefix="patentcl-") as work:
         _patents(graph, source, Path(work))
         patents = graph.count("patent")
         _citations(graph, source, Path(work), patents)
         _codes(graph, source, Path(work), patents)
-    graph.execute("DROP TABLE numbered")
 
 
 def _view(graph: DuckDBGraph, stack: ExitStack, source: Path, table: str, work: Path,
@@ -56,14 +58,14 @@ def _view(graph: DuckDBGraph, stack: ExitStack, source: Path, table: str, work: 
     stack.callback(_try, graph, f"DROP VIEW {name}")
 
 
-def _create(graph: DuckDBGraph, query: str, name: str) -> None:
-    """A temporary table of what a query reads from a view; errors of the file pass as they are.
+def _create(graph: DuckDBGraph, query: str, name: str, kind: str = "TEMP TABLE") -> None:
+    """A table of what a query reads from a view; errors of the file pass as they are.
 
     The file streams past tables in memory: how many rows it has is not known beforehand, and DuckDB
     would build a hash table of all its rows.
     """
     with graph.as_written():
-        graph.execute(f"CREATE TEMP TABLE {name} AS\n{resources.read('graph', query, '.sql')}")
+        graph.execute(f"CREATE {kind} {name} AS\n{resources.read('graph', query, '.sql')}")
 
 
 def _try(graph: DuckDBGraph, statement: str) -> None:
@@ -76,31 +78,31 @@ def _patents(graph: DuckDBGraph, source: Path, work: Path) -> None:
     with ExitStack() as stack:
         _view(graph, stack, source, "patent", work, "raw_patent", patent_id="patent_id",
               date="date", type="type", withdrawn="withdrawn")
-        _create(graph, "tables_numbered", "numbered")
-    if not graph.count("numbered"):
+        _create(graph, "tables_patent", "patent", "TABLE")
+    if not graph.count("patent"):
         raise DataError("no patent is left", where=source, got="none that is not withdrawn")
-    twice = graph.execute("SELECT patent_id FROM numbered GROUP BY 1 HAVING count(*) > 1 "
+    twice = graph.execute("SELECT patent_id FROM patent GROUP BY 1 HAVING count(*) > 1 "
                           "ORDER BY 1 LIMIT 1").fetchall()
-    if twice or graph.count("numbered WHERE coalesce(patent_id, '') = ''"):
+    if twice or graph.count("patent WHERE coalesce(patent_id, '') = ''"):
         raise DataError("duplicate patent ids" if twice else "patents without an id", where=source,
                         got=twice[0][0] if twice else None, wanted="one row for each patent")
-    first = pa.table({"p": pa.array([], pa.int32()), "first": pa.array([], pa.int32())})
-    if has_table(source, "related"):
-        with ExitStack() as stack:
-            _view(graph, stack, source, "related", work, "raw_related", patent_id="patent_id",
-                  related="related")
-            _create(graph, "tables_kin", "kin")
-        pairs = graph.execute("SELECT p, document FROM kin").fetchnumpy()
-        graph.execute("DROP TABLE kin")
-        left, right = pairs["p"], pairs["document"]
-        if len(left):
-            known = np.unique(np.concatenate([left, right]))  # only these: not all patents
-            of = known[components(np.searchsorted(known, left), np.searchsorted(known, right),
-                                  len(known))]
-            inside = known < graph.count("numbered")
-            first = pa.table({"p": known[inside].astype(np.int32), "first": of[inside]})
-    with graph.registered("family", first):
-        graph.create("tables_patent", name="patent")
+    if not has_table(source, "related"):
+        return
+    with ExitStack() as stack:
+        _view(graph, stack, source, "related", work, "raw_related", patent_id="patent_id",
+              related="related")
+        _create(graph, "tables_kin", "kin")
+    pairs = graph.execute("SELECT p, document FROM kin").fetchnumpy()
+    graph.execute("DROP TABLE kin")
+    left, right = pairs["p"], pairs["document"]
+    if len(left):
+        known = np.sort(pd.unique(np.concatenate([left, right])))  # np.unique: ten times as long
+        of = known[components(np.searchsorted(known, left), np.searchsorted(known, right),
+                              len(known))]
+        inside = known < graph.count("patent")
+        family = pa.table({"p": known[inside].astype(np.int32), "first": of[inside]})
+        with graph.registered("family", family):
+            graph.run("tables_family")
 
 
 def _in_parts(graph: DuckDBGraph, query: str, patents: int) -> None:
@@ -140,17 +142,17 @@ def _codes(graph: DuckDBGraph, source: Path, work: Path, patents: int) -> None:
               seq="seq")
         _create(graph, "tables_codes", "codes")
     _number_symbols(graph, "SELECT DISTINCT raw FROM codes WHERE raw IS NOT NULL")
-    graph.execute("CREATE TABLE labelled (p INTEGER, code BIGINT, sequence SMALLINT)")
-    graph.execute("CREATE TABLE coded (p INTEGER, codes BIGINT[])")
-    _in_parts(graph, "tables_labelled", patents)
+    graph.execute("CREATE TABLE coded (p INTEGER, codes BIGINT[], places SMALLINT[])")
     _in_parts(graph, "tables_coded", patents)
-    if patents and not graph.count("labelled"):
+    if not graph.count("coded"):
         raise DataError("none of the codes is a CPC symbol", where=source,
                         wanted="e.g. A01B33/08 or A01B")
     graph.execute("CREATE TABLE symbol AS SELECT code, min(symbol) AS symbol FROM symbol_number "
-                  "SEMI JOIN labelled USING (code) GROUP BY code")
-    graph.execute("CREATE VIEW classified AS SELECT p, symbol, sequence "
-                  "FROM labelled JOIN symbol USING (code)")
+                  "SEMI JOIN (SELECT unnest(codes) AS code FROM coded) USING (code) GROUP BY code")
+    graph.execute("CREATE VIEW classified AS SELECT p, symbol, place AS sequence FROM (SELECT p, "
+                  "unnest(codes) AS code, unnest(places) AS place FROM coded) "
+                  "JOIN symbol USING (code)")
+    graph.execute("CREATE VIEW code_count AS SELECT p, len(codes) AS codes FROM coded")
     graph.create("tables_cpc", name="cpc")
     for name in ("codes", "titled", "symbol_number"):
         graph.execute(f"DROP TABLE {name}")
