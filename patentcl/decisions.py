@@ -167,6 +167,35 @@ def choose(scores: np.ndarray, thresholds: np.ndarray, tree: CpcTree, rules: Rul
     return chosen
 
 
+def needed(thresholds: np.ndarray, tree: CpcTree, hard: bool = False) -> np.ndarray:
+    """How likely a node must be for any node below it to reach its threshold.
+
+    Parameters
+    ----------
+    thresholds : ndarray of float, shape (n_nodes,)
+    tree : CpcTree
+    hard : bool
+        A node below counts only where this one is predicted too.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_nodes,)
+        Infinite for leaves.
+
+    Examples
+    --------
+    >>> tree = CpcTree.from_symbols(["A01B", "A01C"])
+    >>> needed(np.array([0.9, 0.5, 0.4, 0.3]), tree).tolist()
+    [0.30000001192092896, 0.30000001192092896, inf, inf]
+    """
+    out = np.full(len(tree), np.inf, dtype=np.float32)
+    for depth in range(int(tree.depth.max()), 0, -1):
+        columns = tree.at_level(depth)
+        here = np.minimum(thresholds[columns].astype(np.float32), out[columns])
+        np.minimum.at(out, tree.parent[columns], here)
+    return np.maximum(out, thresholds.astype(np.float32)) if hard else out
+
+
 def _close(chosen: np.ndarray, tree: CpcTree, levels: list[np.ndarray]) -> None:
     for columns in reversed(levels[1:]):
         rows, at = np.nonzero(chosen[:, columns])

@@ -17,10 +17,12 @@ patent classification using transformers, ECIR 2021.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, cast
 
 import numpy as np
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -200,25 +202,40 @@ class NodeLevel(nn.Module):
         """`pairs` without gradients, each node's patents through its whole network in turn.
 
         What a node needs stays in a core's cache; all pairs at once would go through memory at
-        each step, which takes most of the time.
+        each step, which takes most of the time. In NumPy, because calls of PyTorch take as long as
+        products of this size.
         """
-        hidden = x.new_empty(len(row), self.second.shape[2])
-        logits = x.new_empty(len(row))
-        # Cut up in one call each: a view by itself costs as much as a small product.
-        cut = [t.split(counts) for t in (row, hidden, logits)]
-        own = [t.unbind() for t in (self.first, self.first_bias, self.second, self.second_bias,
-                                    self.out, self.out_bias)]
-        ups = parent[1].split(counts) if parent is not None else ()
-        above = self.above.unbind() if self.above is not None else ()
-        for k, (rows, h, z, w1, b1, w2, b2, w3, b3) in enumerate(zip(*cut, *own, strict=True)):
-            if not counts[k]:
-                continue
-            first = torch.addmm(b1, x.index_select(0, rows), w1)
-            if parent is not None and above:
-                first.addmm_(parent[0].index_select(0, ups[k]), above[k])
-            torch.addmm(b2, first.relu_(), w2, out=h)
-            torch.addmv(b3, h.relu_(), w3, out=z)
-        return logits, hidden
+        first, bias, second, second_bias, out, out_bias = (
+            t.detach().float().numpy() for t in (self.first, self.first_bias, self.second,
+                                                 self.second_bias, self.out, self.out_bias))
+        above = self.above.detach().float().numpy() if self.above is not None else None
+        up, which = (t.numpy() for t in parent) if parent is not None else (None, None)
+        vectors, rows = x.float().numpy(), row.numpy()
+        hidden = np.empty((len(rows), second.shape[2]), dtype=np.float32)
+        logits = np.empty(len(rows), dtype=np.float32)
+        start = 0
+        with _blas().limit(limits=1, user_api="blas"):  # threads would wait for each other
+            for k, count in enumerate(counts):
+                if not count:
+                    continue
+                part = slice(start, start + count)
+                inner = vectors[rows[part]] @ first[k]
+                if above is not None and up is not None and which is not None:
+                    inner += up[which[part]] @ above[k]
+                inner += bias[k]
+                np.maximum(inner, 0, out=inner)
+                np.matmul(inner, second[k], out=hidden[part])
+                hidden[part] += second_bias[k]
+                np.maximum(hidden[part], 0, out=hidden[part])
+                np.matmul(hidden[part], out[k], out=logits[part])
+                logits[part] += out_bias[k]
+                start += count
+        return torch.from_numpy(logits), torch.from_numpy(hidden)
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 class TmmHead(Head):
@@ -293,7 +310,7 @@ class TmmHead(Head):
         logits, hidden = level.pairs(level.narrow(x), row, node, parent, self.rate)
         return logits, _Above(row, node, hidden, wanted.shape, self.linked)
 
-    def predict(self, x: Tensor, least: float = 0.0) -> Tensor:
+    def predict(self, x: Tensor, least: float | Tensor = 0.0, best: float = 2.0) -> Tensor:
         """Coherent probabilities (n, n_nodes), top-down: below a node under ``least`` they are 0.
 
         A child is never likelier than its parent, so what is left out is under ``least`` too.
@@ -301,10 +318,14 @@ class TmmHead(Head):
         Parameters
         ----------
         x : Tensor, shape (n, dim)
-        least : float
+        least : float, or Tensor of shape (n_nodes,)
+            For all nodes, or for each.
+        best : float
+            What is asked, instead, of the likeliest of each patent's nodes on a level.
         """
-        if least <= 0:
+        if isinstance(least, float | int) and least <= 0:
             return super().predict(x)
+        limits = self._slices(torch.as_tensor(least, device=x.device).expand(1, len(self.tree)))
         out: list[Tensor] = []
         above = _Above()
         for depth in range(len(self.levels)):
@@ -312,8 +333,12 @@ class TmmHead(Head):
                 shape = (len(x), len(self._level(0).out))
                 wanted = torch.ones(shape, dtype=torch.bool, device=x.device)
             else:
-                parents = out[-1].index_select(1, self._parents(depth))
-                wanted = parents >= least
+                up = self._parents(depth)
+                parents = out[-1].index_select(1, up)
+                wanted = parents >= limits[depth - 1].index_select(1, up)
+                if best <= 1:
+                    value, first = out[-1].max(dim=1, keepdim=True)
+                    wanted |= (up == first) & (value >= best)
             logits, above = self._pairs(depth, x, wanted, above)
             own = above.spread(torch.sigmoid(logits.float()), wanted, 0.0)
             if depth:

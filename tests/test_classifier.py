@@ -21,7 +21,7 @@ from sklearn.model_selection import KFold, cross_validate
 from patentcl.calibration import Calibration
 from patentcl.classifier import PatentClassifier
 from patentcl.cpc import CpcTree
-from patentcl.decisions import Rules, answered_level, choose, fit_thresholds
+from patentcl.decisions import Rules, answered_level, choose, fit_thresholds, needed
 from patentcl.errors import ConfigError, DataError
 from patentcl.fitting import (
     FitSettings,
@@ -136,6 +136,22 @@ def scored() -> tuple[np.ndarray, sparse.csr_matrix]:
     truth = Y_DEV.toarray()
     scores = TREE.cohere((0.5 * truth + 0.6 * rng.random(truth.shape)).astype(np.float32))
     return scores, Y_DEV
+
+
+@settings(deadline=None, max_examples=100)
+@given(scored_trees(), st.booleans())
+def test_what_is_needed_is_its_definition(case: tuple, hard: bool) -> None:
+    tree, scores, limits = case
+    limits = limits.astype(np.float32)
+    found = needed(limits, tree, hard)
+    for node in range(len(tree)):
+        below = [limits[j] for j in range(len(tree)) if node in tree.path(j)[:-1] and j != node]
+        want = min(below, default=np.float32(np.inf))
+        assert found[node] == (max(want, limits[node]) if hard else want)
+    chosen = choose(scores, limits, tree, Rules(hard))
+    inner = tree.parent >= 0
+    assert (scores[:, tree.parent[inner]] >= found[tree.parent[inner]])[
+        (scores >= limits)[:, inner] & chosen[:, inner]].all()
 
 
 def test_thresholds_against_scikit_learn(scored: tuple) -> None:
@@ -394,6 +410,34 @@ def test_label_without_training_example_is_never_likely() -> None:
 def test_symbols_of_the_dev_set_alone_join_the_tree() -> None:
     model = PatentClassifier(**QUICK).fit(X, CODES, dev=(X_DEV[:2], [["H04L"], ["A01B"]]))
     assert "H04L" in model.tree_.index
+
+
+@pytest.mark.parametrize("head", ["tmm", "thmm"])
+@pytest.mark.parametrize("mask", ["soft", "hard", "none"])
+@pytest.mark.parametrize("wanted", [
+    {"at_least_one": False}, {"at_least_one": "class"}, {"at_least_one": True},
+    {"at_least_one": True, "back_off": 0.3, "top_k": 1}, {"threshold": 0.9}, {"threshold": 0.0}],
+    ids=str)
+def test_labels_of_node_heads_need_not_all_nodes(head: str, mask: str, wanted: dict) -> None:
+    """The same labels as from all probabilities, though few of the nodes are computed."""
+    quick = QUICK | {"epochs": 2, "head": head, "mask": mask, "threshold": "label"} | wanted
+    model = PatentClassifier(**quick).fit(X, Y, TREE, dev=(X_DEV, Y_DEV))
+    found = model.predict(X_DEV).toarray()
+    rules = model._rules(model.tree_)
+    whole = np.concatenate([s for _, s in model._blocks(model._checked(X_DEV))])
+    np.testing.assert_array_equal(found, choose(whole, model.thresholds_, TREE, rules))
+    computed = []
+    inner = type(model._models[0].head)._pairs
+
+    def counted(self, depth, x, pairs, above):  # type: ignore[no-untyped-def]
+        computed.append(int(pairs.sum()))
+        return inner(self, depth, x, pairs, above)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(model._models[0].head), "_pairs", counted)
+        model.predict(X_DEV)
+    if wanted.get("threshold") == 0.9 and mask != "none":
+        assert sum(computed) < 0.8 * X_DEV.shape[0] * len(TREE)
 
 
 def test_at_least_one_and_back_off(fitted: PatentClassifier) -> None:
