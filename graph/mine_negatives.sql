@@ -11,14 +11,14 @@ WITH step AS MATERIALIZED (SELECT unnest($steps::INTEGER[]) AS step),
 place AS (
     SELECT o.triplet, o.anchor, o.positive, s.symbol, s.seat + step AS seat,
            2 * abs(step) - (step > 0)::INTEGER AS rank
-    FROM open o
-    JOIN seat s ON s.p = o.anchor
+    FROM seat s
+    JOIN open o ON o.anchor = s.p
     CROSS JOIN step),
 near AS MATERIALIZED (
     SELECT triplet, anchor, t.p AS negative, min(rank) AS rank,
            arg_min(t.symbol, rank::BIGINT << 32 | t.symbol) AS symbol  -- of several as near, the first
-    FROM place
-    JOIN seat t ON t.seat = place.seat AND t.symbol = place.symbol
+    FROM seat t
+    JOIN place ON place.seat = t.seat AND place.symbol = t.symbol
     WHERE t.p <> anchor AND t.p <> positive
     GROUP BY triplet, anchor, t.p)
 SELECT near.triplet, near.anchor, negative, symbol, abs(o.year - n.year) AS gap,

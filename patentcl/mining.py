@@ -18,7 +18,7 @@ memory follow the triplets, not the table.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -197,8 +197,11 @@ def _candidates(graph: DuckDBGraph, rules: MiningRules, below: int) -> dict[str,
             few = _ANCHORS_EACH[relation] * wanted[relation] / scope
             anchors[relation] = int(few * below) if not anchors[relation] and few < 0.8 else below
             graph.execute(f"DELETE FROM candidate WHERE relation = '{relation}'")
-            graph.run(f"mine_{relation}", level=rules.shared_level, per_anchor=rules.per_anchor,
-                      below=anchors[relation], **_extra(relation, rules))
+            # Of what anchors cite little is in the scope: it streams past the scope in memory.
+            with graph.as_written() if relation == "cites" else nullcontext():
+                graph.run(f"mine_{relation}", level=rules.shared_level,
+                          per_anchor=rules.per_anchor, below=anchors[relation],
+                          **_extra(relation, rules))
             [[available[relation], firsts[relation]]] = graph.execute(
                 "SELECT count(*), count(*) FILTER (turn = 1) FROM candidate "
                 f"WHERE relation = '{relation}'").fetchall()
