@@ -196,8 +196,8 @@ def main() -> None:
         return
     page = ["# The embedded graph at PatentsView's size", "",
             f"`python benchmarks/graph.py`, {options.threads} threads, files read once before, "
-            "DuckDB's memory setting 3 GB; synthetic tables without texts (benchmarks/scale.py). Peak is the memory of the "
-            "whole process.", ""]
+            "DuckDB's memory setting 3 GB; synthetic tables without texts "
+            "(benchmarks/scale.py). Peak is the memory of the whole process.", ""]
     if options.sizes:
         page += [*scales(options.work, options.sizes, options.threads), ""]
         small = options.work / str(LOOP)

@@ -1,8 +1,9 @@
 -- The codes of each patent as a server gave them.
 -- parameters: $files pattern of Parquet files
--- needs: table patent
+-- needs: tables node, symbol_node
 -- table: classified (p, symbol)
 CREATE TABLE classified AS
-SELECT p, unnest(codes) AS symbol
-FROM read_parquet($files) JOIN patent USING (patent_id)
-ORDER BY p, symbol
+SELECT p, symbol
+FROM (SELECT node, unnest(codes) AS code FROM read_parquet($files))
+JOIN node USING (node)
+JOIN symbol_node ON symbol_node.node = code

@@ -1,5 +1,5 @@
--- Symbols and their titles as a server gave them.
--- parameters: $files pattern of Parquet files
+-- Symbols and their titles.
+-- needs: table symbol_node
 -- table: cpc (symbol, level, title)
 CREATE TABLE cpc AS
-SELECT symbol, level, title FROM read_parquet($files) ORDER BY symbol
+SELECT symbol, level, title FROM symbol_node WHERE level IS NOT NULL

@@ -37,12 +37,14 @@ OLDEST = (5, 26)
 """The oldest version of the server that the statements are written for and tested with."""
 
 _WORKERS = 2  # chunks that are read at a time: one is being unpacked while the server makes another
-_SOURCE = pa.schema([("patent_id", pa.string()), ("date", pa.string()), ("year", pa.int16()),
-                     ("type", pa.string()), ("text_key", pa.int64()),
-                     ("codes", pa.list_(pa.string())), ("cites", pa.list_(pa.string()))])
-_SYMBOLS = pa.schema([(name, pa.string()) for name in ("symbol", "level", "title")])
-_SOURCES = {"source_patent": "patents-*.parquet", "source_classified": "patents-*.parquet",
-            "source_cites": "patents-*.parquet", "source_cpc": "cpc-*.parquet"}
+_SOURCE = pa.schema([("node", pa.int64()), ("patent_id", pa.string()), ("date", pa.string()),
+                     ("year", pa.int16()), ("type", pa.string()), ("text_key", pa.int64()),
+                     ("codes", pa.list_(pa.int64())), ("cites", pa.list_(pa.int64()))])
+_SYMBOLS = pa.schema([("node", pa.int64()), *((name, pa.string())
+                                              for name in ("symbol", "level", "title"))])
+_SOURCES = {"source_patent": "patents-*.parquet", "source_node": "patents-*.parquet",
+            "source_symbol": "cpc-*.parquet", "source_classified": "patents-*.parquet",
+            "source_cites": "patents-*.parquet", "source_cpc": None}
 _LOADS = {"patent": "load_patent", "cpc": "load_cpc", "child_of": "load_child_of",
           "classified": "load_classified", "cites": "load_cites"}
 
@@ -259,7 +261,7 @@ class Neo4jGraph:
                                  where=self.uri, fix="Run it again")
             with DuckDBGraph(folder / "mining.duckdb", memory=self.memory) as tables:
                 for query, files in _SOURCES.items():
-                    tables.run(query, files=str(folder / files))
+                    tables.run(query, **({"files": str(folder / files)} if files else {}))
                 yield tables
 
     def _fetch(self, folder: Path) -> None:
