@@ -32,21 +32,14 @@ from patentcl.classifier_inputs import (
 from patentcl.classifier_texts import TextSide, text_settings
 from patentcl.config import TextSettings
 from patentcl.cpc import CpcTree
-from patentcl.decisions import (
-    Rules,
-    answered_level,
-    choose,
-    fit_thresholds,
-    needed,
-    tabulate,
-)
+from patentcl.decisions import Rules, answered_level, choose, fit_thresholds, tabulate
 from patentcl.errors import ConfigError, DataError, did_you_mean
 from patentcl.fitting import CHUNK, FitSettings, Model, find_device, predict_blocks, train
 from patentcl.heads import Head, HeadSettings, build_head
 from patentcl.local_svm import LocalSVM
 from patentcl.mixing import find_shares, mix_all
 from patentcl.neighbours import NeighbourVote
-from patentcl.node_heads import TmmHead
+from patentcl.node_labels import label_blocks
 from patentcl.text_fitting import TextRun
 from patentcl.text_net import find_half
 from patentcl.tokens import Tokens, is_texts, join_texts
@@ -597,38 +590,14 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
                                  shape=(len(indptr) - 1, len(self.tree_)))
 
     def _labels(self, inputs: np.ndarray | Tokens) -> Iterator[np.ndarray]:
-        """Yield chosen labels of each block, bool (rows, n_nodes).
-
-        Networks for each node compute no node that can neither reach its threshold nor be the one
-        label that a patent is given at least.
-        """
-        head = self._models[0].head if self._models else None
-        if (len(self.weights_) > 1 or not isinstance(head, TmmHead) or self._calibration is not None
-                or not isinstance(inputs, np.ndarray)):
+        """Yield chosen labels of each block, bool (rows, n_nodes)."""
+        if self.head in ("tmm", "thmm") and self._calibration is None and not self.reads_texts:
+            assert isinstance(inputs, np.ndarray)
+            yield from label_blocks(self._models[0], inputs, self._device, self.thresholds_,
+                                    self._rules(self.tree_), self.prune)
+        else:
             for _, _, chosen in self._decided(inputs):
                 yield chosen
-            return
-        rules, tree = self._rules(self.tree_), self.tree_
-        below = needed(self.thresholds_, tree, rules.hard)
-        least = np.maximum(np.minimum(below, self.thresholds_), self.prune)
-        best = self.prune if rules.at_least > 0 else np.inf
-        upper = (tree.depth < rules.at_least) & np.isfinite(below)
-        levels = [tree.at_level(d) for d in range(max(rules.at_least, 0))]
-        for start in range(0, len(inputs), CHUNK):
-            block = np.array(inputs[start:start + CHUNK], dtype=np.float32)
-            with torch.inference_mode():
-                x = self._models[0].scaled(torch.from_numpy(block).to(self._device))
-                scores = head.predict(x, torch.from_numpy(least), best).cpu().numpy()
-            chosen = choose(scores, self.thresholds_, tree, rules)
-            # Chosen, but nothing below it has been computed: only by the rule of at least one.
-            bare = chosen & upper & (scores < least)
-            for columns in levels:
-                bare[np.arange(len(bare)), columns[scores[:, columns].argmax(axis=1)]] = False
-            again = np.flatnonzero(bare.any(axis=1))
-            for at, scores in predict_blocks(self._models[0], block[again], self._device,
-                                             self.prune):
-                chosen[again[at:at + len(scores)]] = choose(scores, self.thresholds_, tree, rules)
-            yield chosen
 
     def predict_symbols(self, X: Any, deepest: bool = True) -> list[list[str]]:
         """Labels of each patent as symbols; see `CpcTree.decode`."""
