@@ -35,7 +35,7 @@ LAYERS: list[list[set[str]]] = [
     [{"graph"}],
     [{"mining"}, {"triplet_report"}, {"training"}, {"evaluation"},
      {"classifier", "classifier_files", "classifier_inputs", "classifier_texts", "mixing",
-      "fitting", "text_fitting", "text_net"}],
+      "node_labels", "fitting", "text_fitting", "text_net"}],
     [{"label_report"}, {"answers"}],
     [{"stages"}, {"reporting"}],
     [{"judging"}, {"pipeline"}, {"doctor"}],
@@ -121,7 +121,8 @@ def test_imports_go_downwards(name: str) -> None:
 @pytest.mark.parametrize(("of", "never"), [
     ({"metrics"}, {"heads", "classifier", "encoder", "search", "maps", "corpus", "config"}),
     ({"heads", "node_heads", "losses", "fitting", "classifier", "classifier_files", "decisions",
-      "calibration", "neighbours", "classifier_inputs"}, {"encoder", "corpus", "search", "maps"}),
+      "calibration", "neighbours", "classifier_inputs", "node_labels"},
+     {"encoder", "corpus", "search", "maps"}),
     ({"search", "search_filters", "index_spec"}, {"encoder", "corpus", "heads", "maps"}),
     ({"maps", "map_labels", "projection"}, {"encoder", "corpus", "heads", "search"}),
     ({"graph_duckdb", "graph_tables"}, {"encoder", "heads", "search", "maps"}),
