@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,8 +146,12 @@ def run_import(files: ImportFiles, home: str | Path | None = None) -> str:
         raise GraphError("neo4j-admin is not there",
                          wanted="NEO4J_HOME, or neo4j-admin on the PATH",
                          fix=f"Run it where Neo4j is: {files.command}")
-    done = subprocess.run([tool, *files.arguments], capture_output=True, text=True, check=False,
-                          stdin=subprocess.DEVNULL)
+    with tempfile.TemporaryDirectory(prefix="patentcl-") as work:
+        # Else it leaves its report where one happens to be.
+        report = f"--report-file={Path(work) / 'import.report'}"
+        done = subprocess.run([tool, *files.arguments[:3], report, *files.arguments[3:]],
+                              capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL)
     if done.returncode:
         lines = [s for s in (done.stderr + done.stdout).splitlines() if s.strip()]
         raise GraphError("neo4j-admin failed", where=tool, got=(lines or ["no message"])[0][:400])

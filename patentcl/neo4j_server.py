@@ -287,7 +287,7 @@ class Neo4jServer:
         command = [java, f"-Xmx{self.heap}", *_opens(), "-cp", f"{folder}/*",
                    "org.neo4j.cli.AdminTool", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False,
-                              stdin=subprocess.DEVNULL, env=self._environment())
+                              stdin=subprocess.DEVNULL, env=self._environment(), cwd=self.home)
         if done.returncode:
             lines = [s for s in (done.stderr + done.stdout).splitlines() if s.strip()]
             raise GraphError(f"neo4j-admin {' '.join(arguments[:2])} failed", where=self.home,

@@ -321,7 +321,8 @@ class TmmHead(Head):
         least : float, or Tensor of shape (n_nodes,)
             For all nodes, or for each.
         best : float
-            What is asked, instead, of the likeliest of each patent's nodes on a level.
+            The same for the likeliest of each patent's nodes on a level, if that is less; above 1
+            it is like the others.
         """
         if isinstance(least, float | int) and least <= 0:
             return super().predict(x)
