@@ -98,8 +98,8 @@ def ours(**settings: Any) -> Callable[[Data], tuple[np.ndarray, int, float]]:
                   on_epoch=now.append,
                   checkpoint=KEEP / "unfinished.safetensors" if reads else None)
         earlier = sum(row["seconds"] for row in model.history_[:len(model.history_) - len(now)])
-        trained = sum(p.numel() for core in model._models for p in core.parameters())
-        if len(model._votes) > 1:
+        trained = sum(p.numel() for core in model._mixture.models for p in core.parameters())
+        if len(model._mixture.votes) > 1:
             np.savez(KEEP / "voices.npz", *voices(model, X["dev"]))
         return model.predict_proba(X["dev"]), trained, earlier
     return run
@@ -115,10 +115,11 @@ def recipe(name: str, *overrides: str) -> Callable[[Data], tuple[np.ndarray, int
 
 def voices(model: PatentClassifier, texts: list[tuple[str, str]]) -> list[np.ndarray]:
     """What each part of the best says alone, in the order of `VOICES`."""
-    inputs = model._inputs(texts, "X")
-    parts = [np.concatenate(p) for p in zip(*(p for _, p in model._parts(inputs)), strict=True)]
-    tuned = np.concatenate([v for _, _, v in model._scored(inputs.inputs)])
-    votes = [vote.scores(v) for vote, v in zip(model._votes, (tuned, inputs.untuned), strict=True)]
+    mixture = model._mixture
+    inputs = mixture.read(texts, "X")
+    parts = [np.concatenate(p) for p in zip(*(p for _, p in mixture.parts(inputs, model.prune)),
+                                            strict=True)]
+    votes = mixture.voted(mixture.text.vectors(inputs.inputs), inputs.untuned)
     return [parts[0], parts[1], *votes, parts[-1]]
 
 

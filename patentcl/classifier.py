@@ -8,7 +8,6 @@ its parent), predicted sets closed under ancestors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,28 +21,22 @@ from patentcl.calibration import METHODS, Calibration
 from patentcl.classifier_files import load_classifier, save_classifier
 from patentcl.classifier_inputs import (
     Labels,
-    Worded,
     as_labels,
-    as_vectors,
     build_tree,
     labelled_rows,
     take,
 )
-from patentcl.classifier_texts import TextSide, text_settings
+from patentcl.classifier_texts import text_settings
 from patentcl.config import TextSettings
 from patentcl.cpc import CpcTree
 from patentcl.decisions import Rules, answered_level, choose, fit_thresholds, tabulate
 from patentcl.errors import ConfigError, DataError, did_you_mean
-from patentcl.fitting import CHUNK, FitSettings, Model, find_device, predict_blocks, train
-from patentcl.heads import Head, HeadSettings, build_head
-from patentcl.local_svm import LocalSVM
-from patentcl.mixing import find_shares, mix_all
-from patentcl.neighbours import NeighbourVote
-from patentcl.node_labels import label_blocks
+from patentcl.fitting import FitSettings, find_device
+from patentcl.heads import HeadSettings
+from patentcl.mixture import Mixture, MixtureSettings
 from patentcl.text_fitting import TextRun
-from patentcl.text_net import find_half
-from patentcl.tokens import Tokens, is_texts, join_texts
-from patentcl.voices import LOCAL_SVM, split_name
+from patentcl.tokens import Tokens
+from patentcl.voices import split_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -249,147 +242,57 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         ConfigError
             For a setting that is not known or out of range.
         """
-        settings = self._fit_settings()
-        self._head_settings()
+        settings = self._settings()
         tree = tree if tree is not None else build_tree(Y, None if dev is None else dev[1])
         self._rules(tree)  # complains before training does its work
-        self._device = find_device(self.device)
-        self._text, self._untuned = self._text_sides(X)
-        inputs = self._inputs(X, "X")
-        cut = {"train": self._text.cut if self._text else 0, "dev": 0}
+        device, text = find_device(self.device), text_settings(self.text)
+        mixture = Mixture.on(X, settings, tree, device, text)
+        inputs = mixture.read(X, "X")
         labels = as_labels(Y, tree, len(inputs), "Y")
-        train_rows = labelled_rows(labels, "the training set")
-        left_out = 0
+        rows = labelled_rows(labels, "the training set")
+        unlabelled = {"train": len(inputs) - len(rows), "dev": 0}
+        truncated = {"train": mixture.cut, "dev": 0}
         if dev is None:
-            train_rows, dev_rows = self._hold_out(train_rows)
+            rows, dev_rows = self._hold_out(rows)
             dev_set = (take(inputs, dev_rows), labels[dev_rows])
         else:
-            width = None if self.reads_texts else inputs.shape[1]
-            dev_inputs = self._inputs(dev[0], "dev X", width)
-            cut["dev"] = self._text.cut if self._text else 0
+            width = None if mixture.reads_texts else inputs.shape[1]
+            dev_inputs = mixture.read(dev[0], "dev X", width)
             dev_labels = as_labels(dev[1], tree, len(dev_inputs), "dev Y")
             dev_rows = labelled_rows(dev_labels, "the dev set")
             dev_set = (take(dev_inputs, dev_rows), dev_labels[dev_rows])
-            left_out = len(dev_inputs) - len(dev_rows)
-        train_set = (take(inputs, train_rows), labels[train_rows])
-        self.unlabelled_ = {"train": int(np.count_nonzero(np.diff(labels.indptr) == 0)),
-                            "dev": int(left_out)}
-        self.truncated_ = cut
-        self._set_tree(tree, self._text.dim if self._text else _width(inputs))
-        self.encoder_ = encoder
-        run = TextRun(settings, text_settings(self.text),
-                      self._text.half if self._text else None,
+            unlabelled["dev"], truncated["dev"] = len(dev_inputs) - len(dev_rows), mixture.cut
+        run = TextRun(settings.fit, text, mixture.half,
                       None if checkpoint is None else Path(checkpoint), on_epoch, progress)
-        self._train(train_set, dev_set, run)
-        self._tune(*dev_set)
+        width, history = mixture.fit((take(inputs, rows), labels[rows]), dev_set, run)
+        scores = mixture.tune(*dev_set)
+        self._take(mixture, width)
+        self.history_, self.encoder_ = history, encoder
+        self.unlabelled_, self.truncated_ = unlabelled, truncated
+        self._decide_by(scores, dev_set[1])
         return self
 
-    def _text_sides(self, X: Any) -> tuple[TextSide | None, TextSide | None]:
-        """What reads texts for heads and neighbours, if X is texts, and its untuned self."""
-        heads, neighbors, words = split_name(self.head)
-        if words and not is_texts(X):
-            raise DataError(f"{self.head} learns from words, but X holds no texts",
-                            got=type(X).__name__, wanted="strings, or (title, abstract) pairs")
-        if not is_texts(X) or not (heads or neighbors):
-            return None, None
-        settings, half = text_settings(self.text), find_half(self.precision, self._device)
-        side = TextSide.make(settings, X, self.head, self._device, half, self.seed)
-        if not settings.untuned or side.fixed or not (heads[1:] or neighbors):
-            return side, None
-        return side, TextSide.untuned(settings, X, self._device, half, self.seed)
+    def _take(self, mixture: Mixture, width: int) -> None:
+        """Take over what has been trained or loaded."""
+        self._mixture = mixture
+        self.tree_, self.classes_ = mixture.tree, np.array(mixture.tree.symbols)
+        self.n_features_in_, self.weights_ = width, mixture.weights
 
-    def _inputs(self, X: Any, what: str, width: int | None = None, empty: bool = False) -> Any:
-        """Checked embeddings; or texts as numbers, or as vectors where nothing changes these."""
-        if not self.reads_texts:
-            if is_texts(X):
-                raise DataError(f"{what} holds texts, but the classifier was fitted on embeddings",
-                                fix="Embed them with PatentEncoder.encode first")
-            return as_vectors(X, what, width, empty)
-        if not is_texts(X) and len(X):
-            raise DataError(f"{what} holds no texts, but the classifier was fitted on texts",
-                            got=type(X).__name__, wanted="strings, or pairs of title and abstract")
-        inputs: Any = None
-        if self._text is not None:
-            inputs = self._text.read(X, what)
-            if self._text.fixed:
-                inputs = self._text.vectors(inputs)
-        if self._untuned is None and not split_name(self.head).words:
-            return inputs
-        # Both encoders have the same words, and take the same numbers.
-        untuned = None if self._untuned is None else self._untuned.vectors(inputs)
-        return Worded(join_texts(X, "."), inputs, untuned)
-
-    def _train(self, train_set: tuple[Any, sparse.csr_matrix],
-               dev_set: tuple[Any, sparse.csr_matrix], run: TextRun) -> None:
-        """Train heads and reader as far as there are any, and keep neighbours and words."""
-        heads, votes, words = split_name(self.head)
-        self._models: list[Model] = []
-        self._votes: list[NeighbourVote] = []
-        self._words: LocalSVM | None = None
-        self.history_: list[dict[str, Any]] = []
-        if words:
-            self._words = LocalSVM(self.tree_, *self._word_settings()).fit(train_set[0].texts,
-                                                                           train_set[1])
-            if self._text is None:
-                self.n_features_in_ = self._words.n_words
-        (inputs, beside), (dev, dev_beside) = _apart(train_set[0]), _apart(dev_set[0])
-        labels, dev_labels = train_set[1], dev_set[1]
-        if heads:
-            self._train_first(heads[0], (inputs, labels), (dev, dev_labels), run)
-        if self._text is not None:
-            self._text.attach(self._models[0] if heads else None)
-        if not heads[1:] and not votes:
-            return
-        vectors = [] if beside is not None and not votes else [self._as_vectors(inputs)]
-        vectors += [] if beside is None else [beside]
-        if heads[1:]:
-            train_set = vectors[-1], labels
-            dev_set = self._as_vectors(dev) if dev_beside is None else dev_beside, dev_labels
-        for name in heads[1:]:
-            make = self._maker(name, vectors[-1].shape[1])
-            self._models.append(train(make, train_set, dev_set, self._for_vectors(run.fit))[0])
-        if votes:
-            self._votes = [NeighbourVote(each, labels, self.neighbors, self.sharpness, self._device)
-                           for each in vectors]
-
-    def _train_first(self, name: str, train_set: tuple[Any, sparse.csr_matrix],
-                     dev_set: tuple[Any, sparse.csr_matrix], run: TextRun) -> None:
-        if self._text is None or self._text.fixed:
-            model, self.history_ = train(self._maker(name, self.n_features_in_), train_set,
-                                         dev_set, self._for_vectors(run.fit), run.on_epoch)
+    def _decide_by(self, scores: np.ndarray, labels: sparse.csr_matrix) -> None:
+        """Calibration and thresholds, from averaged probabilities and labels of dev."""
+        self._calibration = None
+        if self.calibration is not None:
+            self._calibration = Calibration.fit(self.calibration, labels, scores, self.tree_)
+            scores = self._calibration.apply(scores, self.tree_)
+        if isinstance(self.threshold, str):
+            self.thresholds_ = fit_thresholds(labels, scores, self.tree_, self.threshold,
+                                              self._hard, self.shrinkage)
         else:
-            fit = replace(run.fit, epochs=run.text.epochs or run.fit.epochs,
-                          batch_size=run.text.batch_size or run.fit.batch_size)
-            model, self.history_ = self._text.train(lambda width: self._maker(name, width)(),
-                                                    train_set, dev_set, replace(run, fit=fit))
-        self._models.append(model)
+            self.thresholds_ = np.full(len(self.tree_), self.threshold, dtype=np.float32)
 
-    def _maker(self, name: str, width: int) -> Callable[[], Head]:
-        return lambda: build_head(name, self.tree_, width, self._head_settings())
-
-    def _for_vectors(self, fit: FitSettings) -> FitSettings:
-        """With texts, the precision is that of reading them; a CPU trains a head in float32."""
-        reads = self._text is not None and self._device.type == "cpu"
-        return replace(fit, precision="auto") if reads else fit
-
-    def _as_vectors(self, inputs: Any) -> np.ndarray:
-        """Vectors of what has been read, under the encoder as it is now."""
-        if isinstance(inputs, Tokens):
-            assert self._text is not None
-            return self._text.vectors(inputs)
-        vectors: np.ndarray = inputs
-        return vectors
-
-    def _word_settings(self) -> tuple[float, str, int]:
-        # Beside other voices the hard mask is better: a product of many doubts ranks badly.
-        return self.cost, self.mask if self.head == LOCAL_SVM else "hard", self.seed
-
-    def _head_settings(self) -> HeadSettings:
+    def _settings(self) -> MixtureSettings:
+        """What the voices learn by; complains of what cannot be."""
         split_name(self.head)
-        return HeadSettings(self.hidden, self.layers, self.dropout, self.input_dropout, self.mask,
-                            self.policy, self.rank)
-
-    def _fit_settings(self) -> FitSettings:
         if not 0 < self.dev_fraction < 1:
             raise ConfigError("dev_fraction out of range", got=self.dev_fraction,
                               wanted="above 0 and below 1")
@@ -404,9 +307,13 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         if not self.cost > 0:
             raise ConfigError("cost must be positive", got=self.cost)
         weights = None if self.level_weights is None else tuple(map(float, self.level_weights))
-        return FitSettings(self.epochs, self.batch_size, self.learning_rate, self.weight_decay,
-                           self.loss, self.alpha, weights, self.patience, self.monitor, self.prune,
-                           self.precision, self.device, self.seed)
+        fit = FitSettings(self.epochs, self.batch_size, self.learning_rate, self.weight_decay,
+                          self.loss, self.alpha, weights, self.patience, self.monitor, self.prune,
+                          self.precision, self.device, self.seed)
+        head = HeadSettings(self.hidden, self.layers, self.dropout, self.input_dropout, self.mask,
+                            self.policy, self.rank)
+        return MixtureSettings(self.head, fit, head, self.neighbors, self.sharpness, share,
+                               self.cost)
 
     def _rules(self, tree: CpcTree) -> Rules:
         if isinstance(self.at_least_one, str):
@@ -421,12 +328,12 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     @property
     def device_(self) -> torch.device:
         """Where it runs."""
-        return self._device
+        return self._mixture.device
 
     @property
     def reads_texts(self) -> bool:
         """Whether it was fitted on texts, and takes these rather than embeddings."""
-        return self._text is not None or split_name(self.head).words
+        return self._mixture.reads_texts
 
     @property
     def _hard(self) -> bool:
@@ -440,77 +347,11 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         n_dev = min(max(1, round(self.dev_fraction * len(rows))), len(rows) - 1)
         return np.sort(mixed[n_dev:]), np.sort(mixed[:n_dev])
 
-    def _set_tree(self, tree: CpcTree, dim: int) -> None:
-        self.tree_ = tree
-        self.classes_ = np.array(tree.symbols)
-        self.n_features_in_ = dim
-
-    def _tune(self, inputs: Any, labels: sparse.csr_matrix) -> None:
-        """Shares of the voices, calibration and thresholds, in this order, on dev."""
-        heads, votes, words = split_name(self.head)
-        voices = [np.concatenate(each) for each in zip(
-            *(parts for _, parts in self._parts(inputs)), strict=True)]
-        given = [*["auto"] * len(heads), *[self.neighbor_weight] * votes, *["auto"] * words]
-        self._set_shares(find_shares(voices, labels, given[1:]))
-        scores = mix_all(voices, self._shares)
-        self._calibration = None
-        if self.calibration is not None:
-            self._calibration = Calibration.fit(self.calibration, labels, scores, self.tree_)
-            scores = self._calibration.apply(scores, self.tree_)
-        if isinstance(self.threshold, str):
-            self.thresholds_ = fit_thresholds(labels, scores, self.tree_, self.threshold,
-                                              self._hard, self.shrinkage)
-        else:
-            self.thresholds_ = np.full(len(self.tree_), self.threshold, dtype=np.float32)
-
     # ---- predicting -------------------------------------------------------------------------
-
-    def _set_shares(self, shares: Sequence[float]) -> None:
-        heads, votes, words = split_name(self.head)
-        self._shares = list(shares)
-        # Each share is one of all up to it.
-        left = np.cumprod([1.0, *(1 - share for share in self._shares[::-1])])[::-1]
-        own = [1.0, *self._shares] * left
-        names = [*heads, *["knn"] * votes, *["svm"] * words]
-        self.weights_ = {name: float(w) for name, w in zip(names, own, strict=True)}
-
-    def _parts(self, inputs: Any) -> Iterator[tuple[int, list[np.ndarray]]]:
-        """Yield first row and probabilities of each voice: heads, neighbours, words."""
-        texts = inputs.texts if isinstance(inputs, Worded) else None
-        inputs, untuned = _apart(inputs)
-        for start, own, vectors in self._scored(inputs):
-            rows = slice(start, start + len(vectors))
-            beside = vectors if untuned is None else untuned[rows]
-            parts = [] if own is None else [own]
-            for model in self._models[1:]:
-                parts.append(np.concatenate([p for _, p in predict_blocks(
-                    model, beside, self._device, self.prune)]))
-            if self._votes:  # those of both encoders count the same
-                votes = [vote.scores(v) for vote, v in zip(self._votes, (vectors, beside),
-                                                           strict=False)]
-                parts.append(mix_all(votes, [0.5] * (len(votes) - 1)))
-            if self._words is not None:
-                assert texts is not None
-                parts.append(self._words.scores(texts[rows], self.prune))
-            yield start, parts
-
-    def _scored(self, inputs: Any) -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
-        """Yield first row, the first head's probabilities if there is one, and vectors."""
-        if isinstance(inputs, Tokens):
-            assert self._text is not None
-            yield from self._text.parts(inputs, self.prune)
-        elif not self._models:
-            for start in range(0, len(inputs), CHUNK):
-                yield start, None, inputs[start:start + CHUNK]
-        else:
-            for start, scores in predict_blocks(self._models[0], inputs, self._device,
-                                                 self.prune):
-                yield start, scores, inputs[start:start + len(scores)]
 
     def _blocks(self, inputs: Any) -> Iterator[tuple[int, np.ndarray]]:
         """Yield first row and coherent probabilities before any hard mask."""
-        for start, parts in self._parts(inputs):
-            scores = mix_all(parts, self._shares)
+        for start, scores in self._mixture.blocks(inputs, self.prune):
             if self._calibration is not None:
                 scores = self._calibration.apply(scores, self.tree_)
             yield start, scores
@@ -518,7 +359,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     def _checked(self, X: Any) -> np.ndarray | Tokens:
         if not hasattr(self, "thresholds_"):
             raise NotFittedError("This PatentClassifier is not fitted yet. Call fit, or load one.")
-        return self._inputs(X, "X", self.n_features_in_, empty=True)
+        return self._mixture.read(X, "X", self.n_features_in_, empty=True)
 
     def _decided(self, inputs: np.ndarray | Tokens,
                  ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -591,10 +432,9 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
 
     def _labels(self, inputs: np.ndarray | Tokens) -> Iterator[np.ndarray]:
         """Yield chosen labels of each block, bool (rows, n_nodes)."""
-        if self.head in ("tmm", "thmm") and self._calibration is None and not self.reads_texts:
-            assert isinstance(inputs, np.ndarray)
-            yield from label_blocks(self._models[0], inputs, self._device, self.thresholds_,
-                                    self._rules(self.tree_), self.prune)
+        if self._mixture.one_of_nodes and self._calibration is None:
+            yield from self._mixture.labels(inputs, self.thresholds_, self._rules(self.tree_),
+                                            self.prune)
         else:
             for _, _, chosen in self._decided(inputs):
                 yield chosen
@@ -690,14 +530,3 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             encoder is another one.
         """
         return load_classifier(cls, Path(folder), device, encoder)
-
-
-def _apart(inputs: Any) -> tuple[Any, np.ndarray | None]:
-    """What the first head learns on, and vectors of the untuned encoder."""
-    return (inputs.inputs, inputs.untuned) if isinstance(inputs, Worded) else (inputs, None)
-
-
-def _width(inputs: np.ndarray | Worded) -> int:
-    vectors = inputs.inputs if isinstance(inputs, Worded) else inputs
-    assert isinstance(vectors, np.ndarray)
-    return int(vectors.shape[1])

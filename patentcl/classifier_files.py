@@ -7,20 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from patentcl.artifacts import fingerprint, fingerprint_path, library_versions
 from patentcl.calibration import Calibration
-from patentcl.classifier_texts import UNTUNED, TextSide, text_settings
+from patentcl.classifier_texts import text_settings
 from patentcl.cpc import CpcTree
 from patentcl.errors import DataError
-from patentcl.fitting import Model, find_device
-from patentcl.heads import build_head
-from patentcl.local_svm import LocalSVM
-from patentcl.neighbours import NeighbourVote
-from patentcl.text_net import find_half
-from patentcl.voices import split_name
+from patentcl.fitting import find_device
+from patentcl.mixture import Mixture
 
 if TYPE_CHECKING:
     from patentcl.classifier import PatentClassifier
@@ -35,25 +30,14 @@ _PREFIXES = ("", "second.", "third.", "fourth.", "fifth.")
 
 def save_classifier(model: PatentClassifier, folder: Path) -> None:
     """Write all that `load_classifier` needs."""
-    state: dict[str, Tensor] = {}
-    for prefix, part in zip(_PREFIXES, model._models, strict=False):
-        state |= {prefix + k: v for k, v in part.state_dict().items()}
-    for prefix, vote in zip(_PREFIXES, model._votes, strict=False):
-        state |= {prefix + k: v for k, v in vote.state().items()}
-    if model._text is not None:
-        state |= model._text.save(folder)
-    if model._untuned is not None:
-        state |= model._untuned.save(folder, UNTUNED)
-    if model._words is not None:
-        state |= model._words.state()
+    facts, state = model._mixture.save(folder)
     arrays = {"thresholds": model.thresholds_}
     if model._calibration is not None:
         arrays |= {f"calibration_{d}": m for d, m in enumerate(model._calibration.maps)}
     params = model.get_params(deep=False)
-    params["text"] = None if model._text is None else text_settings(model.text).model_dump()
+    params["text"] = text_settings(model.text).model_dump() if facts["text"] else None
     write_classifier(folder, {
-        "params": params, "text": model._text.facts if model._text else None,
-        "untuned": model._untuned.facts if model._untuned else None, "shares": model._shares,
+        "params": params, **facts,
         "dim": int(model.n_features_in_), "n_nodes": len(model.tree_), "encoder": model.encoder_,
         "unlabelled": model.unlabelled_, "truncated": model.truncated_,
         "history": model.history_}, state, model.tree_, arrays)
@@ -65,22 +49,10 @@ def load_classifier(kind: type[PatentClassifier], folder: Path, device: str | No
     record = read_config(folder, encoder)
     state, tree, arrays = read_arrays(folder)
     out = kind(**record["params"])
-    out._device = find_device(device or "auto")
-    out._set_tree(tree, int(record["dim"]))
-    _restore(out, state)
-    out._text = out._untuned = None
-    # What was trained in fp16 on a GPU may run on a CPU.
-    gpu = out._device.type == "cuda" or out.precision != "fp16"
-    half = find_half(out.precision if gpu else "auto", out._device)
-    if record.get("text"):
-        out._text = TextSide.load(folder, text_settings(out.text), state, record["text"],
-                                  out._device, half)
-        out._text.attach(out._models[0] if out._models else None)
-    if record.get("untuned"):
-        out._untuned = TextSide.load(folder, text_settings(out.text), state, record["untuned"],
-                                     out._device, half, UNTUNED)
-    out.thresholds_ = arrays["thresholds"]
-    out._set_shares(record["shares"] if "shares" in record else _older_shares(record))
+    mixture = Mixture.load(folder, out._settings(), text_settings(out.text), record, state, tree,
+                           find_device(device or "auto"))
+    out._take(mixture, int(record["dim"]))
+    out.thresholds_, out._calibration = arrays["thresholds"], None
     if out.calibration is not None:
         maps = [arrays[f"calibration_{d}"] for d in range(len(tree.levels))]
         out._calibration = Calibration(out.calibration, maps)
@@ -88,33 +60,6 @@ def load_classifier(kind: type[PatentClassifier], folder: Path, device: str | No
     out.truncated_ = record.get("truncated", {"train": 0, "dev": 0})
     out.encoder_ = record["encoder"]
     return out
-
-
-def _restore(out: PatentClassifier, state: dict[str, Tensor]) -> None:
-    heads, votes, words = split_name(out.head)
-    out._models, out._votes, out._calibration, out._words = [], [], None, None
-    if words:
-        out._words = LocalSVM.from_state(state, out.tree_, *out._word_settings())
-    for prefix in _PREFIXES:
-        own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-        if votes and any(k.startswith("neighbours.") for k in own):
-            out._votes.append(NeighbourVote.from_state(
-                own, len(out.tree_), out.neighbors, out.sharpness, out._device))
-    for prefix, name in zip(_PREFIXES, heads, strict=False):
-        own = {k.removeprefix(prefix): v for k, v in state.items()
-               if k.startswith((f"{prefix}head.", f"{prefix}center", f"{prefix}scale"))}
-        with torch.random.fork_rng(devices=[]):  # weights drawn here are thrown away at once
-            model = Model(build_head(name, out.tree_, len(own["center"]),
-                                     out._head_settings()))
-        model.load_state_dict(own)
-        out._models.append(model.to(out._device).eval())
-
-
-def _older_shares(record: dict[str, Any]) -> list[float]:
-    """Shares of a format that named them one by one."""
-    heads, votes, words = split_name(record["params"]["head"])
-    given = [*[record["neighbor_weight"]] * votes, *[record.get("word_weight", 0.0)] * words]
-    return given if heads else given[1:]
 
 
 def write_classifier(folder: Path, record: dict[str, Any], state: dict[str, Tensor], tree: CpcTree,

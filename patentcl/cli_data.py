@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -25,6 +25,9 @@ from patentcl.cli_base import (
     show_counts,
     verb,
 )
+
+if TYPE_CHECKING:
+    from patentcl.config import DataSettings
 
 
 @dataclass(frozen=True)
@@ -105,17 +108,53 @@ def download(
     note(f"tables written to {folder}")
 
 
-@verb()
-def load(
-    common: Common,
-    files: ServerFiles,
+@dataclass(frozen=True)
+class Patents:
+    """Options of what is read, and how."""
+
     data: Annotated[
         Path,
         typer.Argument(
             help="A folder of PatentsView tables; a CSV, TSV, JSONL "
             "or Parquet file; a folder with train/dev Parquet."
         ),
-    ],
+    ]
+    scheme: Annotated[
+        str, typer.Option(help="cpc, ipc or both (IPC where CPC is absent).")
+    ] = "both"
+    level: LevelName = "subclass"
+    limit: Limit = None
+    without_texts: Annotated[
+        bool,
+        typer.Option(
+            "--without-texts",
+            help="Only the graph, straight from PatentsView tables: for all of them at once.",
+        ),
+    ] = False
+    columns: Annotated[
+        list[str],
+        typer.Option(
+            help="For plain files: ours=theirs, where ours is "
+            "patent_id, title, abstract, date, codes, citations "
+            "or split. May be repeated."
+        ),
+    ] = field(default_factory=list)
+
+    @property
+    def settings(self) -> DataSettings:
+        """The same, as a recipe has them."""
+        from patentcl.config import DataSettings
+
+        names = pairs_of(self.columns, "--columns", "abstract=summary")
+        given = {"scheme": self.scheme, "level": self.level, "limit": self.limit, "columns": names}
+        return cast(DataSettings, settings_of(DataSettings, [], **given))
+
+
+@verb()
+def load(
+    common: Common,
+    files: ServerFiles,
+    patents: Patents,
     graph: Annotated[
         str,
         typer.Option(
@@ -126,31 +165,11 @@ def load(
     to: Annotated[
         Path, typer.Option("--out", help="Folder of the corpus where the graph is in a server.")
     ] = Path("artifacts"),
-    scheme: Annotated[
-        str, typer.Option(help="cpc, ipc or both (IPC where CPC is absent).")
-    ] = "both",
-    level: LevelName = "subclass",
-    limit: Limit = None,
-    without_texts: Annotated[
-        bool,
-        typer.Option(
-            "--without-texts",
-            help="Only the graph, straight from PatentsView tables: for all of them at once.",
-        ),
-    ] = False,
-    columns: Annotated[
-        list[str],
-        typer.Option(
-            help="For plain files: ours=theirs, where ours is "
-            "patent_id, title, abstract, date, codes, citations "
-            "or split. May be repeated."
-        ),
-    ] = [],
 ) -> None:
     """Read patents into a corpus and its graph."""
     from patentcl import stages
     from patentcl.artifacts import fingerprint_path, read_manifest
-    from patentcl.config import DataSettings, SplitSettings
+    from patentcl.config import SplitSettings
     from patentcl.graph import graph_file, is_server
 
     server = is_server(graph)
@@ -159,36 +178,41 @@ def load(
         raise typer.BadParameter("--import and --overwrite need --csv DIR")
     if server and files.csv is not None:
         raise typer.BadParameter("--csv goes with a graph in a file: --graph duckdb://FILE")
-    if without_texts and (server or limit or columns or scheme == "ipc"):
+    if patents.without_texts and (
+        server or patents.limit or patents.columns or patents.scheme == "ipc"
+    ):
         raise typer.BadParameter("--without-texts goes with tables, --graph duckdb://FILE and CPC")
-    names = pairs_of(columns, "--columns", "abstract=summary")
-    settings = settings_of(DataSettings, [], scheme=scheme, level=level, limit=limit, columns=names)
-    split = common.settings(SplitSettings)
+    settings, split = patents.settings, common.settings(SplitSettings)
     record = common.record(
         "load",
         {**settings.model_dump(), "split": split.model_dump()},
-        source=fingerprint_path(data),
+        source=fingerprint_path(patents.data),
     )
-    if without_texts:
+    if patents.without_texts:
         record["settings"] = {"without_texts": True}
-        stages.load_graph(data, path.parent, record, path.name)
+        stages.load_graph(patents.data, path.parent, record, path.name)
         finish(path.parent, f"graph {path.name}", common.as_json, "graph")
         files.write(path)
         return
     place = graph if server else path.name
     with bar() as progress:
         stages.load(
-            data, path.parent, settings, split, common.seed, record, place, progress, files.batch
+            patents.data,
+            path.parent,
+            settings,
+            split,
+            common.seed,
+            record,
+            place,
+            progress,
+            files.batch,
         )
     manifest = read_manifest(path.parent) or {}
-    show_counts(
-        {**manifest["counts"], **{f"graph: {k}": v for k, v in manifest["graph"].items()}},
-        common.as_json,
-    )
-    what = f"corpus written to {path.parent}, graph to {graph}," if server else (
-        f"corpus and graph written to {path.parent}"
-    )
-    note(f"{what} in {manifest['seconds']} s")
+    tables = {f"graph: {k}": v for k, v in manifest["graph"].items()}
+    show_counts({**manifest["counts"], **tables}, common.as_json)
+    what = "corpus" if server else "corpus and graph"
+    also = f", graph to {graph}," if server else ""
+    note(f"{what} written to {path.parent}{also} in {manifest['seconds']} s")
     files.write(path)
 
 

@@ -146,74 +146,46 @@ class _Run:
     # ---- the plan ---------------------------------------------------------------------------
 
     def _stages(self) -> list[Stage]:
-        r = self.recipe
-        source = r.data.source
-        stages = []
-        if source is None:
-            stages.append(
-                Stage(
-                    "sample",
-                    "sample",
-                    (),
-                    {"patents": r.data.sample_patents, "seed": r.seed},
-                    self._sample,
-                )
-            )
-            came_from: dict[str, Any] = {}
-        else:
-            came_from = {"source": artifacts.fingerprint_path(source)}
-        encoder = r.encoder.model_dump()
-        reads = {k: encoder[k] for k in ("model", "max_length")}
-        data = r.data.model_dump(exclude={"source", "sample_patents"})
-        seed = {"seed": r.seed}
-        stages.append(
-            Stage(
-                "load",
-                ".",
-                ("sample",) if source is None else (),
-                {**came_from, "data": data, "split": r.split.model_dump(), **seed},
-                self._load,
-            )
-        )
-        if r.learns_from == "texts":
-            text = {**r.text.model_dump(), **reads}
-            fit = {**r.classifier.model_dump(), "text": text, **seed}
-            report = {**r.report.model_dump(), **seed}
-            return [
-                *stages,
-                Stage("fit", "classifier", ("load",), fit, self._fit),
-                Stage("evaluate", "reports", ("fit",), report, self._evaluate_texts),
-            ]
+        on_texts = self.recipe.learns_from == "texts"
+        return [*self._loading(), *(self._on_texts() if on_texts else self._on_vectors())]
+
+    def _loading(self) -> list[Stage]:
+        """From tables, of one's own or written here, to a corpus."""
+        r, seed = self.recipe, {"seed": self.recipe.seed}
+        settings = {"data": r.data.model_dump(exclude={"source", "sample_patents"}),
+                    "split": r.split.model_dump(), **seed}
+        if r.data.source is None:
+            sample = {"patents": r.data.sample_patents, **seed}
+            return [Stage("sample", "sample", (), sample, self._sample),
+                    Stage("load", ".", ("sample",), settings, self._load)]
+        source = {"source": artifacts.fingerprint_path(r.data.source)}
+        return [Stage("load", ".", (), {**source, **settings}, self._load)]
+
+    def _on_texts(self) -> list[Stage]:
+        """A classifier that reads texts itself."""
+        r, seed = self.recipe, {"seed": self.recipe.seed}
+        text = {**r.text.model_dump(), **r.encoder.model_dump(include={"model", "max_length"})}
+        fit = {**r.classifier.model_dump(), "text": text, **seed}
+        report = {**r.report.model_dump(), **seed}
+        return [Stage("fit", "classifier", ("load",), fit, self._fit),
+                Stage("evaluate", "reports", ("fit",), report, self._evaluate_texts)]
+
+    def _on_vectors(self) -> list[Stage]:
+        """An encoder tuned on triplets, and all that stands on its vectors and on those before."""
+        r, seed = self.recipe, {"seed": self.recipe.seed}
+        encoder, fit = r.encoder.model_dump(), {**r.classifier.model_dump(), **seed}
+        train = {**r.encoder.model_dump(include={"model", "max_length"}),
+                 **r.training.model_dump(), **seed}
+        judged, report = ("fit", "fit-base", "index"), {**r.report.model_dump(), **seed}
         return [
-            *stages,
             Stage("mine", "triplets", ("load",), {**r.mining.model_dump(), **seed}, self._mine),
-            Stage(
-                "train",
-                "encoder",
-                ("mine",),
-                {**reads, **r.training.model_dump(), **seed},
-                self._train,
-            ),
+            Stage("train", "encoder", ("mine",), train, self._train),
             Stage("embed-base", "vectors-base", ("load",), encoder, self._embed_base),
             Stage("embed", "vectors", ("train",), encoder, self._embed),
-            Stage(
-                "fit-base",
-                "classifier-base",
-                ("embed-base",),
-                {**r.classifier.model_dump(), **seed},
-                self._fit_base,
-            ),
-            Stage(
-                "fit", "classifier", ("embed",), {**r.classifier.model_dump(), **seed}, self._fit
-            ),
+            Stage("fit-base", "classifier-base", ("embed-base",), fit, self._fit_base),
+            Stage("fit", "classifier", ("embed",), fit, self._fit),
             Stage("index", "index", ("embed",), r.index.model_dump(), self._index),
-            Stage(
-                "evaluate",
-                "reports",
-                ("fit", "fit-base", "index"),
-                {**r.report.model_dump(), **seed},
-                self._evaluate,
-            ),
+            Stage("evaluate", "reports", judged, report, self._evaluate),
             Stage("map", "reports/map", ("embed",), {**r.map.model_dump(), **seed}, self._map),
         ]
 

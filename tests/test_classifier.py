@@ -427,14 +427,14 @@ def test_labels_of_node_heads_need_not_all_nodes(head: str, mask: str, wanted: d
     whole = np.concatenate([s for _, s in model._blocks(model._checked(X_DEV))])
     np.testing.assert_array_equal(found, choose(whole, model.thresholds_, TREE, rules))
     computed = []
-    inner = type(model._models[0].head)._pairs
+    inner = type(model._mixture.models[0].head)._pairs
 
     def counted(self, depth, x, pairs, above):  # type: ignore[no-untyped-def]
         computed.append(int(pairs.sum()))
         return inner(self, depth, x, pairs, above)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(model._models[0].head), "_pairs", counted)
+        patch.setattr(type(model._mixture.models[0].head), "_pairs", counted)
         model.predict(X_DEV)
         few = sum(computed)
         computed.clear()

@@ -35,7 +35,7 @@ LAYERS: list[list[set[str]]] = [
     [{"graph"}],
     [{"mining"}, {"triplet_report"}, {"training"}, {"evaluation"},
      {"classifier", "classifier_files", "classifier_inputs", "classifier_texts", "mixing",
-      "node_labels", "fitting", "text_fitting", "text_net"}],
+      "mixture", "node_labels", "fitting", "text_fitting", "text_net"}],
     [{"label_report"}, {"answers"}],
     [{"stages"}, {"reporting"}],
     [{"judging"}, {"pipeline"}, {"doctor"}],

@@ -83,8 +83,8 @@ def fit(model: PatentClassifier, **kwargs: Any) -> PatentClassifier:
 
 
 def weights(model: PatentClassifier) -> dict[str, torch.Tensor]:
-    assert model._text is not None
-    return {k: v.clone() for k, v in model._text.net.state_dict().items()}
+    assert model._mixture.text is not None
+    return {k: v.clone() for k, v in model._mixture.text.net.state_dict().items()}
 
 
 def assert_same(a: PatentClassifier, b: PatentClassifier, **near: float) -> None:
@@ -140,7 +140,8 @@ def test_several_voices_by_value(untuned: bool, tiny: str) -> None:
     first = fit(make(tiny, epochs=1, batch_size=8))
     as_it_was = make(tiny, "levels", {"frozen": True}, epochs=1)
     beside = fit(as_it_was) if untuned else first
-    train, dev = ([side._text.vectors(side._text.read(items, "texts")) for side in (first, beside)]
+    sides = [side._mixture.text for side in (first, beside)]
+    train, dev = ([side.vectors(side.read(items, "texts")) for side in sides]
                   for items in (X, DEV[0]))
     flat = make(tiny, "flat", epochs=6)
     flat.fit(train[1], Y, TREE, (dev[1], DEV[1]))
