@@ -98,9 +98,14 @@ class TextSide:
         return self.net.text.dim
 
     @property
+    def by_token(self) -> bool:
+        """Whether what is above the reader looks at token vectors, and must be trained itself."""
+        return self.net.text.by_token
+
+    @property
     def fixed(self) -> bool:
         """Whether nothing before the head is trained, so that vectors can be made once."""
-        return self.net.text.settings.frozen and not self.net.text.by_token
+        return self.net.text.settings.frozen and not self.by_token
 
     def read(self, items: Any, what: str) -> Tokens:
         """Texts as numbers; those that are cut are counted, and told in a warning."""
@@ -123,11 +128,11 @@ class TextSide:
         return np.concatenate(found) if found else np.empty((0, self.dim), dtype=np.float32)
 
     def train(self, make_head: Callable[[int], Head], train_set: tuple[Tokens, sparse.csr_matrix],
-              dev_set: tuple[Tokens, sparse.csr_matrix],
-              run: TextRun) -> tuple[Model, list[dict[str, Any]]]:
+              dev_set: tuple[Tokens, sparse.csr_matrix], run: TextRun,
+              start: Model | None = None) -> tuple[Model, list[dict[str, Any]]]:
         """Train all there is, with a head; see `patentcl.text_fitting.train_on_texts`."""
         self.net, history = train_on_texts(self.net.text, make_head, train_set, dev_set, run,
-                                           self.device)
+                                           self.device, start)
         assert self.net.core is not None
         return self.net.core, history
 

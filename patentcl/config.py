@@ -232,6 +232,10 @@ class TextSettings(Settings):
     untuned: Annotated[bool, Field(strict=True)] = False
     """Beside an encoder that is tuned, the same one as it was speaks too: heads after the first
     learn on its vectors, and its neighbours vote besides those of the tuned one."""
+    head_first: Annotated[bool, Field(strict=True)] = False
+    """The head is trained alone first, on the vectors of the encoder as it is, then both together,
+    at the rate below: a head that knows nothing yet spoils what the encoder knows (linear probing,
+    then fine-tuning: A. Kumar et al., ICLR 2022)."""
     epochs: Positive | None = None
     """Of the training on texts, if other than the classifier's, of which further heads have theirs.
     """

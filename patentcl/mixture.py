@@ -17,7 +17,7 @@ from patentcl.classifier_texts import UNTUNED, TextSide
 from patentcl.config import TextSettings
 from patentcl.cpc import CpcTree
 from patentcl.decisions import Rules
-from patentcl.errors import DataError
+from patentcl.errors import ConfigError, DataError
 from patentcl.fitting import CHUNK, FitSettings, Model, predict_blocks, train
 from patentcl.heads import Head, HeadSettings, build_head
 from patentcl.local_svm import LocalSVM
@@ -106,6 +106,8 @@ class Mixture:
         ------
         DataError
             If words shall be heard and X holds none.
+        ConfigError
+            If a head shall be trained first that stands on something untrained.
         """
         heads, neighbors, words = split_name(settings.name)
         if words and not is_texts(X):
@@ -115,6 +117,10 @@ class Mixture:
             return cls(settings, tree, device)
         half, seed = find_half(settings.fit.precision, device), settings.fit.seed
         side = TextSide.make(text, X, settings.name, device, half, seed)
+        if text.head_first and heads and side.by_token:
+            raise ConfigError("text.head_first needs a vector for each text without training",
+                              got=f"head {heads[0]}, text.pooling {text.pooling}",
+                              wanted="text.pooling encoder, cls or mean, and no harnn")
         beside = None
         if text.untuned and not side.fixed and (heads[1:] or neighbors):
             beside = TextSide.untuned(text, X, device, half, seed)
@@ -187,7 +193,15 @@ class Mixture:
             self.words = self._words().fit(train_set[0].texts, labels)
             width = width or self.words.n_words
         if heads:
-            model, history = self._fit_first((inputs, labels), (dev, dev_labels), run, width)
+            first = (inputs, labels), (dev, dev_labels)
+            if self.text is None or self.text.fixed:
+                model, history = train(self._maker(heads[0], width), *first, self._for_vectors(),
+                                       run.on_epoch)
+            else:
+                start = None
+                if run.text.head_first:
+                    start = self._start((inputs, beside, labels), (dev, dev_beside, dev_labels))
+                model, history = self._fit_text(first, run, start)
             self.models.append(model)
         if self.text is not None:
             self.text.attach(self.models[0] if heads else None)
@@ -206,16 +220,25 @@ class Mixture:
                                         self.settings.sharpness, self.device) for each in vectors]
         return width, history
 
-    def _fit_first(self, train_set: Labelled, dev_set: Labelled, run: TextRun, width: int,
-                   ) -> tuple[Model, list[dict[str, Any]]]:
-        name = self.names.heads[0]
-        if self.text is None or self.text.fixed:
-            return train(self._maker(name, width), train_set, dev_set, self._for_vectors(),
-                         run.on_epoch)
-        fit = replace(run.fit, epochs=run.text.epochs or run.fit.epochs,
+    def _start(self, *sets: tuple[Any, np.ndarray | None, sparse.csr_matrix]) -> Model:
+        """The first head, trained alone on vectors of the encoder as it is."""
+        assert self.text is not None
+        same = self.text.net.text.settings.pooling == "encoder"
+        given = [(beside if same and beside is not None else self._vectors(inputs), labels)
+                 for inputs, beside, labels in sets]
+        make = self._maker(self.names.heads[0], self.text.dim)
+        return train(make, given[0], given[1], self._for_vectors())[0]
+
+    def _fit_text(self, sets: tuple[Labelled, Labelled], run: TextRun, start: Model | None,
+                  ) -> tuple[Model, list[dict[str, Any]]]:
+        """Train the first head together with what reads the texts."""
+        assert self.text is not None
+        rate = run.fit.learning_rate if start is None else run.text.learning_rate
+        fit = replace(run.fit, epochs=run.text.epochs or run.fit.epochs, learning_rate=rate,
                       batch_size=run.text.batch_size or run.fit.batch_size)
-        return self.text.train(lambda width: self._maker(name, width)(), train_set, dev_set,
-                               replace(run, fit=fit))
+        name = self.names.heads[0]
+        return self.text.train(lambda width: self._maker(name, width)(), *sets,
+                               replace(run, fit=fit), start)
 
     def _maker(self, name: str, width: int) -> Callable[[], Head]:
         return lambda: build_head(name, self.tree, width, self.settings.head)

@@ -70,7 +70,8 @@ class TextRun:
 def train_on_texts(text: TextModel, make_head: Callable[[int], Head],
                    train_set: tuple[Tokens, sparse.csr_matrix],
                    dev_set: tuple[Tokens, sparse.csr_matrix], run: TextRun,
-                   device: torch.device) -> tuple[TextNet, list[dict[str, Any]]]:
+                   device: torch.device, start: Model | None = None,
+                   ) -> tuple[TextNet, list[dict[str, Any]]]:
     """Train reader, document vectors and head together, and keep the best weights.
 
     Parameters
@@ -82,6 +83,8 @@ def train_on_texts(text: TextModel, make_head: Callable[[int], Head],
         Labels closed under ancestors.
     run : TextRun
     device : torch.device
+    start : Model, optional
+        A head that was trained on the vectors of the reader as it is, in place of a new one.
 
     Returns
     -------
@@ -98,10 +101,13 @@ def train_on_texts(text: TextModel, make_head: Callable[[int], Head],
         watched = np.arange(min(len(dev_set[0]), WATCHED))
         dev = feed(text, dev_set[0].take(watched), device, run.half, Path(place))
         rate = (np.asarray(labels.sum(axis=0)).ravel() + 0.5) / (len(tokens) + 1.0)
-        head = make_head(text.dim)
-        head.start_at(rate)
-        net = TextNet(text, Model(head)).to(device)
-        _measure(net, data, device, run.half)
+        if start is None:
+            head = make_head(text.dim)
+            head.start_at(rate)
+            net = TextNet(text, Model(head)).to(device)
+            _measure(net, data, device, run.half)
+        else:
+            net = TextNet(text, start).to(device)
         trainer = _Trainer(net, data, labels, rate, run, device)
         trainer.resume()
         trainer.train((dev, dev_set[1][watched]))

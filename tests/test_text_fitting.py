@@ -156,6 +156,19 @@ def test_several_voices_by_value(untuned: bool, tiny: str) -> None:
     np.testing.assert_allclose(model.predict_proba(DEV[0]), want, atol=1e-5)
 
 
+@pytest.mark.parametrize("text", [{}, {"pooling": "mean"}, {"untuned": True}], ids=str)
+def test_a_head_first_starts_where_a_frozen_encoder_ends(text: dict[str, Any], tiny: str) -> None:
+    """With rates too small to move anything, the head's too, what follows changes nothing."""
+    head = "levels+knn" if "untuned" in text else "levels"
+    settings = {"epochs": 6, "weight_decay": 0.0}
+    frozen = fit(make(tiny, head, {**text, "frozen": True}, **settings))
+    started = make(tiny, head, {**text, "head_first": True, "learning_rate": 1e-30}, **settings)
+    np.testing.assert_allclose(fit(started).predict_proba(DEV[0]), frozen.predict_proba(DEV[0]),
+                               atol=1e-5)
+    learns = make(tiny, head, {**text, "head_first": True, "learning_rate": 1e-3}, **settings)
+    assert abs(fit(learns).predict_proba(DEV[0]) - frozen.predict_proba(DEV[0])).max() > 0.01
+
+
 def test_corpora_and_lists_of_symbols(tiny: str) -> None:
     records = [{"patent_id": str(1000 + i), "title": t, "abstract": a, "codes": c}
                for i, ((t, a), c) in enumerate(zip(X, Y, strict=True))]
@@ -192,10 +205,12 @@ class Cut(Exception):
 
 
 @pytest.mark.parametrize("after", [3, 10, 17])
+@pytest.mark.parametrize("text", [{"layer_decay": 0.9}, {"head_first": True}], ids=str)
 def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(
-        after: int, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        after: int, text: dict[str, Any], tiny: str, tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_fitting, "PAUSE", 0.0)
-    settings: dict[str, Any] = {"monitor": "average_precision", "text": {"layer_decay": 0.9}}
+    settings: dict[str, Any] = {"monitor": "average_precision", "text": text}
     whole = fit(make(tiny, **settings))
     file = tmp_path / "unfinished"
 
@@ -350,6 +365,7 @@ def test_texts_and_embeddings_are_not_mixed_up(tiny: str) -> None:
 
 @pytest.mark.parametrize("text,message", [
     ({"pooling": "clss"}, "text.*pooling|pooling.*text"), ({"pool": "cls"}, "Did you mean pooling"),
+    ({"pooling": "cnn", "head_first": True}, "head_first needs a vector for each text"),
     ({"layers": 5}, "wanted at most 2"), ({"model": "no/such/place/at/all"}, "no such encoder"),
     (3, r"text must be settings: got int")])
 def test_bad_settings_of_reading(text: Any, message: str, tiny: str) -> None:
