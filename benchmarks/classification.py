@@ -177,6 +177,9 @@ SYSTEMS: dict[str, System] = {
         "classifier.level_weights=[1, 1, 1]"),
     "MiniLM, levels+knn": ours(head="levels+knn"),
     "MiniLM, levels+flat+knn": ours(head="levels+flat+knn"),
+    "MiniLM, levels+flat+knn+svm (best, frozen)": ours(
+        head="levels+flat+knn+svm", calibration="isotonic", learning_rate=1e-3,
+        text=TUNED | {"frozen": True}),
     BEST: ours(head="levels+flat+knn+svm", calibration="isotonic", learning_rate=1e-3, text=TUNED),
 }
 MEAN = ("TF-IDF, SVM one-vs-rest", "MiniLM, kNN", "MiniLM, flat (MLP)")
