@@ -53,7 +53,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         ``harnn``: an attention for each level, over the tokens of texts; ``knn``: the vote of the
         nearest training patents; ``local-svm``: a linear SVM for each node, on the words of texts
         (`patentcl.local_svm`). Joined by ``+``, first heads, then ``knn``, then ``svm``, their
-        probabilities are averaged, in shares that are tuned on dev.
+        probabilities are mixed.
     mask : {"soft", "hard", "none"}
         How a node depends on its parent: product of probabilities along the path; dropped where the
         parent is not predicted; not at all.
@@ -96,12 +96,17 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         At most so many labels at each level.
     calibration : {"temperature", "isotonic"}, optional
         Correct the probabilities of each level on dev; see `patentcl.calibration.Calibration`.
+    mixing : {"mean", "stacked"}
+        How several voices become one: an average, in shares that are tuned on dev; or a logistic
+        regression for each level, fitted on dev, that also sees how frequent a node is
+        (`patentcl.mixing.Stack`).
     neighbors : int
         With ``knn``: how many neighbours vote.
     sharpness : float
         With ``knn``: a vote weighs cosine similarity to this power.
     neighbor_weight : float or "auto"
-        With ``+knn``: weight of the vote against the heads; ``auto`` is the best on dev.
+        With ``+knn`` and mixing ``mean``: weight of the vote against the heads; ``auto`` is the
+        best on dev.
     prune : float
         Below a node less likely than this ``tmm`` and ``thmm`` compute no further nodes: their
         probabilities, which could not be higher, are given as 0.
@@ -125,7 +130,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         The tree's symbols.
     n_features_in_ : int
     weights_ : dict of str to float
-        Weight of each part of `head`; they add up to 1.
+        Weight of each part of `head`; they add up to 1. Empty with mixing ``stacked``.
     history_ : list of dict
         For each epoch of the first head: loss, the dev figures of
         `patentcl.fitting.judge_scores`, seconds.
@@ -160,7 +165,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
                  monitor: str = "average_precision", threshold: str | float = "label",
                  shrinkage: float = 20.0, at_least_one: bool | str = True,
                  back_off: float = 0.0, top_k: int | None = None, calibration: str | None = None,
-                 neighbors: int = 40, sharpness: float = 8.0,
+                 mixing: str = "mean", neighbors: int = 40, sharpness: float = 8.0,
                  neighbor_weight: float | str = "auto", prune: float = 0.01,
                  dev_fraction: float = 0.1, precision: str = "auto", device: str = "auto",
                  cost: float = 1.0, seed: int = 0,
@@ -188,6 +193,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self.back_off = back_off
         self.top_k = top_k
         self.calibration = calibration
+        self.mixing = mixing
         self.neighbors = neighbors
         self.sharpness = sharpness
         self.neighbor_weight = neighbor_weight
@@ -304,6 +310,12 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         share = self.neighbor_weight
         if share != "auto" and (isinstance(share, str) or not 0 <= share <= 1):
             raise ConfigError("neighbor_weight out of range", got=share, wanted="0 to 1, or auto")
+        if self.mixing not in ("mean", "stacked"):
+            raise ConfigError("unknown mixing", got=self.mixing, wanted="mean or stacked",
+                              fix=did_you_mean(str(self.mixing), ("mean", "stacked")))
+        if self.mixing == "stacked" and share != "auto":
+            raise ConfigError("neighbor_weight is for mixing mean", got=share, wanted="auto",
+                              fix="Or set mixing to mean")
         if not self.cost > 0:
             raise ConfigError("cost must be positive", got=self.cost)
         weights = None if self.level_weights is None else tuple(map(float, self.level_weights))
@@ -313,7 +325,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         head = HeadSettings(self.hidden, self.layers, self.dropout, self.input_dropout, self.mask,
                             self.policy, self.rank)
         return MixtureSettings(self.head, fit, head, self.neighbors, self.sharpness, share,
-                               self.cost)
+                               self.cost, self.mixing)
 
     def _rules(self, tree: CpcTree) -> Rules:
         if isinstance(self.at_least_one, str):

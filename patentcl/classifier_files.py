@@ -20,9 +20,9 @@ from patentcl.mixture import Mixture
 if TYPE_CHECKING:
     from patentcl.classifier import PatentClassifier
 
-FORMAT = 3
+FORMAT = 4
 """1: embeddings only. 2: perhaps with a folder ``encoder`` that reads texts. 3: perhaps several
-heads, and a folder ``untuned``, the encoder before it was tuned."""
+heads, and a folder ``untuned``, the encoder before it was tuned. 4: perhaps stacked voices."""
 FILES = ("model.safetensors", "tree.parquet", "thresholds.npz")
 # Of names of weights: of the first head and the neighbours, and of those beside them.
 _PREFIXES = ("", "second.", "third.", "fourth.", "fifth.")

@@ -189,6 +189,8 @@ class ClassifierSettings(Settings):
     back_off: Share = 0.0
     top_k: Positive | None = None
     calibration: Literal["temperature", "isotonic"] | None = None
+    mixing: Literal["mean", "stacked"] = "mean"
+    """Of several voices: an average, or a regression that also knows how frequent a node is."""
     neighbors: Positive = 40
     sharpness: NotNegative = 8.0
     neighbor_weight: Literal["auto"] | Share = "auto"

@@ -21,7 +21,7 @@ from patentcl.errors import ConfigError, DataError
 from patentcl.fitting import CHUNK, FitSettings, Model, predict_blocks, train
 from patentcl.heads import Head, HeadSettings, build_head
 from patentcl.local_svm import LocalSVM
-from patentcl.mixing import find_shares, mix_all
+from patentcl.mixing import Stack, find_shares, mix_all
 from patentcl.neighbours import NeighbourVote
 from patentcl.node_labels import label_blocks
 from patentcl.text_fitting import TextRun
@@ -50,6 +50,7 @@ class MixtureSettings:
     sharpness : float
     neighbor_weight : float or "auto"
     cost : float
+    mixing : {"mean", "stacked"}
     """
 
     name: str
@@ -59,6 +60,7 @@ class MixtureSettings:
     sharpness: float
     neighbor_weight: float | str
     cost: float
+    mixing: str
 
 
 class Mixture:
@@ -84,7 +86,9 @@ class Mixture:
         Under the encoder, and under the untuned one.
     words : LocalSVM or None
     shares : list of float
-        For `patentcl.mixing.mix_all`; set by `tune`.
+        For `patentcl.mixing.mix_all`; set by `tune`, if the voices are averaged.
+    stack : Stack or None
+        Set by `tune`, if they are not.
     """
 
     def __init__(self, settings: MixtureSettings, tree: CpcTree, device: torch.device,
@@ -96,6 +100,8 @@ class Mixture:
         self.votes: list[NeighbourVote] = []
         self.words: LocalSVM | None = None
         self.shares: list[float] = []
+        self.stack: Stack | None = None
+        self._rate = np.empty(0)
 
     @classmethod
     def on(cls, X: Any, settings: MixtureSettings, tree: CpcTree, device: torch.device,
@@ -143,7 +149,9 @@ class Mixture:
 
     @property
     def weights(self) -> dict[str, float]:
-        """Weight of each kind of voice; they add up to 1."""
+        """Weight of each kind of voice in the average; they add up to 1."""
+        if self.stack is not None:
+            return {}
         # Each share is one of all up to it.
         left = np.cumprod([1.0, *(1 - share for share in self.shares[::-1])])[::-1]
         own = [1.0, *self.shares] * left
@@ -187,6 +195,7 @@ class Mixture:
         heads, votes, words = self.names
         (inputs, beside), (dev, dev_beside) = _apart(train_set[0]), _apart(dev_set[0])
         labels, dev_labels = train_set[1], dev_set[1]
+        self._rate = np.asarray(labels.mean(axis=0)).ravel()
         width = self.text.dim if self.text is not None else inputs.shape[1]
         history: list[dict[str, Any]] = []
         if words:
@@ -266,9 +275,13 @@ class Mixture:
         return LocalSVM(self.tree, *self._word_settings())
 
     def tune(self, inputs: Any, labels: sparse.csr_matrix) -> np.ndarray:
-        """Find the shares on dev; the averages (n, n_nodes) with them."""
+        """Find on dev how the voices are mixed; the mixtures (n, n_nodes) there."""
         voices = [np.concatenate(each) for each in zip(
             *(parts for _, parts in self.parts(inputs, self.settings.fit.least)), strict=True)]
+        if self.settings.mixing == "stacked":
+            self.stack = Stack.fit(voices, labels, self.tree, self._rate, self.settings.fit.seed)
+            return self.stack.apply(voices, self.tree)
+        voices = self._averaged(voices)
         given = [*["auto"] * len(self.names.heads),
                  *[self.settings.neighbor_weight] * self.names.neighbors,
                  *["auto"] * self.names.words]
@@ -278,7 +291,7 @@ class Mixture:
     # ---- predicting -------------------------------------------------------------------------
 
     def blocks(self, inputs: Any, least: float) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield first row and averaged probabilities, some patents at a time.
+        """Yield first row and mixed probabilities, some patents at a time.
 
         Parameters
         ----------
@@ -287,10 +300,21 @@ class Mixture:
             Below a node less likely than this, node heads and words compute no further nodes.
         """
         for start, parts in self.parts(inputs, least):
-            yield start, mix_all(parts, self.shares)
+            yield start, (mix_all(self._averaged(parts), self.shares) if self.stack is None
+                          else self.stack.apply(parts, self.tree))
+
+    def _averaged(self, parts: list[np.ndarray]) -> list[np.ndarray]:
+        """The same with one vote of neighbours: those under both encoders count the same."""
+        first, last = len(self.models), len(self.models) + len(self.votes)
+        votes = parts[first:last]
+        return [*parts[:first], *([mix_all(votes, [0.5] * (len(votes) - 1))] if votes else []),
+                *parts[last:]]
 
     def parts(self, inputs: Any, least: float) -> Iterator[tuple[int, list[np.ndarray]]]:
-        """Yield first row and probabilities of each voice: heads, neighbours, words."""
+        """Yield first row and probabilities of each voice: heads, neighbours, words.
+
+        Neighbours under the untuned encoder come after those under the tuned one.
+        """
         texts = inputs.texts if isinstance(inputs, Worded) else None
         inputs, untuned = _apart(inputs)
         for start, own, vectors in self._first(inputs, least):
@@ -300,17 +324,12 @@ class Mixture:
             for model in self.models[1:]:
                 parts.append(np.concatenate([p for _, p in predict_blocks(
                     model, beside, self.device, least)]))
-            if self.votes:  # those of both encoders count the same
-                votes = self.voted(vectors, beside)
-                parts.append(mix_all(votes, [0.5] * (len(votes) - 1)))
+            parts += [vote.scores(v) for vote, v in zip(self.votes, (vectors, beside),
+                                                        strict=False)]
             if self.words is not None:
                 assert texts is not None
                 parts.append(self.words.scores(texts[rows], least))
             yield start, parts
-
-    def voted(self, vectors: np.ndarray, untuned: np.ndarray) -> list[np.ndarray]:
-        """What neighbours say under each encoder."""
-        return [vote.scores(v) for vote, v in zip(self.votes, (vectors, untuned), strict=False)]
 
     def _first(self, inputs: Any, least: float,
                ) -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
@@ -333,7 +352,8 @@ class Mixture:
     @property
     def one_of_nodes(self) -> bool:
         """Whether it is one head of nodes on embeddings, for which `labels` is there."""
-        return self.settings.name in ("tmm", "thmm") and not self.reads_texts
+        return (self.settings.name in ("tmm", "thmm") and not self.reads_texts
+                and self.stack is None)
 
     # ---- files ------------------------------------------------------------------------------
 
@@ -351,6 +371,9 @@ class Mixture:
             state |= self.untuned.save(folder, UNTUNED)
         if self.words is not None:
             state |= self.words.state()
+        if self.stack is not None:
+            state |= {"stack.maps": torch.from_numpy(self.stack.maps),
+                      "stack.rate": torch.from_numpy(self.stack.rate)}
         return {"text": self.text.facts if self.text else None,
                 "untuned": self.untuned.facts if self.untuned else None,
                 "shares": self.shares}, state
@@ -385,6 +408,8 @@ class Mixture:
         if facts.get("untuned"):
             out.untuned = TextSide.load(folder, text, state, facts["untuned"], device, half,
                                         UNTUNED)
+        if "stack.maps" in state:
+            out.stack = Stack(state["stack.maps"].numpy(), state["stack.rate"].numpy())
         out.shares = list(facts["shares"] if "shares" in facts else _older_shares(facts, out.names))
         return out
 
