@@ -579,7 +579,7 @@ def test_odd_config_files_are_refused(saved: Path, tmp_path: Path) -> None:
         path.write_text(json.dumps({**record, **changes}))
         PatentClassifier.load(saved)
 
-    with pytest.raises(DataError, match=r"newer patentcl.*got format 99; wanted at most 3"):
+    with pytest.raises(DataError, match=r"newer patentcl.*got format 99; wanted at most 4"):
         load_with(format=99)
     with pytest.raises(DataError, match=r"config\.json has been changed"):
         load_with(dim=13)
