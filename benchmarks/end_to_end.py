@@ -85,7 +85,7 @@ def heads(tree: CpcTree, y: torch.Tensor, width: int, hidden: int,
           device: torch.device) -> list[str]:
     """A training step and a prediction of the networks alone, and of the loop."""
     x = torch.randn(len(y), width, device=device)
-    net = ThmmHead(tree, width, PatentClassifier(head="thmm", hidden=hidden)._head_settings())
+    net = ThmmHead(tree, width, PatentClassifier(head="thmm", hidden=hidden)._settings().head)
     loop, net = Loop(net).to(device), net.to(device)
     active = net.active(y)
 

@@ -196,7 +196,7 @@ def steps(data: Data, hidden: int, n: int = 4) -> dict[str, Any]:
     y = torch.from_numpy(data.y["train"][:256].toarray()).float()
     x = torch.from_numpy(data.x["train"][:256]) * 20
     for name in ("loop", "all nodes", "active nodes"):
-        head = PatentClassifier(head="thmm", hidden=hidden)._head_settings()
+        head = PatentClassifier(head="thmm", hidden=hidden)._settings().head
         net: Any = ThmmHead(data.tree, x.shape[1], head)
         active = net.active(y) if name == "active nodes" else None
         net = Loop(net) if name == "loop" else net
