@@ -43,9 +43,9 @@ from patentcl.mixing import Stack, find_shares, mix_all  # noqa: E402
 
 HERE = Path(__file__).parent
 KEEP = HERE.parent / "artifacts" / "classification"
-TUNED = {"model": "minilm", "max_length": 256, "untuned": True, "epochs": 4, "batch_size": 32,
-         "head_first": True, "learning_rate": 2e-4, "frozen_layers": 2,
-         "encoder_dropout": 0.0}
+TUNED = {"model": "minilm", "max_length": 256, "untuned": True, "epochs": 3, "batch_size": 32,
+         "learning_rate": 1e-4, "frozen_layers": 2, "encoder_dropout": 0.0}
+HEAD_FIRST = TUNED | {"head_first": True, "epochs": 4, "learning_rate": 2e-4}
 FROZEN = ("encoder.model=minilm", "encoder.max_length=128", "text.frozen=true",
           "classifier.epochs=5")
 NARROW = ("classifier.hidden=64", "classifier.policy=siblings")
@@ -106,7 +106,7 @@ def ours(**settings: Any) -> System:
         earlier = sum(row["seconds"] for row in model.history_[:len(model.history_) - len(now)])
         trained = sum(p.numel() for core in model._mixture.models for p in core.parameters())
         if len(model._mixture.votes) > 1:
-            np.savez(KEEP / "voices.npz", *voices(model, X["dev"]))
+            np.savez(KEEP / f"{_slug(name)}.npz", *voices(model, X["dev"]))
         return model.predict_proba(X["dev"]), trained, earlier
     return run
 
@@ -178,6 +178,8 @@ SYSTEMS: dict[str, System] = {
     "MiniLM, levels+flat+knn+svm (best, frozen)": ours(
         head="levels+flat+knn+svm", mixing="stacked", learning_rate=1e-3,
         text=TUNED | {"frozen": True}),
+    "MiniLM tuned head first, levels+flat+knn+svm": ours(
+        head="levels+flat+knn+svm", mixing="stacked", learning_rate=1e-3, text=HEAD_FIRST),
     BEST: ours(head="levels+flat+knn+svm", mixing="stacked", learning_rate=1e-3, text=TUNED),
 }
 MEAN = ("TF-IDF, SVM one-vs-rest", "MiniLM, kNN", "MiniLM, flat (MLP)")
@@ -240,7 +242,7 @@ def table(data: Data) -> str:
         found[REFERENCE] = sum(found[name] for name in MEAN) / np.float32(len(MEAN))
     parts = {}
     if BEST in found:
-        with np.load(KEEP / "voices.npz") as kept:
+        with np.load(KEEP / f"{_slug(BEST)}.npz") as kept:
             parts = dict(zip(VOICES, kept.values(), strict=True))
         found[AVERAGED] = crossed(data, list(parts.values()), "mean")
         found[CROSSED] = crossed(data, list(parts.values()))
