@@ -30,6 +30,7 @@ from torch.nn import functional as F
 
 from patentcl.classifier import PatentClassifier
 from patentcl.cpc import CpcTree
+from patentcl.heads import HeadSettings
 from patentcl.node_heads import ThmmHead
 
 VOCABULARY = 30_000
@@ -85,7 +86,7 @@ def heads(tree: CpcTree, y: torch.Tensor, width: int, hidden: int,
           device: torch.device) -> list[str]:
     """A training step and a prediction of the networks alone, and of the loop."""
     x = torch.randn(len(y), width, device=device)
-    net = ThmmHead(tree, width, PatentClassifier(head="thmm", hidden=hidden)._settings().head)
+    net = ThmmHead(tree, width, HeadSettings(hidden=hidden))
     loop, net = Loop(net).to(device), net.to(device)
     active = net.active(y)
 

@@ -29,6 +29,7 @@ from torch.nn import functional as F
 from patentcl.classifier import PatentClassifier
 from patentcl.cpc import CpcTree
 from patentcl.decisions import Rules, choose
+from patentcl.heads import HeadSettings
 from patentcl.metrics import compare, evaluate
 from patentcl.node_heads import ThmmHead
 
@@ -196,8 +197,7 @@ def steps(data: Data, hidden: int, n: int = 4) -> dict[str, Any]:
     y = torch.from_numpy(data.y["train"][:256].toarray()).float()
     x = torch.from_numpy(data.x["train"][:256]) * 20
     for name in ("loop", "all nodes", "active nodes"):
-        head = PatentClassifier(head="thmm", hidden=hidden)._settings().head
-        net: Any = ThmmHead(data.tree, x.shape[1], head)
+        net: Any = ThmmHead(data.tree, x.shape[1], HeadSettings(hidden=hidden))
         active = net.active(y) if name == "active nodes" else None
         net = Loop(net) if name == "loop" else net
         optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True)

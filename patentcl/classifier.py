@@ -270,8 +270,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             unlabelled["dev"], truncated["dev"] = len(dev_inputs) - len(dev_rows), mixture.cut
         run = TextRun(settings.fit, text, mixture.half,
                       None if checkpoint is None else Path(checkpoint), on_epoch, progress)
-        width, history = mixture.fit((take(inputs, rows), labels[rows]), dev_set, run)
-        scores = mixture.tune(*dev_set)
+        width, history, scores = mixture.fit((take(inputs, rows), labels[rows]), dev_set, run)
         self._take(mixture, width)
         self.history_, self.encoder_ = history, encoder
         self.unlabelled_, self.truncated_ = unlabelled, truncated
@@ -285,7 +284,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self.n_features_in_, self.weights_ = width, mixture.weights
 
     def _decide_by(self, scores: np.ndarray, labels: sparse.csr_matrix) -> None:
-        """Calibration and thresholds, from averaged probabilities and labels of dev."""
+        """Calibration and thresholds, from mixed probabilities and labels of dev."""
         self._calibration = None
         if self.calibration is not None:
             self._calibration = Calibration.fit(self.calibration, labels, scores, self.tree_)

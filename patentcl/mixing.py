@@ -17,6 +17,11 @@ from patentcl.cpc import CpcTree
 from patentcl.metrics.curves import micro_curve
 from patentcl.metrics.inputs import Scores
 
+_LEAST, _RAREST = 1e-3, 1e-5
+"""Probabilities and shares of patents nearer to 0 or 1 count as these."""
+_PAIRS = 3_000_000
+"""Of a patent and a node, from which the regression of a level is measured."""
+
 
 def mix(own: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
     """Average of two coherent sets of probabilities, which is coherent.
@@ -98,7 +103,7 @@ class Stack:
         tree : CpcTree
         rate : ndarray of float, shape (n_nodes,)
         seed : int
-            Of many patents some are drawn: `_PAIRS` of a patent and a node at each level.
+            Decides which patents are looked at where there are very many.
         """
         from sklearn.linear_model import LogisticRegression
 
@@ -138,11 +143,6 @@ class Stack:
                 z += weight * feature
             out[:, columns] = expit(z)
         return tree.cohere(out)
-
-
-_LEAST, _RAREST = 1e-3, 1e-5
-"""Probabilities and shares of patents nearer to 0 or 1 count as these."""
-_PAIRS = 3_000_000
 
 
 def _log_odds(p: np.ndarray, least: float = _LEAST) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The voices of a classifier, heads, neighbours and words, and the average of what they say."""
+"""The voices of a classifier, heads, neighbours and words, and the mixture of what they say."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ class Mixture:
         Under the encoder, and under the untuned one.
     words : LocalSVM or None
     shares : list of float
-        For `patentcl.mixing.mix_all`; set by `tune`, if the voices are averaged.
+        For `patentcl.mixing.mix_all`, if the voices are averaged.
     stack : Stack or None
-        Set by `tune`, if they are not.
+        If they are not.
     """
 
     def __init__(self, settings: MixtureSettings, tree: CpcTree, device: torch.device,
@@ -101,7 +101,6 @@ class Mixture:
         self.words: LocalSVM | None = None
         self.shares: list[float] = []
         self.stack: Stack | None = None
-        self._rate = np.empty(0)
 
     @classmethod
     def on(cls, X: Any, settings: MixtureSettings, tree: CpcTree, device: torch.device,
@@ -182,8 +181,8 @@ class Mixture:
     # ---- fitting ----------------------------------------------------------------------------
 
     def fit(self, train_set: Labelled, dev_set: Labelled, run: TextRun,
-            ) -> tuple[int, list[dict[str, Any]]]:
-        """Train heads and reader as far as there are any, and keep neighbours and words.
+            ) -> tuple[int, list[dict[str, Any]], np.ndarray]:
+        """Train the voices, and find on dev how they are mixed.
 
         Returns
         -------
@@ -191,15 +190,23 @@ class Mixture:
             Of the vectors that the first voice takes.
         history : list of dict
             Of the first head.
+        scores : ndarray of float32, shape (n_dev, n_nodes)
+            The mixtures on dev.
         """
+        width, history = self._train(train_set, dev_set, run)
+        return width, history, self._tune(*dev_set, np.asarray(train_set[1].mean(axis=0)).ravel())
+
+    def _train(self, train_set: Labelled, dev_set: Labelled, run: TextRun,
+               ) -> tuple[int, list[dict[str, Any]]]:
+        """Train heads and reader as far as there are any, and keep neighbours and words."""
         heads, votes, words = self.names
         (inputs, beside), (dev, dev_beside) = _apart(train_set[0]), _apart(dev_set[0])
         labels, dev_labels = train_set[1], dev_set[1]
-        self._rate = np.asarray(labels.mean(axis=0)).ravel()
         width = self.text.dim if self.text is not None else inputs.shape[1]
         history: list[dict[str, Any]] = []
         if words:
-            self.words = self._words().fit(train_set[0].texts, labels)
+            self.words = LocalSVM(self.tree, *self._word_settings()).fit(train_set[0].texts,
+                                                                         labels)
             width = width or self.words.n_words
         if heads:
             first = (inputs, labels), (dev, dev_labels)
@@ -271,15 +278,12 @@ class Mixture:
         return (self.settings.cost, self.settings.head.mask if alone else "hard",
                 self.settings.fit.seed)
 
-    def _words(self) -> LocalSVM:
-        return LocalSVM(self.tree, *self._word_settings())
-
-    def tune(self, inputs: Any, labels: sparse.csr_matrix) -> np.ndarray:
+    def _tune(self, inputs: Any, labels: sparse.csr_matrix, rate: np.ndarray) -> np.ndarray:
         """Find on dev how the voices are mixed; the mixtures (n, n_nodes) there."""
         voices = [np.concatenate(each) for each in zip(
             *(parts for _, parts in self.parts(inputs, self.settings.fit.least)), strict=True)]
         if self.settings.mixing == "stacked":
-            self.stack = Stack.fit(voices, labels, self.tree, self._rate, self.settings.fit.seed)
+            self.stack = Stack.fit(voices, labels, self.tree, rate, self.settings.fit.seed)
             return self.stack.apply(voices, self.tree)
         voices = self._averaged(voices)
         given = [*["auto"] * len(self.names.heads),

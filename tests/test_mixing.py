@@ -15,7 +15,7 @@ from patentcl.classifier import PatentClassifier
 from patentcl.cpc import CpcTree
 from patentcl.errors import ConfigError
 from patentcl.metrics import evaluate
-from patentcl.mixing import Stack
+from patentcl.mixing import Stack, mix_all
 
 TREE = CpcTree.from_symbols(["A01B", "A01C", "A21B", "B60K", "B60L", "H04W"])
 
@@ -95,12 +95,15 @@ def test_a_stack_hears_whom_it_should() -> None:
     rate = np.asarray(labels.mean(axis=0)).ravel()
     stack = Stack.fit([voices[0], raves, odd], labels, TREE, rate)
     new, truth = draw(400, 2, 1)
-    heard = stack.apply([new[0], TREE.cohere(rng.random(truth.shape).astype(np.float32)),
-                         TREE.cohere((1 - new[0]) * np.float32(0.9))], TREE)
+    said = [new[0], TREE.cohere(rng.random(truth.shape).astype(np.float32)),
+            TREE.cohere((1 - new[0]) * np.float32(0.9))]
+    heard = stack.apply(said, TREE)
     alone = Stack.fit(voices, labels, TREE, rate).apply(new, TREE)
     name = "average_precision:micro"
-    found = [evaluate(truth, s, [name], TREE)[name] for s in (heard, alone)]
+    found = [evaluate(truth, s, [name], TREE)[name] for s in (
+        heard, alone, mix_all(said, [0.5, 1 / 3]))]
     assert found[0] == pytest.approx(found[1], abs=0.02)
+    assert found[0] > found[2] + 0.1  # the plain mean hears them all
 
 
 @pytest.mark.parametrize("constant", [True, False])
