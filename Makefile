@@ -22,6 +22,7 @@ neo4j: $(VENV)/.installed-neo4j
 	$(BIN)/patentcl neo4j artifacts/neo4j
 
 check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check patentcl tests benchmarks
 	$(BIN)/ruff check patentcl tests benchmarks
 	$(BIN)/mypy
 

@@ -43,11 +43,23 @@ from patentcl.mixing import Stack, find_shares, mix_all  # noqa: E402
 
 HERE = Path(__file__).parent
 KEEP = HERE.parent / "artifacts" / "classification"
-TUNED = {"model": "minilm", "max_length": 256, "untuned": True, "epochs": 3, "batch_size": 32,
-         "learning_rate": 1e-4, "frozen_layers": 2, "encoder_dropout": 0.0}
+TUNED = {
+    "model": "minilm",
+    "max_length": 256,
+    "untuned": True,
+    "epochs": 3,
+    "batch_size": 32,
+    "learning_rate": 1e-4,
+    "frozen_layers": 2,
+    "encoder_dropout": 0.0,
+}
 HEAD_FIRST = TUNED | {"head_first": True, "epochs": 4, "learning_rate": 2e-4}
-FROZEN = ("encoder.model=minilm", "encoder.max_length=128", "text.frozen=true",
-          "classifier.epochs=5")
+FROZEN = (
+    "encoder.model=minilm",
+    "encoder.max_length=128",
+    "text.frozen=true",
+    "classifier.epochs=5",
+)
 NARROW = ("classifier.hidden=64", "classifier.policy=siblings")
 WORDS = {"model": "words", "pooling": "cnn", "dense": 512, "dropout": 0.5}
 REFERENCE = "mean of SVM, kNN, MLP"
@@ -55,9 +67,17 @@ BEST = "MiniLM tuned, levels+flat+knn+svm (best)"
 CROSSED = "best, all tuned on the other half"
 AVERAGED = "best, voices averaged, all tuned on the other half"
 VOICES = ("levels, tuned", "flat, untuned", "knn, tuned", "knn, untuned", "words")
-METRICS = {"hier_f1:micro": "hF1", "hier_f1:macro": "hF1 macro", "average_precision:micro": "AUPRC",
-           "precision@1": "P@1", "recall@5": "R@5", "hit@3": "1 of 3", "hier_precision:micro": "hP",
-           "hier_recall:micro": "hR", "ece@subclass": "ECE"}
+METRICS = {
+    "hier_f1:micro": "hF1",
+    "hier_f1:macro": "hF1 macro",
+    "average_precision:micro": "AUPRC",
+    "precision@1": "P@1",
+    "recall@5": "R@5",
+    "hit@3": "1 of 3",
+    "hier_precision:micro": "hP",
+    "hier_recall:micro": "hR",
+    "ece@subclass": "ECE",
+}
 
 
 System = Callable[["Data", str], tuple[np.ndarray, int, float]]
@@ -68,14 +88,16 @@ class Data:
     """Texts and labels of both splits."""
 
     def __init__(self, folder: Path) -> None:
-        tables = {name: pq.read_table(folder / f"{name}.parquet").to_pydict()
-                  for name in ("train", "dev")}
+        tables = {
+            name: pq.read_table(folder / f"{name}.parquet").to_pydict() for name in ("train", "dev")
+        }
         symbols = {name: [_listed(row) for row in t["subclasses"]] for name, t in tables.items()}
         self.tree = CpcTree.from_symbols([s for rows in symbols.values() for r in rows for s in r])
         self.labels = {name: self.tree.encode(rows) for name, rows in symbols.items()}
-        self.texts = {name: [(a or "", b or "") for a, b in
-                             zip(t["title"], t["abstract"], strict=True)]
-                      for name, t in tables.items()}
+        self.texts = {
+            name: [(a or "", b or "") for a, b in zip(t["title"], t["abstract"], strict=True)]
+            for name, t in tables.items()
+        }
 
 
 def _listed(value: Any) -> list[str]:
@@ -96,18 +118,25 @@ def vectors(data: Data) -> dict[str, np.ndarray]:
 
 def ours(**settings: Any) -> System:
     """A `PatentClassifier`: probabilities of dev, trained parameters, seconds of earlier runs."""
+
     def run(data: Data, name: str) -> tuple[np.ndarray, int, float]:
         reads = "text" in settings or "svm" in settings["head"]
         X: Any = data.texts if reads else vectors(data)
         model, now = PatentClassifier(**settings), []
-        model.fit(X["train"], data.labels["train"], data.tree, (X["dev"], data.labels["dev"]),
-                  on_epoch=now.append,
-                  checkpoint=KEEP / f"{_slug(name)}.unfinished" if reads else None)
-        earlier = sum(row["seconds"] for row in model.history_[:len(model.history_) - len(now)])
+        model.fit(
+            X["train"],
+            data.labels["train"],
+            data.tree,
+            (X["dev"], data.labels["dev"]),
+            on_epoch=now.append,
+            checkpoint=KEEP / f"{_slug(name)}.unfinished" if reads else None,
+        )
+        earlier = sum(row["seconds"] for row in model.history_[: len(model.history_) - len(now)])
         trained = sum(p.numel() for core in model._mixture.models for p in core.parameters())
         if len(model._mixture.votes) > 1:
             np.savez(KEEP / f"{_slug(name)}.npz", *voices(model, X["dev"]))
         return model.predict_proba(X["dev"]), trained, earlier
+
     return run
 
 
@@ -115,8 +144,7 @@ def recipe(name: str, *overrides: str) -> System:
     """A system as a recipe of ``pipelines/`` describes it, on texts."""
     told = load_recipe(name, overrides)
     reads = told.encoder.model_dump(include={"model", "max_length"})
-    return ours(**told.classifier.model_dump(), seed=told.seed,
-                text=told.text.model_dump() | reads)
+    return ours(**told.classifier.model_dump(), seed=told.seed, text=told.text.model_dump() | reads)
 
 
 def voices(model: PatentClassifier, texts: list[tuple[str, str]]) -> list[np.ndarray]:
@@ -133,14 +161,20 @@ def one_vs_rest(data: Data, _: str) -> tuple[np.ndarray, int, float]:
     from sklearn.svm import LinearSVC
 
     texts = {name: [f"{a}. {b}" for a, b in pairs] for name, pairs in data.texts.items()}
-    words = TfidfVectorizer(sublinear_tf=True, min_df=2, ngram_range=(1, 2), max_features=100_000,
-                            stop_words="english", dtype=np.float32)
+    words = TfidfVectorizer(
+        sublinear_tf=True,
+        min_df=2,
+        ngram_range=(1, 2),
+        max_features=100_000,
+        stop_words="english",
+        dtype=np.float32,
+    )
     train, dev = words.fit_transform(texts["train"]), words.transform(texts["dev"])
     carries = data.labels["train"].tocsc()
     out = np.zeros((dev.shape[0], len(data.tree)), dtype=np.float32)
     for node in range(len(data.tree)):
         y = np.zeros(train.shape[0], dtype=bool)
-        y[carries.indices[carries.indptr[node]:carries.indptr[node + 1]]] = True
+        y[carries.indices[carries.indptr[node] : carries.indptr[node + 1]]] = True
         if y.any():
             model = LinearSVC(C=0.5, dual=True, tol=1e-2, max_iter=200, random_state=0)
             out[:, node] = expit(2 * (model.fit(train, y).decision_function(dev) + 0.25))
@@ -164,22 +198,33 @@ SYSTEMS: dict[str, System] = {
     "MiniLM, THMM, width 64": ours(head="thmm", hidden=64),
     "word vectors, CNN": ours(head="flat", epochs=10, text=WORDS),
     "HARNN on word vectors": recipe(
-        "harnn", "encoder.model=words", "encoder.max_length=128", "classifier.epochs=4"),
+        "harnn", "encoder.model=words", "encoder.max_length=128", "classifier.epochs=4"
+    ),
     "MiniLM, flat-CNN": recipe("flat-cnn", *FROZEN),
     "MiniLM, TMM-CNN, width 64": recipe("tmm-cnn", *FROZEN, *NARROW),
     "MiniLM, THMM-CNN, width 64": recipe("thmm-cnn", *FROZEN, *NARROW),
     "MiniLM, flat-CNN of Mueller and Stone": recipe("mueller-stone-bert", *FROZEN),
     "MiniLM tuned, Sheffield's, to subclasses": recipe(
-        "sheffield", "data.level=subclass", "encoder.model=minilm", "encoder.max_length=128",
-        "text.learning_rate=1.0e-4", "text.encoder_dropout=0.0", "classifier.epochs=3",
-        "classifier.level_weights=[1, 1, 1]"),
+        "sheffield",
+        "data.level=subclass",
+        "encoder.model=minilm",
+        "encoder.max_length=128",
+        "text.learning_rate=1.0e-4",
+        "text.encoder_dropout=0.0",
+        "classifier.epochs=3",
+        "classifier.level_weights=[1, 1, 1]",
+    ),
     "MiniLM, levels+knn": ours(head="levels+knn"),
     "MiniLM, levels+flat+knn": ours(head="levels+flat+knn"),
     "MiniLM, levels+flat+knn+svm (best, frozen)": ours(
-        head="levels+flat+knn+svm", mixing="stacked", learning_rate=1e-3,
-        text=TUNED | {"frozen": True}),
+        head="levels+flat+knn+svm",
+        mixing="stacked",
+        learning_rate=1e-3,
+        text=TUNED | {"frozen": True},
+    ),
     "MiniLM tuned head first, levels+flat+knn+svm": ours(
-        head="levels+flat+knn+svm", mixing="stacked", learning_rate=1e-3, text=HEAD_FIRST),
+        head="levels+flat+knn+svm", mixing="stacked", learning_rate=1e-3, text=HEAD_FIRST
+    ),
     BEST: ours(head="levels+flat+knn+svm", mixing="stacked", learning_rate=1e-3, text=TUNED),
 }
 MEAN = ("TF-IDF, SVM one-vs-rest", "MiniLM, kNN", "MiniLM, flat (MLP)")
@@ -195,8 +240,11 @@ def _run(name: str, folder: Path) -> None:
     vectors(data)  # before the clock starts: shared
     started = time.perf_counter()
     scores, parameters, earlier = SYSTEMS[name](data, name)
-    facts = {"seconds": earlier + time.perf_counter() - started, "parameters": parameters,
-             "peak GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
+    facts = {
+        "seconds": earlier + time.perf_counter() - started,
+        "parameters": parameters,
+        "peak GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }
     np.save(KEEP / f"{_slug(name)}.npy", scores)
     (KEEP / f"{_slug(name)}.json").write_text(json.dumps(facts))
 
@@ -235,8 +283,11 @@ def decide(data: Data, scores: np.ndarray) -> sparse.csr_matrix:
 
 def table(data: Data) -> str:
     """All systems that have been run, and what they gain on the mean of three baselines."""
-    found = {name: np.load(KEEP / f"{_slug(name)}.npy") for name in SYSTEMS
-             if (KEEP / f"{_slug(name)}.npy").exists()}
+    found = {
+        name: np.load(KEEP / f"{_slug(name)}.npy")
+        for name in SYSTEMS
+        if (KEEP / f"{_slug(name)}.npy").exists()
+    }
     facts = {name: json.loads((KEEP / f"{_slug(name)}.json").read_text()) for name in found}
     if all(name in found for name in MEAN):
         found[REFERENCE] = sum(found[name] for name in MEAN) / np.float32(len(MEAN))
@@ -248,40 +299,61 @@ def table(data: Data) -> str:
         found[CROSSED] = crossed(data, list(parts.values()))
 
     def judge(scores: np.ndarray) -> Metrics:
-        return evaluate(data.labels["dev"], scores, list(METRICS), data.tree,
-                        predicted=decide(data, scores))
+        return evaluate(
+            data.labels["dev"], scores, list(METRICS), data.tree, predicted=decide(data, scores)
+        )
 
     judged = {name: judge(scores) for name, scores in found.items()}
-    lines = ["# Classification", "", f"{data.labels['train'].shape[0]:,} patents to train on, "
-             f"{data.labels['dev'].shape[0]:,} to judge by, {len(data.tree)} nodes. Written by "
-             "`benchmarks/classification.py`, which says what is tuned on what. Encoders are "
-             "frozen but where it says tuned. One thread, with other work on the machine; "
-             "parameters are those trained, but the encoder's. Seconds hold encoding only where "
-             "texts are read: words, CNNs, tuned encoders.", "",
-             f"| system | {' | '.join(METRICS.values())} | hF1 at 0.5 | seconds | peak GB | "
-             "parameters |", f"| --- |{' ---: |' * (len(METRICS) + 4)}"]
+    lines = [
+        "# Classification",
+        "",
+        f"{data.labels['train'].shape[0]:,} patents to train on, "
+        f"{data.labels['dev'].shape[0]:,} to judge by, {len(data.tree)} nodes. Written by "
+        "`benchmarks/classification.py`, which says what is tuned on what. Encoders are "
+        "frozen but where it says tuned. One thread, with other work on the machine; "
+        "parameters are those trained, but the encoder's. Seconds hold encoding only where "
+        "texts are read: words, CNNs, tuned encoders.",
+        "",
+        f"| system | {' | '.join(METRICS.values())} | hF1 at 0.5 | seconds | peak GB | "
+        "parameters |",
+        f"| --- |{' ---: |' * (len(METRICS) + 4)}",
+    ]
     for name, result in judged.items():
         cost = facts.get(name)
-        said = (f"{cost['seconds']:.0f} | {cost['peak GB']:.1f} | {cost['parameters']:,}" if cost
-                else " | | ")
+        said = (
+            f"{cost['seconds']:.0f} | {cost['peak GB']:.1f} | {cost['parameters']:,}"
+            if cost
+            else " | | "
+        )
         values = " | ".join(f"{result[m]:.3f}" for m in METRICS)
         plain = evaluate(data.labels["dev"], found[name], ["hier_f1:micro"], data.tree)
         lines.append(f"| {name} | {values} | {plain['hier_f1:micro']:.3f} | {said} |")
     if REFERENCE in judged:
-        lines += ["", f"## Difference to: {REFERENCE}", "",
-                  "Paired bootstrap over patents, 95 % intervals.", "",
-                  f"| system | {' | '.join(list(METRICS.values())[:6])} |",
-                  f"| --- |{' ---: |' * 6}"]
+        lines += [
+            "",
+            f"## Difference to: {REFERENCE}",
+            "",
+            "Paired bootstrap over patents, 95 % intervals.",
+            "",
+            f"| system | {' | '.join(list(METRICS.values())[:6])} |",
+            f"| --- |{' ---: |' * 6}",
+        ]
         for name in (n for n in judged if n != REFERENCE):
             rows = compare(judged[REFERENCE], judged[name]).rows
             cells = [f"{r.difference:+.3f} ({r.low:+.3f} to {r.high:+.3f})" for r in rows[:6]]
             lines.append(f"| {name} | {' | '.join(cells)} |")
     if parts:
         full = judged[CROSSED]
-        lines += ["", "## What each voice of the best gives", "", "Mixture and thresholds tuned "
-                  "on the other half of dev; differences to all of them, with 95 % intervals.", "",
-                  f"| voices | {' | '.join(list(METRICS.values())[:6])} | AUPRC, difference |",
-                  f"| --- |{' ---: |' * 7}"]
+        lines += [
+            "",
+            "## What each voice of the best gives",
+            "",
+            "Mixture and thresholds tuned "
+            "on the other half of dev; differences to all of them, with 95 % intervals.",
+            "",
+            f"| voices | {' | '.join(list(METRICS.values())[:6])} | AUPRC, difference |",
+            f"| --- |{' ---: |' * 7}",
+        ]
         steps = [VOICES[:i] for i in range(1, len(VOICES))]
         alone = [(name,) for name in VOICES[1:]]
         without = [tuple(v for v in VOICES if v != name) for name in VOICES]
@@ -289,8 +361,10 @@ def table(data: Data) -> str:
             result = judge(crossed(data, [parts[n] for n in names]))
             row = compare(full, result).rows[list(METRICS).index("average_precision:micro")]
             values = " | ".join(f"{result[m]:.3f}" for m in list(METRICS)[:6])
-            lines.append(f"| {' + '.join(names)} | {values} | {row.difference:+.3f} "
-                         f"({row.low:+.3f} to {row.high:+.3f}) |")
+            lines.append(
+                f"| {' + '.join(names)} | {values} | {row.difference:+.3f} "
+                f"({row.low:+.3f} to {row.high:+.3f}) |"
+            )
     return "\n".join(lines) + "\n"
 
 
@@ -304,8 +378,9 @@ def main() -> None:
     KEEP.mkdir(parents=True, exist_ok=True)
     for name in args.systems:
         if args.again or not (KEEP / f"{_slug(name)}.json").exists():
-            process = multiprocessing.get_context("spawn").Process(target=_run,
-                                                                   args=(name, args.folder))
+            process = multiprocessing.get_context("spawn").Process(
+                target=_run, args=(name, args.folder)
+            )
             process.start()
             process.join()
             print(f"{name}: {'done' if process.exitcode == 0 else 'failed'}", flush=True)

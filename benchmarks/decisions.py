@@ -39,9 +39,11 @@ def main() -> None:
     tree = CpcTree.from_symbols({c for part in codes for row in part for c in row})
     Y, truth = (tree.encode(part) for part in codes)
     started = time.perf_counter()
-    parts = ["# Decisions\n\n" + " ".join(__doc__.split("\n\n")[1].split()),
-             f"{len(X):,} patents to train and tune on, {len(Z):,} to judge on; {len(tree)} "
-             f"labels; {given.epochs} epochs; frozen all-MiniLM-L6-v2."]
+    parts = [
+        "# Decisions\n\n" + " ".join(__doc__.split("\n\n")[1].split()),
+        f"{len(X):,} patents to train and tune on, {len(Z):,} to judge on; {len(tree)} "
+        f"labels; {given.epochs} epochs; frozen all-MiniLM-L6-v2.",
+    ]
     parts += calibration(X, Y, Z, truth, tree, given.epochs)
     parts += answers(X, Y, Z, truth, tree, given.epochs)
     given.out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -53,30 +55,61 @@ def vectors(frames: list[pd.DataFrame], given: list[Path] | None) -> list[np.nda
     if given:
         return [np.load(path, allow_pickle=False).astype(np.float32) for path in given]
     encoder = PatentEncoder.load("minilm")
-    return [encoder.encode(list(zip(f["title"].fillna(""), f["abstract"].fillna(""), strict=True)))
-            for f in frames]
+    return [
+        encoder.encode(list(zip(f["title"].fillna(""), f["abstract"].fillna(""), strict=True)))
+        for f in frames
+    ]
 
 
-def calibration(X: np.ndarray, Y: sparse.csr_matrix, Z: np.ndarray, truth: sparse.csr_matrix,
-                tree: CpcTree, epochs: int) -> list[str]:
+def calibration(
+    X: np.ndarray,
+    Y: sparse.csr_matrix,
+    Z: np.ndarray,
+    truth: sparse.csr_matrix,
+    tree: CpcTree,
+    epochs: int,
+) -> list[str]:
     """Expected calibration error of each level, with each way of calibrating."""
     rows = []
     for name in (None, "temperature", "isotonic"):
         model = PatentClassifier("levels+knn", calibration=name, epochs=epochs)
         scores = model.fit(X, Y, tree).predict_proba(Z)
-        found = evaluate(truth, scores, [
-            "ece", *(f"ece@{level}" for level in LEVELS), "brier", "average_precision:micro"], tree)
+        found = evaluate(
+            truth,
+            scores,
+            ["ece", *(f"ece@{level}" for level in LEVELS), "brier", "average_precision:micro"],
+            tree,
+        )
         given = model.predict(Z).toarray()
         likely = scores >= 0.05
-        rows.append([name or "none", *(f"{v:.4f}" for v in found.values()),
-                     f"{_error(scores[likely], truth.toarray()[likely]):.3f}",
-                     f"{scores[given].mean():.3f}", f"{truth.toarray()[given].mean():.3f}"])
-    return ["## Expected calibration error",
-            "Most of the 766 labels of a patent are surely false, which makes errors over all "
-            "decisions small. So beside them: the error among decisions of 0.05 and more, and the "
-            "mean probability of the labels that were given against the share that is right.",
-            markdown_table(["calibration", "all", *LEVELS, "Brier", "AUPRC", "from 0.05 up",
-                            "given: said", "given: right"], rows)]
+        rows.append(
+            [
+                name or "none",
+                *(f"{v:.4f}" for v in found.values()),
+                f"{_error(scores[likely], truth.toarray()[likely]):.3f}",
+                f"{scores[given].mean():.3f}",
+                f"{truth.toarray()[given].mean():.3f}",
+            ]
+        )
+    return [
+        "## Expected calibration error",
+        "Most of the 766 labels of a patent are surely false, which makes errors over all "
+        "decisions small. So beside them: the error among decisions of 0.05 and more, and the "
+        "mean probability of the labels that were given against the share that is right.",
+        markdown_table(
+            [
+                "calibration",
+                "all",
+                *LEVELS,
+                "Brier",
+                "AUPRC",
+                "from 0.05 up",
+                "given: said",
+                "given: right",
+            ],
+            rows,
+        ),
+    ]
 
 
 def _error(probability: np.ndarray, true: np.ndarray, bins: int = 15) -> float:
@@ -86,32 +119,54 @@ def _error(probability: np.ndarray, true: np.ndarray, bins: int = 15) -> float:
     return float(np.abs(gap).sum() / len(true))
 
 
-def answers(X: np.ndarray, Y: sparse.csr_matrix, Z: np.ndarray, truth: sparse.csr_matrix,
-            tree: CpcTree, epochs: int) -> list[str]:
+def answers(
+    X: np.ndarray,
+    Y: sparse.csr_matrix,
+    Z: np.ndarray,
+    truth: sparse.csr_matrix,
+    tree: CpcTree,
+    epochs: int,
+) -> list[str]:
     """Hierarchical figures, and at which level patents are answered and rightly so."""
     model = PatentClassifier("levels+knn", epochs=epochs).fit(X, Y, tree)
-    settings = [("own thresholds only", {"at_least_one": False}),
-                ("at least one section", {"at_least_one": "section"}),
-                ("at least one label a level", {"at_least_one": True}),
-                *((f"the same, back-off {b}", {"at_least_one": True, "back_off": b})
-                  for b in (0.1, 0.2, 0.3, 0.5))]
+    settings = [
+        ("own thresholds only", {"at_least_one": False}),
+        ("at least one section", {"at_least_one": "section"}),
+        ("at least one label a level", {"at_least_one": True}),
+        *(
+            (f"the same, back-off {b}", {"at_least_one": True, "back_off": b})
+            for b in (0.1, 0.2, 0.3, 0.5)
+        ),
+    ]
     rows = []
     for name, chosen in settings:
         model.set_params(back_off=0.0)
         model.set_params(**chosen)
         predicted = model.predict(Z)
-        found = evaluate(truth, sparse.csr_matrix(predicted, dtype=np.float32), [
-            "hier_precision:micro", "hier_recall:micro", "hier_f1:micro"], tree,
-            predicted=predicted)
+        found = evaluate(
+            truth,
+            sparse.csr_matrix(predicted, dtype=np.float32),
+            ["hier_precision:micro", "hier_recall:micro", "hier_f1:micro"],
+            tree,
+            predicted=predicted,
+        )
         level = np.array(model.answered(Z))
         right = np.asarray(truth.multiply(predicted)[:, tree.at_level("subclass")].sum(axis=1) > 0)
         at_leaf = level == "subclass"
-        rows.append([name, *(f"{v:.3f}" for v in found.values()),
-                     *(f"{(level == of).mean():.1%}" for of in ("", *LEVELS)),
-                     f"{right.ravel()[at_leaf].mean():.1%}"])
-    return ["## Where an answer ends", "Share of patents by the level of their most specific label;"
-            " and how often one of the subclasses given is right, where one is given.",
-            markdown_table(["rule", "hP", "hR", "hF1", "nothing", *LEVELS, "one right"], rows)]
+        rows.append(
+            [
+                name,
+                *(f"{v:.3f}" for v in found.values()),
+                *(f"{(level == of).mean():.1%}" for of in ("", *LEVELS)),
+                f"{right.ravel()[at_leaf].mean():.1%}",
+            ]
+        )
+    return [
+        "## Where an answer ends",
+        "Share of patents by the level of their most specific label;"
+        " and how often one of the subclasses given is right, where one is given.",
+        markdown_table(["rule", "hP", "hR", "hF1", "nothing", *LEVELS, "one right"], rows),
+    ]
 
 
 if __name__ == "__main__":

@@ -43,8 +43,10 @@ def make_tree() -> CpcTree:
     leaves = []
     for leaf in range(LEVELS[2]):
         group = leaf % LEVELS[1]
-        leaves.append(f"{'ABCDEFGH'[group % LEVELS[0]]}{group // LEVELS[0] + 1:02d}"
-                      f"{chr(ord('A') + leaf // LEVELS[1])}")
+        leaves.append(
+            f"{'ABCDEFGH'[group % LEVELS[0]]}{group // LEVELS[0] + 1:02d}"
+            f"{chr(ord('A') + leaf // LEVELS[1])}"
+        )
     return CpcTree.from_symbols(leaves)
 
 
@@ -58,12 +60,20 @@ def make_encoder(folder: Path, layers: int, width: int, tokens: int) -> Path:
     inner = folder / "inner"
     inner.mkdir(parents=True)
     BertTokenizerFast(vocab={w: i for i, w in enumerate(words)}).save_pretrained(inner)
-    BertModel(BertConfig(vocab_size=len(words), hidden_size=width, num_hidden_layers=layers,
-                         num_attention_heads=max(1, width // 64), intermediate_size=4 * width,
-                         max_position_embeddings=max(512, tokens))).save_pretrained(inner)
+    BertModel(
+        BertConfig(
+            vocab_size=len(words),
+            hidden_size=width,
+            num_hidden_layers=layers,
+            num_attention_heads=max(1, width // 64),
+            intermediate_size=4 * width,
+            max_position_embeddings=max(512, tokens),
+        )
+    ).save_pretrained(inner)
     transformer = modules.Transformer(str(inner), max_seq_length=tokens)
     SentenceTransformer(modules=[transformer, modules.Pooling(width)], device="cpu").save(
-        str(folder / "model"), create_model_card=False)
+        str(folder / "model"), create_model_card=False
+    )
     return folder / "model"
 
 
@@ -82,8 +92,9 @@ def seconds(run: Callable[[], Any], device: torch.device, times: int) -> float:
     return float(np.median(found))
 
 
-def heads(tree: CpcTree, y: torch.Tensor, width: int, hidden: int,
-          device: torch.device) -> list[str]:
+def heads(
+    tree: CpcTree, y: torch.Tensor, width: int, hidden: int, device: torch.device
+) -> list[str]:
     """A training step and a prediction of the networks alone, and of the loop."""
     x = torch.randn(len(y), width, device=device)
     net = ThmmHead(tree, width, HeadSettings(hidden=hidden))
@@ -103,13 +114,19 @@ def heads(tree: CpcTree, y: torch.Tensor, width: int, hidden: int,
     with torch.inference_mode():
         net.eval()
         took["prediction"] = seconds(lambda: net.predict(x), device, 9)
-        took['prediction of the loop'] = seconds(lambda: loop.eval().predict(x), device, 5)
+        took["prediction of the loop"] = seconds(lambda: loop.eval().predict(x), device, 5)
     rows = [f"| {name} | {value * 1000:.1f} ms |" for name, value in took.items()]
-    return ["", f"Networks of width {hidden} for {len(tree)} nodes, {len(y)} patents: a training "
-            f"step {took['loop'] / took['active nodes']:.1f} x the loop's speed, prediction of all "
-            f"nodes {took['prediction of the loop'] / took['prediction']:.1f} x. (Weights are "
-            "random: there is nothing to leave out in prediction.)", "",
-            "| | |", "| --- | ---: |", *rows]
+    return [
+        "",
+        f"Networks of width {hidden} for {len(tree)} nodes, {len(y)} patents: a training "
+        f"step {took['loop'] / took['active nodes']:.1f} x the loop's speed, prediction of all "
+        f"nodes {took['prediction of the loop'] / took['prediction']:.1f} x. (Weights are "
+        "random: there is nothing to leave out in prediction.)",
+        "",
+        "| | |",
+        "| --- | ---: |",
+        *rows,
+    ]
 
 
 def main() -> None:
@@ -127,32 +144,60 @@ def main() -> None:
     rng, tree = np.random.default_rng(0), make_tree()
     n = given.patents + min(500, given.patents)
     leaves = tree.at_level(2)
-    codes = [[tree.symbols[leaves[k]] for k in rng.integers(0, len(leaves), rng.integers(1, 4))]
-             for _ in range(n)]
-    texts = [" ".join(f"w{k}" for k in row) for row in rng.integers(0, VOCABULARY,
-                                                                    (n, given.tokens))]
+    codes = [
+        [tree.symbols[leaves[k]] for k in rng.integers(0, len(leaves), rng.integers(1, 4))]
+        for _ in range(n)
+    ]
+    texts = [
+        " ".join(f"w{k}" for k in row) for row in rng.integers(0, VOCABULARY, (n, given.tokens))
+    ]
     with tempfile.TemporaryDirectory(prefix="patentcl-") as work:
         model = PatentClassifier(
-            head="thmm", hidden=given.hidden, epochs=1, batch_size=given.batch, patience=0,
-            learning_rate=1e-3, device=given.device, at_least_one=False,
-            text={"model": str(make_encoder(Path(work), given.layers, given.width, given.tokens)),
-                  "max_length": given.tokens, "pooling": "cls", "learning_rate": 1e-5})
+            head="thmm",
+            hidden=given.hidden,
+            epochs=1,
+            batch_size=given.batch,
+            patience=0,
+            learning_rate=1e-3,
+            device=given.device,
+            at_least_one=False,
+            text={
+                "model": str(make_encoder(Path(work), given.layers, given.width, given.tokens)),
+                "max_length": given.tokens,
+                "pooling": "cls",
+                "learning_rate": 1e-5,
+            },
+        )
         some = given.patents
         model.fit(texts[:some], codes[:some], tree, (texts[some:], codes[some:]))
     device = model.device_
     took = model.history_[0]["seconds"]
-    weights = 12 * given.layers * given.width ** 2
-    flops = (6 * weights * given.tokens
-             + 12 * given.layers * given.tokens ** 2 * given.width) * given.patents / took
+    weights = 12 * given.layers * given.width**2
+    flops = (
+        (6 * weights * given.tokens + 12 * given.layers * given.tokens**2 * given.width)
+        * given.patents
+        / took
+    )
     used = f", {flops / given.peak / 1e10:.0f} % of {given.peak:.0f}" if given.peak else ""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "a CPU"
-    print("\n".join([
-        f"One epoch of {given.patents:,} patents of {given.tokens} tokens on {name}: {took:.0f} s, "
-        f"{given.patents / took:,.0f} patents/s, {flops / 1e12:.2f} TFLOP/s{used}. {EPOCHS} epochs "
-        f"of them: {EPOCHS * took / 3600:.1f} hours (published, on a V100 and other patents: about "
-        f"{PUBLISHED_HOURS}).",
-        *heads(tree, torch.from_numpy(tree.encode(codes[:256]).toarray()).float().to(device),
-               given.width, given.hidden, device)]))
+    print(
+        "\n".join(
+            [
+                f"One epoch of {given.patents:,} patents of {given.tokens} tokens on {name}: "
+                f"{took:.0f} s, {given.patents / took:,.0f} patents/s, "
+                f"{flops / 1e12:.2f} TFLOP/s{used}. {EPOCHS} epochs of them: "
+                f"{EPOCHS * took / 3600:.1f} hours (published, on a V100 and other patents: "
+                f"about {PUBLISHED_HOURS}).",
+                *heads(
+                    tree,
+                    torch.from_numpy(tree.encode(codes[:256]).toarray()).float().to(device),
+                    given.width,
+                    given.hidden,
+                    device,
+                ),
+            ]
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -51,15 +51,24 @@ class Variant:
         unknown = set(values) - {"mining", "training"}
         if unknown:
             sys.exit(f"settings are mining.* or training.*, not {unknown.pop()}.*")
-        return (make_settings(MiningRules, values.get("mining", {}), "--try"),
-                make_settings(TrainingSettings, values.get("training", {}), "--try"))
+        return (
+            make_settings(MiningRules, values.get("mining", {}), "--try"),
+            make_settings(TrainingSettings, values.get("training", {}), "--try"),
+        )
 
 
 class Judge:
     """Held-out tasks over part of a corpus: all queries, what they should find, and others."""
 
-    def __init__(self, corpus: Corpus, pool: int, queries: int, links: Path | None,
-                 phrases: Path | None, seed: int) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        pool: int,
+        queries: int,
+        links: Path | None,
+        phrases: Path | None,
+        seed: int,
+    ) -> None:
         rng = np.random.default_rng(seed)
         wanted: list[np.ndarray] = []
         asked = {}
@@ -85,8 +94,9 @@ class Judge:
         if phrases:
             self.phrases = pd.read_parquet(phrases).sample(3000, random_state=seed)
 
-    def _tasks(self, asked: dict[tuple[str, str], np.ndarray],
-               links: pd.DataFrame | None) -> dict[str, RetrievalTask]:
+    def _tasks(
+        self, asked: dict[tuple[str, str], np.ndarray], links: pd.DataFrame | None
+    ) -> dict[str, RetrievalTask]:
         """The same queries as in the whole corpus, with the answers that are in the pool."""
         where = pd.Index(self.corpus.ids)
         out = {}
@@ -94,22 +104,29 @@ class Judge:
             for task in retrieval_tasks(self.corpus, len(self.corpus), 0, split):
                 if (task.name, split) in asked:
                     keep = np.isin(task.queries, where.get_indexer(asked[task.name, split]))
-                    out[f"{task.name}, {split}"] = RetrievalTask(task.name, task.queries[keep],
-                                                                 task.relevant[keep])
+                    out[f"{task.name}, {split}"] = RetrievalTask(
+                        task.name, task.queries[keep], task.relevant[keep]
+                    )
         if links is not None:
             a, b = (where.get_indexer(links[c].astype(str)) for c in ("citing", "cited"))
             queries, row = np.unique(a, return_inverse=True)
-            matrix = sparse.csr_matrix((np.ones(len(a), bool), (row, b)),
-                                       shape=(len(queries), len(self.corpus)))
+            matrix = sparse.csr_matrix(
+                (np.ones(len(a), bool), (row, b)), shape=(len(queries), len(self.corpus))
+            )
             out["links"] = RetrievalTask("links", queries, matrix)
         return out
 
     def __call__(self, encoder: PatentEncoder) -> dict[str, Metrics]:
         """Metrics of every task."""
         vectors = encoder.encode(self.corpus)
-        out = {name: evaluate_ranking(task.relevant, dense_run(vectors, task.queries),
-                                      ["ndcg@10", "recall@10", "recall@100"])
-               for name, task in self.tasks.items()}
+        out = {
+            name: evaluate_ranking(
+                task.relevant,
+                dense_run(vectors, task.queries),
+                ["ndcg@10", "recall@10", "recall@100"],
+            )
+            for name, task in self.tasks.items()
+        }
         for split in ("dev", "test"):
             out[f"codes, {split}"] = self._codes(unit_rows(vectors), split)
         return out
@@ -121,13 +138,19 @@ class Judge:
         best = np.argpartition(-similarity, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
         weights = np.take_along_axis(similarity, best, axis=1)
         weights /= weights.sum(axis=1, keepdims=True)
-        votes = sparse.csr_matrix((weights.ravel(), best.ravel(),
-                                   np.arange(0, best.size + 1, NEIGHBOURS)),
-                                  shape=(len(rows), len(self.memory)))
+        votes = sparse.csr_matrix(
+            (weights.ravel(), best.ravel(), np.arange(0, best.size + 1, NEIGHBOURS)),
+            shape=(len(rows), len(self.memory)),
+        )
         labels = self.corpus.labels
         scores = np.clip((votes @ labels[self.memory].astype(np.float32)).toarray(), 0, 1)
-        return evaluate(labels[rows], scores, ["hier_f1:micro", "average_precision:micro"],
-                        self.corpus.tree, threshold=GUESS)
+        return evaluate(
+            labels[rows],
+            scores,
+            ["hier_f1:micro", "average_precision:micro"],
+            self.corpus.tree,
+            threshold=GUESS,
+        )
 
     def phrase_correlation(self, encoder: PatentEncoder) -> float:
         """Spearman correlation of cosine and judged similarity of phrase pairs; nan without."""
@@ -137,25 +160,35 @@ class Judge:
         return float(spearman((a * b).sum(axis=1), self.phrases["score"].to_numpy()))
 
 
-def row_of(name: str, base: dict[str, Metrics], now: dict[str, Metrics], phrases: float,
-           facts: dict[str, Any]) -> dict[str, Any]:
+def row_of(
+    name: str,
+    base: dict[str, Metrics],
+    now: dict[str, Metrics],
+    phrases: float,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
     """What the table says of one variant."""
     figures = {}
     for task, metrics in now.items():
         differences = compare(base[task], metrics, resamples=1000)
         for metric in metrics:
             d = differences[metric]
-            figures[f"{task}: {metric}"] = [round(float(v), 4) for v in
-                                            (d.b, d.difference, d.low, d.high)]
+            figures[f"{task}: {metric}"] = [
+                round(float(v), 4) for v in (d.b, d.difference, d.low, d.high)
+            ]
     return {"name": name, "figures": figures, "phrases": round(phrases, 4), **facts}
 
 
-COLUMNS = {"citations, dev: ndcg@10": "citations, dev", "same group, dev: ndcg@10": "group, dev",
-           "links: ndcg@10": "links", "links: recall@100": "links r@100",
-           "codes, dev: hier_f1:micro": "codes hF1, dev",
-           "citations, test: ndcg@10": "citations, test",
-           "same group, test: ndcg@10": "group, test",
-           "codes, test: hier_f1:micro": "codes hF1, test"}
+COLUMNS = {
+    "citations, dev: ndcg@10": "citations, dev",
+    "same group, dev: ndcg@10": "group, dev",
+    "links: ndcg@10": "links",
+    "links: recall@100": "links r@100",
+    "codes, dev: hier_f1:micro": "codes hF1, dev",
+    "citations, test: ndcg@10": "citations, test",
+    "same group, test: ndcg@10": "group, test",
+    "codes, test: hier_f1:micro": "codes hF1, test",
+}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -169,8 +202,11 @@ def table(rows: list[dict[str, Any]]) -> str:
             value, difference, low, high = row["figures"][key]
             text = f"{value:.3f} ({difference:+.3f})" if row.get("seconds") else f"{value:.3f}"
             cells.append(f"**{text}**" if low > 0 or high < 0 else text)
-        cells += [f"{row['phrases']:.3f}", str(row.get("triplets per second", "")),
-                  str(row.get("seconds", ""))]
+        cells += [
+            f"{row['phrases']:.3f}",
+            str(row.get("triplets per second", "")),
+            str(row.get("seconds", "")),
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -179,16 +215,29 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("corpus", type=Path, help="folder that patentcl load wrote")
     parser.add_argument("--model", default="minilm")
-    parser.add_argument("--set", action="append", default=[], dest="common", metavar="KEY=VALUE",
-                        help="settings of all variants")
-    parser.add_argument("--try", action="append", default=[], dest="variants",
-                        metavar="NAME: KEY=VALUE ...", help="a variant; give it again for more")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="common",
+        metavar="KEY=VALUE",
+        help="settings of all variants",
+    )
+    parser.add_argument(
+        "--try",
+        action="append",
+        default=[],
+        dest="variants",
+        metavar="NAME: KEY=VALUE ...",
+        help="a variant; give it again for more",
+    )
     parser.add_argument("--pool", type=int, default=6000, help="patents to search among")
     parser.add_argument("--queries", type=int, default=400, help="queries per task and split")
     parser.add_argument("--max-length", type=int, default=128, help="tokens to read when judging")
     parser.add_argument("--links", type=Path, help="Parquet file with the columns citing and cited")
-    parser.add_argument("--phrases", type=Path,
-                        help="Parquet file with the columns anchor, target and score")
+    parser.add_argument(
+        "--phrases", type=Path, help="Parquet file with the columns anchor, target and score"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, default=Path("finetune.jsonl"))
     parser.add_argument("--out", type=Path, default=Path("finetune.md"))
@@ -226,9 +275,13 @@ def main(argv: list[str] | None = None) -> None:
             with DuckDBGraph(args.corpus / "graph.duckdb", read_only=True) as graph:
                 triplets[key] = mine_triplets(graph, rules, args.seed, allowed).triplets
         result = train_encoder(base, triplets[key], corpus, training, args.seed)
-        row = row_of(variant.name, untuned, judge(result.encoder),
-                     judge.phrase_correlation(result.encoder),
-                     {**result.facts, "settings": variant.overrides})
+        row = row_of(
+            variant.name,
+            untuned,
+            judge(result.encoder),
+            judge.phrase_correlation(result.encoder),
+            {**result.facts, "settings": variant.overrides},
+        )
         rows.append(row)
         with args.results.open("a") as file:
             file.write(json.dumps(row) + "\n")

@@ -38,9 +38,23 @@ LOOP = 200_000
 
 def measured(work: Path, what: str, size: int, threads: int) -> dict[str, Any]:
     """Load or mine in a process of its own."""
-    done = subprocess.run([sys.executable, __file__, "--child", what, "--work", str(work),
-                           "--sizes", str(size), "--threads", str(threads)],
-                          check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [
+            sys.executable,
+            __file__,
+            "--child",
+            what,
+            "--work",
+            str(work),
+            "--sizes",
+            str(size),
+            "--threads",
+            str(threads),
+        ],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -74,8 +88,11 @@ def rows(path: Path) -> Any:
 def loop(folder: Path, triplets: int) -> dict[str, float]:
     """What one would write at first: dicts and sets, a random try after the other."""
     started = time.perf_counter()
-    year = {r["patent_id"]: int(r["patent_date"][:4]) for r in rows(folder / "g_patent.tsv")
-            if r["withdrawn"] == "0"}
+    year = {
+        r["patent_id"]: int(r["patent_date"][:4])
+        for r in rows(folder / "g_patent.tsv")
+        if r["withdrawn"] == "0"
+    }
     codes, members = defaultdict(set), defaultdict(list)
     for r in rows(folder / "g_cpc_current.tsv"):
         if r["patent_id"] in year:
@@ -95,17 +112,20 @@ def loop(folder: Path, triplets: int) -> dict[str, float]:
     for anchor in anchors:
         own = {s[:4] for s in codes[anchor]}
         groups = {s.split("/")[0] for s in codes[anchor]}
-        positive = next((c for c in cites[anchor]
-                         if own & {s[:4] for s in codes.get(c, ())}), None)
+        positive = next((c for c in cites[anchor] if own & {s[:4] for s in codes.get(c, ())}), None)
         if positive is None:
             continue
         pool = members[dice.choice(sorted(own))]
         for _ in range(100):
             n = dice.choice(pool)
-            if (n not in (anchor, positive) and abs(year[n] - year[anchor]) <= 5
-                    and n not in cites[anchor] and n not in cited_by[anchor]
-                    and not groups & {s.split("/")[0] for s in codes[n]}
-                    and len(cites[n] & cites[anchor]) < 2):
+            if (
+                n not in (anchor, positive)
+                and abs(year[n] - year[anchor]) <= 5
+                and n not in cites[anchor]
+                and n not in cited_by[anchor]
+                and not groups & {s.split("/")[0] for s in codes[n]}
+                and len(cites[n] & cites[anchor]) < 2
+            ):
                 found += 1
                 break
         if found == triplets:
@@ -122,12 +142,14 @@ def limit_one(graph: DuckDBGraph, triplets: pa.Table) -> pa.Table:
     The first patent, as the store lists them, with codes and none of the anchor's subclasses.
     """
     codes = defaultdict(set)
-    for patent, symbol in graph.execute("SELECT patent_id, symbol FROM classified "
-                                        "JOIN patent USING (p) ORDER BY p").fetchall():
+    for patent, symbol in graph.execute(
+        "SELECT patent_id, symbol FROM classified JOIN patent USING (p) ORDER BY p"
+    ).fetchall():
         codes[patent].add(symbol[:4])
     order = list(codes)
-    negatives = [next(n for n in order if not codes[n] & codes[a])
-                 for a in triplets["anchor_id"].to_pylist()]
+    negatives = [
+        next(n for n in order if not codes[n] & codes[a]) for a in triplets["anchor_id"].to_pylist()
+    ]
     place = triplets.column_names.index("negative_id")
     return triplets.set_column(place, "negative_id", pa.array(negatives, pa.string()))
 
@@ -136,33 +158,50 @@ def real(run: Path, seed: int) -> list[str]:
     splits = pq.read_table(run / "splits.parquet").to_pandas()
     among = splits.loc[splits["split"] == "train", "patent_id"].tolist()
     X, ids = read_vectors(run / "vectors-base")
-    lines = ["| negatives | triplets | distinct per 10,000 | cosine of negatives | of positives | "
-             "positive nearer | leaks by id | by near-copy or family |",
-             "|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "| negatives | triplets | distinct per 10,000 | cosine of negatives | of positives | "
+        "positive nearer | leaks by id | by near-copy or family |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     with DuckDBGraph(run / "graph.duckdb", read_only=True) as graph:
-        ours = {"ours, a half hard": MiningRules(), "ours, all hard": MiningRules(
-            negatives={"hard": 1.0})}
-        tables = {name: mine_triplets(graph, rules, seed, among).triplets
-                  for name, rules in ours.items()}
+        ours = {
+            "ours, a half hard": MiningRules(),
+            "ours, all hard": MiningRules(negatives={"hard": 1.0}),
+        }
+        tables = {
+            name: mine_triplets(graph, rules, seed, among).triplets for name, rules in ours.items()
+        }
         first = next(iter(tables.values()))
         for name, table in {"the original's, LIMIT 1": limit_one(graph, first), **tables}.items():
             near, n = cosines(table, X, ids), len(table)
             distinct = len(table["negative_id"].unique()) / n * 10_000
             leaks = leak_report(table, splits)
-            by = ["not told" if leaks["test"][w] is None else sum(leaks[s][w] or 0 for s in leaks)
-                  for w in ("by id", "by near-copy or family")]
-            lines.append(f"| {name} | {n:,} | {distinct:,.0f} | {near['negative']:.3f} | "
-                         f"{near['positive']:.3f} | {near['nearer']:.1%} | {by[0]} | {by[1]} |")
+            by = [
+                "not told" if leaks["test"][w] is None else sum(leaks[s][w] or 0 for s in leaks)
+                for w in ("by id", "by near-copy or family")
+            ]
+            lines.append(
+                f"| {name} | {n:,} | {distinct:,.0f} | {near['negative']:.3f} | "
+                f"{near['positive']:.3f} | {near['nearer']:.1%} | {by[0]} | {by[1]} |"
+            )
     pairs = np.random.default_rng(seed).integers(0, len(ids), (20_000, 2))
     some = [np.asarray(X[pairs[:, i]], np.float32) for i in (0, 1)]
-    chance = float(np.mean(np.einsum("ij,ij->i", *some)
-                           / np.linalg.norm(some[0], axis=1) / np.linalg.norm(some[1], axis=1)))
+    chance = float(
+        np.mean(
+            np.einsum("ij,ij->i", *some)
+            / np.linalg.norm(some[0], axis=1)
+            / np.linalg.norm(some[1], axis=1)
+        )
+    )
     return [*lines, "", f"Two patents at random: cosine {chance:.3f}."]
 
 
 def scales(work: Path, sizes: list[int], threads: int) -> list[str]:
-    lines = ["| patents | citations | CPC rows | TSV | load | peak | triplets | mining | peak | "
-             "load a million | mining 100,000 |", "|" + "---|" * 11]
+    lines = [
+        "| patents | citations | CPC rows | TSV | load | peak | triplets | mining | peak | "
+        "load a million | mining 100,000 |",
+        "|" + "---|" * 11,
+    ]
     for size in sizes:
         folder = work / str(size)
         if not (folder / "g_us_rel_doc.tsv").is_file():
@@ -175,7 +214,8 @@ def scales(work: Path, sizes: list[int], threads: int) -> list[str]:
             f"| {sum(p.stat().st_size for p in folder.glob('*.tsv')) / 1e9:.1f} GB "
             f"| {loaded['seconds']:.1f} s | {loaded['peak'] / 1024:.2f} GB "
             f"| {count:,} | {mined['seconds']:.1f} s | {mined['peak'] / 1024:.2f} GB "
-            f"| {loaded['seconds'] / size * 1e6:.1f} s | {mined['seconds'] / count * 1e5:.1f} s |")
+            f"| {loaded['seconds'] / size * 1e6:.1f} s | {mined['seconds'] / count * 1e5:.1f} s |"
+        )
         print(lines[-1], file=sys.stderr, flush=True)
     return lines
 
@@ -194,10 +234,14 @@ def main() -> None:
     if options.child:
         print(json.dumps(child(options.work, options.child, options.sizes[0], options.threads)))
         return
-    page = ["# The embedded graph at PatentsView's size", "",
-            f"`python benchmarks/graph.py`, {options.threads} threads, files read once before, "
-            "DuckDB's memory setting 3 GB; synthetic tables without texts "
-            "(benchmarks/scale.py). Peak is the memory of the whole process.", ""]
+    page = [
+        "# The embedded graph at PatentsView's size",
+        "",
+        f"`python benchmarks/graph.py`, {options.threads} threads, files read once before, "
+        "DuckDB's memory setting 3 GB; synthetic tables without texts "
+        "(benchmarks/scale.py). Peak is the memory of the whole process.",
+        "",
+    ]
     if options.sizes:
         page += [*scales(options.work, options.sizes, options.threads), ""]
         small = options.work / str(LOOP)
@@ -205,14 +249,21 @@ def main() -> None:
             write_tables(small, Scale(LOOP), options.threads)
         naive = loop(small, LOOP // 8)
         ours = {w: measured(options.work, w, LOOP, 1) for w in ("load", "mine")}
-        page += [f"Of {LOOP:,} patents, one thread: a loop over csv and dicts loads in "
-                 f"{naive['load']:.1f} s and mines {naive['triplets']:,} hard triplets in "
-                 f"{naive['mine']:.1f} s (citations only, negatives not distinct); ours loads in "
-                 f"{ours['load']['seconds']:.1f} s and mines "
-                 f"{ours['mine']['counts']['triplets']:,} in {ours['mine']['seconds']:.1f} s.", ""]
+        page += [
+            f"Of {LOOP:,} patents, one thread: a loop over csv and dicts loads in "
+            f"{naive['load']:.1f} s and mines {naive['triplets']:,} hard triplets in "
+            f"{naive['mine']:.1f} s (citations only, negatives not distinct); ours loads in "
+            f"{ours['load']['seconds']:.1f} s and mines "
+            f"{ours['mine']['counts']['triplets']:,} in {ours['mine']['seconds']:.1f} s.",
+            "",
+        ]
     if options.run:
-        page += ["## Against the original's negatives, on real patents", "",
-                 *real(options.run, options.seed), ""]
+        page += [
+            "## Against the original's negatives, on real patents",
+            "",
+            *real(options.run, options.seed),
+            "",
+        ]
     options.out.write_text("\n".join(page), encoding="utf-8")
 
 

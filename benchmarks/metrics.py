@@ -38,19 +38,26 @@ from patentcl.metrics import best_threshold, evaluate, evaluate_ranking  # noqa:
 HERE = Path(__file__).parent
 AVERAGES = ("micro", "macro", "weighted", "samples")
 SET_NAMES = [f"{m}:{a}" for a in AVERAGES for m in ("precision", "recall", "f1")] + [
-    "subset_accuracy", "hamming_loss"]
+    "subset_accuracy",
+    "hamming_loss",
+]
 Call = Callable[[], Any]
 
 
 def make_tree() -> CpcTree:
     """650 subclasses in 127 classes and nine sections."""
-    symbols = [f"{a}{b:02d}{c}" for a in "ABCDEFGHY" for b in range(1, 16)
-               for c in ("BCDFGH" if b % 6 == 0 else "BCDFG")]
+    symbols = [
+        f"{a}{b:02d}{c}"
+        for a in "ABCDEFGHY"
+        for b in range(1, 16)
+        for c in ("BCDFGH" if b % 6 == 0 else "BCDFG")
+    ]
     return CpcTree.from_symbols(symbols[:650])
 
 
-def make_labels(tree: CpcTree, n: int,
-                seed: int = 0) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+def make_labels(
+    tree: CpcTree, n: int, seed: int = 0
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """True and predicted labels, closed; three in five predictions are right."""
     rng = np.random.default_rng(seed)
     leaves = tree.at_level("subclass")
@@ -58,10 +65,15 @@ def make_labels(tree: CpcTree, n: int,
     weight = rng.permutation(weight / weight.sum())
     rows = np.repeat(np.arange(n), 1 + rng.poisson(0.9, n))
     true = leaves[rng.choice(len(leaves), len(rows), p=weight)]
-    said = np.where(rng.random(len(rows)) < 0.6, true,
-                    leaves[rng.choice(len(leaves), len(rows), p=weight)])
-    return tuple(tree.close(sparse.csr_matrix((np.ones(len(rows), bool), (rows, cols)),
-                                              shape=(n, len(tree)))) for cols in (true, said))
+    said = np.where(
+        rng.random(len(rows)) < 0.6, true, leaves[rng.choice(len(leaves), len(rows), p=weight)]
+    )
+    return tuple(
+        tree.close(
+            sparse.csr_matrix((np.ones(len(rows), bool), (rows, cols)), shape=(n, len(tree)))
+        )
+        for cols in (true, said)
+    )
 
 
 def make_scores(truth: sparse.csr_matrix, seed: int = 0) -> np.ndarray:
@@ -101,11 +113,23 @@ def agree(ours: float, theirs: float, what: str, relative: float = 1e-6) -> None
         raise SystemExit(f"{what}: {ours} is not {theirs}")
 
 
-def row(task: str, size: str, ours: float, theirs: float | None, other: str = "scikit-learn",
-        memory: str = "") -> dict[str, Any]:
+def row(
+    task: str,
+    size: str,
+    ours: float,
+    theirs: float | None,
+    other: str = "scikit-learn",
+    memory: str = "",
+) -> dict[str, Any]:
     """One line of the table."""
-    return {"task": task, "size": size, "ours": ours, "theirs": theirs, "other": other,
-            "memory": memory}
+    return {
+        "task": task,
+        "size": size,
+        "ours": ours,
+        "theirs": theirs,
+        "other": other,
+        "memory": memory,
+    }
 
 
 def part_sets(rounds: int) -> list[dict[str, Any]]:
@@ -116,8 +140,11 @@ def part_sets(rounds: int) -> list[dict[str, Any]]:
 
     def theirs(t: Any, p: Any) -> list[float]:
         # The cheapest way to ask for all of them: one call for each average.
-        out = [v for a in AVERAGES for v in
-               sk.precision_recall_fscore_support(t, p, average=a, zero_division=0)[:3]]
+        out = [
+            v
+            for a in AVERAGES
+            for v in sk.precision_recall_fscore_support(t, p, average=a, zero_division=0)[:3]
+        ]
         return [*out, sk.accuracy_score(t, p), sk.hamming_loss(t, p)]
 
     for name, value in zip(SET_NAMES, theirs(truth, said), strict=True):
@@ -132,21 +159,40 @@ def part_sets(rounds: int) -> list[dict[str, Any]]:
         t, p = fresh((truth, said))
         return evaluate(t, None, SET_NAMES, tree, predicted=p)
 
-    found = take_turns({"ours": ours, "tree": lambda: ours(tree),
-                        "bool": lambda: theirs(*fresh((truth, said))),
-                        "float": lambda: theirs(*fresh(light))}, rounds)
-    used = (peak(ours), peak(lambda: theirs(*fresh((truth, said)))),
-            peak(lambda: theirs(*fresh(light))))
+    found = take_turns(
+        {
+            "ours": ours,
+            "tree": lambda: ours(tree),
+            "bool": lambda: theirs(*fresh((truth, said))),
+            "float": lambda: theirs(*fresh(light)),
+        },
+        rounds,
+    )
+    used = (
+        peak(ours),
+        peak(lambda: theirs(*fresh((truth, said)))),
+        peak(lambda: theirs(*fresh(light))),
+    )
     size = f"{n:,} x {len(tree)}"
     hier = ["hier_precision:micro", "hier_f1:micro", "hier_f1:macro", "hier_f1:samples"]
     start = time.perf_counter()
     evaluate(truth, None, hier, tree, predicted=said)
     alone = time.perf_counter() - start
     return [
-        row("14 set metrics, the same boolean CSR", size, found["ours"], found["bool"],
-            memory=f"{used[0]:.0f} against {used[1]:.0f} MB"),
-        row("the same, scikit-learn given float32", size, found["ours"], found["float"],
-            memory=f"{used[0]:.0f} against {used[2]:.0f} MB"),
+        row(
+            "14 set metrics, the same boolean CSR",
+            size,
+            found["ours"],
+            found["bool"],
+            memory=f"{used[0]:.0f} against {used[1]:.0f} MB",
+        ),
+        row(
+            "the same, scikit-learn given float32",
+            size,
+            found["ours"],
+            found["float"],
+            memory=f"{used[0]:.0f} against {used[2]:.0f} MB",
+        ),
         row("14 set metrics, closure of truth checked too", size, found["tree"], found["bool"]),
         row("hierarchical P and F1, prediction closed first", size, alone, None),
     ]
@@ -161,12 +207,21 @@ def part_ranking(rounds: int) -> list[dict[str, Any]]:
     scores = make_scores(truth)
     dense = truth.toarray().astype(np.int8)
     pairs: list[tuple[str, str, Callable[[], float]]] = [
-        ("average precision, micro", "average_precision:micro",
-         lambda: sk.average_precision_score(dense, scores, average="micro")),
-        ("average precision, macro", "average_precision:macro",
-         lambda: sk.average_precision_score(dense, scores, average="macro")),
-        ("ROC AUC, micro", "roc_auc:micro",
-         lambda: sk.roc_auc_score(dense, scores, average="micro")),
+        (
+            "average precision, micro",
+            "average_precision:micro",
+            lambda: sk.average_precision_score(dense, scores, average="micro"),
+        ),
+        (
+            "average precision, macro",
+            "average_precision:macro",
+            lambda: sk.average_precision_score(dense, scores, average="macro"),
+        ),
+        (
+            "ROC AUC, micro",
+            "roc_auc:micro",
+            lambda: sk.roc_auc_score(dense, scores, average="micro"),
+        ),
         ("LRAP", "lrap", lambda: sk.label_ranking_average_precision_score(dense, scores)),
         ("coverage error", "coverage_error", lambda: sk.coverage_error(dense, scores)),
         ("ranking loss", "ranking_loss", lambda: sk.label_ranking_loss(dense, scores)),
@@ -196,8 +251,8 @@ def part_large() -> list[dict[str, Any]]:
     scores = make_scores(truth)
     calls: dict[str, Call] = {
         name: (lambda name=name: evaluate(truth, scores, name))
-        for name in ("average_precision:micro", "average_precision:macro", "lrap", "ndcg@10",
-                     "ece")}
+        for name in ("average_precision:micro", "average_precision:macro", "lrap", "ndcg@10", "ece")
+    }
     calls["threshold, best micro F1"] = lambda: best_threshold(truth, scores)
     calls["threshold for each label"] = lambda: best_threshold(truth, scores, per="label")
     dense = truth.toarray().astype(np.int8)
@@ -206,7 +261,8 @@ def part_large() -> list[dict[str, Any]]:
         "average_precision:micro": lambda: precision(dense, scores, average="micro"),
         "average_precision:macro": lambda: precision(dense, scores, average="macro"),
         "lrap": lambda: sk.label_ranking_average_precision_score(dense, scores),
-        "ndcg@10": lambda: sk.ndcg_score(dense, scores, k=10, ignore_ties=True)}
+        "ndcg@10": lambda: sk.ndcg_score(dense, scores, k=10, ignore_ties=True),
+    }
     out = []
     for name, call in calls.items():
         found = take_turns({"ours": call}, 1)
@@ -215,8 +271,15 @@ def part_large() -> list[dict[str, Any]]:
             value = others[name]()
             found["theirs"] = time.perf_counter() - start
             agree(call()[name], value, name, 1e-5)
-        out.append(row(name, "400,000 x 650", found["ours"], found.get("theirs"),
-                       memory=f"{peak(call):.0f} MB" if name in ("lrap", "ndcg@10") else ""))
+        out.append(
+            row(
+                name,
+                "400,000 x 650",
+                found["ours"],
+                found.get("theirs"),
+                memory=f"{peak(call):.0f} MB" if name in ("lrap", "ndcg@10") else "",
+            )
+        )
     return out
 
 
@@ -229,34 +292,58 @@ def part_retrieval(rounds: int) -> list[dict[str, Any]]:
     taken = np.sort(rng.integers(0, items, (queries, k)), axis=1) + np.arange(k)
     items += k
     score = rng.random((queries, k))
-    run = sparse.csr_matrix((score.ravel(), taken.ravel().astype(np.int32),
-                             np.arange(0, queries * k + 1, k)), shape=(queries, items))
+    run = sparse.csr_matrix(
+        (score.ravel(), taken.ravel().astype(np.int32), np.arange(0, queries * k + 1, k)),
+        shape=(queries, items),
+    )
     inside = np.take_along_axis(taken, np.argsort(rng.random((queries, k)), axis=1)[:, :3], axis=1)
     good = np.concatenate([inside, rng.integers(0, items, (queries, 2))], axis=1)
-    relevant = sparse.csr_matrix((np.ones(good.size), (np.repeat(np.arange(queries), 5),
-                                                       good.ravel())), shape=(queries, items))
+    relevant = sparse.csr_matrix(
+        (np.ones(good.size), (np.repeat(np.arange(queries), 5), good.ravel())),
+        shape=(queries, items),
+    )
     relevant.sum_duplicates()
     relevant.data = rng.integers(1, 4, relevant.nnz).astype(float)
 
     def dicts(matrix: sparse.csr_matrix, kind: type) -> dict[str, dict[str, Any]]:
-        return {f"q{i}": {f"d{j}": kind(v) for j, v in zip(matrix.indices[a:b], matrix.data[a:b],
-                                                           strict=True)}
-                    for i, (a, b) in enumerate(pairwise(matrix.indptr))}
+        return {
+            f"q{i}": {
+                f"d{j}": kind(v) for j, v in zip(matrix.indices[a:b], matrix.data[a:b], strict=True)
+            }
+            for i, (a, b) in enumerate(pairwise(matrix.indptr))
+        }
 
     start = time.perf_counter()
     qrels, runs = ranx.Qrels(dicts(relevant, int)), ranx.Run(dicts(run, float))
     built = time.perf_counter() - start
-    names = {"ndcg@10": "ndcg@10", "map@100": "map@100", "mrr@10": "mrr@10",
-             "recall@100": "recall@100", "precision@10": "precision@10", "hit@10": "hit_rate@10"}
+    names = {
+        "ndcg@10": "ndcg@10",
+        "map@100": "map@100",
+        "mrr@10": "mrr@10",
+        "recall@100": "recall@100",
+        "precision@10": "precision@10",
+        "hit@10": "hit_rate@10",
+    }
     theirs = ranx.evaluate(qrels, runs, list(names.values()), threads=1)  # compiles, too
     ours = evaluate_ranking(relevant, run, list(names))
     for a, b in names.items():
         agree(ours[a], theirs[b], a)
-    found = take_turns({
-        "ours": lambda: evaluate_ranking(relevant, run, list(names)),
-        "theirs": lambda: ranx.evaluate(qrels, runs, list(names.values()), threads=1)}, rounds)
-    return [row("6 retrieval metrics", f"{queries:,} x {k}", found["ours"], found["theirs"],
-                f"ranx (and {built:.0f} s to build its objects)")]
+    found = take_turns(
+        {
+            "ours": lambda: evaluate_ranking(relevant, run, list(names)),
+            "theirs": lambda: ranx.evaluate(qrels, runs, list(names.values()), threads=1),
+        },
+        rounds,
+    )
+    return [
+        row(
+            "6 retrieval metrics",
+            f"{queries:,} x {k}",
+            found["ours"],
+            found["theirs"],
+            f"ranx (and {built:.0f} s to build its objects)",
+        )
+    ]
 
 
 def part_huge(millions: int) -> list[dict[str, Any]]:
@@ -264,8 +351,9 @@ def part_huge(millions: int) -> list[dict[str, Any]]:
     tree = make_tree()
     leaves = tree.at_level("subclass")
     n, step = 1_000_000 * millions, 50_000
-    truth = sparse.vstack([make_labels(tree, 1_000_000, seed)[0][:, leaves]
-                           for seed in range(millions)], format="csr")
+    truth = sparse.vstack(
+        [make_labels(tree, 1_000_000, seed)[0][:, leaves] for seed in range(millions)], format="csr"
+    )
 
     def blocks() -> Iterator[np.ndarray]:
         base = make_scores(sparse.csr_matrix((step, len(leaves)), dtype=bool))
@@ -273,7 +361,7 @@ def part_huge(millions: int) -> list[dict[str, Any]]:
         for start in range(0, n, step):
             # Other numbers in every block, at the price of an addition.
             block = np.abs(base - rng.random(dtype=np.float32) * np.float32(0.01))
-            part = truth[start:start + step]
+            part = truth[start : start + step]
             block[part.nonzero()] += rng.random(part.nnz, dtype=np.float32) * np.float32(0.4)
             yield block
 
@@ -283,44 +371,66 @@ def part_huge(millions: int) -> list[dict[str, Any]]:
     evaluate(truth, blocks, names)
     seconds = time.perf_counter() - start_time
     high = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return [row("micro average precision, LRAP, nDCG@10, P@1, hit@3 from a generator",
-                f"{n:,} x 650", seconds, None,
-                memory=f"{high / 1e6:.1f} GB resident at most ({before / 1e6:.1f} before)")]
+    return [
+        row(
+            "micro average precision, LRAP, nDCG@10, P@1, hit@3 from a generator",
+            f"{n:,} x 650",
+            seconds,
+            None,
+            memory=f"{high / 1e6:.1f} GB resident at most ({before / 1e6:.1f} before)",
+        )
+    ]
 
 
 def render(results: dict[str, list[dict[str, Any]]]) -> str:
     """The page."""
-    lines = ["# Speed of the metrics", "",
-             f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}, "
-             f"scikit-learn {sklearn.__version__}; one thread, turns taken, medians. Made by "
-             "`python benchmarks/metrics.py`; values were compared before times.", "",
-             "| task | size | patentcl, s | other, s | times faster | other | memory |",
-             "| --- | --- | ---: | ---: | ---: | --- | --- |"]
+    lines = [
+        "# Speed of the metrics",
+        "",
+        f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}, "
+        f"scikit-learn {sklearn.__version__}; one thread, turns taken, medians. Made by "
+        "`python benchmarks/metrics.py`; values were compared before times.",
+        "",
+        "| task | size | patentcl, s | other, s | times faster | other | memory |",
+        "| --- | --- | ---: | ---: | ---: | --- | --- |",
+    ]
     for part in ("sets", "ranking", "retrieval", "large", "huge"):
         for r in results.get(part, []):
             other = r["theirs"]
-            lines.append(f"| {r['task']} | {r['size']} | {r['ours']:.3g} | "
-                         + (f"{other:.3g} | {other / r['ours']:.1f} | {r['other']}" if other
-                            else " | | ") + f" | {r['memory']} |")
+            lines.append(
+                f"| {r['task']} | {r['size']} | {r['ours']:.3g} | "
+                + (f"{other:.3g} | {other / r['ours']:.1f} | {r['other']}" if other else " | | ")
+                + f" | {r['memory']} |"
+            )
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     """Run the parts asked for and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parts", nargs="+", default=["sets", "ranking", "retrieval", "large"],
-                        choices=["sets", "ranking", "retrieval", "large", "huge"])
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        default=["sets", "ranking", "retrieval", "large"],
+        choices=["sets", "ranking", "retrieval", "large", "huge"],
+    )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--millions", type=int, default=10, help="of patents in the part huge")
-    parser.add_argument("--keep", type=Path,
-                        default=HERE.parent / "artifacts" / "metrics-bench.json",
-                        help="results of earlier parts, so that parts can be run one by one")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        default=HERE.parent / "artifacts" / "metrics-bench.json",
+        help="results of earlier parts, so that parts can be run one by one",
+    )
     args = parser.parse_args()
     results = json.loads(args.keep.read_text()) if args.keep.exists() else {}
     parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
-        "sets": lambda: part_sets(args.rounds), "ranking": lambda: part_ranking(args.rounds),
-        "retrieval": lambda: part_retrieval(args.rounds), "large": part_large,
-        "huge": lambda: part_huge(args.millions)}
+        "sets": lambda: part_sets(args.rounds),
+        "ranking": lambda: part_ranking(args.rounds),
+        "retrieval": lambda: part_retrieval(args.rounds),
+        "large": part_large,
+        "huge": lambda: part_huge(args.millions),
+    }
     args.keep.parent.mkdir(parents=True, exist_ok=True)
     for part in args.parts:
         results[part] = parts[part]()

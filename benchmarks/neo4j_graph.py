@@ -62,8 +62,9 @@ def server(home: Path) -> Neo4jServer:
     return Neo4jServer(home, password=PASSWORD, heap=HEAP, pagecache=PAGECACHE)
 
 
-def measure(patents: int, triplets: int, work: Path, online_too: bool,
-            ) -> tuple[dict[str, int], Clock, bool]:
+def measure(
+    patents: int, triplets: int, work: Path, online_too: bool
+) -> tuple[dict[str, int], Clock, bool]:
     """One size: counts, seconds, and whether both stores gave the same triplets."""
     clock = Clock()
     print(f"{patents:,} patents", flush=True)
@@ -126,12 +127,18 @@ def page(results: list[tuple[dict[str, int], Clock, bool]], triplets: int) -> st
         return f"| {name} | {' | '.join(cells)} |"
 
     def seconds(name: str) -> str:
-        return row(name, [f"{c.seconds[name]:.1f} s" if name in c.seconds else ""
-                          for _, c, _ in results])
+        return row(
+            name, [f"{c.seconds[name]:.1f} s" if name in c.seconds else "" for _, c, _ in results]
+        )
 
     def rate(name: str, total: str, *of: str) -> str:
-        return row(name, [f"{sum(n[k] for k in of) / c.seconds[total]:,.0f} /s"
-                          if total in c.seconds else "" for n, c, _ in results])
+        return row(
+            name,
+            [
+                f"{sum(n[k] for k in of) / c.seconds[total]:,.0f} /s" if total in c.seconds else ""
+                for n, c, _ in results
+            ],
+        )
 
     rows = ("patents", "symbols", "classified_as", "cites")
     names = [n for n in results[0][1].seconds if not n.startswith("tables")]
@@ -141,21 +148,30 @@ def page(results: list[tuple[dict[str, int], Clock, bool]], triplets: int) -> st
     for _, clock, _ in results:
         clock.seconds["import: all but the start"] = sum(clock.seconds[n] for n in files)
     lines = [
-        "# Neo4j: loading in both ways, and mining through it", "",
+        "# Neo4j: loading in both ways, and mining through it",
+        "",
         "`python benchmarks/neo4j_graph.py`: synthetic tables of `benchmarks/scale.py`, Neo4j "
         f"{version()} ({HEAP} heap, {PAGECACHE} page cache) and driver {driver.__version__} "
         f"{'with' if _rust() else 'without'} neo4j-rust-ext, on {cores} "
         f"{'core' if cores == 1 else 'cores'} of a {platform.machine()} machine that the server "
-        f"shares with Python; batches of {BATCH:,}.", "",
-        row("", heads), row("---", ["---:"] * len(heads)),
-        *(row(name.replace("_", " "), [f"{counts[name]:,}" for counts, _, _ in results])
-          for name in rows),
+        f"shares with Python; batches of {BATCH:,}.",
+        "",
+        row("", heads),
+        row("---", ["---:"] * len(heads)),
+        *(
+            row(name.replace("_", " "), [f"{counts[name]:,}" for counts, _, _ in results])
+            for name in rows
+        ),
         *map(seconds, order),
         rate("rate of import (nodes and relations)", "import: all but the start", *rows),
         rate("rate of loading online (nodes and relations)", "online: all", *rows),
-        *(row(f"mining {triplets:,} triplets, Neo4j to DuckDB{when}",
-              [f"{c.seconds[name] / c.seconds['DuckDB: mine']:.1f} x" for _, c, _ in results])
-          for name, when in (("mining: all", ""), ("mining again: all", ", again"))),
+        *(
+            row(
+                f"mining {triplets:,} triplets, Neo4j to DuckDB{when}",
+                [f"{c.seconds[name] / c.seconds['DuckDB: mine']:.1f} x" for _, c, _ in results],
+            )
+            for name, when in (("mining: all", ""), ("mining again: all", ", again"))
+        ),
         row("the same triplets, row for row", ["yes" if same else "NO" for _, _, same in results]),
         "",
     ]

@@ -54,8 +54,11 @@ class Loop(nn.Module):
         for node in range(len(head.tree)):
             level: Any = head.levels[place[node][0]]
             k = place[node][1]
-            weight = level.first[k] if level.above is None else torch.cat(
-                [level.first[k], level.above[k]])
+            weight = (
+                level.first[k]
+                if level.above is None
+                else torch.cat([level.first[k], level.above[k]])
+            )
             self.first.append(_linear(weight, level.first_bias[k]))
             self.second.append(_linear(level.second[k], level.second_bias[k]))
             self.out.append(_linear(level.out[k][:, None], level.out_bias[k][None]))
@@ -120,8 +123,9 @@ def fit(data: Data, **settings: Any) -> tuple[PatentClassifier, float]:
 def judge(data: Data, model: PatentClassifier) -> Any:
     """Dev figures by patent."""
     x = data.x["dev"]
-    return evaluate(data.y["dev"], model.predict_proba(x), NAMES, data.tree,
-                    predicted=model.predict(x))
+    return evaluate(
+        data.y["dev"], model.predict_proba(x), NAMES, data.tree, predicted=model.predict(x)
+    )
 
 
 def weights(model: PatentClassifier) -> int:
@@ -151,18 +155,29 @@ def predict(data: Data, hidden: int, epochs: int) -> list[dict[str, Any]]:
     rows = []
     with torch.inference_mode():
         slow, whole = loop.predict(x), head.predict(x)
-        about = {"part": "predict", "hidden": hidden, "nodes": len(data.tree),
-                 "weights": weights(model), "threads": torch.get_num_threads(),
-                 "largest difference": float((slow - whole).abs().max()),
-                 "loop": median(lambda: loop.predict(x), 3),
-                 "all nodes": median(lambda: head.predict(x), 3)}
+        about = {
+            "part": "predict",
+            "hidden": hidden,
+            "nodes": len(data.tree),
+            "weights": weights(model),
+            "threads": torch.get_num_threads(),
+            "largest difference": float((slow - whole).abs().max()),
+            "loop": median(lambda: loop.predict(x), 3),
+            "all nodes": median(lambda: head.predict(x), 3),
+        }
         for least in LEAST:
             pruned = head.predict(x, least)
             seconds = median(lambda least=least: head.predict(x, least), 9)
-            rows.append({**about, "least": least, "top-down": seconds,
-                         "times faster": about["loop"] / seconds,
-                         "largest lost": float((slow - pruned)[pruned == 0].max()),
-                         "share computed": float((pruned > 0).float().mean())})
+            rows.append(
+                {
+                    **about,
+                    "least": least,
+                    "top-down": seconds,
+                    "times faster": about["loop"] / seconds,
+                    "largest lost": float((slow - pruned)[pruned == 0].max()),
+                    "share computed": float((pruned > 0).float().mean()),
+                }
+            )
     for row in rows:
         model.prune = row["least"]
         found = judge(data, model)
@@ -184,10 +199,17 @@ def labels(data: Data, model: PatentClassifier, loop: Loop) -> list[dict[str, An
             return choose(scores, model.thresholds_, data.tree, rules)
 
         seconds = {"loop": median(slow, 3), "predict": median(lambda: model.predict(x), 9)}
-        rows.append({"part": "labels", "hidden": model.hidden, "at least one": at_least, **seconds,
-                     "times faster": seconds["loop"] / seconds["predict"],
-                     "labels": int(slow().sum()),
-                     "different": int((slow() != model.predict(x).toarray()).sum())})
+        rows.append(
+            {
+                "part": "labels",
+                "hidden": model.hidden,
+                "at least one": at_least,
+                **seconds,
+                "times faster": seconds["loop"] / seconds["predict"],
+                "labels": int(slow().sum()),
+                "different": int((slow() != model.predict(x).toarray()).sum()),
+            }
+        )
     return rows
 
 
@@ -216,27 +238,47 @@ def steps(data: Data, hidden: int, n: int = 4) -> dict[str, Any]:
 
 def policies(data: Data, hidden: int, epochs: int) -> dict[str, Any]:
     """Dev figures with active nodes against training every node on every patent."""
-    models = {"siblings": fit(data, hidden=hidden, epochs=epochs),
-              "all": fit(data, hidden=hidden, epochs=epochs, policy="all", mask="none")}
+    models = {
+        "siblings": fit(data, hidden=hidden, epochs=epochs),
+        "all": fit(data, hidden=hidden, epochs=epochs, policy="all", mask="none"),
+    }
     found = {k: judge(data, m) for k, (m, _) in models.items()}
     row = compare(found["all"], found["siblings"])["hier_f1:micro"]
-    return {"part": "policies", "hidden": hidden, "epochs": epochs,
-            **{f"{k} {n}": float(found[k].detail[n].value) for k in found for n in NAMES},
-            **{f"{k} seconds": s for k, (_, s) in models.items()},
-            "difference": row.difference, "low": row.low, "high": row.high}
+    return {
+        "part": "policies",
+        "hidden": hidden,
+        "epochs": epochs,
+        **{f"{k} {n}": float(found[k].detail[n].value) for k in found for n in NAMES},
+        **{f"{k} seconds": s for k, (_, s) in models.items()},
+        "difference": row.difference,
+        "low": row.low,
+        "high": row.high,
+    }
 
 
 def width(data: Data, **settings: Any) -> dict[str, Any]:
     """Dev figures, weights and seconds at one setting."""
     model, seconds = fit(data, **settings)
     found = judge(data, model)
-    return {"part": "width", **settings, "weights": weights(model), "seconds": seconds,
-            **{n: float(found.detail[n].value) for n in NAMES}}
+    return {
+        "part": "width",
+        **settings,
+        "weights": weights(model),
+        "seconds": seconds,
+        **{n: float(found.detail[n].value) for n in NAMES},
+    }
 
 
 WIDTHS: list[dict[str, Any]] = [
-    {"hidden": 16}, {"hidden": 32}, {"hidden": 64}, {"hidden": 64, "rank": 16},
-    {"hidden": 64, "rank": 64}, {"head": "tmm", "hidden": 64}, {"hidden": 128}, {"hidden": 256}]
+    {"hidden": 16},
+    {"hidden": 32},
+    {"hidden": 64},
+    {"hidden": 64, "rank": 16},
+    {"hidden": 64, "rank": 64},
+    {"head": "tmm", "hidden": 64},
+    {"hidden": 128},
+    {"hidden": 256},
+]
 
 
 # ---- the table ------------------------------------------------------------------------------
@@ -245,51 +287,101 @@ WIDTHS: list[dict[str, Any]] = [
 def markdown(rows: list[dict[str, Any]]) -> str:
     """The page of all rows."""
     by = {p: [r for r in rows if r["part"] == p] for p in [*PARTS, "labels"]}
-    lines = ["# Networks for each node: speed and width", "",
-             "THMM over the IPC tree of 12,408 + 1,804 patents, on vectors of all-MiniLM-L6-v2 "
-             "(384), one thread of a CPU whose other core had other work. Not run on a GPU.", "",
-             "## Prediction, one batch of 512 dev patents, trained weights", "",
-             "Top-down: children of nodes less likely than `prune` are not computed and get 0. The "
-             "figures are of all 1,804 dev patents.", "",
-             "| hidden | weights | prune | loop over nodes | all nodes at once | top-down | faster "
-             "than the loop | nodes computed | largest left out | hF1 micro | hF1 macro | AUPRC |",
-             "|---" * 12 + "|"]
-    lines += [f"| {r['hidden']} | {r['weights'] / 1e6:.1f} M | {r['least']} | {r['loop']:.3f} s | "
-              f"{r['all nodes']:.3f} s | {r['top-down']:.4f} s | {r['times faster']:.1f} x | "
-              f"{r['share computed']:.1%} | {r['largest lost']:.4f} | "
-              + " | ".join(f"{r[n]:.3f}" for n in NAMES) + " |" for r in by["predict"]]
-    lines += ["", "The loop and all nodes at once differ by at most "
-              f"{max((r['largest difference'] for r in by['predict']), default=0):.0e}."]
-    lines += ["", "## Labels, one batch of 512 dev patents", "",
-              "By tuned thresholds; `predict` computes no node that can neither reach its "
-              "threshold nor be the one label that a patent is given at least.", "",
-              "| hidden | at least one label a level | loop over nodes | `predict` | faster than "
-              "the loop | labels | different ones |", "|---" * 7 + "|"]
-    lines += [f"| {r['hidden']} | {'yes' if r['at least one'] else 'no'} | {r['loop']:.3f} s | "
-              f"{r['predict']:.4f} s | {r['times faster']:.1f} x | {r['labels']:,} | "
-              f"{r['different']} |" for r in by["labels"]]
-    lines += ["", "## Training, one step on 256 patents", "",
-              "| hidden | loop over nodes | all nodes at once | active nodes | faster than the "
-              "loop |", "|---" * 5 + "|"]
-    lines += [f"| {r['hidden']} | {r['loop']:.2f} s | {r['all nodes']:.2f} s | "
-              f"{r['active nodes']:.3f} s | {r['times faster']:.1f} x |" for r in by["steps"]]
-    lines += ["", "## Training every node on every patent, or on patents of its parent", "",
-              "| hidden | epochs | policy | hF1 micro | hF1 macro | AUPRC | seconds |",
-              "|---" * 7 + "|"]
+    lines = [
+        "# Networks for each node: speed and width",
+        "",
+        "THMM over the IPC tree of 12,408 + 1,804 patents, on vectors of all-MiniLM-L6-v2 "
+        "(384), one thread of a CPU whose other core had other work. Not run on a GPU.",
+        "",
+        "## Prediction, one batch of 512 dev patents, trained weights",
+        "",
+        "Top-down: children of nodes less likely than `prune` are not computed and get 0. The "
+        "figures are of all 1,804 dev patents.",
+        "",
+        "| hidden | weights | prune | loop over nodes | all nodes at once | top-down | faster "
+        "than the loop | nodes computed | largest left out | hF1 micro | hF1 macro | AUPRC |",
+        "|---" * 12 + "|",
+    ]
+    lines += [
+        f"| {r['hidden']} | {r['weights'] / 1e6:.1f} M | {r['least']} | {r['loop']:.3f} s | "
+        f"{r['all nodes']:.3f} s | {r['top-down']:.4f} s | {r['times faster']:.1f} x | "
+        f"{r['share computed']:.1%} | {r['largest lost']:.4f} | "
+        + " | ".join(f"{r[n]:.3f}" for n in NAMES)
+        + " |"
+        for r in by["predict"]
+    ]
+    lines += [
+        "",
+        "The loop and all nodes at once differ by at most "
+        f"{max((r['largest difference'] for r in by['predict']), default=0):.0e}.",
+    ]
+    lines += [
+        "",
+        "## Labels, one batch of 512 dev patents",
+        "",
+        "By tuned thresholds; `predict` computes no node that can neither reach its "
+        "threshold nor be the one label that a patent is given at least.",
+        "",
+        "| hidden | at least one label a level | loop over nodes | `predict` | faster than "
+        "the loop | labels | different ones |",
+        "|---" * 7 + "|",
+    ]
+    lines += [
+        f"| {r['hidden']} | {'yes' if r['at least one'] else 'no'} | {r['loop']:.3f} s | "
+        f"{r['predict']:.4f} s | {r['times faster']:.1f} x | {r['labels']:,} | "
+        f"{r['different']} |"
+        for r in by["labels"]
+    ]
+    lines += [
+        "",
+        "## Training, one step on 256 patents",
+        "",
+        "| hidden | loop over nodes | all nodes at once | active nodes | faster than the loop |",
+        "|---" * 5 + "|",
+    ]
+    lines += [
+        f"| {r['hidden']} | {r['loop']:.2f} s | {r['all nodes']:.2f} s | "
+        f"{r['active nodes']:.3f} s | {r['times faster']:.1f} x |"
+        for r in by["steps"]
+    ]
+    lines += [
+        "",
+        "## Training every node on every patent, or on patents of its parent",
+        "",
+        "| hidden | epochs | policy | hF1 micro | hF1 macro | AUPRC | seconds |",
+        "|---" * 7 + "|",
+    ]
     for r in by["policies"]:
-        lines += [f"| {r['hidden']} | {r['epochs']} | {k} | " + " | ".join(
-            f"{r[f'{k} {n}']:.3f}" for n in NAMES) + f" | {r[f'{k} seconds']:.0f} |"
-            for k in ("all", "siblings")]
-    lines += ["", *(f"Hidden {r['hidden']}: siblings minus all, hF1 micro {r['difference']:+.4f} "
-                    f"(95 % interval {r['low']:+.4f} to {r['high']:+.4f})."
-                    for r in by["policies"])]
-    lines += ["", "## Quality against width and policy", "",
-              "6 epochs of training; dev figures, thresholds tuned on dev too.", "",
-              "| head | hidden | rank | policy | weights | seconds | hF1 micro | hF1 macro | AUPRC "
-              "|", "|---" * 9 + "|"]
-    lines += [f"| {r.get('head', 'thmm')} | {r['hidden']} | {r.get('rank') or 'full'} | "
-              f"{r.get('policy', 'siblings')} | {r['weights'] / 1e6:.1f} M | {r['seconds']:.0f} | "
-              + " | ".join(f"{r[n]:.3f}" for n in NAMES) + " |" for r in by["width"]]
+        lines += [
+            f"| {r['hidden']} | {r['epochs']} | {k} | "
+            + " | ".join(f"{r[f'{k} {n}']:.3f}" for n in NAMES)
+            + f" | {r[f'{k} seconds']:.0f} |"
+            for k in ("all", "siblings")
+        ]
+    lines += [
+        "",
+        *(
+            f"Hidden {r['hidden']}: siblings minus all, hF1 micro {r['difference']:+.4f} "
+            f"(95 % interval {r['low']:+.4f} to {r['high']:+.4f})."
+            for r in by["policies"]
+        ),
+    ]
+    lines += [
+        "",
+        "## Quality against width and policy",
+        "",
+        "6 epochs of training; dev figures, thresholds tuned on dev too.",
+        "",
+        "| head | hidden | rank | policy | weights | seconds | hF1 micro | hF1 macro | AUPRC |",
+        "|---" * 9 + "|",
+    ]
+    lines += [
+        f"| {r.get('head', 'thmm')} | {r['hidden']} | {r.get('rank') or 'full'} | "
+        f"{r.get('policy', 'siblings')} | {r['weights'] / 1e6:.1f} M | {r['seconds']:.0f} | "
+        + " | ".join(f"{r[n]:.3f}" for n in NAMES)
+        + " |"
+        for r in by["width"]
+    ]
     return "\n".join([*lines, ""])
 
 
@@ -303,13 +395,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".jsonl"))
     given = parser.parse_args()
     data = Data(given.data, given.vectors)
-    rows = [json.loads(line) for line in given.out.read_text().splitlines()] if (
-        given.out.is_file()) else []
+    rows = (
+        [json.loads(line) for line in given.out.read_text().splitlines()]
+        if (given.out.is_file())
+        else []
+    )
     todo: list[Callable[[], dict[str, Any] | list[dict[str, Any]]]] = []
     for part in given.part or PARTS:
         if part == "width":
-            done = [{k: r[k] for k in ("head", "hidden", "rank", "policy") if k in r}
-                    for r in rows if r["part"] == "width"]
+            done = [
+                {k: r[k] for k in ("head", "hidden", "rank", "policy") if k in r}
+                for r in rows
+                if r["part"] == "width"
+            ]
             todo += [lambda w=w: width(data, **w) for w in WIDTHS if w not in done]
         elif part == "steps":
             todo.append(lambda: steps(data, given.hidden))

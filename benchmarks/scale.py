@@ -49,15 +49,15 @@ class Scale:
         return self.codes if self.codes is not None else self.patents * 25 // 4
 
 
-def write_tables(folder: str | Path, scale: Scale, threads: int | None = None,
-                 memory: str = "4GB") -> dict[str, int]:
+def write_tables(
+    folder: str | Path, scale: Scale, threads: int | None = None, memory: str = "4GB"
+) -> dict[str, int]:
     """Write the tables into a folder that may exist; return their numbers of rows."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     work = folder / ".scale.duckdb"
     work.unlink(missing_ok=True)
-    config: dict[str, str | int | bool] = {"memory_limit": memory,
-                                           "temp_directory": f"{work}.tmp"}
+    config: dict[str, str | int | bool] = {"memory_limit": memory, "temp_directory": f"{work}.tmp"}
     if threads is not None:
         config["threads"] = threads
     con = duckdb.connect(str(work), config=config)
@@ -73,15 +73,21 @@ def write_tables(folder: str | Path, scale: Scale, threads: int | None = None,
         written = {
             "g_patent": _copy(con, folder / "g_patent.tsv", _PATENT, "num_claims, withdrawn"),
             "g_us_patent_citation": _copy(
-                con, folder / "g_us_patent_citation.tsv",
+                con,
+                folder / "g_us_patent_citation.tsv",
                 _CITATION.format(mean=scale.citation_rows / scale.patents),
-                "citation_sequence"),
+                "citation_sequence",
+            ),
             "g_cpc_current": _copy(
-                con, folder / "g_cpc_current.tsv",
-                _CODE.format(mean=scale.code_rows / scale.patents / 0.93), "cpc_sequence"),
+                con,
+                folder / "g_cpc_current.tsv",
+                _CODE.format(mean=scale.code_rows / scale.patents / 0.93),
+                "cpc_sequence",
+            ),
             "g_cpc_title": _copy(con, folder / "g_cpc_title.tsv", _TITLE, ""),
-            "g_us_rel_doc": _copy(con, folder / "g_us_rel_doc.tsv", _FAMILY,
-                                  "related_doc_sequence"),
+            "g_us_rel_doc": _copy(
+                con, folder / "g_us_rel_doc.tsv", _FAMILY, "related_doc_sequence"
+            ),
         }
     finally:
         con.close()

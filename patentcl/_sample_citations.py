@@ -16,8 +16,9 @@ _LEVELS = (0.55, 0.77, 0.92, 0.98, 1.0)
 """Cumulative: cited from the same subgroup, group, subclass, section, anywhere."""
 
 
-def cite(dice: Dice, corpus: list[Patent], surnames: list[str],
-         first_number: int) -> tuple[list[list[Row]], dict[str, int]]:
+def cite(
+    dice: Dice, corpus: list[Patent], surnames: list[str], first_number: int
+) -> tuple[list[list[Row]], dict[str, int]]:
     """Make the citation rows of each patent (corpus in the order of dates), and count them."""
     cited = _inside(dice, corpus)
     counts = {"citations": 0, "citations_inside": sum(map(len, cited))}
@@ -27,8 +28,10 @@ def cite(dice: Dice, corpus: list[Patent], surnames: list[str],
     rows: list[list[Row]] = []
     dangling = 0
     for position, patent in enumerate(corpus):
-        entries = [(corpus[i].id, _month(corpus[i].date), corpus[i].inventor, corpus[i].kind)
-                   for i in cited[position]]
+        entries = [
+            (corpus[i].id, _month(corpus[i].date), corpus[i].inventor, corpus[i].kind)
+            for i in cited[position]
+        ]
         for _ in range(_draw_count(dice, 3 if patent.type != "design" else 2)):
             entry = _outside(dice, patent, surnames, first_number)
             if entry[0] not in known and all(entry[0] != e[0] for e in entries):
@@ -38,8 +41,12 @@ def cite(dice: Dice, corpus: list[Patent], surnames: list[str],
             entries.sort(key=lambda e: (len(e[0]), e[0]))
         else:
             entries = dice.shuffled(entries)
-        rows.append([(patent.id, k, id_, date, name, kind, _category(dice, patent.date.year))
-                     for k, (id_, date, name, kind) in enumerate(entries)])
+        rows.append(
+            [
+                (patent.id, k, id_, date, name, kind, _category(dice, patent.date.year))
+                for k, (id_, date, name, kind) in enumerate(entries)
+            ]
+        )
         counts["citations"] += len(entries)
     counts["citations_inside"] += counts["self_citations"] + counts["mutual_citations"]
     counts["citations_dangling"] = dangling
@@ -110,16 +117,21 @@ def _add_self(dice: Dice, cited: list[list[int]]) -> int:
 
 def _add_mutual(corpus: list[Patent], cited: list[list[int]]) -> int:
     """Let very few patents also cite one that cites them: those nearest in time."""
-    gaps = sorted((corpus[i].week - corpus[j].week, i, j)
-                  for i, row in enumerate(cited) for j in row if i != j)
+    gaps = sorted(
+        (corpus[i].week - corpus[j].week, i, j)
+        for i, row in enumerate(cited)
+        for j in row
+        if i != j
+    )
     count = min(max(1, len(cited) // 2500), len(gaps))
     for _, later, earlier in gaps[:count]:
         cited[earlier].append(later)
     return count
 
 
-def _outside(dice: Dice, patent: Patent, surnames: list[str],
-             first_number: int) -> tuple[str, str, str, str]:
+def _outside(
+    dice: Dice, patent: Patent, surnames: list[str], first_number: int
+) -> tuple[str, str, str, str]:
     """A cited document that is not in the corpus; most from before 1976, when the tables begin."""
     name = dice.pick(surnames).replace("_", " ")
     if patent.type == "design":
@@ -132,8 +144,12 @@ def _outside(dice: Dice, patent: Patent, surnames: list[str],
         return str(number), _any_month(dice, 1926, 1975), name, "A"
     own = int(patent.id) if patent.id.isdigit() else first_number
     if dice.chance(0.45) or own <= first_number or patent.date.year == 1995:
-        return str(3_930_271 + dice.below(first_number - 3_930_271)), _any_month(
-            dice, 1976, 1994), name, "A"
+        return (
+            str(3_930_271 + dice.below(first_number - 3_930_271)),
+            _any_month(dice, 1976, 1994),
+            name,
+            "A",
+        )
     number = first_number + dice.below(own - first_number)
     last = patent.date.year - 1
     year = 1995 + int((last - 1995) * (number - first_number) / (own - first_number))

@@ -170,6 +170,7 @@ def article(noun: str) -> str:
 
 # ---- vocabulary ---------------------------------------------------------------------------------
 
+
 @dataclasses.dataclass(frozen=True)
 class Part:
     """A component with its synonyms, and what it does in the base, third person and -ing form."""
@@ -261,8 +262,9 @@ def read_tables() -> dict[str, Subclass]:
             group = now.groups[-1]
             stem = group.symbol.partition("/")[0]
             subgroup = Subgroup(f"{stem}/{kind}", title, _parts(parts))
-            now.groups[-1] = Group(group.symbol, group.title, group.trend,
-                                   (*group.subgroups, subgroup))
+            now.groups[-1] = Group(
+                group.symbol, group.title, group.trend, (*group.subgroups, subgroup)
+            )
     return dict(sorted(found.items()))
 
 
@@ -283,6 +285,7 @@ def generic_parts() -> dict[str, tuple[Part, ...]]:
 
 
 # ---- grammar ------------------------------------------------------------------------------------
+
 
 @dataclasses.dataclass
 class Actor:
@@ -352,8 +355,13 @@ class Scene(dict[str, str]):
         letter, place = key[0], key[1:]
         if letter in "Nnsbi":
             actor = self._actor(place)
-            return {"N": self._named, "n": self._definite, "s": lambda a: a.third,
-                    "b": lambda a: a.base, "i": lambda a: a.gerund}[letter](actor)
+            return {
+                "N": self._named,
+                "n": self._definite,
+                "s": lambda a: a.third,
+                "b": lambda a: a.base,
+                "i": lambda a: a.gerund,
+            }[letter](actor)
         if letter in "op":
             return self._definite(self._old(key))
         return self._fixed(key)
@@ -440,9 +448,16 @@ def make_title(dice: Dice, topic: Topic) -> str:
     first, second = topic.queue[0], topic.queue[1]
     active = next((a for a in topic.queue if not a.base.startswith("be ")), None)
     other = dice.pick(topic.others or [topic.main]).field
-    text = form.format(t=topic.thing, a=article(topic.thing), n=first.name, m=article(second.name),
-                       M=article(first.name), F=topic.main.field, Y=other,
-                       i=active.gerund if active else f"use in {topic.main.field}")
+    text = form.format(
+        t=topic.thing,
+        a=article(topic.thing),
+        n=first.name,
+        m=article(second.name),
+        M=article(first.name),
+        F=topic.main.field,
+        Y=other,
+        i=active.gerund if active else f"use in {topic.main.field}",
+    )
     return text[0].upper() + text[1:]
 
 

@@ -103,9 +103,11 @@ class TopicChooser:
     def _some(self, parts: Iterable[Part], number: int, year: int) -> list[Part]:
         """Draw components that are in use in a year."""
         pool = list(parts)
-        return [p for p in self.dice.shuffled(pool)
-                if not p.era or self.dice.chance(_in_use(p.era, year))][:number] or pool[:1] * min(
-                    1, number)
+        return [
+            p
+            for p in self.dice.shuffled(pool)
+            if not p.era or self.dice.chance(_in_use(p.era, year))
+        ][:number] or pool[:1] * min(1, number)
 
 
 def _zipf(rank: int) -> float:

@@ -83,9 +83,13 @@ class Answer:
 
     def record(self) -> dict[str, Any]:
         """Plain data: patent_id, predicted, scores, level, evidence."""
-        return {"patent_id": self.patent_id, "predicted": [c.symbol for c in self.codes],
-                "scores": self.scores, "level": self.level,
-                "evidence": {s: [vars(n) for n in of] for s, of in self.evidence.items()}}
+        return {
+            "patent_id": self.patent_id,
+            "predicted": [c.symbol for c in self.codes],
+            "scores": self.scores,
+            "level": self.level,
+            "evidence": {s: [vars(n) for n in of] for s, of in self.evidence.items()},
+        }
 
 
 class Evidence:
@@ -105,16 +109,22 @@ class Evidence:
         if per_code < 1:
             raise ConfigError("evidence needs at least one patent for each code", got=per_code)
         if "codes" not in index.meta:
-            raise DataError("the index has no codes, so it holds no evidence",
-                            fix="Build it with meta=corpus.frame()")
+            raise DataError(
+                "the index has no codes, so it holds no evidence",
+                fix="Build it with meta=corpus.frame()",
+            )
         self.index, self.tree, self.per_code = index, tree, per_code
         self._carries = tree.encode(index.meta["codes"].tolist(), unknown="drop")
-        self._titles = (index.meta["title"].fillna("").astype(str).to_numpy()
-                        if "title" in index.meta else np.full(len(index), ""))
+        self._titles = (
+            index.meta["title"].fillna("").astype(str).to_numpy()
+            if "title" in index.meta
+            else np.full(len(index), "")
+        )
         self._row_of = pd.Index(index.ids)
 
-    def find(self, vectors: np.ndarray, chosen: np.ndarray,
-             ids: Sequence[str]) -> list[dict[str, list[Neighbour]]]:
+    def find(
+        self, vectors: np.ndarray, chosen: np.ndarray, ids: Sequence[str]
+    ) -> list[dict[str, list[Neighbour]]]:
         """Neighbours for each predicted symbol of each patent.
 
         Parameters
@@ -131,7 +141,8 @@ class Evidence:
             From most to least similar; fewer than `per_code` only where fewer carry the code.
         """
         out: list[dict[str, list[Neighbour]]] = [
-            {self.tree.symbols[j]: [] for j in np.flatnonzero(row)} for row in chosen]
+            {self.tree.symbols[j]: [] for j in np.flatnonzero(row)} for row in chosen
+        ]
         short = chosen.copy()
         reach = min(REACH, len(self.index))
         for i, rows, similarity in self._nearest(vectors, ids, reach):
@@ -152,8 +163,9 @@ class Evidence:
                 out[asking[a]][self.tree.symbols[j]] = self._neighbours(rows, similarity)
         return out
 
-    def _nearest(self, vectors: np.ndarray, ids: Sequence[str], k: int,
-                 among: np.ndarray | None = None) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    def _nearest(
+        self, vectors: np.ndarray, ids: Sequence[str], k: int, among: np.ndarray | None = None
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yield query, rows of the index and similarities, the patent itself left out."""
         found = self.index.search(vectors, k, ids=among)
         rows = self._row_of.get_indexer(pd.Index(found["id"]))
@@ -164,14 +176,17 @@ class Evidence:
             other = rows[start:stop] != own[i]
             yield i, rows[start:stop][other], similarity[start:stop][other]
 
-    def _pick(self, carried: sparse.csr_matrix, rows: np.ndarray, similarity: np.ndarray,
-              node: int) -> list[Neighbour]:
+    def _pick(
+        self, carried: sparse.csr_matrix, rows: np.ndarray, similarity: np.ndarray, node: int
+    ) -> list[Neighbour]:
         at = np.sort(carried[:, [node]].nonzero()[0])
         return self._neighbours(rows[at], similarity[at])
 
     def _neighbours(self, rows: np.ndarray, similarity: np.ndarray) -> list[Neighbour]:
-        return [Neighbour(str(self.index.ids[row]), str(self._titles[row]), round(float(s), 4))
-                for row, s in zip(rows[:self.per_code], similarity[:self.per_code], strict=True)]
+        return [
+            Neighbour(str(self.index.ids[row]), str(self._titles[row]), round(float(s), 4))
+            for row, s in zip(rows[: self.per_code], similarity[: self.per_code], strict=True)
+        ]
 
 
 class WordEvidence:
@@ -198,8 +213,9 @@ class WordEvidence:
         labels = tree.encode(corpus.codes, unknown="drop")
         rows = np.flatnonzero(np.diff(labels.indptr))
         if not rows.size:
-            raise DataError("no patent of the corpus has a code of the classifier",
-                            where=corpus.path)
+            raise DataError(
+                "no patent of the corpus has a code of the classifier", where=corpus.path
+            )
         texts = corpus.texts
         self.tree, self.per_code = tree, per_code
         self._carriers = sparse.csc_matrix(labels[rows])
@@ -207,10 +223,12 @@ class WordEvidence:
         self._titles = [texts[i][0] for i in rows]
         self._words = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
         self._documents = sparse.csr_matrix(
-            self._words.fit_transform([_joined(texts[i]) for i in rows]).T)
+            self._words.fit_transform([_joined(texts[i]) for i in rows]).T
+        )
 
-    def find(self, texts: Sequence[Any], chosen: np.ndarray,
-             ids: Sequence[str]) -> list[dict[str, list[Neighbour]]]:
+    def find(
+        self, texts: Sequence[Any], chosen: np.ndarray, ids: Sequence[str]
+    ) -> list[dict[str, list[Neighbour]]]:
         """Neighbours for each predicted symbol of each patent, as from `Evidence.find`.
 
         Parameters
@@ -225,16 +243,20 @@ class WordEvidence:
         for i, row in enumerate(chosen):
             score = (words[i] @ self._documents).toarray().ravel()
             score[self._ids == ids[i]] = 0
-            out.append({self.tree.symbols[j]: self._best(score, int(j))
-                        for j in np.flatnonzero(row)})
+            out.append(
+                {self.tree.symbols[j]: self._best(score, int(j)) for j in np.flatnonzero(row)}
+            )
         return out
 
     def _best(self, score: np.ndarray, node: int) -> list[Neighbour]:
-        start, stop = self._carriers.indptr[node:node + 2]
+        start, stop = self._carriers.indptr[node : node + 2]
         rows = self._carriers.indices[start:stop]
-        best = rows[np.argsort(-score[rows], kind="stable")[:self.per_code]]
-        return [Neighbour(str(self._ids[i]), self._titles[i], round(float(score[i]), 4))
-                for i in best if score[i] > 0]
+        best = rows[np.argsort(-score[rows], kind="stable")[: self.per_code]]
+        return [
+            Neighbour(str(self._ids[i]), self._titles[i], round(float(score[i]), 4))
+            for i in best
+            if score[i] > 0
+        ]
 
 
 def _joined(text: Any) -> str:
@@ -256,10 +278,14 @@ class Answerer:
         Give scores of all nodes, not of the predicted ones only.
     """
 
-    def __init__(self, model: PatentClassifier, encode: Callable[[Sequence[Any]], Any] | None,
-                 evidence: Evidence | WordEvidence | None = None,
-                 encode_evidence: Callable[[Sequence[Any]], Any] | None = None,
-                 all_scores: bool = False) -> None:
+    def __init__(
+        self,
+        model: PatentClassifier,
+        encode: Callable[[Sequence[Any]], Any] | None,
+        evidence: Evidence | WordEvidence | None = None,
+        encode_evidence: Callable[[Sequence[Any]], Any] | None = None,
+        all_scores: bool = False,
+    ) -> None:
         self.model, self.encode, self.evidence = model, encode, evidence
         self.encode_evidence, self.all_scores = encode_evidence, all_scores
         self._order = np.argsort(outline(model.tree_))
@@ -280,21 +306,36 @@ class Answerer:
         for start, scores, chosen in self.model.decisions(X):
             part = slice(start, start + len(scores))
             passed = scores >= thresholds.astype(scores.dtype)
-            found = (self.evidence.find(near[part], chosen, ids[part])
-                     if self.evidence is not None else [{}] * len(scores))
+            found = (
+                self.evidence.find(near[part], chosen, ids[part])
+                if self.evidence is not None
+                else [{}] * len(scores)
+            )
             sure, deepest = (answered_level(c, tree) for c in (chosen & passed, chosen))
             levels = [*tree.levels, None]  # the last is also number -1
             for i, (pid, text) in enumerate(zip(ids[part], texts[part], strict=True)):
-                codes = [Code(tree.symbols[j], tree.levels[tree.depth[j]], tree.titles[j],
-                              float(scores[i, j]), bool(passed[i, j]))
-                         for j in self._order[chosen[i, self._order]]]
+                codes = [
+                    Code(
+                        tree.symbols[j],
+                        tree.levels[tree.depth[j]],
+                        tree.titles[j],
+                        float(scores[i, j]),
+                        bool(passed[i, j]),
+                    )
+                    for j in self._order[chosen[i, self._order]]
+                ]
                 at_end = chosen[i] & (tree.depth == deepest[i])
                 stopped = deepest[i] + 1 < len(tree.levels) and not (at_end & tree.is_leaf).any()
-                yield Answer(pid, "" if isinstance(text, str) else text[0], codes,
-                             levels[sure[i]], levels[deepest[i]],
-                             levels[deepest[i] + 1] if stopped else None,
-                             self._scores(scores[i], codes),
-                             {c.symbol: found[i][c.symbol] for c in codes} if found[i] else {})
+                yield Answer(
+                    pid,
+                    "" if isinstance(text, str) else text[0],
+                    codes,
+                    levels[sure[i]],
+                    levels[deepest[i]],
+                    levels[deepest[i] + 1] if stopped else None,
+                    self._scores(scores[i], codes),
+                    {c.symbol: found[i][c.symbol] for c in codes} if found[i] else {},
+                )
 
     def _scores(self, scores: np.ndarray, codes: list[Code]) -> dict[str, float]:
         if not self.all_scores:

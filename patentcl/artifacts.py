@@ -28,13 +28,27 @@ from patentcl.errors import DataError
 FORMAT = 1
 MANIFEST = "manifest.json"
 _PART = f".{MANIFEST}.part"
-_LIBRARIES = ("patentcl", "torch", "transformers", "sentence-transformers", "faiss-cpu",
-              "faiss-gpu", "duckdb", "pyarrow", "numpy", "scipy", "scikit-learn", "umap-learn",
-              "datamapplot")
+_LIBRARIES = (
+    "patentcl",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "faiss-cpu",
+    "faiss-gpu",
+    "duckdb",
+    "pyarrow",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "umap-learn",
+    "datamapplot",
+)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What libraries say that lose the number: safetensors, faiss, DuckDB; numpy of a short write.
-_FULL_TEXT = re.compile("No space left|Disk quota exceeded|File too large"
-                        r"|^\d+ requested and \d+ written$")
+_FULL_TEXT = re.compile(
+    "No space left|Disk quota exceeded|File too large"
+    r"|^\d+ requested and \d+ written$"
+)
 
 
 def _plain(value: Any) -> Any:
@@ -71,10 +85,17 @@ def fingerprint_path(path: str | Path) -> str:
     path = Path(path)
     if not path.exists():
         raise DataError("no such file or folder", got=path)
-    files = [path] if path.is_file() else sorted(
-        p for p in path.rglob("*")
-        if p.is_file() and p.name != MANIFEST
-        and not any(part.startswith(".") for part in p.relative_to(path).parts))
+    files = (
+        [path]
+        if path.is_file()
+        else sorted(
+            p
+            for p in path.rglob("*")
+            if p.is_file()
+            and p.name != MANIFEST
+            and not any(part.startswith(".") for part in p.relative_to(path).parts)
+        )
+    )
     digest = hashlib.blake2b(digest_size=16)
     for file in files:
         name = file.name if path.is_file() else file.relative_to(path).as_posix()
@@ -108,16 +129,28 @@ def read_manifest(folder: str | Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, OSError, RecursionError) as error:
-        raise DataError("the manifest cannot be read", where=path, got=str(error),
-                        fix="Delete the folder and run the stage again") from error
+        raise DataError(
+            "the manifest cannot be read",
+            where=path,
+            got=str(error),
+            fix="Delete the folder and run the stage again",
+        ) from error
     version = manifest.get("format") if isinstance(manifest, dict) else None
     if not isinstance(version, int):
-        raise DataError("not a manifest of patentcl", where=path, got=f"format {version!r}",
-                        fix="Delete the folder and run the stage again")
+        raise DataError(
+            "not a manifest of patentcl",
+            where=path,
+            got=f"format {version!r}",
+            fix="Delete the folder and run the stage again",
+        )
     if version > FORMAT:
-        raise DataError("the folder was written by a newer patentcl", where=path,
-                        got=f"format {version}", wanted=f"format {FORMAT} or older",
-                        fix="Upgrade patentcl")
+        raise DataError(
+            "the folder was written by a newer patentcl",
+            where=path,
+            got=f"format {version}",
+            wanted=f"format {FORMAT} or older",
+            fix="Upgrade patentcl",
+        )
     return manifest
 
 
@@ -128,8 +161,12 @@ def require(folder: str | Path, what: str, verb: str) -> dict[str, Any]:
         raise DataError(f"no {what} there", got=folder, fix=f"Make one with: patentcl {verb}")
     manifest = read_manifest(folder)
     if manifest is None:
-        raise DataError(f"the {what} folder is not complete", where=folder, got=f"no {MANIFEST}",
-                        fix=f"Write it again with: patentcl {verb}")
+        raise DataError(
+            f"the {what} folder is not complete",
+            where=folder,
+            got=f"no {MANIFEST}",
+            fix=f"Write it again with: patentcl {verb}",
+        )
     return manifest
 
 
@@ -196,8 +233,12 @@ def explained(target: Path, kept: str = "nothing was kept") -> Iterator[None]:
         text = " ".join(str(error).split())
         place = getattr(error, "filename", None) or target
         if code in _FULL or _FULL_TEXT.search(text):
-            raise DataError(f"the disk is full, {kept}", where=target, got=text,
-                            fix="Free some space and run it again") from error
+            raise DataError(
+                f"the disk is full, {kept}",
+                where=target,
+                got=text,
+                fix="Free some space and run it again",
+            ) from error
         if isinstance(error, PermissionError) or code == errno.EROFS:
             raise DataError("no permission", where=place, got=text) from error
         raise
@@ -207,8 +248,11 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise DataError("the place for the results is taken by a file", where=error.filename,
-                        fix="Name another place, or remove it") from error
+        raise DataError(
+            "the place for the results is taken by a file",
+            where=error.filename,
+            fix="Name another place, or remove it",
+        ) from error
 
 
 def _refuse_foreign(target: Path, record: dict[str, Any]) -> None:
@@ -225,8 +269,12 @@ def _refuse_foreign(target: Path, record: dict[str, Any]) -> None:
     elif any((inner / MANIFEST).exists() for inner in target.iterdir()):
         got = "a folder with results of other stages in it"
     if got:
-        raise DataError("the place for the results is taken by something else", where=target,
-                        got=got, fix="Name another place, or remove it")
+        raise DataError(
+            "the place for the results is taken by something else",
+            where=target,
+            got=got,
+            fix="Name another place, or remove it",
+        )
 
 
 def _kind(record: dict[str, Any]) -> str:
@@ -234,11 +282,16 @@ def _kind(record: dict[str, Any]) -> str:
 
 
 def _write_manifest(path: Path, record: dict[str, Any], started: float) -> None:
-    full = {"format": FORMAT, **record, "seconds": round(time.perf_counter() - started, 2),
-            "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "libraries": library_versions()}
-    path.write_text(json.dumps(full, indent=2, ensure_ascii=False, default=str) + "\n",
-                    encoding="utf-8")
+    full = {
+        "format": FORMAT,
+        **record,
+        "seconds": round(time.perf_counter() - started, 2),
+        "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "libraries": library_versions(),
+    }
+    path.write_text(
+        json.dumps(full, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8"
+    )
     _settle(path)
 
 
@@ -296,8 +349,9 @@ def writing(target: str | Path, record: dict[str, Any]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def writing_files(folder: str | Path, record: dict[str, Any],
-                  label: str = "files") -> Iterator[Path]:
+def writing_files(
+    folder: str | Path, record: dict[str, Any], label: str = "files"
+) -> Iterator[Path]:
     """Like `writing`, for files that live beside other stages' folders.
 
     The old manifest goes first and the new one comes last, so that a cut in between leaves no
@@ -316,8 +370,11 @@ def writing_files(folder: str | Path, record: dict[str, Any],
             names = sorted(p.name for p in temporary.iterdir())
             taken = [n for n in names if (folder / n).exists() and n not in earlier]
             if taken:
-                raise DataError("a file that patentcl did not write would be overwritten",
-                                where=folder / taken[0], fix="Name another place, or move it")
+                raise DataError(
+                    "a file that patentcl did not write would be overwritten",
+                    where=folder / taken[0],
+                    fix="Name another place, or move it",
+                )
             _settle(temporary)
             listed = {"files": names, "removed": sorted(earlier - set(names))}
             _write_manifest(temporary / _PART, {**record, **listed}, started)
@@ -338,16 +395,24 @@ def _files_of(folder: Path, record: dict[str, Any]) -> set[str]:
     """Files in a folder that earlier results of the same stage left, complete or cut off."""
     manifest = read_manifest(folder)
     if manifest is not None and _kind(manifest) != _kind(record):
-        raise DataError("the place for the results is taken by something else", where=folder,
-                        got=f"a folder of the stage {manifest.get('stage')!r}",
-                        fix="Name another place, or remove it")
+        raise DataError(
+            "the place for the results is taken by something else",
+            where=folder,
+            got=f"a folder of the stage {manifest.get('stage')!r}",
+            fix="Name another place, or remove it",
+        )
     try:
         cut = json.loads((folder / _PART).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         cut = None  # none, the usual case
-    listed = [name for each in (manifest, cut) if isinstance(each, dict)
-              for key in ("files", "removed") if isinstance(each.get(key), list)
-              for name in each[key]]
+    listed = [
+        name
+        for each in (manifest, cut)
+        if isinstance(each, dict)
+        for key in ("files", "removed")
+        if isinstance(each.get(key), list)
+        for name in each[key]
+    ]
     return {n for n in listed if isinstance(n, str) and n not in ("", "..") and Path(n).name == n}
 
 

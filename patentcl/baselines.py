@@ -38,8 +38,11 @@ class BM25:
         from sklearn.feature_extraction.text import CountVectorizer
 
         if not k1 >= 0 or not 0 <= b <= 1:
-            raise ConfigError("BM25 parameters out of range", got=f"k1={k1}, b={b}",
-                              wanted="k1 >= 0 and b in [0, 1]")
+            raise ConfigError(
+                "BM25 parameters out of range",
+                got=f"k1={k1}, b={b}",
+                wanted="k1 >= 0 and b in [0, 1]",
+            )
         self._words = CountVectorizer(token_pattern=r"(?u)\b\w+\b", dtype=np.float32)
         try:
             counts = self._words.fit_transform(texts)
@@ -51,12 +54,18 @@ class BM25:
         idf = np.log1p((len(length) - document_frequency + 0.5) / (document_frequency + 0.5))
         norm = k1 * (1 - b + b * length / length.mean())
         row = np.repeat(np.arange(len(length)), np.diff(counts.indptr))
-        counts.data = (counts.data * (k1 + 1) / (counts.data + norm[row])
-                       * idf[counts.indices]).astype(np.float32)
+        counts.data = (
+            counts.data * (k1 + 1) / (counts.data + norm[row]) * idf[counts.indices]
+        ).astype(np.float32)
         self._weights = counts.T.tocsr()  # words x documents
 
-    def search(self, queries: Sequence[str], k: int = 10, without: np.ndarray | None = None,
-               block: int = 64) -> sparse.csr_matrix:
+    def search(
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        without: np.ndarray | None = None,
+        block: int = 64,
+    ) -> sparse.csr_matrix:
         """Score the k best documents of each query.
 
         Parameters
@@ -81,9 +90,9 @@ class BM25:
         counts = sparse.csr_matrix(self._words.transform(queries))
         rows = [top_k(np.empty((0, self._weights.shape[1]), dtype=np.float32), k)]
         for start in range(0, counts.shape[0], block):
-            scores = (counts[start:start + block] @ self._weights).toarray()
+            scores = (counts[start : start + block] @ self._weights).toarray()
             if without is not None:
-                scores[np.arange(len(scores)), without[start:start + block]] = 0
+                scores[np.arange(len(scores)), without[start : start + block]] = 0
             rows.append(top_k(scores, k))
         return sparse.csr_matrix(sparse.vstack(rows))
 
@@ -106,7 +115,7 @@ def top_k(scores: np.ndarray, k: int) -> sparse.csr_matrix:
     rows, columns = [], []
     for i, least in enumerate(floor):
         above = np.flatnonzero(scores[i] > least)
-        equal = np.flatnonzero(scores[i] == least)[:k - len(above)]
+        equal = np.flatnonzero(scores[i] == least)[: k - len(above)]
         kept = np.sort(np.concatenate([above, equal]))
         kept = kept[scores[i, kept] > 0]
         rows.append(np.full(len(kept), i))

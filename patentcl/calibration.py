@@ -37,8 +37,9 @@ class Calibration:
         self.method, self.maps = method, maps
 
     @classmethod
-    def fit(cls, method: str, truth: sparse.csr_matrix, scores: np.ndarray,
-            tree: CpcTree) -> Calibration:
+    def fit(
+        cls, method: str, truth: sparse.csr_matrix, scores: np.ndarray, tree: CpcTree
+    ) -> Calibration:
         """Measure the maps on labelled patents.
 
         Parameters

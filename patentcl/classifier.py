@@ -19,13 +19,7 @@ from sklearn.exceptions import NotFittedError
 
 from patentcl.calibration import METHODS, Calibration
 from patentcl.classifier_files import load_classifier, save_classifier
-from patentcl.classifier_inputs import (
-    Labels,
-    as_labels,
-    build_tree,
-    labelled_rows,
-    take,
-)
+from patentcl.classifier_inputs import Labels, as_labels, build_tree, labelled_rows, take
 from patentcl.classifier_texts import text_settings
 from patentcl.config import TextSettings
 from patentcl.cpc import CpcTree
@@ -155,21 +149,43 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
 
     # More arguments than a function should have: a scikit-learn estimator carries its settings
     # flat, so that get_params, clone and grid search reach every one of them.
-    def __init__(self, head: str = "levels", mask: str = "soft", hidden: int | None = None,
-                 layers: int = 1, dropout: float | None = None, input_dropout: float = 0.2,
-                 policy: str | None = None, rank: int | None = None, loss: str = "bce",
-                 alpha: float = 1.0,
-                 level_weights: Sequence[float] | None = None, epochs: int = 20,
-                 batch_size: int = 256, learning_rate: float = 2e-3,
-                 weight_decay: float = 0.01, patience: int = 5,
-                 monitor: str = "average_precision", threshold: str | float = "label",
-                 shrinkage: float = 20.0, at_least_one: bool | str = True,
-                 back_off: float = 0.0, top_k: int | None = None, calibration: str | None = None,
-                 mixing: str = "mean", neighbors: int = 40, sharpness: float = 8.0,
-                 neighbor_weight: float | str = "auto", prune: float = 0.01,
-                 dev_fraction: float = 0.1, precision: str = "auto", device: str = "auto",
-                 cost: float = 1.0, seed: int = 0,
-                 text: TextSettings | Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        head: str = "levels",
+        mask: str = "soft",
+        hidden: int | None = None,
+        layers: int = 1,
+        dropout: float | None = None,
+        input_dropout: float = 0.2,
+        policy: str | None = None,
+        rank: int | None = None,
+        loss: str = "bce",
+        alpha: float = 1.0,
+        level_weights: Sequence[float] | None = None,
+        epochs: int = 20,
+        batch_size: int = 256,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 0.01,
+        patience: int = 5,
+        monitor: str = "average_precision",
+        threshold: str | float = "label",
+        shrinkage: float = 20.0,
+        at_least_one: bool | str = True,
+        back_off: float = 0.0,
+        top_k: int | None = None,
+        calibration: str | None = None,
+        mixing: str = "mean",
+        neighbors: int = 40,
+        sharpness: float = 8.0,
+        neighbor_weight: float | str = "auto",
+        prune: float = 0.01,
+        dev_fraction: float = 0.1,
+        precision: str = "auto",
+        device: str = "auto",
+        cost: float = 1.0,
+        seed: int = 0,
+        text: TextSettings | Mapping[str, Any] | None = None,
+    ) -> None:
         self.head = head
         self.mask = mask
         self.hidden = hidden
@@ -207,11 +223,18 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
 
     # ---- fitting ----------------------------------------------------------------------------
 
-    def fit(self, X: Any, Y: Labels, tree: CpcTree | None = None,
-            dev: tuple[Any, Labels] | None = None, *, encoder: str | None = None,
-            on_epoch: Callable[[dict[str, Any]], None] | None = None,
-            progress: Callable[[int, int], None] | None = None,
-            checkpoint: str | Path | None = None) -> PatentClassifier:
+    def fit(
+        self,
+        X: Any,
+        Y: Labels,
+        tree: CpcTree | None = None,
+        dev: tuple[Any, Labels] | None = None,
+        *,
+        encoder: str | None = None,
+        on_epoch: Callable[[dict[str, Any]], None] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> PatentClassifier:
         """Train the head, or all from the words up, and tune the thresholds.
 
         Parameters
@@ -268,8 +291,14 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             dev_rows = labelled_rows(dev_labels, "the dev set")
             dev_set = (take(dev_inputs, dev_rows), dev_labels[dev_rows])
             unlabelled["dev"], truncated["dev"] = len(dev_inputs) - len(dev_rows), mixture.cut
-        run = TextRun(settings.fit, text, mixture.half,
-                      None if checkpoint is None else Path(checkpoint), on_epoch, progress)
+        run = TextRun(
+            settings.fit,
+            text,
+            mixture.half,
+            None if checkpoint is None else Path(checkpoint),
+            on_epoch,
+            progress,
+        )
         width, history, scores = mixture.fit((take(inputs, rows), labels[rows]), dev_set, run)
         self._take(mixture, width)
         self.history_, self.encoder_ = history, encoder
@@ -290,8 +319,9 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             self._calibration = Calibration.fit(self.calibration, labels, scores, self.tree_)
             scores = self._calibration.apply(scores, self.tree_)
         if isinstance(self.threshold, str):
-            self.thresholds_ = fit_thresholds(labels, scores, self.tree_, self.threshold,
-                                              self._hard, self.shrinkage)
+            self.thresholds_ = fit_thresholds(
+                labels, scores, self.tree_, self.threshold, self._hard, self.shrinkage
+            )
         else:
             self.thresholds_ = np.full(len(self.tree_), self.threshold, dtype=np.float32)
 
@@ -299,38 +329,73 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         """What the voices learn by; complains of what cannot be."""
         split_name(self.head)
         if not 0 < self.dev_fraction < 1:
-            raise ConfigError("dev_fraction out of range", got=self.dev_fraction,
-                              wanted="above 0 and below 1")
+            raise ConfigError(
+                "dev_fraction out of range", got=self.dev_fraction, wanted="above 0 and below 1"
+            )
         if not isinstance(self.threshold, str) and not 0 <= self.threshold <= 1:
             raise ConfigError("threshold out of range", got=self.threshold, wanted="0 to 1")
         if self.calibration is not None and self.calibration not in METHODS:
-            raise ConfigError("unknown calibration", got=self.calibration,
-                              fix=did_you_mean(self.calibration, METHODS))
+            raise ConfigError(
+                "unknown calibration",
+                got=self.calibration,
+                fix=did_you_mean(self.calibration, METHODS),
+            )
         share = self.neighbor_weight
         if share != "auto" and (isinstance(share, str) or not 0 <= share <= 1):
             raise ConfigError("neighbor_weight out of range", got=share, wanted="0 to 1, or auto")
         if self.mixing not in ("mean", "stacked"):
-            raise ConfigError("unknown mixing", got=self.mixing, wanted="mean or stacked",
-                              fix=did_you_mean(str(self.mixing), ("mean", "stacked")))
+            raise ConfigError(
+                "unknown mixing",
+                got=self.mixing,
+                wanted="mean or stacked",
+                fix=did_you_mean(str(self.mixing), ("mean", "stacked")),
+            )
         if self.mixing == "stacked" and share != "auto":
-            raise ConfigError("neighbor_weight is for mixing mean", got=share, wanted="auto",
-                              fix="Or set mixing to mean")
+            raise ConfigError(
+                "neighbor_weight is for mixing mean",
+                got=share,
+                wanted="auto",
+                fix="Or set mixing to mean",
+            )
         if not self.cost > 0:
             raise ConfigError("cost must be positive", got=self.cost)
         weights = None if self.level_weights is None else tuple(map(float, self.level_weights))
-        fit = FitSettings(self.epochs, self.batch_size, self.learning_rate, self.weight_decay,
-                          self.loss, self.alpha, weights, self.patience, self.monitor, self.prune,
-                          self.precision, self.device, self.seed)
-        head = HeadSettings(self.hidden, self.layers, self.dropout, self.input_dropout, self.mask,
-                            self.policy, self.rank)
-        return MixtureSettings(self.head, fit, head, self.neighbors, self.sharpness, share,
-                               self.cost, self.mixing)
+        fit = FitSettings(
+            self.epochs,
+            self.batch_size,
+            self.learning_rate,
+            self.weight_decay,
+            self.loss,
+            self.alpha,
+            weights,
+            self.patience,
+            self.monitor,
+            self.prune,
+            self.precision,
+            self.device,
+            self.seed,
+        )
+        head = HeadSettings(
+            self.hidden,
+            self.layers,
+            self.dropout,
+            self.input_dropout,
+            self.mask,
+            self.policy,
+            self.rank,
+        )
+        return MixtureSettings(
+            self.head, fit, head, self.neighbors, self.sharpness, share, self.cost, self.mixing
+        )
 
     def _rules(self, tree: CpcTree) -> Rules:
         if isinstance(self.at_least_one, str):
             if self.at_least_one not in tree.levels:
-                raise ConfigError("at_least_one names no level of the tree", got=self.at_least_one,
-                                  fix=did_you_mean(self.at_least_one, tree.levels))
+                raise ConfigError(
+                    "at_least_one names no level of the tree",
+                    got=self.at_least_one,
+                    fix=did_you_mean(self.at_least_one, tree.levels),
+                )
             at_least = tree.levels.index(self.at_least_one)
         else:
             at_least = len(tree.levels) - 1 if self.at_least_one else -1
@@ -352,8 +417,12 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
 
     def _hold_out(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if len(rows) < 2:
-            raise DataError("too few patents with labels to hold some out", got=len(rows),
-                            wanted="at least 2", fix="Pass dev=(X, Y)")
+            raise DataError(
+                "too few patents with labels to hold some out",
+                got=len(rows),
+                wanted="at least 2",
+                fix="Pass dev=(X, Y)",
+            )
         mixed = np.random.default_rng(self.seed).permutation(rows)
         n_dev = min(max(1, round(self.dev_fraction * len(rows))), len(rows) - 1)
         return np.sort(mixed[n_dev:]), np.sort(mixed[:n_dev])
@@ -372,8 +441,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             raise NotFittedError("This PatentClassifier is not fitted yet. Call fit, or load one.")
         return self._mixture.read(X, "X", self.n_features_in_, empty=True)
 
-    def _decided(self, inputs: np.ndarray | Tokens,
-                 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    def _decided(self, inputs: np.ndarray | Tokens) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yield first row, probabilities and chosen labels of each block of checked embeddings."""
         rules = self._rules(self.tree_)
         for start, scores in self._blocks(inputs):
@@ -425,7 +493,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         vectors = self._checked(X)
         out = np.empty((len(vectors), len(self.tree_)), dtype=np.float32)
         for start, scores in self._blocks(vectors):
-            out[start:start + len(scores)] = self._masked(scores) if self._hard else scores
+            out[start : start + len(scores)] = self._masked(scores) if self._hard else scores
         return out
 
     def predict(self, X: Any) -> sparse.csr_matrix:
@@ -438,14 +506,17 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             counts.append(np.count_nonzero(chosen, axis=1))
             columns.append((np.flatnonzero(chosen) % len(self.tree_)).astype(np.int32))
         indptr, indices = np.cumsum(np.concatenate(counts)), np.concatenate(columns)
-        return sparse.csr_matrix((np.ones(len(indices), dtype=bool), indices, indptr),
-                                 shape=(len(indptr) - 1, len(self.tree_)))
+        return sparse.csr_matrix(
+            (np.ones(len(indices), dtype=bool), indices, indptr),
+            shape=(len(indptr) - 1, len(self.tree_)),
+        )
 
     def _labels(self, inputs: np.ndarray | Tokens) -> Iterator[np.ndarray]:
         """Yield chosen labels of each block, bool (rows, n_nodes)."""
         if self._mixture.one_of_nodes and self._calibration is None:
-            yield from self._mixture.labels(inputs, self.thresholds_, self._rules(self.tree_),
-                                            self.prune)
+            yield from self._mixture.labels(
+                inputs, self.thresholds_, self._rules(self.tree_), self.prune
+            )
         else:
             for _, _, chosen in self._decided(inputs):
                 yield chosen
@@ -474,8 +545,9 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         """
         vectors = self._checked(X)
         if ids is not None and len(ids) != len(vectors):
-            raise DataError("ids and X differ in length", got=f"{len(ids)} ids",
-                            wanted=len(vectors))
+            raise DataError(
+                "ids and X differ in length", got=f"{len(ids)} ids", wanted=len(vectors)
+            )
         if top < 0:
             raise ConfigError("top is negative", got=top)
         names = np.asarray(ids if ids is not None else np.arange(len(vectors)), dtype=object)
@@ -485,8 +557,11 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         """Level of each patent's most specific predicted label; an empty string without any."""
         vectors = self._checked(X)
         names = (*self.tree_.levels, "")  # the last is also number -1
-        return [names[d] for _, _, chosen in self._decided(vectors)
-                for d in answered_level(chosen, self.tree_)]
+        return [
+            names[d]
+            for _, _, chosen in self._decided(vectors)
+            for d in answered_level(chosen, self.tree_)
+        ]
 
     def score(self, X: Any, Y: Labels, sample_weight: None = None) -> float:
         """Micro hierarchical F1: ``2 |T & P| / (|T| + |P|)`` over all patents' closed sets.
@@ -521,8 +596,9 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         save_classifier(self, Path(folder))
 
     @classmethod
-    def load(cls, folder: str | Path, device: str | None = None,
-             encoder: str | None = None) -> PatentClassifier:
+    def load(
+        cls, folder: str | Path, device: str | None = None, encoder: str | None = None
+    ) -> PatentClassifier:
         """Read a classifier written by `save`.
 
         Parameters

@@ -36,21 +36,40 @@ def save_classifier(model: PatentClassifier, folder: Path) -> None:
         arrays |= {f"calibration_{d}": m for d, m in enumerate(model._calibration.maps)}
     params = model.get_params(deep=False)
     params["text"] = text_settings(model.text).model_dump() if facts["text"] else None
-    write_classifier(folder, {
-        "params": params, **facts,
-        "dim": int(model.n_features_in_), "n_nodes": len(model.tree_), "encoder": model.encoder_,
-        "unlabelled": model.unlabelled_, "truncated": model.truncated_,
-        "history": model.history_}, state, model.tree_, arrays)
+    write_classifier(
+        folder,
+        {
+            "params": params,
+            **facts,
+            "dim": int(model.n_features_in_),
+            "n_nodes": len(model.tree_),
+            "encoder": model.encoder_,
+            "unlabelled": model.unlabelled_,
+            "truncated": model.truncated_,
+            "history": model.history_,
+        },
+        state,
+        model.tree_,
+        arrays,
+    )
 
 
-def load_classifier(kind: type[PatentClassifier], folder: Path, device: str | None,
-                    encoder: str | None) -> PatentClassifier:
+def load_classifier(
+    kind: type[PatentClassifier], folder: Path, device: str | None, encoder: str | None
+) -> PatentClassifier:
     """Read a folder; see `patentcl.PatentClassifier.load`."""
     record = read_config(folder, encoder)
     state, tree, arrays = read_arrays(folder)
     out = kind(**record["params"])
-    mixture = Mixture.load(folder, out._settings(), text_settings(out.text), record, state, tree,
-                           find_device(device or "auto"))
+    mixture = Mixture.load(
+        folder,
+        out._settings(),
+        text_settings(out.text),
+        record,
+        state,
+        tree,
+        find_device(device or "auto"),
+    )
     out._take(mixture, int(record["dim"]))
     out.thresholds_, out._calibration = arrays["thresholds"], None
     if out.calibration is not None:
@@ -62,8 +81,13 @@ def load_classifier(kind: type[PatentClassifier], folder: Path, device: str | No
     return out
 
 
-def write_classifier(folder: Path, record: dict[str, Any], state: dict[str, Tensor], tree: CpcTree,
-                     arrays: dict[str, np.ndarray]) -> None:
+def write_classifier(
+    folder: Path,
+    record: dict[str, Any],
+    state: dict[str, Tensor],
+    tree: CpcTree,
+    arrays: dict[str, np.ndarray],
+) -> None:
     """Write the four files, config.json last, with a fingerprint of each and of the encoders.
 
     Parameters
@@ -81,14 +105,19 @@ def write_classifier(folder: Path, record: dict[str, Any], state: dict[str, Tens
 
     folder.mkdir(parents=True, exist_ok=True)
     # clones: safetensors takes no two tensors that share memory
-    save_file({k: v.detach().cpu().clone().contiguous() for k, v in state.items()},
-              str(folder / "model.safetensors"))
+    save_file(
+        {k: v.detach().cpu().clone().contiguous() for k, v in state.items()},
+        str(folder / "model.safetensors"),
+    )
     tree.save(folder / "tree.parquet")
     np.savez(folder / "thresholds.npz", **arrays)  # type: ignore[arg-type]
-    record = {"format": FORMAT, "kind": "PatentClassifier", **record,
-              "libraries": library_versions(),
-              "files": {name: fingerprint_path(folder / name)
-                        for name in (*FILES, *_encoders(record))}}
+    record = {
+        "format": FORMAT,
+        "kind": "PatentClassifier",
+        **record,
+        "libraries": library_versions(),
+        "files": {name: fingerprint_path(folder / name) for name in (*FILES, *_encoders(record))},
+    }
     record = json.loads(json.dumps(record))  # tuples as lists, as they will be read
     record["fingerprint"] = fingerprint(record)
     text = json.dumps(record, indent=1, ensure_ascii=False)
@@ -116,8 +145,12 @@ def read_config(folder: Path, encoder: str | None) -> dict[str, Any]:
     """
     path = folder / "config.json"
     if not path.is_file():
-        raise DataError("no classifier in this folder", where=folder, wanted="config.json",
-                        fix="Make one with PatentClassifier.save or patentcl fit")
+        raise DataError(
+            "no classifier in this folder",
+            where=folder,
+            wanted="config.json",
+            fix="Make one with PatentClassifier.save or patentcl fit",
+        )
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         found, kind = record["format"], record["kind"]
@@ -126,25 +159,46 @@ def read_config(folder: Path, encoder: str | None) -> dict[str, Any]:
     if kind != "PatentClassifier":
         raise DataError("not a classifier", where=path, got=kind, wanted="PatentClassifier")
     if found > FORMAT:
-        raise DataError("the classifier was saved by a newer patentcl", where=path,
-                        got=f"format {found}", wanted=f"at most {FORMAT}", fix="Upgrade patentcl")
+        raise DataError(
+            "the classifier was saved by a newer patentcl",
+            where=path,
+            got=f"format {found}",
+            wanted=f"at most {FORMAT}",
+            fix="Upgrade patentcl",
+        )
     stated = record.pop("fingerprint", None)
     if stated != fingerprint(record):
-        raise DataError("config.json has been changed", where=path, got=fingerprint(record),
-                        wanted=stated, fix="Fit and save the classifier again")
+        raise DataError(
+            "config.json has been changed",
+            where=path,
+            got=fingerprint(record),
+            wanted=stated,
+            fix="Fit and save the classifier again",
+        )
     for name in (*FILES, *_encoders(record)):
         if not (folder / name).exists():
-            raise DataError("a file of the classifier is missing", where=folder, wanted=name,
-                            fix="Copy the whole folder, or save the classifier again")
+            raise DataError(
+                "a file of the classifier is missing",
+                where=folder,
+                wanted=name,
+                fix="Copy the whole folder, or save the classifier again",
+            )
         seen = fingerprint_path(folder / name)
         if seen != record["files"][name]:
-            raise DataError("a file of the classifier has been changed or is cut off",
-                            where=folder / name, got=f"content {seen}",
-                            wanted=record["files"][name])
+            raise DataError(
+                "a file of the classifier has been changed or is cut off",
+                where=folder / name,
+                got=f"content {seen}",
+                wanted=record["files"][name],
+            )
     if encoder is not None and record["encoder"] is not None and encoder != record["encoder"]:
-        raise DataError("the classifier was fitted on embeddings of another encoder", where=folder,
-                        got=encoder, wanted=record["encoder"],
-                        fix="Embed with that encoder, or fit again")
+        raise DataError(
+            "the classifier was fitted on embeddings of another encoder",
+            where=folder,
+            got=encoder,
+            wanted=record["encoder"],
+            fix="Embed with that encoder, or fit again",
+        )
     return record
 
 

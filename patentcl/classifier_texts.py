@@ -37,8 +37,11 @@ def text_settings(given: Any) -> TextSettings:
     if isinstance(given, TextSettings):
         return given
     if not isinstance(given, Mapping):
-        raise ConfigError("text must be settings", got=type(given).__name__,
-                          wanted="TextSettings, or a mapping of its fields")
+        raise ConfigError(
+            "text must be settings",
+            got=type(given).__name__,
+            wanted="TextSettings, or a mapping of its fields",
+        )
     return make_settings(TextSettings, dict(given), "text")
 
 
@@ -66,8 +69,15 @@ class TextSide:
         self.cut = 0
 
     @classmethod
-    def make(cls, settings: TextSettings, items: Any, head: str, device: torch.device,
-             half: torch.dtype | None, seed: int) -> TextSide:
+    def make(
+        cls,
+        settings: TextSettings,
+        items: Any,
+        head: str,
+        device: torch.device,
+        half: torch.dtype | None,
+        seed: int,
+    ) -> TextSide:
         """Make one for training texts, untrained but for what its encoder has learnt before.
 
         Parameters
@@ -88,8 +98,14 @@ class TextSide:
         return cls(model, device, half)
 
     @classmethod
-    def untuned(cls, settings: TextSettings, items: Any, device: torch.device,
-                half: torch.dtype | None, seed: int) -> TextSide:
+    def untuned(
+        cls,
+        settings: TextSettings,
+        items: Any,
+        device: torch.device,
+        half: torch.dtype | None,
+        seed: int,
+    ) -> TextSide:
         """Make one whose encoder stays as it is, to speak beside one that is tuned."""
         return cls.make(_as_it_is(settings), items, "", device, half, seed)
 
@@ -113,26 +129,32 @@ class TextSide:
         self.cut = int(tokens.cut.sum())
         return tokens
 
-    def parts(self, tokens: Tokens, least: float = 0.0,
-              ) -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
+    def parts(
+        self, tokens: Tokens, least: float = 0.0
+    ) -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
         """Yield first row, probabilities (None without a head) and document vectors."""
         feed = Feed(tokens, self.net.text.reader.pad)
         return predict_texts(self.net, feed, self.device, self.half, least)
 
     def vectors(self, tokens: Tokens) -> np.ndarray:
-        """Document vectors, float32 (n, dim); the mean of token vectors where a head reads these.
-        """
+        """Document vectors, float32 (n, dim); the token mean where a head reads tokens."""
         bare = TextNet(self.net.text, None)
         feed = Feed(tokens, self.net.text.reader.pad)
         found = [v for _, _, v in predict_texts(bare, feed, self.device, self.half)]
         return np.concatenate(found) if found else np.empty((0, self.dim), dtype=np.float32)
 
-    def train(self, make_head: Callable[[int], Head], train_set: tuple[Tokens, sparse.csr_matrix],
-              dev_set: tuple[Tokens, sparse.csr_matrix], run: TextRun,
-              start: Model | None = None) -> tuple[Model, list[dict[str, Any]]]:
+    def train(
+        self,
+        make_head: Callable[[int], Head],
+        train_set: tuple[Tokens, sparse.csr_matrix],
+        dev_set: tuple[Tokens, sparse.csr_matrix],
+        run: TextRun,
+        start: Model | None = None,
+    ) -> tuple[Model, list[dict[str, Any]]]:
         """Train all there is, with a head; see `patentcl.text_fitting.train_on_texts`."""
-        self.net, history = train_on_texts(self.net.text, make_head, train_set, dev_set, run,
-                                           self.device, start)
+        self.net, history = train_on_texts(
+            self.net.text, make_head, train_set, dev_set, run, self.device, start
+        )
         assert self.net.core is not None
         return self.net.core, history
 
@@ -146,12 +168,23 @@ class TextSide:
         """Write what reads texts into a folder; the other weights are returned."""
         self.net.text.reader.save(folder / name)
         # An encoder's weights are in its own folder.
-        return {f"{_prefix(name)}{k}": v for k, v in self.net.text.state_dict().items()
-                if not k.startswith("reader.model.")}
+        return {
+            f"{_prefix(name)}{k}": v
+            for k, v in self.net.text.state_dict().items()
+            if not k.startswith("reader.model.")
+        }
 
     @classmethod
-    def load(cls, folder: Path, settings: TextSettings, state: dict[str, Tensor], facts: Any,
-             device: torch.device, half: torch.dtype | None, name: str = TUNED) -> TextSide:
+    def load(
+        cls,
+        folder: Path,
+        settings: TextSettings,
+        state: dict[str, Tensor],
+        facts: Any,
+        device: torch.device,
+        half: torch.dtype | None,
+        name: str = TUNED,
+    ) -> TextSide:
         """Read what `save` wrote.
 
         Parameters
@@ -173,7 +206,7 @@ class TextSide:
             reader = load_reader(folder / name, settings, int(facts["width"]))
             model = TextModel(reader, settings, sequence=bool(facts["sequence"]))
         start = _prefix(name)
-        own = {k[len(start):]: v for k, v in state.items() if k.startswith(start)}
+        own = {k[len(start) :]: v for k, v in state.items() if k.startswith(start)}
         kept = {k: v for k, v in model.state_dict().items() if k.startswith("reader.model.")}
         model.load_state_dict({**kept, **own})
         return cls(model.eval(), device, half)

@@ -211,8 +211,9 @@ def show_counts(counts: dict[str, Any], as_json: bool) -> None:
         )
 
 
-def finish(folder: Path, what: str, as_json: bool, part: str | None = "counts",
-           more: str = "") -> None:
+def finish(
+    folder: Path, what: str, as_json: bool, part: str | None = "counts", more: str = ""
+) -> None:
     """Show a part of the manifest that a stage wrote, if any, and say where it wrote."""
     from patentcl.artifacts import read_manifest
 

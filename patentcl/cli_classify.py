@@ -12,18 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from patentcl.cli_base import (
-    RUN,
-    EncoderNow,
-    Json,
-    Limit,
-    Question,
-    note,
-    one_of,
-    out,
-    steps,
-    verb,
-)
+from patentcl.cli_base import RUN, EncoderNow, Json, Limit, Question, note, one_of, out, steps, verb
 from patentcl.errors import ConfigError
 
 if TYPE_CHECKING:

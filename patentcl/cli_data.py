@@ -56,9 +56,7 @@ class ServerFiles:
         from patentcl.neo4j_import import run_import, write_import
 
         with bar() as progress, DuckDBGraph(graph, read_only=True) as tables:
-            files = write_import(
-                tables, self.csv, overwrite=self.overwrite, progress=progress
-            )
+            files = write_import(tables, self.csv, overwrite=self.overwrite, progress=progress)
         if self.import_:
             run_import(files)
             note(f"imported from {self.csv}; start the server, then load once more for its indexes")
@@ -88,9 +86,7 @@ def download(
     table: Annotated[
         list[str], typer.Option(help="Only this table, e.g. g_patent. May be repeated.")
     ] = [],
-    address: Annotated[
-        str | None, typer.Option(help="Another address of the same layout.")
-    ] = None,
+    address: Annotated[str | None, typer.Option(help="Another address of the same layout.")] = None,
     as_json: Json = False,
 ) -> None:
     """Fetch PatentsView tables: from the open-data portal with USPTO_API_KEY, else a frozen copy.
@@ -119,9 +115,9 @@ class Patents:
             "or Parquet file; a folder with train/dev Parquet."
         ),
     ]
-    scheme: Annotated[
-        str, typer.Option(help="cpc, ipc or both (IPC where CPC is absent).")
-    ] = "both"
+    scheme: Annotated[str, typer.Option(help="cpc, ipc or both (IPC where CPC is absent).")] = (
+        "both"
+    )
     level: LevelName = "subclass"
     limit: Limit = None
     without_texts: Annotated[
@@ -225,12 +221,16 @@ def mine(
     address: Annotated[str | None, typer.Option("--graph", help="The same, as an option.")] = None,
     corpus: Annotated[
         Path | None,
-        typer.Option(help="Folder of the corpus with its splits; by default that of the file, "
-                     "and artifacts for a server."),
+        typer.Option(
+            help="Folder of the corpus with its splits; by default that of the file, "
+            "and artifacts for a server."
+        ),
     ] = None,
     vectors: Annotated[
         Path | None,
-        typer.Option(help="Vectors by which the report tells how near positives and negatives are.")
+        typer.Option(
+            help="Vectors by which the report tells how near positives and negatives are."
+        ),
     ] = None,
     to: Annotated[Path, typer.Option("--out", help="Folder for the triplets.")] = Path("triplets"),
 ) -> None:

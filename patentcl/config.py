@@ -14,14 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from patentcl import resources
 from patentcl.errors import ConfigError, did_you_mean
@@ -53,8 +46,9 @@ HeadName = Annotated[str, AfterValidator(_known_head)]
 class Settings(BaseModel):
     """Base of all settings: frozen, and strict about unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(),
-                              allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -116,8 +110,9 @@ class MiningRules(Settings):
     @model_validator(mode="after")
     def _shares(self) -> MiningRules:
         if abs(sum(self.negatives.values()) - 1) > 1e-6:
-            raise ValueError("shares of negatives that sum to 1, not "
-                             f"{sum(self.negatives.values()):g}")
+            raise ValueError(
+                f"shares of negatives that sum to 1, not {sum(self.negatives.values()):g}"
+            )
         if not self.relations:
             raise ValueError("at least one relation")
         try:
@@ -277,16 +272,31 @@ class ReportSettings(Settings):
     """What the evaluation looks at."""
 
     metrics: Annotated[tuple[str, ...], Field(min_length=1)] = (
-        "hier_precision:micro", "hier_recall:micro", "hier_f1:micro", "hier_f1:macro",
-        "f1:micro@section", "f1:micro@class", "f1:micro@subclass", "f1:macro@subclass",
-        "average_precision:micro", "precision@1", "recall@5", "hit@3")
+        "hier_precision:micro",
+        "hier_recall:micro",
+        "hier_f1:micro",
+        "hier_f1:macro",
+        "f1:micro@section",
+        "f1:micro@class",
+        "f1:micro@subclass",
+        "f1:macro@subclass",
+        "average_precision:micro",
+        "precision@1",
+        "recall@5",
+        "hit@3",
+    )
     retrieval: Annotated[tuple[str, ...], Field(min_length=1)] = (
-        "ndcg@10", "recall@10", "recall@100", "mrr")
+        "ndcg@10",
+        "recall@10",
+        "recall@100",
+        "mrr",
+    )
     queries: Positive = 2000
     """At most so many held-out patents ask for what they cite or share a group with."""
     example: str = (
         "A robotic lawn mower detects the boundary of a lawn with a camera, and a control unit "
-        "steers the wheel motors so that the cutting blade stays inside it.")
+        "steers the wheel motors so that the cutting blade stays inside it."
+    )
     """A new abstract for the page to classify and to look up."""
 
 
@@ -347,8 +357,9 @@ def _wanted(message: str) -> str:
     return "lines of the form name: value" if message.startswith("a valid dictionary") else message
 
 
-def _explain(error: ValidationError, model: type[BaseModel], values: Any,
-             where: object) -> ConfigError:
+def _explain(
+    error: ValidationError, model: type[BaseModel], values: Any, where: object
+) -> ConfigError:
     """Turn pydantic's report into one line about its first finding."""
     found: dict[tuple[Any, ...], list[Any]] = {}
     for each in error.errors(include_url=False):
@@ -358,15 +369,22 @@ def _explain(error: ValidationError, model: type[BaseModel], values: Any,
     more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
     first = about[0]
     if first["type"] in ("extra_forbidden", "invalid_key"):
-        return ConfigError(f"unknown {name}{more}", where=where,
-                           fix=did_you_mean(str(path[-1]), _fields(model, path[:-1])))
+        return ConfigError(
+            f"unknown {name}{more}",
+            where=where,
+            fix=did_you_mean(str(path[-1]), _fields(model, path[:-1])),
+        )
     if first["type"] == "missing":
         return ConfigError(f"{name} is missing{more}", where=where)
     if first["loc"][-1:] == ("[key]",):
         return ConfigError(f"unknown {name}{more}", where=where, wanted=_wanted(first["msg"]))
     got = None if isinstance(first["input"], dict) else repr(first["input"])[:80]
-    return ConfigError(f"{name} cannot be used{more}", where=where, got=got,
-                       wanted=", or ".join(_wanted(each["msg"]) for each in about))
+    return ConfigError(
+        f"{name} cannot be used{more}",
+        where=where,
+        got=got,
+        wanted=", or ".join(_wanted(each["msg"]) for each in about),
+    )
 
 
 S = typing.TypeVar("S", bound=Settings)
@@ -381,8 +399,12 @@ def make_settings(model: type[S], values: Any, where: object = None) -> S:
         For an unknown key (with the nearest known ones), a missing one, or a value out of range.
     """
     if not isinstance(values, dict):
-        raise ConfigError("settings must be a mapping", where=where, got=type(values).__name__,
-                          wanted="lines of the form name: value")
+        raise ConfigError(
+            "settings must be a mapping",
+            where=where,
+            got=type(values).__name__,
+            wanted="lines of the form name: value",
+        )
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -394,7 +416,8 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: typing.ClassVar = {
         first: [(tag, pattern) for tag, pattern in pairs if tag != "tag:yaml.org,2002:timestamp"]
-        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -402,14 +425,17 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 if key.value in seen:
                     raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key.value!r} stands twice", key.start_mark)
+                        None, None, f"the key {key.value!r} stands twice", key.start_mark
+                    )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"))
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
 
 
 def _parse_yaml(text: str) -> Any:
@@ -437,8 +463,9 @@ def read_yaml(path: str | Path) -> Any:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
-        raise ConfigError("not valid YAML", where=f"{path}{line}",
-                          got=getattr(error, "problem", None) or error) from None
+        raise ConfigError(
+            "not valid YAML", where=f"{path}{line}", got=getattr(error, "problem", None) or error
+        ) from None
 
 
 def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -454,14 +481,16 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
         key, sign, raw = text.partition("=")
         *sections, last = key.strip().split(".")
         if not sign or not all([*sections, last]):
-            raise ConfigError("a setting must be given as name=value", got=repr(text),
-                              fix="For example --set training.epochs=2")
+            raise ConfigError(
+                "a setting must be given as name=value",
+                got=repr(text),
+                fix="For example --set training.epochs=2",
+            )
         place = out
         for section in sections:
             inner = place.get(section)
             if inner is not None and not isinstance(inner, dict):
-                raise ConfigError(f"{section!r} is not a section of settings",
-                                  where=f"--set {key}")
+                raise ConfigError(f"{section!r} is not a section of settings", where=f"--set {key}")
             place[section] = inner = dict(inner or {})
             place = inner
         try:
@@ -502,13 +531,19 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
-            raise ConfigError("no such recipe file", got=path,
-                              fix=did_you_mean(path.stem, resources.names("pipelines")))
+            raise ConfigError(
+                "no such recipe file",
+                got=path,
+                fix=did_you_mean(path.stem, resources.names("pipelines")),
+            )
     else:
         path = resources.path("pipelines", str(name))
     values = read_yaml(path)
     if not isinstance(values, dict):
-        raise ConfigError("a recipe must be a mapping", where=path,
-                          got="nothing" if values is None else type(values).__name__,
-                          wanted="lines of the form name: value")
+        raise ConfigError(
+            "a recipe must be a mapping",
+            where=path,
+            got="nothing" if values is None else type(values).__name__,
+            wanted="lines of the form name: value",
+        )
     return make_settings(Recipe, apply_overrides(values, overrides), where=path.name)

@@ -67,14 +67,21 @@ class Corpus:
             raise DataError("not a Parquet file", where=self.path, got=str(error)) from error
         missing = [c for c in COLUMNS if c not in names]
         if missing:
-            raise DataError(f"column {missing[0]!r} is missing", where=self.path,
-                            got=", ".join(sorted(names)))
+            raise DataError(
+                f"column {missing[0]!r} is missing", where=self.path, got=", ".join(sorted(names))
+            )
 
     # ---- making -----------------------------------------------------------------------------
 
     @classmethod
-    def read(cls, source: str | Path, level: str = "subclass", scheme: str = "both",
-             limit: int | None = None, columns: Mapping[str, str] | None = None) -> Corpus:
+    def read(
+        cls,
+        source: str | Path,
+        level: str = "subclass",
+        scheme: str = "both",
+        limit: int | None = None,
+        columns: Mapping[str, str] | None = None,
+    ) -> Corpus:
         """Read patents of any supported format.
 
         Parameters
@@ -120,15 +127,17 @@ class Corpus:
         """Make a corpus of dicts, with fields as `COLUMNS`; all but patent_id may be absent."""
         unknown = sorted({k for r in records for k in r} - set(COLUMNS))
         if unknown:
-            raise DataError("unknown field in a record", got=unknown[0],
-                            fix=did_you_mean(unknown[0], COLUMNS))
+            raise DataError(
+                "unknown field in a record", got=unknown[0], fix=did_you_mean(unknown[0], COLUMNS)
+            )
         keep = tempfile.TemporaryDirectory(prefix="patentcl-")
         source = Path(keep.name) / "records.parquet"
         text = pa.string()
         many = ("codes", "citations")
         schema = pa.schema([(c, pa.list_(text) if c in many else text) for c in COLUMNS])
-        rows = [{c: v if c in many else str(v) for c, v in r.items() if v is not None}
-                for r in records]
+        rows = [
+            {c: v if c in many else str(v) for c, v in r.items() if v is not None} for r in records
+        ]
         pq.write_table(pa.Table.from_pylist(rows, schema), source)
         target = Path(keep.name) / "read"
         target.mkdir()
@@ -158,23 +167,28 @@ class Corpus:
             array = np.asarray(which)
             if array.dtype == bool:
                 if array.shape != (len(self),):
-                    raise DataError("mask does not match the corpus", got=array.shape,
-                                    wanted=f"({len(self)},)")
+                    raise DataError(
+                        "mask does not match the corpus", got=array.shape, wanted=f"({len(self)},)"
+                    )
                 rows = np.flatnonzero(array)
             elif array.dtype.kind in "iu":
                 rows = array.astype(np.int64)
                 outside = rows[(rows < 0) | (rows >= len(self))]
                 if outside.size:
-                    raise DataError("no such row in the corpus", got=int(outside[0]),
-                                    wanted=f"0 to {len(self) - 1}")
+                    raise DataError(
+                        "no such row in the corpus",
+                        got=int(outside[0]),
+                        wanted=f"0 to {len(self) - 1}",
+                    )
             else:
                 position = pd.Index(self.ids).get_indexer(pd.Index(array.astype(str)))
                 if (position < 0).any():
                     raise DataError("no such patent in the corpus", got=array[position < 0][0])
                 rows = position
         if rows.size == 0:
-            raise DataError("that part of the corpus is empty", got=which if isinstance(which, str)
-                            else None)
+            raise DataError(
+                "that part of the corpus is empty", got=which if isinstance(which, str) else None
+            )
         part = Corpus(self.path, self.level)
         part._rows = rows if self._rows is None else self._rows[rows]
         part._keep, part._parent = self._keep, self
@@ -205,9 +219,10 @@ class Corpus:
         """
         if self._rows is not None:
             for first in range(start, len(self), size):
-                part = self._rows[first:first + size]
+                part = self._rows[first : first + size]
                 yield pq.read_table(self.path, columns=list(columns), memory_map=True).take(
-                    pa.array(part))
+                    pa.array(part)
+                )
             return
         before = 0
         for batch in pq.ParquetFile(self.path, memory_map=True).iter_batches(size, columns=columns):
@@ -224,7 +239,7 @@ class Corpus:
     @cached_property
     def dates(self) -> np.ndarray:
         """Grant dates: datetime64[D], shape (n,); NaT where unknown."""
-        return (self.table(["date"])["date"].to_numpy(zero_copy_only=False).astype("datetime64[D]"))
+        return self.table(["date"])["date"].to_numpy(zero_copy_only=False).astype("datetime64[D]")
 
     @property
     def titles(self) -> list[str]:
@@ -264,8 +279,11 @@ class Corpus:
             return self._parent.tree
         flat = pc.unique(pc.list_flatten(self.table(["codes"])["codes"])).to_pylist()
         if not flat:
-            raise DataError("no patent of the corpus has a code", where=self.path,
-                            fix="Give data with CPC or IPC codes: classifiers learn from them")
+            raise DataError(
+                "no patent of the corpus has a code",
+                where=self.path,
+                fix="Give data with CPC or IPC codes: classifiers learn from them",
+            )
         return CpcTree.from_symbols(flat, titles=self.code_titles, level=self.level)
 
     @cached_property
@@ -288,8 +306,14 @@ class Corpus:
 
     def frame(self) -> pd.DataFrame:
         """Ids, dates, titles and codes as a DataFrame: the ``meta`` of an index."""
-        return pd.DataFrame({"id": self.ids, "date": self.dates.astype("datetime64[s]"),
-                             "codes": self.codes, "title": self.titles})
+        return pd.DataFrame(
+            {
+                "id": self.ids,
+                "date": self.dates.astype("datetime64[s]"),
+                "codes": self.codes,
+                "title": self.titles,
+            }
+        )
 
 
 def text_keys(texts: Sequence[tuple[str, str]]) -> np.ndarray:
@@ -323,12 +347,15 @@ def kin(corpus: Corpus) -> np.ndarray:
         Numbers from 0, in the order in which they first appear.
     """
     texts = corpus.table(["title", "abstract"])
-    return united(near_copies(texts["title"], texts["abstract"]),
-                  read_families(corpus.path, pa.chunked_array([pa.array(corpus.ids, pa.string())])))
+    return united(
+        near_copies(texts["title"], texts["abstract"]),
+        read_families(corpus.path, pa.chunked_array([pa.array(corpus.ids, pa.string())])),
+    )
 
 
-def make_splits(corpus: Corpus, method: str = "stratified", dev: float = 0.1, test: float = 0.1,
-                seed: int = 0) -> np.ndarray:
+def make_splits(
+    corpus: Corpus, method: str = "stratified", dev: float = 0.1, test: float = 0.1, seed: int = 0
+) -> np.ndarray:
     """Divide a corpus into train, dev and test.
 
     Near-copies of one text and patents of one family (continuations, divisions and the like, where
@@ -362,8 +389,9 @@ def make_splits(corpus: Corpus, method: str = "stratified", dev: float = 0.1, te
     if (given != "").any() and (given != "train").any():
         unknown = sorted(set(given) - set(SPLITS))
         if unknown:
-            raise DataError("unknown split in the data", got=unknown[0] or "empty",
-                            wanted=", ".join(SPLITS))
+            raise DataError(
+                "unknown split in the data", got=unknown[0] or "empty", wanted=", ".join(SPLITS)
+            )
         out[:] = given
         if (out == "test").any() and (out == "dev").any():
             return out
@@ -380,8 +408,9 @@ def make_splits(corpus: Corpus, method: str = "stratified", dev: float = 0.1, te
     return out
 
 
-def _draw(corpus: Corpus, pool: np.ndarray, keys: np.ndarray, share: float, method: str,
-          seed: int) -> np.ndarray:
+def _draw(
+    corpus: Corpus, pool: np.ndarray, keys: np.ndarray, share: float, method: str, seed: int
+) -> np.ndarray:
     """Choose a share of some rows, whole groups of near-copies at a time; a mask over `pool`."""
     if share == 0 or len(pool) < 2:  # a single patent stays to train on
         return np.zeros(len(pool), dtype=bool)
@@ -391,17 +420,21 @@ def _draw(corpus: Corpus, pool: np.ndarray, keys: np.ndarray, share: float, meth
         dates = corpus.dates[pool]
         known = ~np.isnat(dates)
         if known.sum() < len(pool) / 2:
-            raise DataError("cannot split by date",
-                            got=f"{known.sum()} of {len(pool)} patents dated",
-                            fix="Use split.method=random or stratified")
+            raise DataError(
+                "cannot split by date",
+                got=f"{known.sum()} of {len(pool)} patents dated",
+                fix="Use split.method=random or stratified",
+            )
         newest = np.full(keys.max() + 1, np.datetime64("0001-01-01", "D"))
         np.maximum.at(newest, keys[known], dates[known])
         order = np.argsort(newest[keys], kind="stable")
         cut = newest[keys][order[-max(1, round(share * len(pool)))]]
         if not (newest[keys] < cut).any():
-            raise DataError("cannot split by date",
-                            got=f"no patent older than {cut} is left to train on",
-                            fix="Use split.method=random or stratified")
+            raise DataError(
+                "cannot split by date",
+                got=f"no patent older than {cut} is left to train on",
+                fix="Use split.method=random or stratified",
+            )
         return newest[keys] >= cut
     if method == "random":
         return _random(len(first), share, np.random.default_rng(seed))[keys]
@@ -411,7 +444,7 @@ def _draw(corpus: Corpus, pool: np.ndarray, keys: np.ndarray, share: float, meth
 def _random(n: int, share: float, rng: np.random.Generator) -> np.ndarray:
     """A mask with a share of n set."""
     picked = np.zeros(n, dtype=bool)
-    picked[rng.permutation(n)[:round(share * n)]] = True
+    picked[rng.permutation(n)[: round(share * n)]] = True
     return picked
 
 
@@ -447,6 +480,13 @@ def _stratified(corpus: Corpus, rows: np.ndarray, share: float, seed: int) -> np
 
 def write_splits(path: str | Path, corpus: Corpus, split: np.ndarray) -> None:
     """Write ``splits.parquet``: patent_id, split and kin, in the corpus's row order."""
-    pq.write_table(pa.table({"patent_id": pa.array(corpus.ids, pa.string()),
-                             "split": pa.array(split, pa.string()),
-                             "kin": pa.array(kin(corpus), pa.int64())}), path)
+    pq.write_table(
+        pa.table(
+            {
+                "patent_id": pa.array(corpus.ids, pa.string()),
+                "split": pa.array(split, pa.string()),
+                "kin": pa.array(kin(corpus), pa.int64()),
+            }
+        ),
+        path,
+    )

@@ -145,25 +145,31 @@ class CpcTree:
         object.__setattr__(self, "titles", tuple(self.titles) or ("",) * len(self.symbols))
         n = len(self.symbols)
         if parent.shape != (n,) or len(self.titles) != n:
-            raise DataError("tree arrays differ in length",
-                            got=f"{parent.size} parents, {len(self.titles)} titles",
-                            wanted=f"{n}, one for each symbol")
+            raise DataError(
+                "tree arrays differ in length",
+                got=f"{parent.size} parents, {len(self.titles)} titles",
+                wanted=f"{n}, one for each symbol",
+            )
         if n == 0:
             raise DataError("the label tree is empty", wanted="at least one symbol")
         if len(set(self.symbols)) != n:
-            raise DataError("duplicate symbols in the tree",
-                            got=f"{n - len(set(self.symbols))} repeated")
+            raise DataError(
+                "duplicate symbols in the tree", got=f"{n - len(set(self.symbols))} repeated"
+            )
         late = np.flatnonzero((parent >= np.arange(n)) | (parent < -1))
         if late.size:
-            raise DataError("parents must come before their children",
-                            where=f"node {self.symbols[late[0]]!r}",
-                            got=f"parent {parent[late[0]]}")
+            raise DataError(
+                "parents must come before their children",
+                where=f"node {self.symbols[late[0]]!r}",
+                got=f"parent {parent[late[0]]}",
+            )
 
     # ---- building ---------------------------------------------------------------------------
 
     @classmethod
-    def from_symbols(cls, symbols: Iterable[str], titles: dict[str, str] | None = None,
-                     level: str | None = None) -> CpcTree:
+    def from_symbols(
+        cls, symbols: Iterable[str], titles: dict[str, str] | None = None, level: str | None = None
+    ) -> CpcTree:
         """Build the tree of all ancestors of some symbols, by syntax (five levels at most).
 
         Parameters
@@ -183,13 +189,18 @@ class CpcTree:
         depth = len(LEVELS) if level is None else level_index(level) + 1
         chains = {parse_symbol(s)[:depth] for s in set(symbols)}
         return cls.from_edges(
-            ((chain[i], chain[i - 1] if i else None)
-             for chain in chains for i in range(len(chain))),
-            titles=titles)
+            (
+                (chain[i], chain[i - 1] if i else None)
+                for chain in chains
+                for i in range(len(chain))
+            ),
+            titles=titles,
+        )
 
     @classmethod
-    def from_edges(cls, edges: Iterable[tuple[str, str | None]],
-                   titles: dict[str, str] | None = None) -> CpcTree:
+    def from_edges(
+        cls, edges: Iterable[tuple[str, str | None]], titles: dict[str, str] | None = None
+    ) -> CpcTree:
         """Build a tree from (child, parent) rows; the parent of a root is None.
 
         Raises
@@ -200,8 +211,11 @@ class CpcTree:
         up: dict[str, str | None] = {}
         for child, parent in edges:
             if up.setdefault(child, parent) != parent:
-                raise DataError("a node has two parents", where=f"node {child!r}",
-                                got=f"{up[child]!r} and {parent!r}")
+                raise DataError(
+                    "a node has two parents",
+                    where=f"node {child!r}",
+                    got=f"{up[child]!r} and {parent!r}",
+                )
         depths: dict[str, int] = {}
         for start in up:
             path: list[str] = []
@@ -211,8 +225,11 @@ class CpcTree:
                 if node in on_path:
                     raise DataError("the label tree has a cycle", where=f"node {node!r}")
                 if node not in up:
-                    raise DataError("a parent has no row of its own", got=repr(node),
-                                    fix="If it is a root, add a row with it and no parent")
+                    raise DataError(
+                        "a parent has no row of its own",
+                        got=repr(node),
+                        fix="If it is a root, add a row with it and no parent",
+                    )
                 path.append(node)
                 on_path.add(node)
                 node = up[node]
@@ -227,8 +244,9 @@ class CpcTree:
         return cls(tuple(order), above, tuple(known.get(s) or "" for s in order))
 
     @classmethod
-    def from_scheme(cls, symbols: Sequence[str], dots: Sequence[int],
-                    titles: Sequence[str] | None = None) -> CpcTree:
+    def from_scheme(
+        cls, symbols: Sequence[str], dots: Sequence[int], titles: Sequence[str] | None = None
+    ) -> CpcTree:
         """Build the tree of a published scheme, with the dot levels among subgroups.
 
         Parameters
@@ -248,8 +266,10 @@ class CpcTree:
         """
         lengths = [len(symbols), len(dots), len(symbols) if titles is None else len(titles)]
         if len(set(lengths)) > 1:
-            raise DataError("the columns of the scheme differ in length",
-                            got=f"{lengths[0]} symbols, {lengths[1]} dots, {lengths[2]} titles")
+            raise DataError(
+                "the columns of the scheme differ in length",
+                got=f"{lengths[0]} symbols, {lengths[1]} dots, {lengths[2]} titles",
+            )
         edges: dict[str, str | None] = {}
         own = set(symbols)
         stack: list[str] = []  # main group, then the open subgroup of each dot level
@@ -266,18 +286,25 @@ class CpcTree:
                 continue
             # Indexing codes such as A01C2001/048 stand, by their dots, among the subgroups of
             # A01C1/00; they have no main group of their own.
-            guest = (chain[3] not in own and int(chain[3][4:-3]) >= 2000
-                     and bool(stack) and stack[0][:4] == chain[2])
+            guest = (
+                chain[3] not in own
+                and int(chain[3][4:-3]) >= 2000
+                and bool(stack)
+                and stack[0][:4] == chain[2]
+            )
             if not guest and (not stack or stack[0] != chain[3]):
                 edges.setdefault(chain[3], chain[2])
                 stack = [chain[3]]
             if edges.get(chain[4]) is not None:
                 raise DataError("a symbol comes twice in the scheme", got=repr(chain[4]))
-            stack = stack[:max(1, int(dot))]
+            stack = stack[: max(1, int(dot))]
             edges[chain[4]] = stack[-1]
             stack.append(chain[4])
-        named = (None if titles is None else
-                 dict(zip((parse_symbol(s)[-1] for s in symbols), titles, strict=True)))
+        named = (
+            None
+            if titles is None
+            else dict(zip((parse_symbol(s)[-1] for s in symbols), titles, strict=True))
+        )
         return cls.from_edges(edges.items(), titles=named)
 
     # ---- shape ------------------------------------------------------------------------------
@@ -286,8 +313,11 @@ class CpcTree:
         return len(self.symbols)
 
     def __eq__(self, other: object) -> bool:
-        return (isinstance(other, CpcTree) and self.symbols == other.symbols
-                and np.array_equal(self.parent, other.parent))
+        return (
+            isinstance(other, CpcTree)
+            and self.symbols == other.symbols
+            and np.array_equal(self.parent, other.parent)
+        )
 
     def __hash__(self) -> int:
         return hash((self.symbols, self.parent.tobytes()))
@@ -311,8 +341,9 @@ class CpcTree:
         """Names of the depths: those of `LEVELS` for a classification, else level0, level1, ..."""
         count = int(self.depth.max()) + 1
         if count <= len(LEVELS) and all(
-                is_symbol(s) and len(parse_symbol(s)) == d + 1
-                for s, d in zip(self.symbols, self.depth, strict=True)):
+            is_symbol(s) and len(parse_symbol(s)) == d + 1
+            for s, d in zip(self.symbols, self.depth, strict=True)
+        ):
             return LEVELS[:count]
         return tuple(f"level{i}" for i in range(count))
 
@@ -323,8 +354,9 @@ class CpcTree:
                 raise ConfigError("unknown level", got=level, fix=did_you_mean(level, self.levels))
             level = self.levels.index(level)
         if not 0 <= level < len(self.levels):
-            raise ConfigError("no such depth in the tree", got=level,
-                              wanted=f"0 to {len(self.levels) - 1}")
+            raise ConfigError(
+                "no such depth in the tree", got=level, wanted=f"0 to {len(self.levels) - 1}"
+            )
         return np.flatnonzero(self.depth == level)
 
     @cached_property
@@ -396,8 +428,11 @@ class CpcTree:
         """Labels as a bool CSR copy in which every stored entry is a label, stored once."""
         matrix = sparse.csr_matrix(labels).astype(bool, copy=True)
         if matrix.shape[1] != len(self):
-            raise DataError("labels do not match the tree", got=f"{matrix.shape[1]} columns",
-                            wanted=f"{len(self)}, one for each node")
+            raise DataError(
+                "labels do not match the tree",
+                got=f"{matrix.shape[1]} columns",
+                wanted=f"{len(self)}, one for each node",
+            )
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
         return matrix
@@ -427,8 +462,9 @@ class CpcTree:
             If a symbol is outside the tree and is not to be dropped, or a list is one text.
         """
         if unknown not in ("raise", "drop"):
-            raise ConfigError("unknown way to treat labels outside the tree", got=unknown,
-                              wanted="raise or drop")
+            raise ConfigError(
+                "unknown way to treat labels outside the tree", got=unknown, wanted="raise or drop"
+            )
         found: dict[str, int] = {}
 
         def column(symbol: str) -> int:
@@ -439,15 +475,21 @@ class CpcTree:
                     if s in self.index:
                         return self.index[s]
             if unknown == "raise":
-                raise DataError("label outside the tree", got=repr(symbol),
-                                fix="Build the tree from all labels, or pass unknown='drop'")
+                raise DataError(
+                    "label outside the tree",
+                    got=repr(symbol),
+                    fix="Build the tree from all labels, or pass unknown='drop'",
+                )
             return -1
 
         indptr, indices = [0], []
         for row in codes:
             if isinstance(row, str):
-                raise DataError("each patent needs a list of symbols", got=f"the text {row!r}",
-                                wanted=f"[{row!r}]")
+                raise DataError(
+                    "each patent needs a list of symbols",
+                    got=f"the text {row!r}",
+                    wanted=f"[{row!r}]",
+                )
             for symbol in row:
                 if symbol not in found:
                     found[symbol] = column(symbol)
@@ -455,8 +497,10 @@ class CpcTree:
                     indices.append(found[symbol])
             indptr.append(len(indices))
         data = np.ones(len(indices), dtype=np.int32)
-        raw = sparse.csr_matrix((data, np.asarray(indices, dtype=np.int32), np.asarray(indptr)),
-                                shape=(len(indptr) - 1, len(self)))
+        raw = sparse.csr_matrix(
+            (data, np.asarray(indices, dtype=np.int32), np.asarray(indptr)),
+            shape=(len(indptr) - 1, len(self)),
+        )
         raw.sum_duplicates()
         return self.close(raw)
 
@@ -472,7 +516,7 @@ class CpcTree:
         matrix = self._labels(labels)  # columns sorted
         out = []
         for i in range(matrix.shape[0]):
-            cols = matrix.indices[matrix.indptr[i]:matrix.indptr[i + 1]]
+            cols = matrix.indices[matrix.indptr[i] : matrix.indptr[i + 1]]
             if deepest:
                 inner = set(self.parent[cols].tolist())
                 cols = np.array([c for c in cols if c not in inner], dtype=int)
@@ -514,8 +558,11 @@ class CpcTree:
     def _scores(self, scores: np.ndarray) -> np.ndarray:
         out = np.array(scores, copy=True)
         if out.ndim != 2 or out.shape[1] != len(self):
-            raise DataError("scores do not match the tree", got=f"shape {out.shape}",
-                            wanted=f"(n, {len(self)}), one column for each node")
+            raise DataError(
+                "scores do not match the tree",
+                got=f"shape {out.shape}",
+                wanted=f"(n, {len(self)}), one column for each node",
+            )
         return out
 
     # ---- files ------------------------------------------------------------------------------
@@ -525,8 +572,13 @@ class CpcTree:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = pa.table({"symbol": list(self.symbols), "parent": pa.array(self.parent, pa.int32()),
-                          "title": list(self.titles)})
+        table = pa.table(
+            {
+                "symbol": list(self.symbols),
+                "parent": pa.array(self.parent, pa.int32()),
+                "title": list(self.titles),
+            }
+        )
         pq.write_table(table, path)
 
     @classmethod
@@ -548,7 +600,14 @@ class CpcTree:
         except (pa.ArrowInvalid, OSError) as error:
             raise DataError("the tree cannot be read", where=path, got=str(error)) from error
         if not {"symbol", "parent", "title"} <= set(table.column_names):
-            raise DataError("not a tree", where=path, got=", ".join(table.column_names),
-                            wanted="columns symbol, parent, title")
-        return cls(tuple(table["symbol"].to_pylist()), table["parent"].to_numpy(),
-                   tuple(table["title"].to_pylist()))
+            raise DataError(
+                "not a tree",
+                where=path,
+                got=", ".join(table.column_names),
+                wanted="columns symbol, parent, title",
+            )
+        return cls(
+            tuple(table["symbol"].to_pylist()),
+            table["parent"].to_numpy(),
+            tuple(table["title"].to_pylist()),
+        )

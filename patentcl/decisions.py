@@ -53,8 +53,14 @@ class Rules:
             raise ConfigError("back_off out of range", got=self.back_off, wanted="0 to 1")
 
 
-def fit_thresholds(truth: sparse.csr_matrix, scores: np.ndarray, tree: CpcTree, per: str,
-                   hard: bool = False, shrinkage: float = 20.0) -> np.ndarray:
+def fit_thresholds(
+    truth: sparse.csr_matrix,
+    scores: np.ndarray,
+    tree: CpcTree,
+    per: str,
+    hard: bool = False,
+    shrinkage: float = 20.0,
+) -> np.ndarray:
     """Thresholds that maximise micro F1 on labelled patents.
 
     Parameters
@@ -85,8 +91,11 @@ def fit_thresholds(truth: sparse.csr_matrix, scores: np.ndarray, tree: CpcTree, 
         If no patent has a label.
     """
     if per not in THRESHOLDS:
-        raise ConfigError("unknown kind of threshold", got=per,
-                          fix=did_you_mean(per, THRESHOLDS) + " Or give a number")
+        raise ConfigError(
+            "unknown kind of threshold",
+            got=per,
+            fix=did_you_mean(per, THRESHOLDS) + " Or give a number",
+        )
     if shrinkage < 0:
         raise ConfigError("shrinkage is negative", got=shrinkage, wanted="0 or more")
     if per == "global":
@@ -211,8 +220,9 @@ def _keep_best(chosen: np.ndarray, scores: np.ndarray, columns: np.ndarray, k: i
         chosen[row, mine[order[k:]]] = False
 
 
-def _at_least_one(chosen: np.ndarray, scores: np.ndarray, tree: CpcTree, columns: np.ndarray,
-                  least: float) -> None:
+def _at_least_one(
+    chosen: np.ndarray, scores: np.ndarray, tree: CpcTree, columns: np.ndarray, least: float
+) -> None:
     """Give patents without a label at a level the likeliest below their predicted parents."""
     rows = np.flatnonzero(~chosen[:, columns].any(axis=1))
     if not rows.size:
@@ -237,8 +247,13 @@ def answered_level(chosen: np.ndarray, tree: CpcTree) -> np.ndarray:
     return depth
 
 
-def tabulate(blocks: Iterable[tuple[int, np.ndarray, np.ndarray]], names: np.ndarray,
-             thresholds: np.ndarray, tree: CpcTree, top: int = 0) -> pd.DataFrame:
+def tabulate(
+    blocks: Iterable[tuple[int, np.ndarray, np.ndarray]],
+    names: np.ndarray,
+    thresholds: np.ndarray,
+    tree: CpcTree,
+    top: int = 0,
+) -> pd.DataFrame:
     """What is predicted for each patent, as a table for people.
 
     Parameters
@@ -272,12 +287,18 @@ def tabulate(blocks: Iterable[tuple[int, np.ndarray, np.ndarray]], names: np.nda
         predicted.append(chosen[row, node])
     row, node = _join(rows, np.int64), _join(nodes, np.int64)
     score, said = _join(probability, np.float32), _join(predicted, bool)
-    table = pd.DataFrame({
-        "patent_id": names[row], "symbol": np.array(tree.symbols, dtype=object)[node],
-        "level": np.array(tree.levels, dtype=object)[tree.depth[node]],
-        "title": np.array(tree.titles, dtype=object)[node], "probability": score,
-        "threshold": thresholds[node], "predicted": said,
-        "sure": said & (score >= thresholds[node])})
+    table = pd.DataFrame(
+        {
+            "patent_id": names[row],
+            "symbol": np.array(tree.symbols, dtype=object)[node],
+            "level": np.array(tree.levels, dtype=object)[tree.depth[node]],
+            "title": np.array(tree.titles, dtype=object)[node],
+            "probability": score,
+            "threshold": thresholds[node],
+            "predicted": said,
+            "sure": said & (score >= thresholds[node]),
+        }
+    )
     return table.iloc[np.lexsort((outline(tree)[node], row))].reset_index(drop=True)
 
 

@@ -28,14 +28,30 @@ def examine() -> list[Row]:
     """
     versions = library_versions()
     rows: list[Row] = [("python", f"{versions.pop('python')} on {platform.machine()}", True)]
-    needed = ["patentcl", "torch", "transformers", "sentence-transformers", "duckdb", "pyarrow",
-              "scikit-learn", "umap-learn", "datamapplot"]
+    needed = [
+        "patentcl",
+        "torch",
+        "transformers",
+        "sentence-transformers",
+        "duckdb",
+        "pyarrow",
+        "scikit-learn",
+        "umap-learn",
+        "datamapplot",
+    ]
     rows += [(name, versions.get(name, "not installed"), name in versions) for name in needed]
     faiss = [n for n in ("faiss-cpu", "faiss-gpu") if n in versions]
-    shown = (", ".join(f"{n} {versions[n]}" for n in faiss)
-             or "not installed: pip install 'patentcl[cpu]'")
-    rows.append(("faiss", shown + (" (only one may be installed)" if len(faiss) > 1 else ""),
-                 len(faiss) == 1))
+    shown = (
+        ", ".join(f"{n} {versions[n]}" for n in faiss)
+        or "not installed: pip install 'patentcl[cpu]'"
+    )
+    rows.append(
+        (
+            "faiss",
+            shown + (" (only one may be installed)" if len(faiss) > 1 else ""),
+            len(faiss) == 1,
+        )
+    )
     rows += [_processor(), _gpu(), _minilm()]
     rows += [_resource(kind) for kind in resources.KINDS]
     free = shutil.disk_usage(".").free / 2**30

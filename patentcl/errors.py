@@ -44,8 +44,11 @@ class PatentclError(Exception):
     ) -> None:
         self.what, self.where, self.got, self.wanted, self.fix = what, where, got, wanted, fix
         text = what if where is None else f"{what} (in {where})"
-        facts = [f"{name} {value}" for name, value in (("got", got), ("wanted", wanted))
-                 if value is not None]
+        facts = [
+            f"{name} {value}"
+            for name, value in (("got", got), ("wanted", wanted))
+            if value is not None
+        ]
         if facts:
             text += ": " + "; ".join(facts)
         text += "."
@@ -55,8 +58,9 @@ class PatentclError(Exception):
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
         # For errors in worker processes: the inherited way would pass the whole text as `what`.
-        return functools.partial(type(self), self.what, where=self.where, got=self.got,
-                                 wanted=self.wanted, fix=self.fix), ()
+        return functools.partial(
+            type(self), self.what, where=self.where, got=self.got, wanted=self.wanted, fix=self.fix
+        ), ()
 
 
 class ConfigError(PatentclError):
@@ -89,8 +93,11 @@ def did_you_mean(name: str, known: Iterable[str], n: int = 3) -> str:
     folded: dict[str, list[str]] = {}
     for each in names:
         folded.setdefault(each.casefold(), []).append(each)
-    near = [each for match in difflib.get_close_matches(str(name).casefold(), folded, n, cutoff=0.5)
-            for each in folded[match]][:n]
+    near = [
+        each
+        for match in difflib.get_close_matches(str(name).casefold(), folded, n, cutoff=0.5)
+        for each in folded[match]
+    ][:n]
     if near:
         return f"Did you mean {', '.join(near)}?"
     return f"Known: {', '.join(names)}" if names else ""

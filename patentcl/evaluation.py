@@ -37,8 +37,9 @@ class RetrievalTask:
     relevant: sparse.csr_matrix
 
 
-def retrieval_tasks(corpus: Corpus, most: int = 2000, seed: int = 0,
-                    split: str = "test") -> list[RetrievalTask]:
+def retrieval_tasks(
+    corpus: Corpus, most: int = 2000, seed: int = 0, split: str = "test"
+) -> list[RetrievalTask]:
     """Make the tasks that a corpus allows.
 
     ``citations``: find what a held-out patent cites and what cites it. ``same group``: find the
@@ -76,8 +77,9 @@ def _without(matrix: sparse.csr_matrix, own: np.ndarray) -> sparse.csr_matrix:
     """The same rows without the entry of column ``own[i]`` in row i."""
     entries = matrix.tocoo()
     keep = entries.col != own[entries.row]
-    return sparse.csr_matrix((entries.data[keep], (entries.row[keep], entries.col[keep])),
-                             shape=matrix.shape)
+    return sparse.csr_matrix(
+        (entries.data[keep], (entries.row[keep], entries.col[keep])), shape=matrix.shape
+    )
 
 
 def _citation_pairs(corpus: Corpus) -> sparse.csr_matrix:
@@ -86,8 +88,11 @@ def _citation_pairs(corpus: Corpus) -> sparse.csr_matrix:
     n = len(corpus)
     counts = np.array([len(c) for c in cited])
     flat = [c for row in cited for c in row]
-    column = (pd.Index(corpus.ids).get_indexer(pd.Index(flat, dtype=object)) if flat
-              else np.empty(0, dtype=np.int64))
+    column = (
+        pd.Index(corpus.ids).get_indexer(pd.Index(flat, dtype=object))
+        if flat
+        else np.empty(0, dtype=np.int64)
+    )
     row = np.repeat(np.arange(n), counts)
     inside = column >= 0
     ones = np.ones(int(inside.sum()), dtype=bool)
@@ -102,13 +107,16 @@ def _same_group(corpus: Corpus, test: np.ndarray) -> sparse.csr_matrix:
         for group in {truncate_symbol(c, "group") for c in codes} - {None}:
             rows.append(i)
             columns.append(groups.setdefault(str(group), len(groups)))
-    member = sparse.csr_matrix((np.ones(len(rows), dtype=np.int32), (rows, columns)),
-                               shape=(len(corpus), max(1, len(groups))))
+    member = sparse.csr_matrix(
+        (np.ones(len(rows), dtype=np.int32), (rows, columns)),
+        shape=(len(corpus), max(1, len(groups))),
+    )
     return sparse.csr_matrix((member[test] @ member.T).astype(bool))
 
 
-def dense_run(vectors: np.ndarray, queries: np.ndarray, k: int = 100,
-              block: int = 256) -> sparse.csr_matrix:
+def dense_run(
+    vectors: np.ndarray, queries: np.ndarray, k: int = 100, block: int = 256
+) -> sparse.csr_matrix:
     """Exact cosine search of some rows among all, without the row itself.
 
     Parameters
@@ -130,12 +138,12 @@ def dense_run(vectors: np.ndarray, queries: np.ndarray, k: int = 100,
     columns = np.empty((len(queries), k), dtype=np.int64)
     scores = np.empty((len(queries), k), dtype=np.float32)
     for start in range(0, len(queries), block):
-        own = queries[start:start + block]
+        own = queries[start : start + block]
         similarity = unit[own] @ unit.T
         similarity[np.arange(len(own)), own] = -np.inf
         best = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
-        columns[start:start + block] = best
-        scores[start:start + block] = np.take_along_axis(similarity, best, axis=1)
+        columns[start : start + block] = best
+        scores[start : start + block] = np.take_along_axis(similarity, best, axis=1)
     return _stored(columns, scores, n)
 
 
@@ -170,23 +178,29 @@ def _at_most(k: int, others: int) -> int:
 
 def _stored(columns: np.ndarray, scores: np.ndarray, n: int) -> sparse.csr_matrix:
     rows, k = columns.shape
-    run = sparse.csr_matrix((np.array(scores).ravel(), columns.ravel(), np.arange(rows + 1) * k),
-                            shape=(rows, n))
+    run = sparse.csr_matrix(
+        (np.array(scores).ravel(), columns.ravel(), np.arange(rows + 1) * k), shape=(rows, n)
+    )
     run.sort_indices()
     return run
 
 
-def judge_retrieval(task: RetrievalTask, runs: dict[str, sparse.csr_matrix], names: Sequence[str],
-                    seed: int = 0) -> dict[str, Metrics]:
+def judge_retrieval(
+    task: RetrievalTask, runs: dict[str, sparse.csr_matrix], names: Sequence[str], seed: int = 0
+) -> dict[str, Metrics]:
     """Evaluate several runs on one task."""
-    return {system: evaluate_ranking(task.relevant, run, names, seed)
-            for system, run in runs.items()}
+    return {
+        system: evaluate_ranking(task.relevant, run, names, seed) for system, run in runs.items()
+    }
 
 
 def main_task(tasks: Sequence[RetrievalTask]) -> RetrievalTask:
     """The task a run is judged by: the first with enough queries, else the one with most."""
     if not tasks:
-        raise DataError("nothing can be looked up: no patent of the split has a citation or a "
-                        "group in common with another")
-    return next((t for t in tasks if len(t.queries) >= ENOUGH),
-                max(tasks, key=lambda t: len(t.queries)))
+        raise DataError(
+            "nothing can be looked up: no patent of the split has a citation or a "
+            "group in common with another"
+        )
+    return next(
+        (t for t in tasks if len(t.queries) >= ENOUGH), max(tasks, key=lambda t: len(t.queries))
+    )

@@ -91,7 +91,7 @@ def write_families(path: Path, relatives: pa.Table, ids: pa.ChunkedArray) -> int
     """
     pairs = relatives.to_pandas()
     nodes, names = pd.factorize(pd.concat([pairs["patent_id"], pairs["document"]]))
-    family = components(nodes[:len(pairs)], nodes[len(pairs):], len(names))
+    family = components(nodes[: len(pairs)], nodes[len(pairs) :], len(names))
     table = pd.DataFrame({"patent_id": names, "family": family})
     table = table[table["patent_id"].isin(ids.to_pandas())]
     table = table[table.groupby("family")["patent_id"].transform("size") > 1]

@@ -75,14 +75,17 @@ class FitSettings:
 
     def __post_init__(self) -> None:
         find_loss(self.loss)
-        for name, value, known in (("monitor", self.monitor, MONITORS),
-                                   ("precision", self.precision, PRECISIONS)):
+        for name, value, known in (
+            ("monitor", self.monitor, MONITORS),
+            ("precision", self.precision, PRECISIONS),
+        ):
             if value not in known:
                 raise ConfigError(f"unknown {name}", got=value, fix=did_you_mean(value, known))
         for name, low in (("epochs", 1), ("batch_size", 1), ("patience", 0), ("weight_decay", 0)):
             if getattr(self, name) < low:
-                raise ConfigError(f"{name} is too small", got=getattr(self, name),
-                                  wanted=f"at least {low}")
+                raise ConfigError(
+                    f"{name} is too small", got=getattr(self, name), wanted=f"at least {low}"
+                )
         if not 0 <= self.least < 1:
             raise ConfigError("prune out of range", got=self.least, wanted="0 or more, below 1")
         for name in ("learning_rate", "alpha"):
@@ -121,8 +124,11 @@ def find_precision(name: str, device: torch.device) -> torch.dtype | None:
     if name == "fp32" or (name == "auto" and device.type != "cuda"):
         return None
     if device.type != "cuda":
-        raise ConfigError("half precision is for GPUs", got=f"precision={name} on {device}",
-                          fix="Use precision='auto' or 'fp32'")
+        raise ConfigError(
+            "half precision is for GPUs",
+            got=f"precision={name} on {device}",
+            fix="Use precision='auto' or 'fp32'",
+        )
     if name == "auto":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
     return torch.bfloat16 if name == "bf16" else torch.float16
@@ -149,11 +155,11 @@ class Model(nn.Module):
         total = np.zeros(self.head.dim)
         square = np.zeros(self.head.dim)
         for start in range(0, len(vectors), CHUNK):
-            block = np.asarray(vectors[start:start + CHUNK], dtype=np.float64)
+            block = np.asarray(vectors[start : start + CHUNK], dtype=np.float64)
             total += block.sum(axis=0)
-            square += (block ** 2).sum(axis=0)
+            square += (block**2).sum(axis=0)
         mean = total / len(vectors)
-        spread = np.sqrt(max(float((square / len(vectors) - mean ** 2).mean()), 0.0))
+        spread = np.sqrt(max(float((square / len(vectors) - mean**2).mean()), 0.0))
         self.center.copy_(torch.from_numpy(mean))
         # One spread for all entries: distances between patents keep their proportions.
         self.scale.fill_(1 / spread if spread > 1e-12 else 1.0)
@@ -181,21 +187,25 @@ def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-def predict_blocks(model: Model, vectors: np.ndarray, device: torch.device, least: float = 0.0,
-                   chunk: int = CHUNK) -> Iterator[tuple[int, np.ndarray]]:
+def predict_blocks(
+    model: Model, vectors: np.ndarray, device: torch.device, least: float = 0.0, chunk: int = CHUNK
+) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (first row, probabilities float32 (rows, n_nodes)) over embeddings (n, dim)."""
     model.eval()
     for start in range(0, len(vectors), chunk):
-        block = np.array(vectors[start:start + chunk], dtype=np.float32)  # own, writable memory
+        block = np.array(vectors[start : start + chunk], dtype=np.float32)  # own, writable memory
         with torch.inference_mode():
             out = model.predict(torch.from_numpy(block).to(device), least).cpu().numpy()
         yield start, out
 
 
-def train(make_head: Callable[[], Head], train_set: tuple[np.ndarray, sparse.csr_matrix],
-          dev_set: tuple[np.ndarray, sparse.csr_matrix], settings: FitSettings,
-          on_epoch: Callable[[dict[str, Any]], None] | None = None,
-          ) -> tuple[Model, list[dict[str, Any]]]:
+def train(
+    make_head: Callable[[], Head],
+    train_set: tuple[np.ndarray, sparse.csr_matrix],
+    dev_set: tuple[np.ndarray, sparse.csr_matrix],
+    settings: FitSettings,
+    on_epoch: Callable[[dict[str, Any]], None] | None = None,
+) -> tuple[Model, list[dict[str, Any]]]:
     """Train a head and keep its best weights.
 
     Parameters
@@ -233,9 +243,12 @@ def train(make_head: Callable[[], Head], train_set: tuple[np.ndarray, sparse.csr
             try:
                 loss = run.epoch(vectors, labels)
             except torch.OutOfMemoryError as error:
-                raise ConfigError("the memory of the device is full", where=device,
-                                  got=f"batch_size {settings.batch_size}",
-                                  fix="Lower batch_size or hidden") from error
+                raise ConfigError(
+                    "the memory of the device is full",
+                    where=device,
+                    got=f"batch_size {settings.batch_size}",
+                    fix="Lower batch_size or hidden",
+                ) from error
             row: dict[str, Any] = {"epoch": epoch, "loss": loss, **run.watch(watched)}
             row["learning_rate"] = run.schedule.get_last_lr()[0]
             row["seconds"] = time.perf_counter() - started
@@ -273,21 +286,27 @@ class Objective:
     device : torch.device
     """
 
-    def __init__(self, head: Head, settings: FitSettings, rate: np.ndarray,
-                 device: torch.device) -> None:
+    def __init__(
+        self, head: Head, settings: FitSettings, rate: np.ndarray, device: torch.device
+    ) -> None:
         self.columns, self.device = head.columns, device
         depth = head.tree.depth[self.columns]
         self.loss = find_loss(settings.loss)
         self.loss_settings = LossSettings(
-            settings.alpha, torch.from_numpy(rate[self.columns]).float().to(device),
-            torch.from_numpy(depth.astype(np.int64)).to(device))
+            settings.alpha,
+            torch.from_numpy(rate[self.columns]).float().to(device),
+            torch.from_numpy(depth.astype(np.int64)).to(device),
+        )
         self.weights: Tensor | None = None
         given = settings.level_weights
         if given is not None:
             levels = len(head.tree.levels)
             if len(given) != levels or min(given) < 0 or not max(given) > 0:
-                raise ConfigError("level_weights do not fit the tree", got=list(given),
-                                  wanted=f"{levels} numbers >= 0, not all 0")
+                raise ConfigError(
+                    "level_weights do not fit the tree",
+                    got=list(given),
+                    wanted=f"{levels} numbers >= 0, not all 0",
+                )
             self.weights = torch.tensor(given, dtype=torch.float32)[depth].to(device)
 
     def targets(self, labels: sparse.csr_matrix) -> Tensor:
@@ -311,13 +330,17 @@ def autocast(device: torch.device, half: torch.dtype | None) -> AbstractContextM
 def finite(loss: float, settings: FitSettings) -> float:
     """The loss, or DataError if training has diverged."""
     if not np.isfinite(loss):
-        raise DataError("training has diverged", got=f"loss {loss}",
-                        fix=f"Lower learning_rate (now {settings.learning_rate:g})")
+        raise DataError(
+            "training has diverged",
+            got=f"loss {loss}",
+            fix=f"Lower learning_rate (now {settings.learning_rate:g})",
+        )
     return loss
 
 
-def judge_scores(scores: np.ndarray, labels: sparse.csr_matrix,
-                 tree: CpcTree | None = None) -> dict[str, float]:
+def judge_scores(
+    scores: np.ndarray, labels: sparse.csr_matrix, tree: CpcTree | None = None
+) -> dict[str, float]:
     """Figures of one epoch, on dev patents.
 
     Parameters
@@ -341,14 +364,19 @@ def judge_scores(scores: np.ndarray, labels: sparse.csr_matrix,
     limit = curve.threshold[best]
     rows, columns = labels.nonzero()
     of_true = scores[rows, columns]
-    out = {"average_precision": curve.average_precision, "hier_f1": float(curve.f1[best]),
-           "threshold": float(limit),
-           "hier_f1_fixed": _f1(of_true >= 0.5, int(np.count_nonzero(scores >= 0.5))),
-           "dev_loss": _cross_entropy(scores, of_true)}
+    out = {
+        "average_precision": curve.average_precision,
+        "hier_f1": float(curve.f1[best]),
+        "threshold": float(limit),
+        "hier_f1_fixed": _f1(of_true >= 0.5, int(np.count_nonzero(scores >= 0.5))),
+        "dev_loss": _cross_entropy(scores, of_true),
+    }
     for depth, level in enumerate(tree.levels if tree is not None else ()):
         assert tree is not None
-        out[f"f1@{level}"] = _f1(of_true[tree.depth[columns] == depth] >= limit, int(
-            np.count_nonzero(scores[:, tree.at_level(depth)] >= limit)))
+        out[f"f1@{level}"] = _f1(
+            of_true[tree.depth[columns] == depth] >= limit,
+            int(np.count_nonzero(scores[:, tree.at_level(depth)] >= limit)),
+        )
     return out
 
 
@@ -369,16 +397,28 @@ def _cross_entropy(scores: np.ndarray, of_true: np.ndarray) -> float:
 class _Run:
     """What changes during training."""
 
-    def __init__(self, model: Model, settings: FitSettings, rate: np.ndarray, device: torch.device,
-                 half: torch.dtype | None, n: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        settings: FitSettings,
+        rate: np.ndarray,
+        device: torch.device,
+        half: torch.dtype | None,
+        n: int,
+    ) -> None:
         self.model, self.settings, self.device, self.half = model, settings, device, half
         self.objective = Objective(model.head, settings, rate, device)
         # fused: one pass over the weights; written out, Adam took half the time of `thmm` on a CPU
-        self.optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate,
-                                           weight_decay=settings.weight_decay, fused=True)
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
         steps = settings.epochs * -(-n // settings.batch_size)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: rate_factor(step, steps))
+            self.optimizer, lambda step: rate_factor(step, steps)
+        )
         self.scaler = torch.amp.GradScaler(device.type, enabled=half == torch.float16)
         self.order = torch.Generator().manual_seed(settings.seed)
         self.history: list[dict[str, Any]] = []
@@ -391,7 +431,9 @@ class _Run:
         order = torch.randperm(len(vectors), generator=self.order).numpy()
         total = 0.0
         for start in range(0, len(order), self.settings.batch_size):
-            rows = np.sort(order[start:start + self.settings.batch_size])  # memory-mapped: in order
+            rows = np.sort(
+                order[start : start + self.settings.batch_size]
+            )  # memory-mapped: in order
             total += self._step(vectors[rows], labels[rows]) * len(rows)
         return total / len(order)
 
@@ -412,8 +454,9 @@ class _Run:
     def watch(self, dev: tuple[np.ndarray, sparse.csr_matrix]) -> dict[str, float]:
         """Figures of the model as it is now on dev patents; see `judge_scores`."""
         vectors, labels = dev
-        scores = np.concatenate([p for _, p in predict_blocks(
-            self.model, vectors, self.device, self.settings.least)])
+        scores = np.concatenate(
+            [p for _, p in predict_blocks(self.model, vectors, self.device, self.settings.least)]
+        )
         return judge_scores(scores, labels, self.model.head.tree)
 
     def keep(self, epoch: int, row: dict[str, Any]) -> bool:

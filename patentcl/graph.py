@@ -21,8 +21,9 @@ class Graph(Protocol):
     For the same corpus every store gives the same answers, row for row.
     """
 
-    def load(self, corpus: str | Path, progress: Callable[[str, int, int], None] | None = None,
-             ) -> dict[str, int]:
+    def load(
+        self, corpus: str | Path, progress: Callable[[str, int, int], None] | None = None
+    ) -> dict[str, int]:
         """Build the graph of a ``corpus.parquet``; an older content is replaced."""
 
     def stats(self) -> dict[str, int]:
@@ -37,11 +38,9 @@ class Graph(Protocol):
     def close(self) -> None:
         """Let go of the file or the server."""
 
-    def __enter__(self) -> Graph:
-        ...
+    def __enter__(self) -> Graph: ...
 
-    def __exit__(self, *of_error: Any) -> None:
-        ...
+    def __exit__(self, *of_error: Any) -> None: ...
 
 
 def is_server(address: str | Path) -> bool:
@@ -105,9 +104,11 @@ def open_graph(address: str | Path, read_only: bool = True, **options: Any) -> G
     if not is_server(address):
         return DuckDBGraph(graph_file(address), read_only=read_only)
     if "@" in urlsplit(str(address)).netloc:
-        raise ConfigError("user and password do not belong into the address of a graph",
-                          wanted="neo4j://HOST:PORT",
-                          fix="Set NEO4J_USERNAME and NEO4J_PASSWORD")
+        raise ConfigError(
+            "user and password do not belong into the address of a graph",
+            wanted="neo4j://HOST:PORT",
+            fix="Set NEO4J_USERNAME and NEO4J_PASSWORD",
+        )
     from patentcl.graph_neo4j import Neo4jGraph
 
     return Neo4jGraph(str(address), **options)

@@ -50,20 +50,29 @@ class DuckDBGraph:
         file = Path(self.path)
         if self.path != ":memory:":
             if read_only and not file.is_file():
-                raise GraphError("no such graph", got=self.path,
-                                 fix="Make one with: patentcl load DATA --graph duckdb://FILE")
+                raise GraphError(
+                    "no such graph",
+                    got=self.path,
+                    fix="Make one with: patentcl load DATA --graph duckdb://FILE",
+                )
             file.parent.mkdir(parents=True, exist_ok=True)
-        config: dict[str, Any] = {"memory_limit": memory, "autoinstall_known_extensions": False,
-                                  "autoload_known_extensions": False}
+        config: dict[str, Any] = {
+            "memory_limit": memory,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
         if self.path != ":memory:":
             config["temp_directory"] = f"{self.path}.tmp"
         try:
             self._con = duckdb.connect(self.path, read_only=read_only, config=config)
         except duckdb.Error as error:
-            raise GraphError("the graph file cannot be opened", where=self.path,
-                             got=str(error).splitlines()[0],
-                             fix="If another program has it open, close that; else load it again: "
-                                 "the file is a cache") from error
+            raise GraphError(
+                "the graph file cannot be opened",
+                where=self.path,
+                got=str(error).splitlines()[0],
+                fix="If another program has it open, close that; else load it again: "
+                "the file is a cache",
+            ) from error
         self.run("code_of")
 
     def close(self) -> None:
@@ -73,12 +82,17 @@ class DuckDBGraph:
     def __enter__(self) -> DuckDBGraph:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
-    def load(self, corpus: str | Path, progress: Callable[[str, int, int], None] | None = None,
-             ) -> dict[str, int]:
+    def load(
+        self, corpus: str | Path, progress: Callable[[str, int, int], None] | None = None
+    ) -> dict[str, int]:
         """Build the graph of a ``corpus.parquet`` (with ``cpc.parquet`` beside it for titles).
 
         An older content of the file is replaced, or stays as it is if this fails.
@@ -111,8 +125,9 @@ class DuckDBGraph:
             for name in ("load_patent", "load_classified", "load_cites"):
                 self.run(name, corpus=str(corpus))
             self.create("coded")
-            self._con.execute("CREATE VIEW code_count AS "
-                              "SELECT p, count(*) AS codes FROM classified GROUP BY p")
+            self._con.execute(
+                "CREATE VIEW code_count AS SELECT p, count(*) AS codes FROM classified GROUP BY p"
+            )
             if cpc.is_file():
                 self.run("load_cpc", cpc=str(cpc))
             else:
@@ -150,8 +165,11 @@ class DuckDBGraph:
 
     def _refuse_read_only(self) -> None:
         if self.read_only:
-            raise GraphError("the graph was opened for asking only", where=self.path,
-                             fix="Open it with read_only=False")
+            raise GraphError(
+                "the graph was opened for asking only",
+                where=self.path,
+                fix="Open it with read_only=False",
+            )
 
     @contextmanager
     def _replacing(self) -> Iterator[None]:
@@ -159,8 +177,9 @@ class DuckDBGraph:
         self._con.begin()
         try:
             for table, kind in self._con.execute(
-                    "SELECT table_name, table_type FROM information_schema.tables "
-                    "WHERE table_catalog = current_database()").fetchall():
+                "SELECT table_name, table_type FROM information_schema.tables "
+                "WHERE table_catalog = current_database()"
+            ).fetchall():
                 self._con.execute(f'DROP {"VIEW" if kind == "VIEW" else "TABLE"} "{table}"')
             yield
             with self._explained("load"):
@@ -173,8 +192,9 @@ class DuckDBGraph:
             # Closing would swallow a full disk, and leave a log file.
             self._con.execute("CHECKPOINT")
         except duckdb.Error as error:
-            raise GraphError("the graph cannot be written", where=self.path,
-                             got=str(error).splitlines()[0]) from error
+            raise GraphError(
+                "the graph cannot be written", where=self.path, got=str(error).splitlines()[0]
+            ) from error
 
     @contextmanager
     def registered(self, name: str, table: pa.Table) -> Iterator[None]:
@@ -194,8 +214,9 @@ class DuckDBGraph:
     def table(self, query: str, **parameters: Any) -> pa.Table:
         """Run one query from ``graph/`` and return its rows as an Arrow table."""
         with self._explained(query):
-            return self._con.sql(resources.read("graph", query, ".sql"),
-                                 params=parameters or None).to_arrow_table()
+            return self._con.sql(
+                resources.read("graph", query, ".sql"), params=parameters or None
+            ).to_arrow_table()
 
     def batches(self, query: str, rows: int = 100_000) -> pa.RecordBatchReader:
         """Run one query from ``graph/`` and return its rows a batch at a time."""
@@ -207,18 +228,22 @@ class DuckDBGraph:
         inner = resources.read("graph", query, ".sql")
         target = str(path).replace("'", "''")
         with self._explained(query):
-            self._con.execute(f"COPY ({inner}) TO '{target}' (FORMAT csv, HEADER false, "
-                              "COMPRESSION gzip)", parameters or None)
+            self._con.execute(
+                f"COPY ({inner}) TO '{target}' (FORMAT csv, HEADER false, COMPRESSION gzip)",
+                parameters or None,
+            )
 
     @contextmanager
     def _explained(self, query: str) -> Iterator[None]:
         try:
             yield
         except duckdb.CatalogException as error:
-            raise GraphError("the graph has not been loaded", where=self.path,
-                             got=str(error).splitlines()[0],
-                             fix="Load it with: patentcl load DATA --graph duckdb://FILE"
-                             ) from error
+            raise GraphError(
+                "the graph has not been loaded",
+                where=self.path,
+                got=str(error).splitlines()[0],
+                fix="Load it with: patentcl load DATA --graph duckdb://FILE",
+            ) from error
         except duckdb.Error as error:
             text = str(error).splitlines()[0]
             if "No space left" in str(error) or "max_temp_directory_size" in str(error):
@@ -250,19 +275,26 @@ class DuckDBGraph:
             If the graph has no such patent.
         """
         with self._explained("neighbourhood"):
-            known = self._con.execute("SELECT 1 FROM patent WHERE patent_id = $id",
-                                      {"id": patent_id}).fetchall()
+            known = self._con.execute(
+                "SELECT 1 FROM patent WHERE patent_id = $id", {"id": patent_id}
+            ).fetchall()
         if not known:
             raise GraphError("no such patent in the graph", where=self.path, got=patent_id)
         codes = self.table("neighbourhood_codes", patent_id=patent_id).to_pylist()
         cites = self.table("neighbourhood_cites", patent_id=patent_id).to_pylist()
         near = self.table("neighbourhood_coupled", patent_id=patent_id, limit=coupled).to_pylist()
-        return {"codes": codes,
-                "cites": [{k: r[k] for k in ("patent_id", "date")} for r in cites
-                          if r["direction"] == "cites"],
-                "cited_by": [{k: r[k] for k in ("patent_id", "date")} for r in cites
-                             if r["direction"] == "cited_by"],
-                "coupled": near}
+        return {
+            "codes": codes,
+            "cites": [
+                {k: r[k] for k in ("patent_id", "date")} for r in cites if r["direction"] == "cites"
+            ],
+            "cited_by": [
+                {k: r[k] for k in ("patent_id", "date")}
+                for r in cites
+                if r["direction"] == "cited_by"
+            ],
+            "coupled": near,
+        }
 
     @contextmanager
     def mining_source(self) -> Iterator[DuckDBGraph]:
@@ -293,16 +325,23 @@ class DuckDBGraph:
                 self._con.execute(f"{make} p FROM patent SEMI JOIN allowed_ids USING (patent_id)")
                 strange = self._con.execute(
                     "SELECT DISTINCT patent_id FROM allowed_ids ANTI JOIN patent USING (patent_id) "
-                    "ORDER BY patent_id").fetchall()
+                    "ORDER BY patent_id"
+                ).fetchall()
         if strange:
-            raise GraphError("no such patent in the graph", where=self.path, got=strange[0][0]
-                             + (f" and {len(strange) - 1} more" if len(strange) > 1 else ""),
-                             fix="Load the graph from the corpus that the ids are of")
+            raise GraphError(
+                "no such patent in the graph",
+                where=self.path,
+                got=strange[0][0] + (f" and {len(strange) - 1} more" if len(strange) > 1 else ""),
+                fix="Load the graph from the corpus that the ids are of",
+            )
 
     def has(self, table: str) -> bool:
         """Whether there is a table of this name."""
-        return bool(self._con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = $name",
-                                      {"name": table}).fetchall())
+        return bool(
+            self._con.execute(
+                "SELECT 1 FROM duckdb_tables() WHERE table_name = $name", {"name": table}
+            ).fetchall()
+        )
 
     @contextmanager
     def as_written(self) -> Iterator[None]:
@@ -321,8 +360,9 @@ class DuckDBGraph:
         """Make a table from a query in ``graph/``, as a rule of the same name."""
         kind = "TEMP TABLE" if temporary else "TABLE"
         with self._explained(query):
-            self._con.execute(f"CREATE {kind} {name or query} AS\n"
-                              + resources.read("graph", query, ".sql"))
+            self._con.execute(
+                f"CREATE {kind} {name or query} AS\n" + resources.read("graph", query, ".sql")
+            )
 
     def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         """Run a statement that needs no file of its own (temporary tables of a mining run)."""
@@ -338,14 +378,21 @@ def _text_keys(corpus: Path) -> pa.Table:
     """Ids and a number of each, equal for near-copies and in a family: kept out of triplets."""
     try:
         names = pq.read_schema(corpus).names
-        missing = [c for c in ("patent_id", "date", "type", "title", "abstract", "codes",
-                               "citations") if c not in names]
+        missing = [
+            c
+            for c in ("patent_id", "date", "type", "title", "abstract", "codes", "citations")
+            if c not in names
+        ]
         if missing:
-            raise DataError(f"column {missing[0]!r} is missing", where=corpus,
-                            fix="Make a corpus with: patentcl load DATA")
+            raise DataError(
+                f"column {missing[0]!r} is missing",
+                where=corpus,
+                fix="Make a corpus with: patentcl load DATA",
+            )
         table = pq.read_table(corpus, columns=["patent_id", "title", "abstract"])
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError("not a Parquet file", where=corpus, got=str(error)) from error
-    keys = united(near_copies(table["title"], table["abstract"]),
-                  read_families(corpus, table["patent_id"]))
+    keys = united(
+        near_copies(table["title"], table["abstract"]), read_families(corpus, table["patent_id"])
+    )
     return pa.table({"patent_id": table["patent_id"], "text_key": keys})

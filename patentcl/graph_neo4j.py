@@ -37,16 +37,36 @@ OLDEST = (5, 26)
 """The oldest version of the server that the statements are written for and tested with."""
 
 _WORKERS = 2  # chunks that are read at a time: one is being unpacked while the server makes another
-_SOURCE = pa.schema([("node", pa.int64()), ("patent_id", pa.string()), ("date", pa.string()),
-                     ("year", pa.int16()), ("type", pa.string()), ("text_key", pa.int64()),
-                     ("codes", pa.list_(pa.int64())), ("cites", pa.list_(pa.int64()))])
-_SYMBOLS = pa.schema([("node", pa.int64()), *((name, pa.string())
-                                              for name in ("symbol", "level", "title"))])
-_SOURCES = {"source_patent": "patents-*.parquet", "source_node": "patents-*.parquet",
-            "source_symbol": "cpc-*.parquet", "source_classified": "patents-*.parquet",
-            "source_cites": "patents-*.parquet", "source_cpc": None}
-_LOADS = {"patent": "load_patent", "cpc": "load_cpc", "child_of": "load_child_of",
-          "classified": "load_classified", "cites": "load_cites"}
+_SOURCE = pa.schema(
+    [
+        ("node", pa.int64()),
+        ("patent_id", pa.string()),
+        ("date", pa.string()),
+        ("year", pa.int16()),
+        ("type", pa.string()),
+        ("text_key", pa.int64()),
+        ("codes", pa.list_(pa.int64())),
+        ("cites", pa.list_(pa.int64())),
+    ]
+)
+_SYMBOLS = pa.schema(
+    [("node", pa.int64()), *((name, pa.string()) for name in ("symbol", "level", "title"))]
+)
+_SOURCES = {
+    "source_patent": "patents-*.parquet",
+    "source_node": "patents-*.parquet",
+    "source_symbol": "cpc-*.parquet",
+    "source_classified": "patents-*.parquet",
+    "source_cites": "patents-*.parquet",
+    "source_cpc": None,
+}
+_LOADS = {
+    "patent": "load_patent",
+    "cpc": "load_cpc",
+    "child_of": "load_child_of",
+    "classified": "load_classified",
+    "cites": "load_cites",
+}
 
 
 class Neo4jGraph:
@@ -77,14 +97,23 @@ class Neo4jGraph:
         If the server cannot be reached, refuses the password, or is too old.
     """
 
-    def __init__(self, uri: str, user: str | None = None, password: str | None = None,
-                 database: str | None = None, batch: int = 20_000, chunk: int = 20_000,
-                 memory: str = "2GB", patience: float = 20.0) -> None:
+    def __init__(
+        self,
+        uri: str,
+        user: str | None = None,
+        password: str | None = None,
+        database: str | None = None,
+        batch: int = 20_000,
+        chunk: int = 20_000,
+        memory: str = "2GB",
+        patience: float = 20.0,
+    ) -> None:
         try:
             import neo4j
         except ImportError as error:
-            raise MissingExtra("the driver of Neo4j is not installed",
-                               fix="pip install 'patentcl[neo4j]'") from error
+            raise MissingExtra(
+                "the driver of Neo4j is not installed", fix="pip install 'patentcl[neo4j]'"
+            ) from error
         for name, value in (("batch", batch), ("chunk", chunk)):
             if value < 1:
                 raise GraphError(f"{name} must be at least 1", got=value)
@@ -94,9 +123,14 @@ class Neo4jGraph:
         password = os.environ.get("NEO4J_PASSWORD") if password is None else password
         with explained(uri, "connect"):
             self._driver = neo4j.GraphDatabase.driver(
-                uri, auth=(user, password) if password else None, connection_timeout=10,
-                connection_acquisition_timeout=20, max_transaction_retry_time=patience,
-                fetch_size=5000, notifications_min_severity="OFF")
+                uri,
+                auth=(user, password) if password else None,
+                connection_timeout=10,
+                connection_acquisition_timeout=20,
+                max_transaction_retry_time=patience,
+                fetch_size=5000,
+                notifications_min_severity="OFF",
+            )
         try:
             with explained(uri, "connect"):
                 agent = self._driver.get_server_info().agent
@@ -112,8 +146,12 @@ class Neo4jGraph:
     def __enter__(self) -> Neo4jGraph:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     # ---- loading ----------------------------------------------------------------------------
@@ -143,8 +181,10 @@ class Neo4jGraph:
         GraphError
             If the database holds patents that patentcl did not load, or the server fails.
         """
-        with tempfile.TemporaryDirectory(prefix="patentcl-") as work, \
-                DuckDBGraph(Path(work) / "stage.duckdb", memory=self.memory) as tables:
+        with (
+            tempfile.TemporaryDirectory(prefix="patentcl-") as work,
+            DuckDBGraph(Path(work) / "stage.duckdb", memory=self.memory) as tables,
+        ):
             tables.load(corpus)
             return self.load_from(tables, progress)
 
@@ -156,8 +196,11 @@ class Neo4jGraph:
             self._write(name)
         state = self._state()
         if state is None and self._rows("load_foreign")[0]["found"]:
-            raise GraphError("the database holds patents that patentcl did not load",
-                             where=self.uri, fix="Give an empty database")
+            raise GraphError(
+                "the database holds patents that patentcl did not load",
+                where=self.uri,
+                fix="Give an empty database",
+            )
         if state is None or state["fingerprint"] != stage.fingerprint:
             first = PARTS[0] if state is None else "clear"
             self._write("load_begin", fingerprint=stage.fingerprint, part=first)
@@ -166,7 +209,7 @@ class Neo4jGraph:
             self._clear(stage.fingerprint)
             state = {"part": PARTS[0], "rows": 0}
         if state["part"] != "done":
-            following = PARTS[PARTS.index(state["part"]):]
+            following = PARTS[PARTS.index(state["part"]) :]
             for part, then in zip(following, [*following[1:], "done"], strict=True):
                 self._load_part(stage, part, state["rows"], progress)
                 self._write("load_next", fingerprint=stage.fingerprint, part=part, next=then)
@@ -174,16 +217,20 @@ class Neo4jGraph:
         found = self.stats()
         if found != wanted:
             differ = ", ".join(f"{k} {v}" for k, v in found.items() if v != wanted[k])
-            raise GraphError("the graph has other counts than what was loaded", where=self.uri,
-                             got=differ, wanted=", ".join(f"{k} {wanted[k]}" for k in found
-                                                          if found[k] != wanted[k]),
-                             fix="Something else has changed it: empty the database, load again")
+            raise GraphError(
+                "the graph has other counts than what was loaded",
+                where=self.uri,
+                got=differ,
+                wanted=", ".join(f"{k} {wanted[k]}" for k in found if found[k] != wanted[k]),
+                fix="Something else has changed it: empty the database, load again",
+            )
         return found
 
     def _load_part(self, stage: Stage, part: str, done: int, progress: Progress | None) -> None:
         for upto, rows in stage.batches(part, done, self.batch):
-            self._write(_LOADS[part], fingerprint=stage.fingerprint, rows=rows, **{"from": done},
-                        upto=upto)
+            self._write(
+                _LOADS[part], fingerprint=stage.fingerprint, rows=rows, **{"from": done}, upto=upto
+            )
             done = upto
             if progress:
                 progress(f"load {part}", done, stage.rows(part))
@@ -205,9 +252,12 @@ class Neo4jGraph:
         if state is None:
             raise GraphError("the graph has not been loaded", where=self.uri, fix=fix)
         if state["part"] != "done":
-            raise GraphError("the graph has not been loaded to its end", where=self.uri,
-                             got=f"a load that was cut off at {state['part']}",
-                             fix=f"{fix}; it goes on from there")
+            raise GraphError(
+                "the graph has not been loaded to its end",
+                where=self.uri,
+                got=f"a load that was cut off at {state['part']}",
+                fix=f"{fix}; it goes on from there",
+            )
         return str(state["fingerprint"])
 
     # ---- asking -----------------------------------------------------------------------------
@@ -227,13 +277,20 @@ class Neo4jGraph:
         if not self._rows("neighbourhood_patent", patent_id=patent_id):
             raise GraphError("no such patent in the graph", where=self.uri, got=patent_id)
         cites = _dated(self._rows("neighbourhood_cites", patent_id=patent_id))
-        return {"codes": self._rows("neighbourhood_codes", patent_id=patent_id),
-                "cites": [{k: r[k] for k in ("patent_id", "date")} for r in cites
-                          if r["direction"] == "cites"],
-                "cited_by": [{k: r[k] for k in ("patent_id", "date")} for r in cites
-                             if r["direction"] == "cited_by"],
-                "coupled": _dated(self._rows("neighbourhood_coupled", patent_id=patent_id,
-                                             limit=coupled))}
+        return {
+            "codes": self._rows("neighbourhood_codes", patent_id=patent_id),
+            "cites": [
+                {k: r[k] for k in ("patent_id", "date")} for r in cites if r["direction"] == "cites"
+            ],
+            "cited_by": [
+                {k: r[k] for k in ("patent_id", "date")}
+                for r in cites
+                if r["direction"] == "cited_by"
+            ],
+            "coupled": _dated(
+                self._rows("neighbourhood_coupled", patent_id=patent_id, limit=coupled)
+            ),
+        }
 
     @contextmanager
     def mining_source(self) -> Iterator[DuckDBGraph]:
@@ -257,8 +314,11 @@ class Neo4jGraph:
             folder = Path(work)
             self._fetch(folder)
             if self._complete() != before:
-                raise GraphError("the graph was loaded anew while it was being read",
-                                 where=self.uri, fix="Run it again")
+                raise GraphError(
+                    "the graph was loaded anew while it was being read",
+                    where=self.uri,
+                    fix="Run it again",
+                )
             with DuckDBGraph(folder / "mining.duckdb", memory=self.memory) as tables:
                 for query, files in _SOURCES.items():
                     tables.run(query, **({"files": str(folder / files)} if files else {}))
@@ -268,8 +328,10 @@ class Neo4jGraph:
         """Write all patents and symbols into Parquet files."""
         bounds = self._bounds()
         with ThreadPoolExecutor(_WORKERS) as pool:
-            waiting = [pool.submit(self._fetch_chunk, folder / f"patents-{i:06d}.parquet", *ends)
-                       for i, ends in enumerate(bounds)]
+            waiting = [
+                pool.submit(self._fetch_chunk, folder / f"patents-{i:06d}.parquet", *ends)
+                for i, ends in enumerate(bounds)
+            ]
             try:
                 for each in waiting:
                     each.result()
@@ -334,8 +396,9 @@ def _write_lists(path: Path, rows: list[list[Any]], schema: pa.Schema) -> None:
 
 
 def _dated(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{**row, "date": date.fromisoformat(row["date"]) if row["date"] else None}
-            for row in rows]
+    return [
+        {**row, "date": date.fromisoformat(row["date"]) if row["date"] else None} for row in rows
+    ]
 
 
 def _check_version(agent: str, uri: str) -> None:
@@ -343,5 +406,9 @@ def _check_version(agent: str, uri: str) -> None:
     product, _, told = agent.partition("/")
     parts = tuple(int(n) for n in itertools.takewhile(str.isdigit, told.split(".")[:2]))
     if product != "Neo4j" or parts < OLDEST:
-        raise GraphError("this version of the server is not supported", where=uri, got=agent,
-                         wanted=f"Neo4j {OLDEST[0]}.{OLDEST[1]} or later")
+        raise GraphError(
+            "this version of the server is not supported",
+            where=uri,
+            got=agent,
+            wanted=f"Neo4j {OLDEST[0]}.{OLDEST[1]} or later",
+        )

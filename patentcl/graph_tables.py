@@ -48,12 +48,20 @@ def fill_from_tables(graph: DuckDBGraph, source: Path) -> None:
         _codes(graph, source, Path(work), patents)
 
 
-def _view(graph: DuckDBGraph, stack: ExitStack, source: Path, table: str, work: Path,
-          name: str, **columns: str) -> None:
+def _view(
+    graph: DuckDBGraph,
+    stack: ExitStack,
+    source: Path,
+    table: str,
+    work: Path,
+    name: str,
+    **columns: str,
+) -> None:
     """A view on a table's file, with its columns as text under our names."""
     scan, found = stack.enter_context(table_scan(source, table, work))
-    chosen = ", ".join(f"{found.get(theirs, 'NULL::VARCHAR')} AS {ours}"
-                       for ours, theirs in columns.items())
+    chosen = ", ".join(
+        f"{found.get(theirs, 'NULL::VARCHAR')} AS {ours}" for ours, theirs in columns.items()
+    )
     graph.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {chosen} FROM {scan}")
     stack.callback(_try, graph, f"DROP VIEW {name}")
 
@@ -76,29 +84,53 @@ def _try(graph: DuckDBGraph, statement: str) -> None:
 
 def _patents(graph: DuckDBGraph, source: Path, work: Path) -> None:
     with ExitStack() as stack:
-        _view(graph, stack, source, "patent", work, "raw_patent", patent_id="patent_id",
-              date="date", type="type", withdrawn="withdrawn")
+        _view(
+            graph,
+            stack,
+            source,
+            "patent",
+            work,
+            "raw_patent",
+            patent_id="patent_id",
+            date="date",
+            type="type",
+            withdrawn="withdrawn",
+        )
         _create(graph, "tables_patent", "patent", "TABLE")
     if not graph.count("patent"):
         raise DataError("no patent is left", where=source, got="none that is not withdrawn")
-    twice = graph.execute("SELECT patent_id FROM patent GROUP BY 1 HAVING count(*) > 1 "
-                          "ORDER BY 1 LIMIT 1").fetchall()
+    twice = graph.execute(
+        "SELECT patent_id FROM patent GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
+    ).fetchall()
     if twice or graph.count("patent WHERE coalesce(patent_id, '') = ''"):
-        raise DataError("duplicate patent ids" if twice else "patents without an id", where=source,
-                        got=twice[0][0] if twice else None, wanted="one row for each patent")
+        raise DataError(
+            "duplicate patent ids" if twice else "patents without an id",
+            where=source,
+            got=twice[0][0] if twice else None,
+            wanted="one row for each patent",
+        )
     if not has_table(source, "related"):
         return
     with ExitStack() as stack:
-        _view(graph, stack, source, "related", work, "raw_related", patent_id="patent_id",
-              related="related")
+        _view(
+            graph,
+            stack,
+            source,
+            "related",
+            work,
+            "raw_related",
+            patent_id="patent_id",
+            related="related",
+        )
         _create(graph, "tables_kin", "kin")
     pairs = graph.execute("SELECT p, document FROM kin").fetchnumpy()
     graph.execute("DROP TABLE kin")
     left, right = pairs["p"], pairs["document"]
     if len(left):
         known = np.sort(pd.unique(np.concatenate([left, right])))  # np.unique: ten times as long
-        of = known[components(np.searchsorted(known, left), np.searchsorted(known, right),
-                              len(known))]
+        of = known[
+            components(np.searchsorted(known, left), np.searchsorted(known, right), len(known))
+        ]
         inside = known < graph.count("patent")
         family = pa.table({"p": known[inside].astype(np.int32), "first": of[inside]})
         with graph.registered("family", family):
@@ -115,8 +147,9 @@ def _citations(graph: DuckDBGraph, source: Path, work: Path, patents: int) -> No
     if not has_table(source, "citation"):
         return
     with ExitStack() as stack:
-        _view(graph, stack, source, "citation", work, "raw_citation", citing="citing",
-              cited="cited")
+        _view(
+            graph, stack, source, "citation", work, "raw_citation", citing="citing", cited="cited"
+        )
         _create(graph, "tables_citations", "citations")
     _in_parts(graph, "tables_cites", patents)
     graph.execute("DROP TABLE citations")
@@ -131,27 +164,50 @@ def _codes(graph: DuckDBGraph, source: Path, work: Path, patents: int) -> None:
     if has_table(source, "title"):
         with ExitStack() as stack:
             levels = ("class", "subclass", "group")
-            _view(graph, stack, source, "title", work, "raw_title",
-                  **{f'"{c}"': c for level in levels for c in (level, f"{level}_title")})
+            _view(
+                graph,
+                stack,
+                source,
+                "title",
+                work,
+                "raw_title",
+                **{f'"{c}"': c for level in levels for c in (level, f"{level}_title")},
+            )
             for level in levels:
-                graph.execute(f'INSERT INTO titled SELECT "{level}", max("{level}_title") '
-                              "FROM raw_title GROUP BY 1")
+                graph.execute(
+                    f'INSERT INTO titled SELECT "{level}", max("{level}_title") '
+                    "FROM raw_title GROUP BY 1"
+                )
     _number_symbols(graph, "SELECT DISTINCT raw FROM titled")
     with ExitStack() as stack:
-        _view(graph, stack, source, "cpc", work, "raw_code", patent_id="patent_id", raw="symbol",
-              seq="seq")
+        _view(
+            graph,
+            stack,
+            source,
+            "cpc",
+            work,
+            "raw_code",
+            patent_id="patent_id",
+            raw="symbol",
+            seq="seq",
+        )
         _create(graph, "tables_codes", "codes")
     _number_symbols(graph, "SELECT DISTINCT raw FROM codes WHERE raw IS NOT NULL")
     graph.execute("CREATE TABLE coded (p INTEGER, codes BIGINT[], places SMALLINT[])")
     _in_parts(graph, "tables_coded", patents)
     if not graph.count("coded"):
-        raise DataError("none of the codes is a CPC symbol", where=source,
-                        wanted="e.g. A01B33/08 or A01B")
-    graph.execute("CREATE TABLE symbol AS SELECT code, min(symbol) AS symbol FROM symbol_number "
-                  "SEMI JOIN (SELECT unnest(codes) AS code FROM coded) USING (code) GROUP BY code")
-    graph.execute("CREATE VIEW classified AS SELECT p, symbol, place AS sequence FROM (SELECT p, "
-                  "unnest(codes) AS code, unnest(places) AS place FROM coded) "
-                  "JOIN symbol USING (code)")
+        raise DataError(
+            "none of the codes is a CPC symbol", where=source, wanted="e.g. A01B33/08 or A01B"
+        )
+    graph.execute(
+        "CREATE TABLE symbol AS SELECT code, min(symbol) AS symbol FROM symbol_number "
+        "SEMI JOIN (SELECT unnest(codes) AS code FROM coded) USING (code) GROUP BY code"
+    )
+    graph.execute(
+        "CREATE VIEW classified AS SELECT p, symbol, place AS sequence FROM (SELECT p, "
+        "unnest(codes) AS code, unnest(places) AS place FROM coded) "
+        "JOIN symbol USING (code)"
+    )
     graph.execute("CREATE VIEW code_count AS SELECT p, len(codes) AS codes FROM coded")
     graph.create("tables_cpc", name="cpc")
     for name in ("codes", "titled", "symbol_number"):

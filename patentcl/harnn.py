@@ -54,8 +54,9 @@ class AttentionUnit(nn.Module):
         self.dense = nn.Linear(2 * width, hidden)
         self.out = nn.Linear(hidden, n_labels)
 
-    def forward(self, reader: Tensor, mask: Tensor, weight: Tensor,
-                mean: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, reader: Tensor, mask: Tensor, weight: Tensor, mean: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (n, labels), the dense layer (n, hidden), and the next level's weights (n, t).
 
         Parameters
@@ -91,13 +92,15 @@ class HarnnHead(Head):
         super().__init__(tree, dim, settings)
         hidden = self.settings.hidden or 0
         if hidden < 2:
-            raise ConfigError("the head harnn needs a hidden width", got=hidden,
-                              wanted="at least 2")
+            raise ConfigError(
+                "the head harnn needs a hidden width", got=hidden, wanted="at least 2"
+            )
         width = hidden // 2  # in each direction
         self.columns = np.concatenate([np.arange(len(tree))] * 2)
         self.reader = nn.LSTM(dim, width, batch_first=True, bidirectional=True)
-        self.units = nn.ModuleList(AttentionUnit(stop - start, 2 * width, hidden)
-                                   for start, stop in self.layout.bounds)
+        self.units = nn.ModuleList(
+            AttentionUnit(stop - start, 2 * width, hidden) for start, stop in self.layout.bounds
+        )
         self.whole = nn.Linear(hidden * len(self.units), hidden)
         self.out = nn.Linear(hidden, len(tree))
 
@@ -107,7 +110,7 @@ class HarnnHead(Head):
             x = Padded(x.unsqueeze(1), torch.ones(len(x), 1, dtype=torch.bool, device=x.device))
         states = F.dropout(x.states, self.settings.input_dropout, self.training)
         reader = self._read(states, x.mask)
-        mask = x.mask[:, :reader.shape[1]]
+        mask = x.mask[:, : reader.shape[1]]
         weight = mask.to(reader.dtype)
         mean = reader.sum(dim=1) / mask.sum(dim=1, keepdim=True)
         local, hidden = [], []
@@ -124,8 +127,9 @@ class HarnnHead(Head):
         if not len(states):
             return states.new_zeros(0, states.shape[1], 2 * self.reader.hidden_size)
         lengths = mask.sum(dim=1).cpu()
-        packed = nn.utils.rnn.pack_padded_sequence(states, lengths, batch_first=True,
-                                                   enforce_sorted=False)
+        packed = nn.utils.rnn.pack_padded_sequence(
+            states, lengths, batch_first=True, enforce_sorted=False
+        )
         out, _ = nn.utils.rnn.pad_packed_sequence(self.reader(packed)[0], batch_first=True)
         return out
 
@@ -137,8 +141,11 @@ class HarnnHead(Head):
             for unit, part in zip(self.units, self._slices(start[None]), strict=True):
                 cast(AttentionUnit, unit).out.bias.copy_(part[0])
 
-    def forward(self, x: Tensor | Padded,  # type: ignore[override]
-                active: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor | Padded,  # type: ignore[override]
+        active: Tensor | None = None,
+    ) -> Tensor:
         """Logits (n, 2 n_nodes) to train on."""
         return self.raw(x)
 

@@ -70,23 +70,33 @@ class HeadSettings:
     def __post_init__(self) -> None:
         for name, value, known in (("mask", self.mask, MASKS), ("policy", self.policy, POLICIES)):
             if value is not None and value not in known:
-                raise ConfigError(f"unknown {name}", got=value, wanted=", ".join(known),
-                                  fix=did_you_mean(value, known))
+                raise ConfigError(
+                    f"unknown {name}",
+                    got=value,
+                    wanted=", ".join(known),
+                    fix=did_you_mean(value, known),
+                )
         if (self.hidden or 0) < 0 or self.layers < 1:
-            raise ConfigError("a head needs hidden >= 0 and layers >= 1",
-                              got=f"hidden={self.hidden}, layers={self.layers}")
+            raise ConfigError(
+                "a head needs hidden >= 0 and layers >= 1",
+                got=f"hidden={self.hidden}, layers={self.layers}",
+            )
         if self.rank is not None and self.rank < 1:
             raise ConfigError("rank is too small", got=self.rank, wanted="at least 1, or None")
         for name in ("dropout", "input_dropout"):
             if not 0 <= (getattr(self, name) or 0) < 1:
-                raise ConfigError(f"{name} out of range", got=getattr(self, name),
-                                  wanted="0 or more, below 1")
+                raise ConfigError(
+                    f"{name} out of range", got=getattr(self, name), wanted="0 or more, below 1"
+                )
 
     def filled(self, own: HeadSettings) -> HeadSettings:
         """The same with a head's own settings where they are None."""
-        return replace(self, hidden=own.hidden if self.hidden is None else self.hidden,
-                       dropout=own.dropout if self.dropout is None else self.dropout,
-                       policy=self.policy or own.policy)
+        return replace(
+            self,
+            hidden=own.hidden if self.hidden is None else self.hidden,
+            dropout=own.dropout if self.dropout is None else self.dropout,
+            policy=self.policy or own.policy,
+        )
 
 
 class Layout:
@@ -342,8 +352,13 @@ def _head_class(name: str) -> type[Head]:
     from patentcl.harnn import HarnnHead  # which build on this module
     from patentcl.node_heads import ThmmHead, TmmHead
 
-    classes: dict[str, type[Head]] = {"flat": FlatHead, "levels": LevelsHead, "tmm": TmmHead,
-                                      "thmm": ThmmHead, "harnn": HarnnHead}
+    classes: dict[str, type[Head]] = {
+        "flat": FlatHead,
+        "levels": LevelsHead,
+        "tmm": TmmHead,
+        "thmm": ThmmHead,
+        "harnn": HarnnHead,
+    }
     if name not in classes:
         raise ConfigError("unknown head", got=name, fix=did_you_mean(name, HEADS))
     return classes[name]

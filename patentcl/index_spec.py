@@ -71,13 +71,17 @@ class IndexSpec:
         if not own:
             path = resources.path("indexes", str(spec))
         elif not path.is_file():
-            raise ConfigError("no such index specification", got=path,
-                              fix=f"Name a YAML file, or one of {', '.join(spec_names())}")
+            raise ConfigError(
+                "no such index specification",
+                got=path,
+                fix=f"Name a YAML file, or one of {', '.join(spec_names())}",
+            )
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError("not a YAML file", where=path,
-                              got=" ".join(str(error).split())) from error
+            raise ConfigError(
+                "not a YAML file", where=path, got=" ".join(str(error).split())
+            ) from error
         return cls.from_mapping(values, name=path.stem, where=path)
 
     @classmethod
@@ -85,28 +89,45 @@ class IndexSpec:
         """Check plain data and make a specification of it; every key is known or refused."""
         where = where or f"index specification {name!r}"
         if not isinstance(values, dict):
-            raise ConfigError("an index specification is a mapping", where=where,
-                              got=type(values).__name__, wanted="keys such as factory")
+            raise ConfigError(
+                "an index specification is a mapping",
+                where=where,
+                got=type(values).__name__,
+                wanted="keys such as factory",
+            )
         known = ("description", "factory", "build", "search", "min_rows", "device")
         for key in values:
             if key not in known:
-                raise ConfigError("unknown setting", where=where, got=key,
-                                  fix=did_you_mean(str(key), known))
+                raise ConfigError(
+                    "unknown setting", where=where, got=key, fix=did_you_mean(str(key), known)
+                )
         factory = values.get("factory")
         if not isinstance(factory, str) or not factory.strip():
-            raise ConfigError("an index specification needs a factory string", where=where,
-                              got=repr(factory), wanted="e.g. Flat or HNSW32,Flat")
+            raise ConfigError(
+                "an index specification needs a factory string",
+                where=where,
+                got=repr(factory),
+                wanted="e.g. Flat or HNSW32,Flat",
+            )
         if not isinstance(values.get("description", ""), str):
-            raise ConfigError("the description is not text", where=where,
-                              got=repr(values["description"]))
+            raise ConfigError(
+                "the description is not text", where=where, got=repr(values["description"])
+            )
         device = values.get("device", "cpu")
         if device not in ("cpu", "gpu"):
             raise ConfigError("unknown device", where=where, got=repr(device), wanted="cpu or gpu")
         min_rows = _positive(values.get("min_rows", 1), "min_rows", where)
         build = _numbers(values.get("build"), _BUILD_KEYS, factory, f"{where}: build")
         search = _numbers(values.get("search"), _SEARCH_KEYS, factory, f"{where}: search")
-        return cls(name, factory.strip(), str(values.get("description", "")).strip(), build, search,
-                   min_rows, device)
+        return cls(
+            name,
+            factory.strip(),
+            str(values.get("description", "")).strip(),
+            build,
+            search,
+            min_rows,
+            device,
+        )
 
     def resolve(self, rows: int, dimension: int) -> str:
         """Fill the factory string in for a number of vectors and their dimension.
@@ -140,12 +161,17 @@ def _numbers(values: Any, known: dict[str, str], factory: str, where: object) ->
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ConfigError("index parameters are a mapping", where=where, got=type(values).__name__,
-                          wanted=", ".join(known))
+        raise ConfigError(
+            "index parameters are a mapping",
+            where=where,
+            got=type(values).__name__,
+            wanted=", ".join(known),
+        )
     for key in values:
         if key not in known:
-            raise ConfigError("unknown index parameter", where=where, got=key,
-                              fix=did_you_mean(str(key), known))
+            raise ConfigError(
+                "unknown index parameter", where=where, got=key, fix=did_you_mean(str(key), known)
+            )
         if known[key] not in factory:
             raise ConfigError(f"{key} is for {known[key]} indexes", where=where, got=factory)
     return {key: _positive(value, key, where) for key, value in values.items()}

@@ -23,9 +23,14 @@ if TYPE_CHECKING:
 Result = dict[str, dict[str, dict[str, Any]]]
 
 
-def judge_folder(folder: Path, corpus: Path, vectors: Path | None = None, split: str = "test",
-                 metrics: Sequence[str] = (),
-                 progress: Callable[[int, int], None] | None = None) -> tuple[str, Result]:
+def judge_folder(
+    folder: Path,
+    corpus: Path,
+    vectors: Path | None = None,
+    split: str = "test",
+    metrics: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[str, Result]:
     """Judge what a folder holds on a held-out split, beside chance.
 
     Parameters
@@ -52,13 +57,18 @@ def judge_folder(folder: Path, corpus: Path, vectors: Path | None = None, split:
     judges = {"fit": _classifier, "train": _encoder, "index": _index}
     judge = judges.get(str(kind).removesuffix("-base"))
     if judge is None:
-        raise DataError("nothing to judge in the folder", where=folder, got=f"the stage {kind!r}",
-                        wanted="a classifier, an encoder or an index")
+        raise DataError(
+            "nothing to judge in the folder",
+            where=folder,
+            got=f"the stage {kind!r}",
+            wanted="a classifier, an encoder or an index",
+        )
     return judge(folder, corpus, vectors, split, metrics, progress)
 
 
-def report_folder(folder: Path, to: Path, corpus: Path, vectors: Path | None = None,
-                  split: str = "test") -> None:
+def report_folder(
+    folder: Path, to: Path, corpus: Path, vectors: Path | None = None, split: str = "test"
+) -> None:
     """Write the full report on a classifier into a folder: metrics, tables, pictures.
 
     Parameters
@@ -75,35 +85,49 @@ def report_folder(folder: Path, to: Path, corpus: Path, vectors: Path | None = N
     if stage not in ("fit", "fit-base"):
         raise ConfigError("a report is made of a classifier only", got=folder)
     model, patents, X = _open_classifier(folder, corpus, vectors)
-    record = {"stage": "report", "settings": {"split": split},
-              "inputs": {"classifier": str(folder)}}
+    record = {
+        "stage": "report",
+        "settings": {"split": split},
+        "inputs": {"classifier": str(folder)},
+    }
     with artifacts.writing(to, record) as place:
         if not classifier_report(patents, model, X, place, split, f"{folder}, {split} split"):
             raise DataError(f"no patent of the {split} split has a code", where=corpus)
 
 
-def _open_classifier(folder: Path, corpus: Path, vectors: Path | None,
-                     ) -> tuple[PatentClassifier, Corpus, np.ndarray | None]:
+def _open_classifier(
+    folder: Path, corpus: Path, vectors: Path | None
+) -> tuple[PatentClassifier, Corpus, np.ndarray | None]:
     """A classifier, the corpus it was fitted on, and its vectors; none if it reads texts."""
     from patentcl.classifier import PatentClassifier
 
     model = PatentClassifier.load(folder)
     patents = stages.open_corpus(corpus, model.tree_.levels[-1])
     if patents.tree != model.tree_:
-        raise DataError("the classifier was fitted on another corpus", where=folder,
-                        got=f"{len(model.tree_)} labels",
-                        wanted=f"the {len(patents.tree)} labels of {corpus}")
+        raise DataError(
+            "the classifier was fitted on another corpus",
+            where=folder,
+            got=f"{len(model.tree_)} labels",
+            wanted=f"the {len(patents.tree)} labels of {corpus}",
+        )
     if model.reads_texts:
         return model, patents, None
     place = vectors or _vectors_beside(folder)
     if place is None:
-        raise DataError("no vectors of the same encoder beside it", where=folder,
-                        fix="Name them with --vectors")
+        raise DataError(
+            "no vectors of the same encoder beside it", where=folder, fix="Name them with --vectors"
+        )
     return model, patents, _vectors_of(place, folder, patents)
 
 
-def _classifier(folder: Path, corpus: Path, vectors: Path | None, split: str,
-                metrics: Sequence[str], progress: Any) -> tuple[str, Result]:
+def _classifier(
+    folder: Path,
+    corpus: Path,
+    vectors: Path | None,
+    split: str,
+    metrics: Sequence[str],
+    progress: Any,
+) -> tuple[str, Result]:
     from patentcl.reporting import judge_classifiers
 
     model, patents, X = _open_classifier(folder, corpus, vectors)
@@ -114,14 +138,23 @@ def _classifier(folder: Path, corpus: Path, vectors: Path | None, split: str,
     return "classifier", {"codes": {k: m.as_dict() for k, m in result.items()}}
 
 
-def _encoder(folder: Path, corpus: Path, vectors: Path | None, split: str, metrics: Sequence[str],
-             progress: Any) -> tuple[str, Result]:
+def _encoder(
+    folder: Path,
+    corpus: Path,
+    vectors: Path | None,
+    split: str,
+    metrics: Sequence[str],
+    progress: Any,
+) -> tuple[str, Result]:
     from patentcl.encoder import PatentEncoder
 
     patents = stages.open_corpus(corpus)
     place = vectors or _vectors_beside(folder)
-    X = (_vectors_of(place, folder, patents) if place
-         else PatentEncoder.load(folder).encode(patents, progress=progress))
+    X = (
+        _vectors_of(place, folder, patents)
+        if place
+        else PatentEncoder.load(folder).encode(patents, progress=progress)
+    )
     return "encoder", _retrieval(patents, "encoder", lambda q: dense_run(X, q), split, metrics)
 
 
@@ -133,8 +166,14 @@ def _vectors_of(place: Path, folder: Path, patents: Corpus) -> np.ndarray:
     return stages.aligned_vectors(place, patents)
 
 
-def _index(folder: Path, corpus: Path, vectors: Path | None, split: str, metrics: Sequence[str],
-           progress: Any) -> tuple[str, Result]:
+def _index(
+    folder: Path,
+    corpus: Path,
+    vectors: Path | None,
+    split: str,
+    metrics: Sequence[str],
+    progress: Any,
+) -> tuple[str, Result]:
     built = PatentIndex.load(folder)
     patents = stages.open_corpus(corpus)
     row_of = pd.Index(patents.ids)
@@ -143,23 +182,42 @@ def _index(folder: Path, corpus: Path, vectors: Path | None, split: str, metrics
         found = built.similar_to(patents.ids[queries], 100)
         columns = row_of.get_indexer(pd.Index(found["id"]))
         kept = columns >= 0
-        return sparse.csr_matrix((found["similarity"].to_numpy()[kept],
-                                  (found["query"].to_numpy()[kept], columns[kept])),
-                                 shape=(len(queries), len(patents)))
+        return sparse.csr_matrix(
+            (
+                found["similarity"].to_numpy()[kept],
+                (found["query"].to_numpy()[kept], columns[kept]),
+            ),
+            shape=(len(queries), len(patents)),
+        )
 
     return "index", _retrieval(patents, "index", run, split, metrics)
 
 
-def _retrieval(patents: Corpus, name: str, run: Callable[[np.ndarray], sparse.csr_matrix],
-               split: str, metrics: Sequence[str]) -> Result:
+def _retrieval(
+    patents: Corpus,
+    name: str,
+    run: Callable[[np.ndarray], sparse.csr_matrix],
+    split: str,
+    metrics: Sequence[str],
+) -> Result:
     settings = ReportSettings()
     tasks = retrieval_tasks(patents, settings.queries, split=split)
     if not tasks:
-        raise DataError(f"nothing can be looked up: no patent of the {split} split has a citation "
-                        "or a group in common with another")
-    return {task.name: {k: m.as_dict() for k, m in judge_retrieval(
-        task, {name: run(task.queries), "chance": chance_run(len(patents), task.queries)},
-        metrics or settings.retrieval).items()} for task in tasks}
+        raise DataError(
+            f"nothing can be looked up: no patent of the {split} split has a citation "
+            "or a group in common with another"
+        )
+    return {
+        task.name: {
+            k: m.as_dict()
+            for k, m in judge_retrieval(
+                task,
+                {name: run(task.queries), "chance": chance_run(len(patents), task.queries)},
+                metrics or settings.retrieval,
+            ).items()
+        }
+        for task in tasks
+    }
 
 
 def _vectors_beside(folder: Path) -> Path | None:

@@ -80,14 +80,20 @@ def label_statistics(labels: sparse.csr_matrix, split: np.ndarray, tree: CpcTree
             by_label = np.asarray(mine.sum(axis=0)).ravel().astype(int)
             by_patent = np.diff(mine.indptr)
             there, with_one = by_label > 0, by_patent[by_patent > 0]
-            rows.append({
-                "level": level, "split": name, "labels": int(there.sum()),
-                "patents": len(with_one), "assignments": int(by_label.sum()),
-                "mean_per_patent": float(with_one.mean()) if len(with_one) else float("nan"),
-                "most_per_patent": int(by_patent.max(initial=0)),
-                "median_patents": float(np.median(by_label[there])) if there.any() else 0.0,
-                "largest": int(by_label.max(initial=0)),
-                "unseen": int((there & ~trained).sum())})
+            rows.append(
+                {
+                    "level": level,
+                    "split": name,
+                    "labels": int(there.sum()),
+                    "patents": len(with_one),
+                    "assignments": int(by_label.sum()),
+                    "mean_per_patent": float(with_one.mean()) if len(with_one) else float("nan"),
+                    "most_per_patent": int(by_patent.max(initial=0)),
+                    "median_patents": float(np.median(by_label[there])) if there.any() else 0.0,
+                    "largest": int(by_label.max(initial=0)),
+                    "unseen": int((there & ~trained).sum()),
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -108,11 +114,16 @@ def split_statistics(corpus: Corpus, words: np.ndarray) -> pd.DataFrame:
     for name in SPLITS:
         mine = corpus.split == name
         if mine.any():
-            rows.append({"split": name, "patents": int(mine.sum()),
-                         "with_codes": int((mine & coded).sum()),
-                         "words_mean": float(words[mine].mean()),
-                         "words_median": float(np.median(words[mine])),
-                         "words_95": float(np.percentile(words[mine], 95))})
+            rows.append(
+                {
+                    "split": name,
+                    "patents": int(mine.sum()),
+                    "with_codes": int((mine & coded).sum()),
+                    "words_mean": float(words[mine].mean()),
+                    "words_median": float(np.median(words[mine])),
+                    "words_95": float(np.percentile(words[mine], 95)),
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -150,16 +161,29 @@ def write_label_report(corpus: Corpus, folder: str | Path) -> pd.DataFrame:
         name = f"patents_per_{level}.png"
         save(label_picture(counts, names, level), target / name)
         drawn.append((name, f"Patents of each {level}, and their mean"))
-    save(word_picture({str(n): words[corpus.split == n] for n in splits["split"]}),
-         target / "words.png")
+    save(
+        word_picture({str(n): words[corpus.split == n] for n in splits["split"]}),
+        target / "words.png",
+    )
     drawn.append(("words.png", "Words of title and abstract"))
-    page = {"format": "patentcl-labels", "version": VERSION, "splits": _plain(splits),
-            "labels": _plain(table), "pictures": [name for name, _ in drawn]}
-    (target / "statistics.json").write_text(json.dumps(page, indent=2, allow_nan=False) + "\n",
-                                            encoding="utf-8")
-    parts = ["# Labels and texts", _markdown(splits), "## Labels of each split",
-             "Means are over patents with a label of the level; unseen labels are not in train.",
-             _markdown(table), *(f"![{caption}]({name})\n\n{caption}." for name, caption in drawn)]
+    page = {
+        "format": "patentcl-labels",
+        "version": VERSION,
+        "splits": _plain(splits),
+        "labels": _plain(table),
+        "pictures": [name for name, _ in drawn],
+    }
+    (target / "statistics.json").write_text(
+        json.dumps(page, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+    )
+    parts = [
+        "# Labels and texts",
+        _markdown(splits),
+        "## Labels of each split",
+        "Means are over patents with a label of the level; unseen labels are not in train.",
+        _markdown(table),
+        *(f"![{caption}]({name})\n\n{caption}." for name, caption in drawn),
+    ]
     (target / "statistics.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return table
 
@@ -169,9 +193,17 @@ def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _markdown(frame: pd.DataFrame) -> str:
-    rows = [[f"{v:,.2f}".rstrip("0").rstrip(".") if isinstance(v, float)
-             else f"{v:,}" if isinstance(v, int) else str(v) for v in row]
-            for row in frame.astype(object).itertuples(index=False)]
+    rows = [
+        [
+            f"{v:,.2f}".rstrip("0").rstrip(".")
+            if isinstance(v, float)
+            else f"{v:,}"
+            if isinstance(v, int)
+            else str(v)
+            for v in row
+        ]
+        for row in frame.astype(object).itertuples(index=False)
+    ]
     return markdown_table([c.replace("_", " ") for c in frame.columns], rows)
 
 
@@ -194,8 +226,11 @@ def label_picture(counts: np.ndarray, names: Sequence[str], level: str) -> Figur
     mean = float(counts.mean())
     if few:
         ax.bar(np.arange(len(counts)), sorted_counts, 0.8, color=COLOURS[0])
-        ax.set_xticks(np.arange(len(counts)), [names[i] for i in order],
-                      rotation=0 if len(counts) <= 10 else 90)
+        ax.set_xticks(
+            np.arange(len(counts)),
+            [names[i] for i in order],
+            rotation=0 if len(counts) <= 10 else 90,
+        )
         ax.set_xlim(-0.6, len(counts) - 0.4)
         ax.set_xlabel(level)
     else:
@@ -205,8 +240,13 @@ def label_picture(counts: np.ndarray, names: Sequence[str], level: str) -> Figur
         ax.set_ylim(bottom=0.8)
         ax.set_xlim(0.5, len(counts) + 0.5)
         ax.set_xlabel(f"{level}, the commonest first ({len(counts):,} in all)")
-    ax.axhline(mean, color=COLOURS[5], linewidth=1.4, linestyle="--",
-               label=f"mean {mean:,.0f}, median {np.median(counts):,.0f}")
+    ax.axhline(
+        mean,
+        color=COLOURS[5],
+        linewidth=1.4,
+        linestyle="--",
+        label=f"mean {mean:,.0f}, median {np.median(counts):,.0f}",
+    )
     _counting_axis(ax, "y")
     ax.set_ylabel("patents")
     legend_of(ax, loc="upper right")
@@ -228,8 +268,13 @@ def word_picture(words: Mapping[str, np.ndarray]) -> Figure:
     top = edges[-1] - 0.5
     for i, (name, values) in enumerate(words.items()):
         share = np.histogram(np.minimum(values, top), edges)[0] / max(1, len(values))
-        ax.stairs(share, edges, color=COLOURS[i], linewidth=1.5,
-                  label=f"{name}: mean {values.mean():,.0f}, median {np.median(values):,.0f}")
+        ax.stairs(
+            share,
+            edges,
+            color=COLOURS[i],
+            linewidth=1.5,
+            label=f"{name}: mean {values.mean():,.0f}, median {np.median(values):,.0f}",
+        )
     ax.set_xlim(0, edges[-1])
     ax.set_ylim(bottom=0)
     ax.set_xlabel("words of title and abstract (the longest in the last bin)")
@@ -259,8 +304,12 @@ def history_picture(history: Sequence[Mapping[str, Any]]) -> Figure:
     names = [key for key in history[0] if str(key).startswith("f1@")]
     _lines(levels, epochs, history, {key: key.removeprefix("f1@") for key in names})
     levels.set_ylabel("F1 on dev (micro, tuned threshold)")
-    _lines(hierarchical, epochs, history, {"hier_f1": "tuned threshold",
-                                           "hier_f1_fixed": "threshold 0.5"})
+    _lines(
+        hierarchical,
+        epochs,
+        history,
+        {"hier_f1": "tuned threshold", "hier_f1_fixed": "threshold 0.5"},
+    )
     hierarchical.set_ylabel("hierarchical F1 on dev")
     for ax in (losses, levels, hierarchical):
         ax.set_xlabel("epoch")
@@ -268,21 +317,34 @@ def history_picture(history: Sequence[Mapping[str, Any]]) -> Figure:
         ax.grid(axis="y", color="#DDDDDD", linewidth=0.6)
         ax.set_axisbelow(True)
         if best is not None:
-            ax.axvline(best, color=GREY, linewidth=0.9, linestyle=":",
-                       label="kept" if ax is hierarchical else None)
+            ax.axvline(
+                best,
+                color=GREY,
+                linewidth=0.9,
+                linestyle=":",
+                label="kept" if ax is hierarchical else None,
+            )
         if ax.get_legend_handles_labels()[0]:
             legend_of(ax, loc="best")
     return figure
 
 
-def _lines(ax: Any, epochs: list[int], history: Sequence[Mapping[str, Any]],
-           names: Mapping[str, str]) -> None:
+def _lines(
+    ax: Any, epochs: list[int], history: Sequence[Mapping[str, Any]], names: Mapping[str, str]
+) -> None:
     marker = "o" if len(epochs) < 30 else None
     known = {key: label for key, label in names.items() if key in history[0]}
     for i, (key, label) in enumerate(known.items()):
         values = [float("nan") if row.get(key) is None else float(row[key]) for row in history]
-        ax.plot(epochs, values, color=COLOURS[i % len(COLOURS)], linewidth=1.5, marker=marker,
-                markersize=3.5, label=label)
+        ax.plot(
+            epochs,
+            values,
+            color=COLOURS[i % len(COLOURS)],
+            linewidth=1.5,
+            marker=marker,
+            markersize=3.5,
+            label=label,
+        )
 
 
 def write_history(history: Sequence[Mapping[str, Any]], folder: str | Path) -> bool:
@@ -291,8 +353,9 @@ def write_history(history: Sequence[Mapping[str, Any]], folder: str | Path) -> b
         return False
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    (target / "history.json").write_text(json.dumps(list(history), indent=1) + "\n",
-                                         encoding="utf-8")
+    (target / "history.json").write_text(
+        json.dumps(list(history), indent=1) + "\n", encoding="utf-8"
+    )
     save(history_picture(history), target / "training.png")
     return True
 

@@ -58,8 +58,7 @@ class LocalSVM:
     [['A', 'A01', 'A01B'], ['B', 'B60', 'B60K']]
     """
 
-    def __init__(self, tree: CpcTree, cost: float = 1.0, mask: str = "hard",
-                 seed: int = 0) -> None:
+    def __init__(self, tree: CpcTree, cost: float = 1.0, mask: str = "hard", seed: int = 0) -> None:
         if not cost > 0:
             raise ConfigError("the cost of an error must be above 0", got=cost)
         self.tree, self.cost, self.mask, self.seed = tree, cost, mask, seed
@@ -97,8 +96,11 @@ class LocalSVM:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         if len(texts) != labels.shape[0]:
-            raise DataError("texts and labels differ in length", got=f"{labels.shape[0]} labels",
-                            wanted=f"{len(texts)}, one row for each text")
+            raise DataError(
+                "texts and labels differ in length",
+                got=f"{labels.shape[0]} labels",
+                wanted=f"{len(texts)}, one row for each text",
+            )
         self._words = TfidfVectorizer(dtype=np.float64)
         try:
             X = sparse.csr_matrix(self._words.fit_transform(texts))
@@ -128,7 +130,8 @@ class LocalSVM:
         used = np.unique(X.indices)
         model = LinearSVC(C=self.cost, random_state=self.seed, dual="auto").fit(X[:, used], y)
         weights = sparse.csr_matrix(
-            (model.coef_[0], (np.zeros(len(used), dtype=np.int64), used)), shape=(1, X.shape[1]))
+            (model.coef_[0], (np.zeros(len(used), dtype=np.int64), used)), shape=(1, X.shape[1])
+        )
         return weights, float(model.intercept_[0])
 
     def _set_weights(self, weights: sparse.csr_matrix) -> None:
@@ -178,14 +181,17 @@ class LocalSVM:
         for depth in range(1, len(self.tree.levels)):
             columns = self.tree.at_level(depth)
             above = out[:, self.tree.parent[columns]]
-            out[:, columns] = (out[:, columns] * above if self.mask == "soft"
-                               else np.minimum(out[:, columns], above))
+            out[:, columns] = (
+                out[:, columns] * above
+                if self.mask == "soft"
+                else np.minimum(out[:, columns], above)
+            )
         return out
 
     def blocks(self, texts: Sequence[str], least: float = 0.0) -> Iterator[tuple[int, np.ndarray]]:
         """Yield first row and `scores` of some texts at a time."""
         for start in range(0, len(texts), CHUNK):
-            yield start, self.scores(texts[start:start + CHUNK], least)
+            yield start, self.scores(texts[start : start + CHUNK], least)
 
     # ---- files ------------------------------------------------------------------------------
 
@@ -193,31 +199,47 @@ class LocalSVM:
         """What must be stored, as tensors by name."""
         words = sorted(self._words.vocabulary_, key=self._words.vocabulary_.__getitem__)
         text = "\n".join(words).encode()  # a word holds no line end
-        return {"svm.words": torch.from_numpy(np.frombuffer(text, dtype=np.uint8).copy()),
-                "svm.idf": torch.from_numpy(np.asarray(self._words.idf_, dtype=np.float64)),
-                "svm.bias": torch.from_numpy(self._bias),
-                "svm.indptr": torch.from_numpy(self._weights.indptr.astype(np.int64)),
-                "svm.indices": torch.from_numpy(self._weights.indices.astype(np.int32)),
-                "svm.data": torch.from_numpy(self._weights.data)}
+        return {
+            "svm.words": torch.from_numpy(np.frombuffer(text, dtype=np.uint8).copy()),
+            "svm.idf": torch.from_numpy(np.asarray(self._words.idf_, dtype=np.float64)),
+            "svm.bias": torch.from_numpy(self._bias),
+            "svm.indptr": torch.from_numpy(self._weights.indptr.astype(np.int64)),
+            "svm.indices": torch.from_numpy(self._weights.indices.astype(np.int32)),
+            "svm.data": torch.from_numpy(self._weights.data),
+        }
 
     @classmethod
-    def from_state(cls, state: dict[str, Tensor], tree: CpcTree, cost: float = 1.0,
-                   mask: str = "hard", seed: int = 0) -> LocalSVM:
+    def from_state(
+        cls,
+        state: dict[str, Tensor],
+        tree: CpcTree,
+        cost: float = 1.0,
+        mask: str = "hard",
+        seed: int = 0,
+    ) -> LocalSVM:
         """Rebuild from `state`."""
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         words = state["svm.words"].numpy().tobytes().decode().split("\n")
         out = cls(tree, cost, mask, seed)
-        out._words = TfidfVectorizer(dtype=np.float64,
-                                     vocabulary={word: i for i, word in enumerate(words)})
+        out._words = TfidfVectorizer(
+            dtype=np.float64, vocabulary={word: i for i, word in enumerate(words)}
+        )
         out._words.idf_ = state["svm.idf"].numpy()
         out._bias = state["svm.bias"].numpy()
-        out._set_weights(sparse.csr_matrix(
-            (state["svm.data"].numpy(), state["svm.indices"].numpy(), state["svm.indptr"].numpy()),
-            shape=(len(tree), len(words))))
+        out._set_weights(
+            sparse.csr_matrix(
+                (
+                    state["svm.data"].numpy(),
+                    state["svm.indices"].numpy(),
+                    state["svm.indptr"].numpy(),
+                ),
+                shape=(len(tree), len(words)),
+            )
+        )
         return out
 
 
 def _rows_of(matrix: sparse.csc_matrix, column: int) -> np.ndarray:
-    rows: np.ndarray = matrix.indices[matrix.indptr[column]:matrix.indptr[column + 1]]
+    rows: np.ndarray = matrix.indices[matrix.indptr[column] : matrix.indptr[column + 1]]
     return rows

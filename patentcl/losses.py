@@ -60,8 +60,13 @@ def frequency(logits: Tensor, targets: Tensor, settings: LossSettings) -> Tensor
     return F.binary_cross_entropy_with_logits(logits, targets, reduction="none", pos_weight=weight)
 
 
-def asymmetric(logits: Tensor, targets: Tensor, settings: LossSettings, gamma: float = 2.0,
-               margin: float = 0.05) -> Tensor:
+def asymmetric(
+    logits: Tensor,
+    targets: Tensor,
+    settings: LossSettings,
+    gamma: float = 2.0,
+    margin: float = 0.05,
+) -> Tensor:
     """Cross-entropy that lets go of easy negatives.
 
     A false label costs ``q**gamma * -log(1 - q)`` with ``q = max(p - margin, 0)``.
@@ -71,7 +76,7 @@ def asymmetric(logits: Tensor, targets: Tensor, settings: LossSettings, gamma: f
     T. Ridnik et al., Asymmetric loss for multi-label classification, ICCV 2021.
     """
     q = (torch.sigmoid(logits) - margin).clamp(min=0)
-    false = -(q ** gamma) * torch.log1p(-q.clamp(max=1 - 1e-6))
+    false = -(q**gamma) * torch.log1p(-q.clamp(max=1 - 1e-6))
     true = -settings.alpha * F.logsigmoid(logits)
     return targets * true + (1 - targets) * false
 
@@ -89,8 +94,12 @@ def adjusted(logits: Tensor, targets: Tensor, settings: LossSettings, tau: float
     return bce(logits + tau * torch.logit(settings.rate), targets, settings)
 
 
-LOSSES: dict[str, Loss] = {"bce": bce, "frequency": frequency, "asymmetric": asymmetric,
-                           "adjusted": adjusted}
+LOSSES: dict[str, Loss] = {
+    "bce": bce,
+    "frequency": frequency,
+    "asymmetric": asymmetric,
+    "adjusted": adjusted,
+}
 """Losses by name."""
 
 

@@ -25,16 +25,26 @@ UNLABELLED = ""
 _FIT_ROWS = 30_000  # HDBSCAN is quadratic: more points than this take the label of their neighbours
 _BLOCK = 65_536
 _NAMING_SHARE = 0.2  # a code names a group where at least so many of its coded patents have it
-_BOILERPLATE = frozenset(re.findall(r"\w+", """
+_BOILERPLATE = frozenset(
+    re.findall(
+        r"\w+",
+        """
     a an and apparatus apparatuses arrangement assembly based by circuit comprising composition
     compositions configured device devices embodiment first for from having improved improvement in
     including into invention its manufacturing method methods making means new of on or process
     processes producing product products same second system systems technique techniques the their
     thereby therefor therefore therefrom thereof thereto to type unit use using used utilizing
-    various via wherein which with within without"""))
-_JOINING = frozenset(re.findall(r"\S+", """
+    various via wherein which with within without""",
+    )
+)
+_JOINING = frozenset(
+    re.findall(
+        r"\S+",
+        """
     a an and as at between by e.g for from having i.e in into of on onto or per relating specially
-    specifically supplying than the their to using which with within"""))
+    specifically supplying than the their to using which with within""",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -57,10 +67,17 @@ class Clusters:
     table: pd.DataFrame
 
 
-def cluster(points: Any, *, codes: Sequence[Iterable[str]] | None = None,
-            texts: Sequence[str | None] | None = None, titles: Mapping[str, str] | None = None,
-            method: str = "hdbscan", size: int | None = None, level: str = "subclass",
-            seed: int = 0) -> Clusters:
+def cluster(
+    points: Any,
+    *,
+    codes: Sequence[Iterable[str]] | None = None,
+    texts: Sequence[str | None] | None = None,
+    titles: Mapping[str, str] | None = None,
+    method: str = "hdbscan",
+    size: int | None = None,
+    level: str = "subclass",
+    seed: int = 0,
+) -> Clusters:
     """Find groups of points and name them.
 
     Parameters
@@ -104,8 +121,9 @@ def cluster(points: Any, *, codes: Sequence[Iterable[str]] | None = None,
     array = checked_points(points)
     n = len(array)
     if method not in METHODS:
-        raise ConfigError("unknown clustering method", got=method,
-                          fix=did_you_mean(method, METHODS))
+        raise ConfigError(
+            "unknown clustering method", got=method, fix=did_you_mean(method, METHODS)
+        )
     level_index(level)
     for name, values in (("codes", codes), ("texts", texts)):
         if values is not None and len(values) != n:
@@ -135,8 +153,11 @@ def checked_points(points: Any, what: str = "points", width: int | None = None) 
         array = array.astype(np.float32)
     finite = np.isfinite(array).all(axis=1)
     if not finite.all():
-        raise DataError(f"{what} hold nan or infinity", where=f"row {int(np.argmin(finite))}",
-                        got=f"{int((~finite).sum())} such rows")
+        raise DataError(
+            f"{what} hold nan or infinity",
+            where=f"row {int(np.argmin(finite))}",
+            got=f"{int((~finite).sum())} such rows",
+        )
     return array
 
 
@@ -154,8 +175,9 @@ def _hdbscan(points: np.ndarray, size: int, seed: int) -> np.ndarray:
     least = max(2, round(size * len(sample) / n))
 
     def fit(most: int | None) -> np.ndarray:
-        model = HDBSCAN(min_cluster_size=least, min_samples=min(10, least), copy=True,
-                        max_cluster_size=most)
+        model = HDBSCAN(
+            min_cluster_size=least, min_samples=min(10, least), copy=True, max_cluster_size=most
+        )
         return np.asarray(model.fit(points[sample]).labels_)
 
     found, most = fit(None), len(sample) // 5
@@ -164,7 +186,7 @@ def _hdbscan(points: np.ndarray, size: int, seed: int) -> np.ndarray:
     if len(sample) == n:
         return found
     near = KNeighborsClassifier(n_neighbors=5).fit(points[sample], found)
-    return np.concatenate([near.predict(points[i:i + _BLOCK]) for i in range(0, n, _BLOCK)])
+    return np.concatenate([near.predict(points[i : i + _BLOCK]) for i in range(0, n, _BLOCK)])
 
 
 def _divided(points: np.ndarray, found: np.ndarray, parts: np.ndarray, most: int) -> np.ndarray:
@@ -221,24 +243,32 @@ def short_title(title: str, width: int = 46) -> str:
     while (bare := re.sub(r"\{[^{}]*\}|\([^()]*\)|\[[^][]*\]", " ", text)) != text:
         text = bare
     text = re.split(r"[;:]", text.replace("{", " ").replace("}", " "))[0]
-    text = re.sub(r"\bin general\b|,?\s*\bnot\b[^,]*\b(provided|covered)\b[^,]*", "", text,
-                  flags=re.IGNORECASE)
+    text = re.sub(
+        r"\bin general\b|,?\s*\bnot\b[^,]*\b(provided|covered)\b[^,]*",
+        "",
+        text,
+        flags=re.IGNORECASE,
+    )
     text = re.sub(r"\s+([,.])", r"\1", " ".join(text.split())).strip(" ,.")
     if not text:
         return ""
     if sum(map(str.isupper, text)) > sum(map(str.islower, text)):
         text = text.lower()
     if len(text) > width:
-        words = text[:width + 1].split(" ")[:-1] or [text[:width]]
+        words = text[: width + 1].split(" ")[:-1] or [text[:width]]
         while len(words) > 1 and words[-1].strip(",.").lower() in _JOINING:
             words.pop()
         text = " ".join(words).rstrip(" ,.")
     return text[0].upper() + text[1:]
 
 
-def _named(number: np.ndarray, codes: Sequence[Iterable[str]] | None,
-           texts: Sequence[str | None] | None, titles: Mapping[str, str],
-           level: str) -> pd.DataFrame:
+def _named(
+    number: np.ndarray,
+    codes: Sequence[Iterable[str]] | None,
+    texts: Sequence[str | None] | None,
+    titles: Mapping[str, str],
+    level: str,
+) -> pd.DataFrame:
     groups = int(number.max(initial=-1)) + 1
     size = np.bincount(number[number >= 0], minlength=groups)
     below = LEVELS[min(level_index(level) + 1, len(LEVELS) - 1)]
@@ -247,11 +277,16 @@ def _named(number: np.ndarray, codes: Sequence[Iterable[str]] | None,
     terms = _terms(number, groups, texts)
     table = pd.DataFrame({"cluster": np.arange(groups), "size": size})
     table["label"] = _labels(
-        [short_title(titles.get(code, "")) if share >= _NAMING_SHARE else ""
-         for code, share, _ in best],
-        [short_title(titles.get(code, "")) if share >= _NAMING_SHARE else ""
-         for code, share, _ in finer],
-        terms)
+        [
+            short_title(titles.get(code, "")) if share >= _NAMING_SHARE else ""
+            for code, share, _ in best
+        ],
+        [
+            short_title(titles.get(code, "")) if share >= _NAMING_SHARE else ""
+            for code, share, _ in finer
+        ],
+        terms,
+    )
     table["code"] = [code for code, _, _ in best]
     table["title"] = [titles.get(code, "") for code in table["code"]]
     table["share"] = np.array([share for _, share, _ in best], dtype=np.float64)
@@ -260,8 +295,9 @@ def _named(number: np.ndarray, codes: Sequence[Iterable[str]] | None,
     return table
 
 
-def _over_represented(number: np.ndarray, groups: int, codes: Sequence[Iterable[str]] | None,
-                      level: str) -> list[tuple[str, float, float]]:
+def _over_represented(
+    number: np.ndarray, groups: int, codes: Sequence[Iterable[str]] | None, level: str
+) -> list[tuple[str, float, float]]:
     """For each group the code that most sets it apart, its share inside, and its lift.
 
     Codes are ranked by the group's share of the log-likelihood ratio, share * log(lift): high only
@@ -303,8 +339,9 @@ def _over_represented(number: np.ndarray, groups: int, codes: Sequence[Iterable[
     return out
 
 
-def _terms(number: np.ndarray, groups: int, texts: Sequence[str | None] | None,
-           top: int = 3) -> list[list[str]]:
+def _terms(
+    number: np.ndarray, groups: int, texts: Sequence[str | None] | None, top: int = 3
+) -> list[list[str]]:
     """For each group the terms with the highest class-based TF-IDF.
 
     The weight is tf * log(1 + A / f): the frequency of a term in the group's titles, the mean
@@ -317,15 +354,20 @@ def _terms(number: np.ndarray, groups: int, texts: Sequence[str | None] | None,
 
     words = [text if isinstance(text, str) else "" for text in texts]
     rows = np.flatnonzero(number >= 0)
-    vectorizer = CountVectorizer(token_pattern=r"(?u)\b[^\W\d_]{3,}\b", binary=True,
-                                 stop_words=sorted(_BOILERPLATE), ngram_range=(1, 2))
+    vectorizer = CountVectorizer(
+        token_pattern=r"(?u)\b[^\W\d_]{3,}\b",
+        binary=True,
+        stop_words=sorted(_BOILERPLATE),
+        ngram_range=(1, 2),
+    )
     try:
         counts = vectorizer.fit_transform([words[i] for i in rows.tolist()])
     except ValueError:  # no words but stop words
         return [[] for _ in range(groups)]
     ones = np.ones(len(rows), dtype=np.int64)
-    member = sparse.csr_matrix((ones, (number[rows], np.arange(len(rows)))),
-                               shape=(groups, len(rows)))
+    member = sparse.csr_matrix(
+        (ones, (number[rows], np.arange(len(rows)))), shape=(groups, len(rows))
+    )
     frequency = (member @ counts).tocsr()
     total = np.asarray(frequency.sum(axis=0)).ravel()
     mean = frequency.sum() / groups
@@ -363,8 +405,9 @@ def _labels(titles: list[str], finer: list[str], terms: list[list[str]]) -> list
     out = [title or _sentence(words) for title, words in zip(titles, terms, strict=True)]
     for choices in (finer, [_sentence(words) for words in terms]):
         double = _doubles(out)
-        out = [new or name if name in double else name
-               for name, new in zip(out, choices, strict=True)]
+        out = [
+            new or name if name in double else name for name, new in zip(out, choices, strict=True)
+        ]
     double, count = _doubles(out), dict.fromkeys(out, 0)
     for i, name in enumerate(out):
         count[name] += 1

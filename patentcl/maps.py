@@ -22,14 +22,32 @@ from patentcl.errors import ConfigError, DataError, MissingExtra, did_you_mean
 from patentcl.map_labels import UNLABELLED, Clusters, checked_points, cluster, short_title
 from patentcl.projection import project, project_pair
 
-__all__ = ["FORMATS", "SECTIONS", "Clusters", "MapStyle", "cluster", "plot_compare", "plot_map",
-           "project", "project_pair", "short_title"]
+__all__ = [
+    "FORMATS",
+    "SECTIONS",
+    "Clusters",
+    "MapStyle",
+    "cluster",
+    "plot_compare",
+    "plot_map",
+    "project",
+    "project_pair",
+    "short_title",
+]
 
 FORMATS = ("png", "svg", "html")
 _GREY, _DARK_GREY = "#bdbdc4", "#4a4b52"
-SECTIONS = {"A": "Human necessities", "B": "Operations; transporting", "C": "Chemistry; metallurgy",
-            "D": "Textiles; paper", "E": "Fixed constructions", "F": "Mechanical engineering",
-            "G": "Physics", "H": "Electricity", "Y": "New and cross-sectional"}
+SECTIONS = {
+    "A": "Human necessities",
+    "B": "Operations; transporting",
+    "C": "Chemistry; metallurgy",
+    "D": "Textiles; paper",
+    "E": "Fixed constructions",
+    "F": "Mechanical engineering",
+    "G": "Physics",
+    "H": "Electricity",
+    "Y": "New and cross-sectional",
+}
 """Sections of the classification, in short."""
 
 
@@ -71,9 +89,15 @@ class MapStyle:
             raise ConfigError("map style out of range", got=self, wanted="positive sizes")
 
 
-def plot_map(coordinates: Any, labels: Sequence[str | None], path: str | Path, *,
-             meta: pd.DataFrame | None = None, clusters: Any = None,
-             style: MapStyle | None = None) -> dict[str, Path]:
+def plot_map(
+    coordinates: Any,
+    labels: Sequence[str | None],
+    path: str | Path,
+    *,
+    meta: pd.DataFrame | None = None,
+    clusters: Any = None,
+    style: MapStyle | None = None,
+) -> dict[str, Path]:
     """Draw a map: pictures, a page to explore it without a network, and its coordinates.
 
     Parameters
@@ -117,16 +141,20 @@ def plot_map(coordinates: Any, labels: Sequence[str | None], path: str | Path, *
     return written
 
 
-def _checked_map(coordinates: Any, labels: Sequence[str | None], meta: pd.DataFrame | None,
-                 clusters: Any) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
+def _checked_map(
+    coordinates: Any, labels: Sequence[str | None], meta: pd.DataFrame | None, clusters: Any
+) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
     points = checked_points(coordinates, "coordinates", width=2).astype(np.float32)
     n = len(points)
     names = _checked_labels(labels, n)
     table = pd.DataFrame({"id": [str(i) for i in range(n)]})
     if meta is not None:
         if len(meta) != n or "id" not in meta.columns:
-            raise DataError("meta does not fit the coordinates", wanted=f"{n} rows with an id",
-                            got=f"{len(meta)} rows with {', '.join(map(str, meta.columns))}")
+            raise DataError(
+                "meta does not fit the coordinates",
+                wanted=f"{n} rows with an id",
+                got=f"{len(meta)} rows with {', '.join(map(str, meta.columns))}",
+            )
         shown = [c for c in ("id", "title", "date", "codes") if c in meta.columns]
         table = meta[shown].reset_index(drop=True)
     if clusters is None:
@@ -135,10 +163,16 @@ def _checked_map(coordinates: Any, labels: Sequence[str | None], meta: pd.DataFr
         clusters = pd.factorize(some)[0]  # 0, 1, ... in order of appearance, -1 for none
     number = np.asarray(clusters)
     if number.shape != (n,) or number.dtype.kind not in "iu":
-        raise DataError("clusters and coordinates differ", got=f"{number.dtype} {number.shape}",
-                        wanted=f"integers ({n},)")
-    return points, names, table.assign(x=points[:, 0], y=points[:, 1], label=names,
-                                       cluster=number.astype(np.int32))
+        raise DataError(
+            "clusters and coordinates differ",
+            got=f"{number.dtype} {number.shape}",
+            wanted=f"integers ({n},)",
+        )
+    return (
+        points,
+        names,
+        table.assign(x=points[:, 0], y=points[:, 1], label=names, cluster=number.astype(np.int32)),
+    )
 
 
 def _checked_labels(labels: Iterable[str | None], rows: int) -> np.ndarray:
@@ -164,8 +198,10 @@ def _palette(points: np.ndarray, names: np.ndarray, dark: bool) -> dict[str, str
     order = np.argsort(np.arctan2(middle[:, 1], middle[:, 0]), kind="stable")
     # Lightness differs between groups side by side, whose hues are near.
     levels = (0.70, 0.80, 0.75) if dark else (0.58, 0.70, 0.64)
-    return {unique[int(i)]: _oklch(levels[rank % 3], 0.14, rank / len(order))
-            for rank, i in enumerate(order)}
+    return {
+        unique[int(i)]: _oklch(levels[rank % 3], 0.14, rank / len(order))
+        for rank, i in enumerate(order)
+    }
 
 
 def _oklch(lightness: float, chroma: float, turn: float) -> str:
@@ -174,9 +210,13 @@ def _oklch(lightness: float, chroma: float, turn: float) -> str:
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     middle = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
     short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
-    linear = np.array([4.0767416621 * long - 3.3077115913 * middle + 0.2309699292 * short,
-                       -1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short,
-                       -0.0041960863 * long - 0.7034186147 * middle + 1.7076147010 * short])
+    linear = np.array(
+        [
+            4.0767416621 * long - 3.3077115913 * middle + 0.2309699292 * short,
+            -1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short,
+            -0.0041960863 * long - 0.7034186147 * middle + 1.7076147010 * short,
+        ]
+    )
     linear = np.clip(linear, 0, 1)
     screen = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return "#" + "".join(f"{round(255 * float(c)):02x}" for c in screen)
@@ -201,19 +241,22 @@ def _axes(width: float, height: float, dpi: int, columns: int = 1) -> tuple[Any,
     return figure, list(np.atleast_1d(figure.subplots(1, columns)))
 
 
-def _draw(points: np.ndarray, names: np.ndarray, colours: Mapping[str, str], folder: Path,
-          style: MapStyle) -> dict[str, Path]:
+def _draw(
+    points: np.ndarray, names: np.ndarray, colours: Mapping[str, str], folder: Path, style: MapStyle
+) -> dict[str, Path]:
     """Write map.png and map.svg."""
     try:
         import datamapplot
     except ImportError as error:
-        raise MissingExtra("datamapplot is not installed",
-                           fix="Install datamapplot, or leave png and svg out") from error
+        raise MissingExtra(
+            "datamapplot is not installed", fix="Install datamapplot, or leave png and svg out"
+        ) from error
     inside = _frame(points)
     outside = int((~inside).sum())
     sizes = pd.Series(names[names != UNLABELLED]).value_counts()
-    named = set(sizes.sort_index().sort_values(ascending=False, kind="stable")
-                .index[:style.max_labels])
+    named = set(
+        sizes.sort_index().sort_values(ascending=False, kind="stable").index[: style.max_labels]
+    )
     none = "Unlabelled"
     shown = np.array([name if name in named and name != none else none for name in names[inside]])
     note = f"{outside:,} points lie outside the frame" if outside else ""
@@ -221,21 +264,40 @@ def _draw(points: np.ndarray, names: np.ndarray, colours: Mapping[str, str], fol
     grey = _DARK_GREY if style.dark else _GREY
     figure, (axes,) = _axes(*style.size, style.dpi)
     datamapplot.create_plot(
-        points[inside], shown, ax=axes, figsize=style.size, dpi=style.dpi,
-        noise_label=none, noise_color=grey,
+        points[inside],
+        shown,
+        ax=axes,
+        figsize=style.size,
+        dpi=style.dpi,
+        noise_label=none,
+        noise_color=grey,
         marker_color_array=np.array([colours.get(name, grey) for name in names[inside]]),
         label_color_map={**colours, none: grey},
-        title=style.title or None, sub_title=lines or None, darkmode=style.dark,
-        use_system_fonts=True, font_family="DejaVu Sans", label_font_size=9.5, label_wrap_width=18,
-        color_label_arrows=True, arrowprops={"linewidth": 0.7, "alpha": 0.6},
+        title=style.title or None,
+        sub_title=lines or None,
+        darkmode=style.dark,
+        use_system_fonts=True,
+        font_family="DejaVu Sans",
+        label_font_size=9.5,
+        label_wrap_width=18,
+        color_label_arrows=True,
+        arrowprops={"linewidth": 0.7, "alpha": 0.6},
         # datamapplot arranges names around their common centre: a single one has no direction.
         show_labels=len(set(shown) - {none}) > 1,
         title_keywords={"fontsize": 24, "fontweight": "bold"},
-        sub_title_keywords={"fontsize": 13})
+        sub_title_keywords={"fontsize": 13},
+    )
     for name in set(shown) - {none} if len(set(shown) - {none}) == 1 else ():
         middle = np.median(points[inside][shown == name], axis=0)
-        axes.text(*middle, name, ha="center", va="center", fontsize=12, fontweight="bold",
-                  color="white" if style.dark else "black")
+        axes.text(
+            *middle,
+            name,
+            ha="center",
+            va="center",
+            fontsize=12,
+            fontweight="bold",
+            color="white" if style.dark else "black",
+        )
     return _save(figure, folder / "map", style)
 
 
@@ -252,16 +314,25 @@ def _save(figure: Any, stem: Path, style: MapStyle) -> dict[str, Path]:
         for kind in style.formats:
             if kind in ("png", "svg"):
                 written[kind] = stem.with_suffix(f".{kind}")
-                figure.savefig(written[kind], dpi=style.dpi, bbox_inches="tight",
-                               metadata={"Date": None} if kind == "svg" else None)
+                figure.savefig(
+                    written[kind],
+                    dpi=style.dpi,
+                    bbox_inches="tight",
+                    metadata={"Date": None} if kind == "svg" else None,
+                )
     return written
 
 
 # ---- the page -------------------------------------------------------------------------------
 
 
-def _page(points: np.ndarray, names: np.ndarray, colours: Mapping[str, str], table: pd.DataFrame,
-          style: MapStyle) -> str:
+def _page(
+    points: np.ndarray,
+    names: np.ndarray,
+    colours: Mapping[str, str],
+    table: pd.DataFrame,
+    style: MapStyle,
+) -> str:
     """The page: a template with the points' data packed in, compressed."""
     unique = sorted(colours)
     place = {name: i for i, name in enumerate(unique)}
@@ -271,20 +342,33 @@ def _page(points: np.ndarray, names: np.ndarray, colours: Mapping[str, str], tab
     label = np.array([place.get(name, 65535) for name in names], dtype="<u2")
     codes = [_shown_codes(value) for value in table["codes"]] if "codes" in table else None
     data = {
-        "n": len(points), "labels": unique, "colours": [colours[name] for name in unique],
-        "sections": {key: [text, _oklch(0.72 if style.dark else 0.62, 0.15, i / len(SECTIONS))]
-                     for i, (key, text) in enumerate(SECTIONS.items())},
+        "n": len(points),
+        "labels": unique,
+        "colours": [colours[name] for name in unique],
+        "sections": {
+            key: [text, _oklch(0.72 if style.dark else 0.62, 0.15, i / len(SECTIONS))]
+            for i, (key, text) in enumerate(SECTIONS.items())
+        },
         "xy": base64.b64encode(grid.tobytes()).decode(),
         "label": base64.b64encode(label.tobytes()).decode(),
         "id": table["id"].astype(str).tolist(),
-        "title": _texts(table, "title"), "date": _texts(table, "date"), "codes": codes,
-        "heading": style.title, "note": style.subtitle, "dark": style.dark,
+        "title": _texts(table, "title"),
+        "date": _texts(table, "date"),
+        "codes": codes,
+        "heading": style.title,
+        "note": style.subtitle,
+        "dark": style.dark,
     }
-    packed = gzip.compress(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(),
-                           compresslevel=6, mtime=0)
+    packed = gzip.compress(
+        json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(),
+        compresslevel=6,
+        mtime=0,
+    )
     template = (resources.files("patentcl") / "map_page.html").read_text(encoding="utf-8")
-    for key, value in (("TITLE", html.escape(style.title or "Patent map")),
-                       ("DATA", base64.b64encode(packed).decode())):
+    for key, value in (
+        ("TITLE", html.escape(style.title or "Patent map")),
+        ("DATA", base64.b64encode(packed).decode()),
+    ):
         template = template.replace(f"{{{{{key}}}}}", value)
     return template
 
@@ -295,8 +379,9 @@ def _texts(table: pd.DataFrame, column: str) -> list[str] | None:
     values = table[column]
     if pd.api.types.is_datetime64_any_dtype(values):
         values = values.dt.strftime("%Y-%m-%d")
-    return ["" if missing else str(value)
-            for value, missing in zip(values, values.isna(), strict=True)]
+    return [
+        "" if missing else str(value) for value, missing in zip(values, values.isna(), strict=True)
+    ]
 
 
 def _shown_codes(value: Any, most: int = 8) -> str:
@@ -310,10 +395,16 @@ def _shown_codes(value: Any, most: int = 8) -> str:
 # ---- two maps side by side ------------------------------------------------------------------
 
 
-def plot_compare(base: Any, tuned: Any, labels: Sequence[str | None], path: str | Path, *,
-                 names: tuple[str, str] = ("base encoder", "tuned encoder"),
-                 notes: tuple[str, str] = ("", ""),
-                 style: MapStyle | None = None) -> dict[str, Path]:
+def plot_compare(
+    base: Any,
+    tuned: Any,
+    labels: Sequence[str | None],
+    path: str | Path,
+    *,
+    names: tuple[str, str] = ("base encoder", "tuned encoder"),
+    notes: tuple[str, str] = ("", ""),
+    style: MapStyle | None = None,
+) -> dict[str, Path]:
     """Draw two maps of the same patents side by side, one colour for a label in both.
 
     Parameters
@@ -338,11 +429,14 @@ def plot_compare(base: Any, tuned: Any, labels: Sequence[str | None], path: str 
         For nan, wrong shapes, maps of different patents, or no point with a label.
     """
     style = style or MapStyle()
-    maps = [checked_points(points, what, width=2).astype(np.float32)
-            for points, what in ((base, "base coordinates"), (tuned, "tuned coordinates"))]
+    maps = [
+        checked_points(points, what, width=2).astype(np.float32)
+        for points, what in ((base, "base coordinates"), (tuned, "tuned coordinates"))
+    ]
     if len(maps[0]) != len(maps[1]):
-        raise DataError("the two maps differ in their number of points", got=len(maps[1]),
-                        wanted=len(maps[0]))
+        raise DataError(
+            "the two maps differ in their number of points", got=len(maps[1]), wanted=len(maps[0])
+        )
     groups = _checked_labels(labels, len(maps[0]))
     count = pd.Series(groups[groups != UNLABELLED]).value_counts().sort_index()
     top = sorted(count.sort_values(ascending=False, kind="stable").index[:10])
@@ -355,27 +449,46 @@ def plot_compare(base: Any, tuned: Any, labels: Sequence[str | None], path: str 
     figure.set_facecolor("black" if style.dark else "white")
     for axes, points, name, note in zip(panels, maps, names, notes, strict=True):
         _panel(axes, points, groups, colours, f"{name}\n{note}" if note else name, ink)
-    handles = [panels[0].scatter([], [], s=40, color=colour, label=name)
-               for name, colour in colours.items()]
+    handles = [
+        panels[0].scatter([], [], s=40, color=colour, label=name)
+        for name, colour in colours.items()
+    ]
     if set(groups) - set(top):
         handles.append(panels[0].scatter([], [], s=40, color=_GREY, label="other or none"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=10,
-                  labelcolor=ink)
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=5,
+        frameon=False,
+        fontsize=10,
+        labelcolor=ink,
+    )
     if style.title:
         figure.suptitle(style.title, fontsize=18, fontweight="bold", color=ink)
     return _save(figure, folder / "compare", style)
 
 
-def _panel(axes: Any, points: np.ndarray, groups: np.ndarray, colours: Mapping[str, str], name: str,
-           ink: str) -> None:
+def _panel(
+    axes: Any,
+    points: np.ndarray,
+    groups: np.ndarray,
+    colours: Mapping[str, str],
+    name: str,
+    ink: str,
+) -> None:
     inside = _frame(points)
     coloured = np.array([group in colours for group in groups]) & inside
     size = float(np.clip(40_000 / len(points), 0.6, 12))
     axes.scatter(*points[inside & ~coloured].T, s=size * 0.6, c=_GREY, alpha=0.35, linewidths=0)
     # In one shuffled layer: drawn group by group, the last would cover the others.
     order = np.random.default_rng(0).permutation(np.flatnonzero(coloured))
-    axes.scatter(*points[order].T, s=size, c=[colours[group] for group in groups[order]],
-                 alpha=0.75, linewidths=0)
+    axes.scatter(
+        *points[order].T,
+        s=size,
+        c=[colours[group] for group in groups[order]],
+        alpha=0.75,
+        linewidths=0,
+    )
     axes.set_title(name, fontsize=13, color=ink)
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_axis_off()

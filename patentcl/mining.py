@@ -67,8 +67,9 @@ class MiningResult:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def mine_triplets(graph: Graph, rules: MiningRules, seed: int = 0,
-                  among: Sequence[str] | None = None) -> MiningResult:
+def mine_triplets(
+    graph: Graph, rules: MiningRules, seed: int = 0, among: Sequence[str] | None = None
+) -> MiningResult:
     """Mine triplets by a set of rules.
 
     Parameters
@@ -95,8 +96,13 @@ def mine_triplets(graph: Graph, rules: MiningRules, seed: int = 0,
         return MiningResult(tables.table("mine_result"), counts)
 
 
-def write_triplets(graph: Graph, rules: MiningRules, path: str | Path, seed: int = 0,
-                   among: Sequence[str] | None = None) -> dict[str, int]:
+def write_triplets(
+    graph: Graph,
+    rules: MiningRules,
+    path: str | Path,
+    seed: int = 0,
+    among: Sequence[str] | None = None,
+) -> dict[str, int]:
     """Mine as `mine_triplets` does, straight into a Parquet file; returns the counts.
 
     The triplets never stand in memory all at once: the graph's memory setting bounds what the
@@ -111,12 +117,14 @@ def write_triplets(graph: Graph, rules: MiningRules, path: str | Path, seed: int
 
 
 @contextmanager
-def _mined(graph: Graph, rules: MiningRules, seed: int, among: Sequence[str] | None,
-           ) -> Iterator[tuple[DuckDBGraph, dict[str, int]]]:
+def _mined(
+    graph: Graph, rules: MiningRules, seed: int, among: Sequence[str] | None
+) -> Iterator[tuple[DuckDBGraph, dict[str, int]]]:
     """Tables triplet and filled, from which the result is read, and the counts."""
     if len(set(rules.relations)) < len(rules.relations):
-        raise ConfigError("a relation is named twice", where="mining.relations",
-                          got=", ".join(rules.relations))
+        raise ConfigError(
+            "a relation is named twice", where="mining.relations", got=", ".join(rules.relations)
+        )
     with graph.mining_source() as tables:
         counts: dict[str, int] = {}
         _draw(tables, rules, seed, among, counts)
@@ -125,8 +133,13 @@ def _mined(graph: Graph, rules: MiningRules, seed: int, among: Sequence[str] | N
         yield tables, counts
 
 
-def _draw(graph: DuckDBGraph, rules: MiningRules, seed: int, among: Sequence[str] | None,
-          counts: dict[str, int]) -> None:
+def _draw(
+    graph: DuckDBGraph,
+    rules: MiningRules,
+    seed: int,
+    among: Sequence[str] | None,
+    counts: dict[str, int],
+) -> None:
     """Fill table drawn: the patents that may be in a triplet, in random order."""
     graph.allow(among)
     counts["patents allowed"] = graph.count("allowed")
@@ -135,16 +148,20 @@ def _draw(graph: DuckDBGraph, rules: MiningRules, seed: int, among: Sequence[str
     graph.run("mine_drawn", seed=str(seed), before=None)
     with_codes = counts["of them with codes"] = graph.count("drawn")
     if not with_codes:
-        raise DataError("no triplets can be mined: no patent has a code",
-                        got=f"{counts['patents allowed']} patents allowed, none of them with codes",
-                        fix="Give data with CPC or IPC codes")
+        raise DataError(
+            "no triplets can be mined: no patent has a code",
+            got=f"{counts['patents allowed']} patents allowed, none of them with codes",
+            fix="Give data with CPC or IPC codes",
+        )
     if rules.before is not None:
         graph.run("mine_drawn", seed=str(seed), before=rules.before)
         counts[f"of them before {rules.before}"] = graph.count("drawn")
         if not graph.count("drawn"):
-            raise DataError(f"no patent is left by the rule before={rules.before}",
-                            got=f"{with_codes} patents with codes before this rule, none after it",
-                            fix="Choose a later mining.before")
+            raise DataError(
+                f"no patent is left by the rule before={rules.before}",
+                got=f"{with_codes} patents with codes before this rule, none after it",
+                fix="Choose a later mining.before",
+            )
 
 
 # ---- positives --------------------------------------------------------------------------------
@@ -169,8 +186,10 @@ def _positives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -
     counts |= {f"pairs by {relation}": count for relation, count in available.items()}
     if not sum(available.values()):
         _explain_no_pairs(graph, rules, counts)
-    graph.execute("CREATE OR REPLACE TEMP TABLE chosen (anchor INTEGER, positive INTEGER, "
-                  "relation VARCHAR, shared VARCHAR, turn BIGINT, draw BIGINT)")
+    graph.execute(
+        "CREATE OR REPLACE TEMP TABLE chosen (anchor INTEGER, positive INTEGER, "
+        "relation VARCHAR, shared VARCHAR, turn BIGINT, draw BIGINT)"
+    )
     for name, part in allot(available, rules.triplets).items():
         graph.run("mine_choose", relation=name, count=part)
     graph.execute("""
@@ -185,29 +204,37 @@ def _candidates(graph: DuckDBGraph, rules: MiningRules, below: int) -> dict[str,
 
     A relation tries the first anchors, and all of them if those have not enough of first turns.
     """
-    graph.execute("CREATE OR REPLACE TEMP TABLE candidate (anchor INTEGER, positive INTEGER, "
-                  "relation VARCHAR, turn BIGINT)")
+    graph.execute(
+        "CREATE OR REPLACE TEMP TABLE candidate (anchor INTEGER, positive INTEGER, "
+        "relation VARCHAR, turn BIGINT)"
+    )
     part, scope = -(-rules.triplets // len(rules.relations)), graph.count("scope")
     anchors, firsts = dict.fromkeys(rules.relations, 0), dict.fromkeys(rules.relations, 0)
     available: dict[str, int] = dict.fromkeys(rules.relations, 0)
     wanted: dict[str, int] = dict.fromkeys(rules.relations, part)
-    while lacking := [r for r in rules.relations
-                      if firsts[r] < wanted[r] and anchors[r] < below]:
+    while lacking := [r for r in rules.relations if firsts[r] < wanted[r] and anchors[r] < below]:
         for relation in lacking:
             few = _ANCHORS_EACH[relation] * wanted[relation] / scope
             anchors[relation] = int(few * below) if not anchors[relation] and few < 0.8 else below
             graph.execute(f"DELETE FROM candidate WHERE relation = '{relation}'")
             # Of what anchors cite little is in the scope: it streams past the scope in memory.
             with graph.as_written() if relation == "cites" else nullcontext():
-                graph.run(f"mine_{relation}", level=rules.shared_level,
-                          per_anchor=rules.per_anchor, below=anchors[relation],
-                          **_extra(relation, rules))
+                graph.run(
+                    f"mine_{relation}",
+                    level=rules.shared_level,
+                    per_anchor=rules.per_anchor,
+                    below=anchors[relation],
+                    **_extra(relation, rules),
+                )
             [[available[relation], firsts[relation]]] = graph.execute(
                 "SELECT count(*), count(*) FILTER (turn = 1) FROM candidate "
-                f"WHERE relation = '{relation}'").fetchall()
+                f"WHERE relation = '{relation}'"
+            ).fetchall()
         # What has not tried all anchors may have as many as are wanted.
-        wanted = allot({r: rules.triplets if anchors[r] < below else available[r]
-                        for r in rules.relations}, rules.triplets)
+        wanted = allot(
+            {r: rules.triplets if anchors[r] < below else available[r] for r in rules.relations},
+            rules.triplets,
+        )
     return available
 
 
@@ -231,14 +258,17 @@ def _explain_no_pairs(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, 
     if rules.relations == ("cites",) and related[0]:
         rule = f"shared_level={rules.shared_level}" if related[1] else "no near-copies or family"
         left = related[1] or related[0]
-        raise DataError(f"no two patents are related by cites and share a {rules.shared_level}",
-                        got=f"{left} pairs of {patents} patents with codes before the rule {rule}, "
-                            "none after it",
-                        fix="Try mining.shared_level=section or more relations")
+        raise DataError(
+            f"no two patents are related by cites and share a {rules.shared_level}",
+            got=f"{left} pairs of {patents} patents with codes before the rule {rule}, "
+            "none after it",
+            fix="Try mining.shared_level=section or more relations",
+        )
     raise DataError(
         f"no two patents are related by {names} and share a {rules.shared_level}",
         got=f"{patents} patents with codes before this rule, no pairs after it",
-        fix="Try mining.shared_level=section or more relations")
+        fix="Try mining.shared_level=section or more relations",
+    )
 
 
 def allot(available: dict[str, int], total: int) -> dict[str, int]:
@@ -268,22 +298,26 @@ def _negatives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -
     """Find each pair a negative of its wanted hardness, or of the next easier one: table filled."""
     total = graph.count("triplet")
     _deal_hardness(graph, rules, total, counts)
-    graph.execute("CREATE OR REPLACE TEMP TABLE filled (triplet BIGINT, anchor INTEGER, "
-                  "negative INTEGER, symbol INTEGER, gap INTEGER, kind VARCHAR)")
+    graph.execute(
+        "CREATE OR REPLACE TEMP TABLE filled (triplet BIGINT, anchor INTEGER, "
+        "negative INTEGER, symbol INTEGER, gap INTEGER, kind VARCHAR)"
+    )
     graph.execute("CREATE OR REPLACE TEMP TABLE refused (triplet BIGINT, negative INTEGER)")
     years = -1 if rules.within_years is None else rules.within_years
     for step, kind in enumerate(LADDER):
         before = graph.count("filled")
-        _fill(graph, kind, LADDER[:step + 1], years, rules.coupled_by)
+        _fill(graph, kind, LADDER[: step + 1], years, rules.coupled_by)
         counts[f"{kind} negatives found"] = graph.count("filled") - before
     counts |= _down_the_ladder(graph)
     filled = graph.count("filled")
     counts["pairs without a negative, left out"] = total - filled
     if not filled:
         near = "" if years < 0 else f" within {years} years"
-        raise DataError(f"no pair has a negative{near}",
-                        got=f"{total} pairs before this rule, none after it",
-                        fix="Try mining.within_years=null, or other shares of negatives")
+        raise DataError(
+            f"no pair has a negative{near}",
+            got=f"{total} pairs before this rule, none after it",
+            fix="Try mining.within_years=null, or other shares of negatives",
+        )
     counts["triplets"] = filled
     counts["different negatives"] = graph.count("(SELECT DISTINCT negative FROM filled)")
 
@@ -298,8 +332,9 @@ def _fill(graph: DuckDBGraph, kind: str, kinds: Sequence[str], years: int, coupl
     made = False
     for first, last in _LOOKS:
         steps = [*range(first, last + 1), *range(-last, 1 - first)]
-        graph.execute("CREATE OR REPLACE TEMP TABLE open AS "
-                      "FROM open ANTI JOIN filled USING (triplet)")
+        graph.execute(
+            "CREATE OR REPLACE TEMP TABLE open AS FROM open ANTI JOIN filled USING (triplet)"
+        )
         count = graph.count("open")
         if not count:
             return
@@ -324,13 +359,16 @@ def _assign(graph: DuckDBGraph, kind: str, coupled_by: int, share: bool) -> None
         if not graph.count("choice"):
             return
         graph.run("mine_pick", share=share, shared=coupled_by)
-        graph.execute(f"INSERT INTO filled SELECT triplet, anchor, negative, symbol, gap, '{kind}' "
-                      "FROM pick WHERE NOT coupled")
+        graph.execute(
+            f"INSERT INTO filled SELECT triplet, anchor, negative, symbol, gap, '{kind}' "
+            "FROM pick WHERE NOT coupled"
+        )
         graph.execute("INSERT INTO refused SELECT triplet, negative FROM pick WHERE coupled")
 
 
-def _deal_hardness(graph: DuckDBGraph, rules: MiningRules, total: int,
-                   counts: dict[str, int]) -> None:
+def _deal_hardness(
+    graph: DuckDBGraph, rules: MiningRules, total: int, counts: dict[str, int]
+) -> None:
     """Write table wanted: which triplet is to have which kind of negative.
 
     In the stated shares, as far as there are pairs that can have the harder kinds.
@@ -342,7 +380,7 @@ def _deal_hardness(graph: DuckDBGraph, rules: MiningRules, total: int,
         upper += shares.get(kind, 0.0)
         end = total if kind == LADDER[-1] else round(upper * total)
         shared = _NEGATIVE_SHARES.get(kind)
-        deeper = LEVELS if shared is None else LEVELS[LEVELS.index(shared) + 1:]
+        deeper = LEVELS if shared is None else LEVELS[LEVELS.index(shared) + 1 :]
         names = ", ".join(f"'{level}'" for level in deeper)
         graph.execute(f"""
             INSERT INTO wanted
@@ -354,8 +392,14 @@ def _deal_hardness(graph: DuckDBGraph, rules: MiningRules, total: int,
 
 def _down_the_ladder(graph: DuckDBGraph) -> dict[str, int]:
     """How many triplets were given an easier kind of negative than they were to have."""
-    rows = {(a, b): n for a, b, n in graph.execute("""
+    rows = {
+        (a, b): n
+        for a, b, n in graph.execute("""
         SELECT wanted.kind, filled.kind, count(*) FROM wanted JOIN filled USING (triplet)
-        GROUP BY ALL""").fetchall()}
-    return {f"{asked} wanted, {given} given": rows.get((asked, given), 0)
-            for i, asked in enumerate(LADDER) for given in LADDER[i + 1:]}
+        GROUP BY ALL""").fetchall()
+    }
+    return {
+        f"{asked} wanted, {given} given": rows.get((asked, given), 0)
+        for i, asked in enumerate(LADDER)
+        for given in LADDER[i + 1 :]
+    }

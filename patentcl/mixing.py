@@ -47,8 +47,9 @@ def mix_all(voices: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray
     return scores
 
 
-def find_shares(voices: Sequence[np.ndarray], labels: sparse.csr_matrix,
-                given: Sequence[float | str]) -> list[float]:
+def find_shares(
+    voices: Sequence[np.ndarray], labels: sparse.csr_matrix, given: Sequence[float | str]
+) -> list[float]:
     """Shares for `mix_all`: as given, or one after the other those of the best average precision.
 
     Parameters
@@ -63,8 +64,10 @@ def find_shares(voices: Sequence[np.ndarray], labels: sparse.csr_matrix,
     for voice, share in zip(voices[1:], given, strict=True):
         if isinstance(share, str):
             grid = np.linspace(0, 1, 11)
-            found = [micro_curve(labels, Scores(mix(scores, voice, w), labels.shape)
-                                 ).average_precision for w in grid]
+            found = [
+                micro_curve(labels, Scores(mix(scores, voice, w), labels.shape)).average_precision
+                for w in grid
+            ]
             share = float(grid[int(np.argmax(found))])
         shares.append(float(share))
         scores = mix(scores, voice, shares[-1])
@@ -92,8 +95,14 @@ class Stack:
         self._frequency = _log_odds(rate, _RAREST)
 
     @classmethod
-    def fit(cls, voices: Sequence[np.ndarray], labels: sparse.csr_matrix, tree: CpcTree,
-            rate: np.ndarray, seed: int = 0) -> Stack:
+    def fit(
+        cls,
+        voices: Sequence[np.ndarray],
+        labels: sparse.csr_matrix,
+        tree: CpcTree,
+        rate: np.ndarray,
+        seed: int = 0,
+    ) -> Stack:
         """Measure the regressions on labelled patents.
 
         Parameters
@@ -114,12 +123,17 @@ class Stack:
         for depth in range(len(tree.levels)):
             columns = tree.at_level(depth)
             rows = np.random.default_rng(seed).permutation(labels.shape[0])
-            rows = np.sort(rows[:max(1, _PAIRS // len(columns))])
+            rows = np.sort(rows[: max(1, _PAIRS // len(columns))])
             y = labels[rows][:, columns].toarray().ravel()
             if y.all() or not y.any():
                 continue
-            x = np.stack([f.ravel() for f in out._features(
-                [v[np.ix_(rows, columns)] for v in voices], columns)], axis=1)
+            x = np.stack(
+                [
+                    f.ravel()
+                    for f in out._features([v[np.ix_(rows, columns)] for v in voices], columns)
+                ],
+                axis=1,
+            )
             spread = np.maximum(x.std(axis=0), 1e-6)  # what does not vary has no say
             found = LogisticRegression(max_iter=1000).fit(x / spread, y)
             out.maps[depth] = [found.intercept_[0], *(found.coef_[0] / spread)]
@@ -138,8 +152,9 @@ class Stack:
         for depth, (start, *weights) in enumerate(self.maps.astype(np.float32)):
             columns = tree.at_level(depth)
             z = np.full((len(out), len(columns)), start, dtype=np.float32)
-            for weight, feature in zip(weights, self._features(
-                    [v[:, columns] for v in voices], columns), strict=True):
+            for weight, feature in zip(
+                weights, self._features([v[:, columns] for v in voices], columns), strict=True
+            ):
                 z += weight * feature
             out[:, columns] = expit(z)
         return tree.cohere(out)

@@ -91,8 +91,14 @@ class Mixture:
         If they are not.
     """
 
-    def __init__(self, settings: MixtureSettings, tree: CpcTree, device: torch.device,
-                 text: TextSide | None = None, untuned: TextSide | None = None) -> None:
+    def __init__(
+        self,
+        settings: MixtureSettings,
+        tree: CpcTree,
+        device: torch.device,
+        text: TextSide | None = None,
+        untuned: TextSide | None = None,
+    ) -> None:
         self.settings, self.tree, self.device = settings, tree, device
         self.text, self.untuned = text, untuned
         self.names = split_name(settings.name)
@@ -103,8 +109,14 @@ class Mixture:
         self.stack: Stack | None = None
 
     @classmethod
-    def on(cls, X: Any, settings: MixtureSettings, tree: CpcTree, device: torch.device,
-           text: TextSettings) -> Mixture:
+    def on(
+        cls,
+        X: Any,
+        settings: MixtureSettings,
+        tree: CpcTree,
+        device: torch.device,
+        text: TextSettings,
+    ) -> Mixture:
         """An untrained one for embeddings or texts, whichever X is.
 
         Raises
@@ -116,16 +128,21 @@ class Mixture:
         """
         heads, neighbors, words = split_name(settings.name)
         if words and not is_texts(X):
-            raise DataError(f"{settings.name} learns from words, but X holds no texts",
-                            got=type(X).__name__, wanted="strings, or (title, abstract) pairs")
+            raise DataError(
+                f"{settings.name} learns from words, but X holds no texts",
+                got=type(X).__name__,
+                wanted="strings, or (title, abstract) pairs",
+            )
         if not is_texts(X) or not (heads or neighbors):
             return cls(settings, tree, device)
         half, seed = find_half(settings.fit.precision, device), settings.fit.seed
         side = TextSide.make(text, X, settings.name, device, half, seed)
         if text.head_first and heads and side.by_token:
-            raise ConfigError("text.head_first needs a vector for each text without training",
-                              got=f"head {heads[0]}, text.pooling {text.pooling}",
-                              wanted="text.pooling encoder, cls or mean, and no harnn")
+            raise ConfigError(
+                "text.head_first needs a vector for each text without training",
+                got=f"head {heads[0]}, text.pooling {text.pooling}",
+                wanted="text.pooling encoder, cls or mean, and no harnn",
+            )
         beside = None
         if text.untuned and not side.fixed and (heads[1:] or neighbors):
             beside = TextSide.untuned(text, X, device, half, seed)
@@ -161,12 +178,17 @@ class Mixture:
         """Checked embeddings; or texts as numbers, or as vectors where nothing changes these."""
         if not self.reads_texts:
             if is_texts(X):
-                raise DataError(f"{what} holds texts, but the classifier was fitted on embeddings",
-                                fix="Embed them with PatentEncoder.encode first")
+                raise DataError(
+                    f"{what} holds texts, but the classifier was fitted on embeddings",
+                    fix="Embed them with PatentEncoder.encode first",
+                )
             return as_vectors(X, what, width, empty)
         if not is_texts(X) and len(X):
-            raise DataError(f"{what} holds no texts, but the classifier was fitted on texts",
-                            got=type(X).__name__, wanted="strings, or pairs of title and abstract")
+            raise DataError(
+                f"{what} holds no texts, but the classifier was fitted on texts",
+                got=type(X).__name__,
+                wanted="strings, or pairs of title and abstract",
+            )
         inputs: Any = None
         if self.text is not None:
             inputs = self.text.read(X, what)
@@ -180,8 +202,9 @@ class Mixture:
 
     # ---- fitting ----------------------------------------------------------------------------
 
-    def fit(self, train_set: Labelled, dev_set: Labelled, run: TextRun,
-            ) -> tuple[int, list[dict[str, Any]], np.ndarray]:
+    def fit(
+        self, train_set: Labelled, dev_set: Labelled, run: TextRun
+    ) -> tuple[int, list[dict[str, Any]], np.ndarray]:
         """Train the voices, and find on dev how they are mixed.
 
         Returns
@@ -196,8 +219,9 @@ class Mixture:
         width, history = self._train(train_set, dev_set, run)
         return width, history, self._tune(*dev_set, np.asarray(train_set[1].mean(axis=0)).ravel())
 
-    def _train(self, train_set: Labelled, dev_set: Labelled, run: TextRun,
-               ) -> tuple[int, list[dict[str, Any]]]:
+    def _train(
+        self, train_set: Labelled, dev_set: Labelled, run: TextRun
+    ) -> tuple[int, list[dict[str, Any]]]:
         """Train heads and reader as far as there are any, and keep neighbours and words."""
         heads, votes, words = self.names
         (inputs, beside), (dev, dev_beside) = _apart(train_set[0]), _apart(dev_set[0])
@@ -205,14 +229,14 @@ class Mixture:
         width = self.text.dim if self.text is not None else inputs.shape[1]
         history: list[dict[str, Any]] = []
         if words:
-            self.words = LocalSVM(self.tree, *self._word_settings()).fit(train_set[0].texts,
-                                                                         labels)
+            self.words = LocalSVM(self.tree, *self._word_settings()).fit(train_set[0].texts, labels)
             width = width or self.words.n_words
         if heads:
             first = (inputs, labels), (dev, dev_labels)
             if self.text is None or self.text.fixed:
-                model, history = train(self._maker(heads[0], width), *first, self._for_vectors(),
-                                       run.on_epoch)
+                model, history = train(
+                    self._maker(heads[0], width), *first, self._for_vectors(), run.on_epoch
+                )
             else:
                 start = None
                 if run.text.head_first:
@@ -229,32 +253,47 @@ class Mixture:
             dev_vectors = self._vectors(dev) if dev_beside is None else dev_beside
         for name in heads[1:]:
             make = self._maker(name, vectors[-1].shape[1])
-            self.models.append(train(make, (vectors[-1], labels), (dev_vectors, dev_labels),
-                                     self._for_vectors())[0])
+            self.models.append(
+                train(make, (vectors[-1], labels), (dev_vectors, dev_labels), self._for_vectors())[
+                    0
+                ]
+            )
         if votes:
-            self.votes = [NeighbourVote(each, labels, self.settings.neighbors,
-                                        self.settings.sharpness, self.device) for each in vectors]
+            self.votes = [
+                NeighbourVote(
+                    each, labels, self.settings.neighbors, self.settings.sharpness, self.device
+                )
+                for each in vectors
+            ]
         return width, history
 
     def _start(self, *sets: tuple[Any, np.ndarray | None, sparse.csr_matrix]) -> Model:
         """The first head, trained alone on vectors of the encoder as it is."""
         assert self.text is not None
         same = self.text.net.text.settings.pooling == "encoder"
-        given = [(beside if same and beside is not None else self._vectors(inputs), labels)
-                 for inputs, beside, labels in sets]
+        given = [
+            (beside if same and beside is not None else self._vectors(inputs), labels)
+            for inputs, beside, labels in sets
+        ]
         make = self._maker(self.names.heads[0], self.text.dim)
         return train(make, given[0], given[1], self._for_vectors())[0]
 
-    def _fit_text(self, sets: tuple[Labelled, Labelled], run: TextRun, start: Model | None,
-                  ) -> tuple[Model, list[dict[str, Any]]]:
+    def _fit_text(
+        self, sets: tuple[Labelled, Labelled], run: TextRun, start: Model | None
+    ) -> tuple[Model, list[dict[str, Any]]]:
         """Train the first head together with what reads the texts."""
         assert self.text is not None
         rate = run.fit.learning_rate if start is None else run.text.learning_rate
-        fit = replace(run.fit, epochs=run.text.epochs or run.fit.epochs, learning_rate=rate,
-                      batch_size=run.text.batch_size or run.fit.batch_size)
+        fit = replace(
+            run.fit,
+            epochs=run.text.epochs or run.fit.epochs,
+            learning_rate=rate,
+            batch_size=run.text.batch_size or run.fit.batch_size,
+        )
         name = self.names.heads[0]
-        return self.text.train(lambda width: self._maker(name, width)(), *sets,
-                               replace(run, fit=fit), start)
+        return self.text.train(
+            lambda width: self._maker(name, width)(), *sets, replace(run, fit=fit), start
+        )
 
     def _maker(self, name: str, width: int) -> Callable[[], Head]:
         return lambda: build_head(name, self.tree, width, self.settings.head)
@@ -275,20 +314,29 @@ class Mixture:
     def _word_settings(self) -> tuple[float, str, int]:
         # Beside other voices the hard mask is better: a product of many doubts ranks badly.
         alone = self.settings.name == LOCAL_SVM
-        return (self.settings.cost, self.settings.head.mask if alone else "hard",
-                self.settings.fit.seed)
+        return (
+            self.settings.cost,
+            self.settings.head.mask if alone else "hard",
+            self.settings.fit.seed,
+        )
 
     def _tune(self, inputs: Any, labels: sparse.csr_matrix, rate: np.ndarray) -> np.ndarray:
         """Find on dev how the voices are mixed; the mixtures (n, n_nodes) there."""
-        voices = [np.concatenate(each) for each in zip(
-            *(parts for _, parts in self.parts(inputs, self.settings.fit.least)), strict=True)]
+        voices = [
+            np.concatenate(each)
+            for each in zip(
+                *(parts for _, parts in self.parts(inputs, self.settings.fit.least)), strict=True
+            )
+        ]
         if self.settings.mixing == "stacked":
             self.stack = Stack.fit(voices, labels, self.tree, rate, self.settings.fit.seed)
             return self.stack.apply(voices, self.tree)
         voices = self._averaged(voices)
-        given = [*["auto"] * len(self.names.heads),
-                 *[self.settings.neighbor_weight] * self.names.neighbors,
-                 *["auto"] * self.names.words]
+        given = [
+            *["auto"] * len(self.names.heads),
+            *[self.settings.neighbor_weight] * self.names.neighbors,
+            *["auto"] * self.names.words,
+        ]
         self.shares = find_shares(voices, labels, given[1:])
         return mix_all(voices, self.shares)
 
@@ -304,15 +352,24 @@ class Mixture:
             Below a node less likely than this, node heads and words compute no further nodes.
         """
         for start, parts in self.parts(inputs, least):
-            yield start, (mix_all(self._averaged(parts), self.shares) if self.stack is None
-                          else self.stack.apply(parts, self.tree))
+            yield (
+                start,
+                (
+                    mix_all(self._averaged(parts), self.shares)
+                    if self.stack is None
+                    else self.stack.apply(parts, self.tree)
+                ),
+            )
 
     def _averaged(self, parts: list[np.ndarray]) -> list[np.ndarray]:
         """The same with one vote of neighbours: those under both encoders count the same."""
         first, last = len(self.models), len(self.models) + len(self.votes)
         votes = parts[first:last]
-        return [*parts[:first], *([mix_all(votes, [0.5] * (len(votes) - 1))] if votes else []),
-                *parts[last:]]
+        return [
+            *parts[:first],
+            *([mix_all(votes, [0.5] * (len(votes) - 1))] if votes else []),
+            *parts[last:],
+        ]
 
     def parts(self, inputs: Any, least: float) -> Iterator[tuple[int, list[np.ndarray]]]:
         """Yield first row and probabilities of each voice: heads, neighbours, words.
@@ -326,44 +383,48 @@ class Mixture:
             beside = vectors if untuned is None else untuned[rows]
             parts = [] if own is None else [own]
             for model in self.models[1:]:
-                parts.append(np.concatenate([p for _, p in predict_blocks(
-                    model, beside, self.device, least)]))
-            parts += [vote.scores(v) for vote, v in zip(self.votes, (vectors, beside),
-                                                        strict=False)]
+                parts.append(
+                    np.concatenate(
+                        [p for _, p in predict_blocks(model, beside, self.device, least)]
+                    )
+                )
+            parts += [
+                vote.scores(v) for vote, v in zip(self.votes, (vectors, beside), strict=False)
+            ]
             if self.words is not None:
                 assert texts is not None
                 parts.append(self.words.scores(texts[rows], least))
             yield start, parts
 
-    def _first(self, inputs: Any, least: float,
-               ) -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
+    def _first(
+        self, inputs: Any, least: float
+    ) -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
         """Yield first row, the first head's probabilities if there is one, and vectors."""
         if isinstance(inputs, Tokens):
             assert self.text is not None
             yield from self.text.parts(inputs, least)
         elif not self.models:
             for start in range(0, len(inputs), CHUNK):
-                yield start, None, inputs[start:start + CHUNK]
+                yield start, None, inputs[start : start + CHUNK]
         else:
             for start, scores in predict_blocks(self.models[0], inputs, self.device, least):
-                yield start, scores, inputs[start:start + len(scores)]
+                yield start, scores, inputs[start : start + len(scores)]
 
-    def labels(self, inputs: Any, thresholds: np.ndarray, rules: Rules,
-               least: float) -> Iterator[np.ndarray]:
+    def labels(
+        self, inputs: Any, thresholds: np.ndarray, rules: Rules, least: float
+    ) -> Iterator[np.ndarray]:
         """Of node heads: labels (rows, n_nodes) by thresholds, without all probabilities."""
         yield from label_blocks(self.models[0], inputs, self.device, thresholds, rules, least)
 
     @property
     def one_of_nodes(self) -> bool:
         """Whether it is one head of nodes on embeddings, for which `labels` is there."""
-        return (self.settings.name in ("tmm", "thmm") and not self.reads_texts
-                and self.stack is None)
+        return self.settings.name in ("tmm", "thmm") and not self.reads_texts and self.stack is None
 
     # ---- files ------------------------------------------------------------------------------
 
     def save(self, folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Write encoders into a folder; what `load` must know, and all other weights, are returned.
-        """
+        """Write encoders into a folder; return what `load` must know and all other weights."""
         state: dict[str, Tensor] = {}
         for prefix, model in zip(_PREFIXES, self.models, strict=False):
             state |= {prefix + k: v for k, v in model.state_dict().items()}
@@ -376,16 +437,27 @@ class Mixture:
         if self.words is not None:
             state |= self.words.state()
         if self.stack is not None:
-            state |= {"stack.maps": torch.from_numpy(self.stack.maps),
-                      "stack.rate": torch.from_numpy(self.stack.rate)}
-        return {"text": self.text.facts if self.text else None,
-                "untuned": self.untuned.facts if self.untuned else None,
-                "shares": self.shares}, state
+            state |= {
+                "stack.maps": torch.from_numpy(self.stack.maps),
+                "stack.rate": torch.from_numpy(self.stack.rate),
+            }
+        return {
+            "text": self.text.facts if self.text else None,
+            "untuned": self.untuned.facts if self.untuned else None,
+            "shares": self.shares,
+        }, state
 
     @classmethod
-    def load(cls, folder: Path, settings: MixtureSettings, text: TextSettings,
-             facts: dict[str, Any], state: dict[str, Tensor], tree: CpcTree,
-             device: torch.device) -> Mixture:
+    def load(
+        cls,
+        folder: Path,
+        settings: MixtureSettings,
+        text: TextSettings,
+        facts: dict[str, Any],
+        state: dict[str, Tensor],
+        tree: CpcTree,
+        device: torch.device,
+    ) -> Mixture:
         """Put together again what `save` took apart."""
         out = cls(settings, tree, device)
         if out.names.words:
@@ -393,25 +465,33 @@ class Mixture:
         for prefix in _PREFIXES:
             own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
             if out.names.neighbors and any(k.startswith("neighbours.") for k in own):
-                out.votes.append(NeighbourVote.from_state(
-                    own, len(tree), settings.neighbors, settings.sharpness, device))
+                out.votes.append(
+                    NeighbourVote.from_state(
+                        own, len(tree), settings.neighbors, settings.sharpness, device
+                    )
+                )
         for prefix, name in zip(_PREFIXES, out.names.heads, strict=False):
-            own = {k.removeprefix(prefix): v for k, v in state.items()
-                   if k.startswith((f"{prefix}head.", f"{prefix}center", f"{prefix}scale"))}
+            own = {
+                k.removeprefix(prefix): v
+                for k, v in state.items()
+                if k.startswith((f"{prefix}head.", f"{prefix}center", f"{prefix}scale"))
+            }
             with torch.random.fork_rng(devices=[]):  # weights drawn here are thrown away at once
                 model = Model(out._maker(name, len(own["center"]))())
             model.load_state_dict(own)
             out.models.append(model.to(device).eval())
         precision = settings.fit.precision
         # What was trained in fp16 on a GPU may run on a CPU.
-        half = find_half("auto" if device.type != "cuda" and precision == "fp16" else precision,
-                         device)
+        half = find_half(
+            "auto" if device.type != "cuda" and precision == "fp16" else precision, device
+        )
         if facts.get("text"):
             out.text = TextSide.load(folder, text, state, facts["text"], device, half)
             out.text.attach(out.models[0] if out.models else None)
         if facts.get("untuned"):
-            out.untuned = TextSide.load(folder, text, state, facts["untuned"], device, half,
-                                        UNTUNED)
+            out.untuned = TextSide.load(
+                folder, text, state, facts["untuned"], device, half, UNTUNED
+            )
         if "stack.maps" in state:
             out.stack = Stack(state["stack.maps"].numpy(), state["stack.rate"].numpy())
         out.shares = list(facts["shares"] if "shares" in facts else _older_shares(facts, out.names))

@@ -47,12 +47,16 @@ def near_copies(titles: pa.ChunkedArray, abstracts: pa.ChunkedArray) -> np.ndarr
     n = len(titles)
     if n == 0:
         return np.zeros(0, dtype=np.int64)
-    signatures = np.concatenate([_signatures(titles.slice(i, _CHUNK), abstracts.slice(i, _CHUNK))
-                                 for i in range(0, n, _CHUNK)])
+    signatures = np.concatenate(
+        [
+            _signatures(titles.slice(i, _CHUNK), abstracts.slice(i, _CHUNK))
+            for i in range(0, n, _CHUNK)
+        ]
+    )
     has_words = np.flatnonzero(signatures[:, 0] != np.iinfo(np.uint32).max)
     left, right = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for band in range(_BANDS):
-        key = np.ascontiguousarray(signatures[has_words, band * _ROWS:(band + 1) * _ROWS])
+        key = np.ascontiguousarray(signatures[has_words, band * _ROWS : (band + 1) * _ROWS])
         bucket = pd.factorize(_mixed(key))[0]
         order = np.argsort(bucket, kind="stable")
         rows, bucket = has_words[order], bucket[order]
@@ -67,8 +71,9 @@ def near_copies(titles: pa.ChunkedArray, abstracts: pa.ChunkedArray) -> np.ndarr
     for i in range(0, len(a), 1 << 16):
         part = slice(i, i + (1 << 16))
         alike[part] = (signatures[a[part]] == signatures[b[part]]).mean(axis=1) >= SIMILARITY
-    pairs = sparse.coo_matrix((np.ones(int(alike.sum()), dtype=bool), (a[alike], b[alike])),
-                              shape=(n, n))
+    pairs = sparse.coo_matrix(
+        (np.ones(int(alike.sum()), dtype=bool), (a[alike], b[alike])), shape=(n, n)
+    )
     return pd.factorize(connected_components(pairs, directed=False)[1])[0].astype(np.int64)
 
 
@@ -77,7 +82,8 @@ def _signatures(titles: pa.ChunkedArray, abstracts: pa.ChunkedArray) -> np.ndarr
     titles, abstracts = pc.fill_null(titles, ""), pc.fill_null(abstracts, "")
     text = pc.if_else(pc.equal(pc.utf8_length(abstracts), 0), titles, abstracts)
     text = pc.utf8_trim_whitespace(
-        pc.replace_substring_regex(pc.utf8_lower(text), r"[^\p{L}\p{N}]+", " "))
+        pc.replace_substring_regex(pc.utf8_lower(text), r"[^\p{L}\p{N}]+", " ")
+    )
     lists = pc.split_pattern(text, " ").combine_chunks()
     words = pc.dictionary_encode(lists.flatten())
     starts = lists.offsets.to_numpy() - lists.offsets[0].as_py()

@@ -45,15 +45,24 @@ class NeighbourVote:
     [[0.375, 0.625]]
     """
 
-    def __init__(self, vectors: np.ndarray, labels: sparse.csr_matrix, k: int = 40,
-                 sharpness: float = 8.0, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        vectors: np.ndarray,
+        labels: sparse.csr_matrix,
+        k: int = 40,
+        sharpness: float = 8.0,
+        device: torch.device | str = "cpu",
+    ) -> None:
         if k < 1:
             raise ConfigError("k is too small", got=k, wanted="at least 1")
         if sharpness < 0:
             raise ConfigError("sharpness is negative", got=sharpness, wanted="0 or more")
         if vectors.shape[0] != labels.shape[0]:
-            raise DataError("embeddings and labels differ in length",
-                            got=f"{labels.shape[0]} rows of labels", wanted=vectors.shape[0])
+            raise DataError(
+                "embeddings and labels differ in length",
+                got=f"{labels.shape[0]} rows of labels",
+                wanted=vectors.shape[0],
+            )
         self.labels = sparse.csr_matrix(labels, dtype=np.float32)
         self.k, self.sharpness = min(k, vectors.shape[0]), sharpness
         self.vectors = _unit(np.asarray(vectors, dtype=np.float32)).to(device)
@@ -64,7 +73,7 @@ class NeighbourVote:
         best = unit.new_full((len(unit), 0), 0.0)
         rows = torch.zeros((len(unit), 0), dtype=torch.int64, device=unit.device)
         for start in range(0, len(self.vectors), STORE_BLOCK):
-            block = unit @ self.vectors[start:start + STORE_BLOCK].T
+            block = unit @ self.vectors[start : start + STORE_BLOCK].T
             found, at = block.topk(min(self.k, block.shape[1]), dim=1)
             best = torch.cat([best, found], dim=1)
             rows = torch.cat([rows, at + start], dim=1)
@@ -81,25 +90,35 @@ class NeighbourVote:
         weight = weight / np.where(total > 0, total, 1.0)
         votes = sparse.csr_matrix(
             (weight.ravel(), rows.ravel(), np.arange(0, rows.size + 1, max(rows.shape[1], 1))),
-            shape=(len(queries), self.labels.shape[0]))
+            shape=(len(queries), self.labels.shape[0]),
+        )
         shares: np.ndarray = (votes @ self.labels).toarray().astype(np.float32)
         return np.minimum(shares, 1.0)
 
     def state(self) -> dict[str, Tensor]:
         """What must be stored, as tensors by name."""
-        return {"neighbours.vectors": self.vectors.cpu(),
-                "neighbours.indptr": torch.from_numpy(self.labels.indptr.astype(np.int64)),
-                "neighbours.indices": torch.from_numpy(self.labels.indices.astype(np.int32))}
+        return {
+            "neighbours.vectors": self.vectors.cpu(),
+            "neighbours.indptr": torch.from_numpy(self.labels.indptr.astype(np.int64)),
+            "neighbours.indices": torch.from_numpy(self.labels.indices.astype(np.int32)),
+        }
 
     @classmethod
-    def from_state(cls, state: dict[str, Tensor], n_nodes: int, k: int, sharpness: float,
-                   device: torch.device | str) -> NeighbourVote:
+    def from_state(
+        cls,
+        state: dict[str, Tensor],
+        n_nodes: int,
+        k: int,
+        sharpness: float,
+        device: torch.device | str,
+    ) -> NeighbourVote:
         """Rebuild from `state`."""
         indices = state["neighbours.indices"].numpy()
         vectors = state["neighbours.vectors"].numpy()
         labels = sparse.csr_matrix(
             (np.ones(len(indices), dtype=bool), indices, state["neighbours.indptr"].numpy()),
-            shape=(len(vectors), n_nodes))
+            shape=(len(vectors), n_nodes),
+        )
         return cls(vectors, labels, k, sharpness, device)
 
 

@@ -29,9 +29,14 @@ _HEADERS = {
 }
 _NODES = {"patent": "Patent", "cpc": "Cpc", "load": "GraphLoad"}
 _RELATIONS = {"child_of": "CHILD_OF", "classified": "CLASSIFIED_AS", "cites": "CITES"}
-_QUERIES = {"patent": "import_patent", "cpc": "import_cpc", "load": "import_load",
-            "child_of": "import_child_of", "classified": "import_classified",
-            "cites": "import_cites"}
+_QUERIES = {
+    "patent": "import_patent",
+    "cpc": "import_cpc",
+    "load": "import_load",
+    "child_of": "import_child_of",
+    "classified": "import_classified",
+    "cites": "import_cites",
+}
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,13 @@ class ImportFiles:
         return shlex.join(["neo4j-admin", *self.arguments])
 
 
-def write_import(tables: DuckDBGraph, folder: str | Path, database: str = "neo4j",
-                 overwrite: bool = False, progress: Callable[[str, int, int], None] | None = None,
-                 ) -> ImportFiles:
+def write_import(
+    tables: DuckDBGraph,
+    folder: str | Path,
+    database: str = "neo4j",
+    overwrite: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> ImportFiles:
     """Write what a graph holds as CSV files (gzip) with headers, and the command that reads them.
 
     Parameters
@@ -82,11 +91,18 @@ def write_import(tables: DuckDBGraph, folder: str | Path, database: str = "neo4j
         If the folder holds something else.
     """
     folder = Path(folder).absolute()
-    strange = [p.name for p in folder.iterdir() if p.name not in _files()] \
-        if folder.is_dir() else ["a file"] * folder.exists()
+    strange = (
+        [p.name for p in folder.iterdir() if p.name not in _files()]
+        if folder.is_dir()
+        else ["a file"] * folder.exists()
+    )
     if strange:
-        raise DataError("the folder for import files holds something else", where=folder,
-                        got=strange[0], fix="Name a new folder")
+        raise DataError(
+            "the folder for import files holds something else",
+            where=folder,
+            got=strange[0],
+            fix="Name a new folder",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     stage = Stage(tables)
     # The tool reads a file in one piece, not in many at a time, where fields may hold line ends.
@@ -101,11 +117,18 @@ def write_import(tables: DuckDBGraph, folder: str | Path, database: str = "neo4j
     def files(part: str) -> str:
         return f"{folder / f'{part}_header.csv'},{folder / f'{part}.csv.gz'}"
 
-    arguments = ["database", "import", "full", "--id-type=integer",
-                 f"--multiline-fields={str(lines).lower()}",
-                 *(f"--nodes={label}={files(part)}" for part, label in _NODES.items()),
-                 *(f"--relationships={kind}={files(part)}" for part, kind in _RELATIONS.items()),
-                 *(["--overwrite-destination"] if overwrite else []), "--", database]
+    arguments = [
+        "database",
+        "import",
+        "full",
+        "--id-type=integer",
+        f"--multiline-fields={str(lines).lower()}",
+        *(f"--nodes={label}={files(part)}" for part, label in _NODES.items()),
+        *(f"--relationships={kind}={files(part)}" for part, kind in _RELATIONS.items()),
+        *(["--overwrite-destination"] if overwrite else []),
+        "--",
+        database,
+    ]
     return ImportFiles(folder, tuple(arguments))
 
 
@@ -143,15 +166,21 @@ def run_import(files: ImportFiles, home: str | Path | None = None) -> str:
             return Neo4jServer(home).admin(files.arguments)
         tool = str(inside)
     if tool is None:
-        raise GraphError("neo4j-admin is not there",
-                         wanted="NEO4J_HOME, or neo4j-admin on the PATH",
-                         fix=f"Run it where Neo4j is: {files.command}")
+        raise GraphError(
+            "neo4j-admin is not there",
+            wanted="NEO4J_HOME, or neo4j-admin on the PATH",
+            fix=f"Run it where Neo4j is: {files.command}",
+        )
     with tempfile.TemporaryDirectory(prefix="patentcl-") as work:
         # Else it leaves its report where one happens to be.
         report = f"--report-file={Path(work) / 'import.report'}"
-        done = subprocess.run([tool, *files.arguments[:3], report, *files.arguments[3:]],
-                              capture_output=True, text=True, check=False,
-                              stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            [tool, *files.arguments[:3], report, *files.arguments[3:]],
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
     if done.returncode:
         lines = [s for s in (done.stderr + done.stdout).splitlines() if s.strip()]
         raise GraphError("neo4j-admin failed", where=tool, got=(lines or ["no message"])[0][:400])

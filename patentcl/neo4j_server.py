@@ -27,8 +27,11 @@ JAVA = (17, 21)
 """Versions of Java that Neo4j 5.26 runs on."""
 
 _OPEN = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
-_PASSING = re.compile(r"429|Too Many Requests|timed? ?out|Connection reset|50[0234] |Unknown host"
-                      r"|temporarily|Premature end|Could not transfer", re.IGNORECASE)
+_PASSING = re.compile(
+    r"429|Too Many Requests|timed? ?out|Connection reset|50[0234] |Unknown host"
+    r"|temporarily|Premature end|Could not transfer",
+    re.IGNORECASE,
+)
 _PAUSES = (5, 15, 30, 60)  # seconds before another try; Maven Central asks for patience by 429
 
 
@@ -66,18 +69,27 @@ def find_java() -> str:
     java = str(named) if named is not None and named.is_file() else shutil.which("java")
     wanted = f"Java {JAVA[0]} or {JAVA[1]}"
     if java is None:
-        raise GraphError("Java is not installed", wanted=wanted,
-                         fix="Install it, or use graph/compose.yaml with Docker")
+        raise GraphError(
+            "Java is not installed",
+            wanted=wanted,
+            fix="Install it, or use graph/compose.yaml with Docker",
+        )
     try:
-        told = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60,
-                              check=False).stderr
+        told = subprocess.run(
+            [java, "-version"], capture_output=True, text=True, timeout=60, check=False
+        ).stderr
     except (OSError, subprocess.TimeoutExpired) as error:
         raise GraphError("Java cannot be run", got=str(error), wanted=wanted) from error
     match = re.search(r'version "(\d+)', told)
     if match is None or int(match[1]) not in JAVA:
         first = (told.splitlines() or ["nothing"])[0]
-        raise GraphError("this Java does not run Neo4j", where=java, got=first, wanted=wanted,
-                         fix="Set JAVA_HOME to the folder of such a Java")
+        raise GraphError(
+            "this Java does not run Neo4j",
+            where=java,
+            got=first,
+            wanted=wanted,
+            fix="Set JAVA_HOME to the folder of such a Java",
+        )
     return java
 
 
@@ -113,8 +125,11 @@ def jars(note: Callable[[str], None] | None = None) -> Path:
         return target
     maven = shutil.which("mvn")
     if maven is None:
-        raise GraphError("Maven (mvn) is not installed", wanted="Maven, to fetch Neo4j",
-                         fix="Install it, or use graph/compose.yaml with Docker")
+        raise GraphError(
+            "Maven (mvn) is not installed",
+            wanted="Maven, to fetch Neo4j",
+            fix="Install it, or use graph/compose.yaml with Docker",
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     with (target.parent / f".{target.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of two that need the jars, one fetches them
@@ -130,19 +145,30 @@ def jars(note: Callable[[str], None] | None = None) -> Path:
 
 def _fetch(maven: str, work: Path, note: Callable[[str], None] | None) -> None:
     shutil.copy(resources.path("graph", "pom", ".xml"), work / "pom.xml")
-    command = [maven, "-B", "-q", "-U", "-f", str(work / "pom.xml"),
-               "-Dmaven.wagon.http.retryHandler.count=5",  # Maven 3.8; the next is 3.9's
-               "-Daether.connector.http.retryHandler.count=5",
-               "dependency:copy-dependencies", f"-DoutputDirectory={work / 'lib'}",
-               "-DincludeScope=runtime"]
+    command = [
+        maven,
+        "-B",
+        "-q",
+        "-U",
+        "-f",
+        str(work / "pom.xml"),
+        "-Dmaven.wagon.http.retryHandler.count=5",  # Maven 3.8; the next is 3.9's
+        "-Daether.connector.http.retryHandler.count=5",
+        "dependency:copy-dependencies",
+        f"-DoutputDirectory={work / 'lib'}",
+        "-DincludeScope=runtime",
+    ]
     for pause in (*_PAUSES, None):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             return
         lines = [s for s in done.stdout.splitlines() if "ERROR" in s] or ["no message"]
         if pause is None or not _PASSING.search(done.stdout):
-            raise GraphError("Maven could not fetch Neo4j", got=lines[0][:400],
-                             fix="Try again later, or use graph/compose.yaml with Docker")
+            raise GraphError(
+                "Maven could not fetch Neo4j",
+                got=lines[0][:400],
+                fix="Try again later, or use graph/compose.yaml with Docker",
+            )
         if note:
             note(f"Maven Central does not answer as it should; trying again in {pause} s")
         time.sleep(pause)
@@ -178,9 +204,15 @@ class Neo4jServer:
     ('neo4j://127.0.0.1:17687', False)
     """
 
-    def __init__(self, home: str | Path, port: int | None = None, password: str | None = None,
-                 heap: str = "1g", pagecache: str = "512m",
-                 settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        home: str | Path,
+        port: int | None = None,
+        password: str | None = None,
+        heap: str = "1g",
+        pagecache: str = "512m",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.home = Path(home).absolute()
         self.port = free_port() if port is None else port
         self.password, self.heap, self.pagecache = password, heap, pagecache
@@ -215,18 +247,33 @@ class Neo4jServer:
         try:
             socket.create_server(("127.0.0.1", self.port)).close()
         except OSError as error:
-            raise GraphError("something else listens on the port", got=self.port,
-                             fix="Choose another one") from error
+            raise GraphError(
+                "something else listens on the port", got=self.port, fix="Choose another one"
+            ) from error
         java, folder = find_java(), jars(note)
         self._configure(java, folder)
-        command = [java, f"-Xms{self.heap}", f"-Xmx{self.heap}", "-XX:+UseSerialGC",
-                   *_opens(), "-cp", f"{folder}/*", "org.neo4j.server.CommunityEntryPoint",
-                   f"--home-dir={self.home}", f"--config-dir={self.home / 'conf'}",
-                   "--console-mode"]
+        command = [
+            java,
+            f"-Xms{self.heap}",
+            f"-Xmx{self.heap}",
+            "-XX:+UseSerialGC",
+            *_opens(),
+            "-cp",
+            f"{folder}/*",
+            "org.neo4j.server.CommunityEntryPoint",
+            f"--home-dir={self.home}",
+            f"--config-dir={self.home / 'conf'}",
+            "--console-mode",
+        ]
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                             stderr=subprocess.STDOUT, env=self._environment(),
-                                             start_new_session=True)
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment(),
+                start_new_session=True,
+            )
         # Also when Python ends without stop().
         self._finalizer = weakref.finalize(self, _end, self._process, 20.0)
         until = time.monotonic() + timeout
@@ -235,8 +282,9 @@ class Neo4jServer:
             if not self.running or time.monotonic() > until:
                 self.kill()
                 lines = [s for s in text.splitlines() if "ERROR" in s] or text.splitlines()[-1:]
-                raise GraphError("Neo4j did not start", where=self._log,
-                                 got=(lines or ["an empty log"])[0][:400])
+                raise GraphError(
+                    "Neo4j did not start", where=self._log, got=(lines or ["an empty log"])[0][:400]
+                )
             time.sleep(0.1)
         return self
 
@@ -267,8 +315,12 @@ class Neo4jServer:
     def __enter__(self) -> Neo4jServer:
         return self if self.running else self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
     def admin(self, arguments: Sequence[str]) -> str:
@@ -284,14 +336,31 @@ class Neo4jServer:
         return self._admin(java, folder, arguments)
 
     def _admin(self, java: str, folder: Path, arguments: Sequence[str]) -> str:
-        command = [java, f"-Xmx{self.heap}", *_opens(), "-cp", f"{folder}/*",
-                   "org.neo4j.cli.AdminTool", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False,
-                              stdin=subprocess.DEVNULL, env=self._environment(), cwd=self.home)
+        command = [
+            java,
+            f"-Xmx{self.heap}",
+            *_opens(),
+            "-cp",
+            f"{folder}/*",
+            "org.neo4j.cli.AdminTool",
+            *arguments,
+        ]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env=self._environment(),
+            cwd=self.home,
+        )
         if done.returncode:
             lines = [s for s in (done.stderr + done.stdout).splitlines() if s.strip()]
-            raise GraphError(f"neo4j-admin {' '.join(arguments[:2])} failed", where=self.home,
-                             got=(lines or ["no message"])[0][:400])
+            raise GraphError(
+                f"neo4j-admin {' '.join(arguments[:2])} failed",
+                where=self.home,
+                got=(lines or ["no message"])[0][:400],
+            )
         return done.stdout
 
     def _environment(self) -> dict[str, str]:
@@ -318,9 +387,12 @@ class Neo4jServer:
         }
         text = "".join(f"{key}={value}\n" for key, value in lines.items())
         (self.home / "conf" / "neo4j.conf").write_text(text, encoding="utf-8")
-        if password and self.password is not None \
-                and not any((self.home / "data").glob("dbms/auth*")) \
-                and not (self.home / "data" / "databases" / "system").exists():
+        if (
+            password
+            and self.password is not None
+            and not any((self.home / "data").glob("dbms/auth*"))
+            and not (self.home / "data" / "databases" / "system").exists()
+        ):
             self._set_password(java, folder, self.password)
 
     def _set_password(self, java: str, folder: Path, password: str) -> None:

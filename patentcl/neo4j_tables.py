@@ -16,8 +16,13 @@ from patentcl.graph_duckdb import DuckDBGraph
 PARTS = ("patent", "cpc", "child_of", "classified", "cites")
 """Nodes first, then relations."""
 
-_QUERIES = {"patent": "stage_patent", "cpc": "stage_symbol", "child_of": "stage_child_of",
-            "classified": "stage_classified", "cites": "stage_cites"}
+_QUERIES = {
+    "patent": "stage_patent",
+    "cpc": "stage_symbol",
+    "child_of": "stage_child_of",
+    "classified": "stage_classified",
+    "cites": "stage_cites",
+}
 
 
 class Stage:

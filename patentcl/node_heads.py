@@ -50,10 +50,10 @@ class GroupedProduct(torch.autograd.Function):
         """Gradients of the rows and of the weights."""
         rows, weight = ctx.saved_tensors
         grad = grads[0].contiguous()
-        grad_rows = (_grouped(grad, weight.transpose(1, 2), ctx.counts)
-                     if ctx.needs_input_grad[0] else None)
-        grad_weight = (_grouped_outer(rows, grad, ctx.counts)
-                       if ctx.needs_input_grad[1] else None)
+        grad_rows = (
+            _grouped(grad, weight.transpose(1, 2), ctx.counts) if ctx.needs_input_grad[0] else None
+        )
+        grad_weight = _grouped_outer(rows, grad, ctx.counts) if ctx.needs_input_grad[1] else None
         return grad_rows, grad_weight, None
 
 
@@ -73,7 +73,7 @@ def _grouped(rows: Tensor, weight: Tensor, counts: tuple[int, ...]) -> Tensor:
         start = 0
         for group, count in enumerate(counts):
             if count:
-                torch.mm(rows[start:start + count], weight[group], out=out[start:start + count])
+                torch.mm(rows[start : start + count], weight[group], out=out[start : start + count])
                 start += count
         return out
     for groups, index, real in _buckets(counts, rows.device):
@@ -112,8 +112,13 @@ def _buckets(counts: tuple[int, ...], device: torch.device) -> list[tuple[Tensor
         place = np.arange(width)[None, :]
         real = place < count[groups, None]
         index = np.where(real, start[groups, None] + place, start[groups, None])
-        out.append((torch.from_numpy(groups).to(device), torch.from_numpy(index).to(device),
-                    torch.from_numpy(real).to(device)))
+        out.append(
+            (
+                torch.from_numpy(groups).to(device),
+                torch.from_numpy(index).to(device),
+                torch.from_numpy(real).to(device),
+            )
+        )
     return out
 
 
@@ -134,7 +139,7 @@ class NodeLevel(nn.Module):
         super().__init__()
 
         def drawn(*shape: int, fan_in: int) -> nn.Parameter:
-            bound = fan_in ** -0.5  # as nn.Linear draws them
+            bound = fan_in**-0.5  # as nn.Linear draws them
             return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound))
 
         self.shared = None
@@ -173,8 +178,14 @@ class NodeLevel(nn.Module):
         logits = torch.bmm(hidden, self.out.unsqueeze(2)).squeeze(2) + self.out_bias.unsqueeze(1)
         return logits.T, hidden
 
-    def pairs(self, x: Tensor, row: Tensor, node: Tensor, parent: tuple[Tensor, Tensor] | None,
-              dropout: float) -> tuple[Tensor, Tensor]:
+    def pairs(
+        self,
+        x: Tensor,
+        row: Tensor,
+        node: Tensor,
+        parent: tuple[Tensor, Tensor] | None,
+        dropout: float,
+    ) -> tuple[Tensor, Tensor]:
         """Logits (p,) and hidden vectors (p, hidden) of p pairs sorted by node.
 
         Parameters
@@ -197,8 +208,9 @@ class NodeLevel(nn.Module):
         hidden = F.dropout(F.relu(second), dropout, self.training)
         return (hidden * self.out[node]).sum(dim=1) + self.out_bias[node], hidden
 
-    def _in_turn(self, x: Tensor, row: Tensor, counts: tuple[int, ...],
-                 parent: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
+    def _in_turn(
+        self, x: Tensor, row: Tensor, counts: tuple[int, ...], parent: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, Tensor]:
         """`pairs` without gradients, each node's patents through its whole network in turn.
 
         What a node needs stays in a core's cache; all pairs at once would go through memory at
@@ -206,8 +218,16 @@ class NodeLevel(nn.Module):
         products of this size.
         """
         first, bias, second, second_bias, out, out_bias = (
-            t.detach().float().numpy() for t in (self.first, self.first_bias, self.second,
-                                                 self.second_bias, self.out, self.out_bias))
+            t.detach().float().numpy()
+            for t in (
+                self.first,
+                self.first_bias,
+                self.second,
+                self.second_bias,
+                self.out,
+                self.out_bias,
+            )
+        )
         above = self.above.detach().float().numpy() if self.above is not None else None
         up, which = (t.numpy() for t in parent) if parent is not None else (None, None)
         vectors, rows = x.float().numpy(), row.numpy()
@@ -249,13 +269,22 @@ class TmmHead(Head):
         super().__init__(tree, dim, settings)
         width = self.settings.hidden or 0
         if width < 1:
-            raise ConfigError("a head with a network for each node needs a hidden width", got=width,
-                              wanted="at least 1")
+            raise ConfigError(
+                "a head with a network for each node needs a hidden width",
+                got=width,
+                wanted="at least 1",
+            )
         self.rate = self.settings.dropout or 0.0
         self.levels = nn.ModuleList(
-            NodeLevel(stop - start, dim, width, width if self.linked and depth else 0,
-                      self.settings.rank or 0)
-            for depth, (start, stop) in enumerate(self.layout.bounds))
+            NodeLevel(
+                stop - start,
+                dim,
+                width,
+                width if self.linked and depth else 0,
+                self.settings.rank or 0,
+            )
+            for depth, (start, stop) in enumerate(self.layout.bounds)
+        )
 
     def _level(self, depth: int) -> NodeLevel:
         return cast(NodeLevel, self.levels[depth])
@@ -299,8 +328,7 @@ class TmmHead(Head):
             out.append(last.spread(logits, wanted, 0.0))
         return self._join(out)
 
-    def _pairs(self, depth: int, x: Tensor, wanted: Tensor,
-               above: _Above) -> tuple[Tensor, _Above]:
+    def _pairs(self, depth: int, x: Tensor, wanted: Tensor, above: _Above) -> tuple[Tensor, _Above]:
         """Logits of a level's wanted pairs, bool (n, nodes), whose parents were wanted too."""
         node, row = wanted.T.nonzero(as_tuple=True)
         parent = None
@@ -351,9 +379,14 @@ class TmmHead(Head):
 class _Above:
     """Hidden vectors of one level's computed pairs, and where to find each."""
 
-    def __init__(self, row: Tensor | None = None, node: Tensor | None = None,
-                 hidden: Tensor | None = None, shape: tuple[int, ...] = (0, 0),
-                 linked: bool = False) -> None:
+    def __init__(
+        self,
+        row: Tensor | None = None,
+        node: Tensor | None = None,
+        hidden: Tensor | None = None,
+        shape: tuple[int, ...] = (0, 0),
+        linked: bool = False,
+    ) -> None:
         self.row, self.node = row, node
         if hidden is not None and row is not None and linked:
             self.hidden = hidden

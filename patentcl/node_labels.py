@@ -12,8 +12,14 @@ from patentcl.fitting import CHUNK, Model, predict_blocks
 from patentcl.node_heads import TmmHead
 
 
-def label_blocks(model: Model, vectors: np.ndarray, device: torch.device, thresholds: np.ndarray,
-                 rules: Rules, prune: float) -> Iterator[np.ndarray]:
+def label_blocks(
+    model: Model,
+    vectors: np.ndarray,
+    device: torch.device,
+    thresholds: np.ndarray,
+    rules: Rules,
+    prune: float,
+) -> Iterator[np.ndarray]:
     """Yield the labels that `choose` makes of all probabilities, some patents at a time.
 
     A node is computed where one below it can reach its threshold, or be the one label that a
@@ -44,7 +50,7 @@ def label_blocks(model: Model, vectors: np.ndarray, device: torch.device, thresh
     levels = [tree.at_level(d) for d in range(max(rules.at_least, 0))]
     model.eval()
     for start in range(0, len(vectors), CHUNK):
-        block = np.array(vectors[start:start + CHUNK], dtype=np.float32)
+        block = np.array(vectors[start : start + CHUNK], dtype=np.float32)
         with torch.inference_mode():
             x = model.scaled(torch.from_numpy(block).to(device))
             scores = head.predict(x, torch.from_numpy(least), best).cpu().numpy()
@@ -55,5 +61,5 @@ def label_blocks(model: Model, vectors: np.ndarray, device: torch.device, thresh
             bare[np.arange(len(bare)), columns[scores[:, columns].argmax(axis=1)]] = False
         again = np.flatnonzero(bare.any(axis=1))
         for at, scores in predict_blocks(model, block[again], device, prune):
-            chosen[again[at:at + len(scores)]] = choose(scores, thresholds, tree, rules)
+            chosen[again[at : at + len(scores)]] = choose(scores, thresholds, tree, rules)
         yield chosen

@@ -152,12 +152,17 @@ class _Run:
     def _loading(self) -> list[Stage]:
         """From tables, of one's own or written here, to a corpus."""
         r, seed = self.recipe, {"seed": self.recipe.seed}
-        settings = {"data": r.data.model_dump(exclude={"source", "sample_patents"}),
-                    "split": r.split.model_dump(), **seed}
+        settings = {
+            "data": r.data.model_dump(exclude={"source", "sample_patents"}),
+            "split": r.split.model_dump(),
+            **seed,
+        }
         if r.data.source is None:
             sample = {"patents": r.data.sample_patents, **seed}
-            return [Stage("sample", "sample", (), sample, self._sample),
-                    Stage("load", ".", ("sample",), settings, self._load)]
+            return [
+                Stage("sample", "sample", (), sample, self._sample),
+                Stage("load", ".", ("sample",), settings, self._load),
+            ]
         source = {"source": artifacts.fingerprint_path(r.data.source)}
         return [Stage("load", ".", (), {**source, **settings}, self._load)]
 
@@ -167,15 +172,20 @@ class _Run:
         text = {**r.text.model_dump(), **r.encoder.model_dump(include={"model", "max_length"})}
         fit = {**r.classifier.model_dump(), "text": text, **seed}
         report = {**r.report.model_dump(), **seed}
-        return [Stage("fit", "classifier", ("load",), fit, self._fit),
-                Stage("evaluate", "reports", ("fit",), report, self._evaluate_texts)]
+        return [
+            Stage("fit", "classifier", ("load",), fit, self._fit),
+            Stage("evaluate", "reports", ("fit",), report, self._evaluate_texts),
+        ]
 
     def _on_vectors(self) -> list[Stage]:
         """An encoder tuned on triplets, and all that stands on its vectors and on those before."""
         r, seed = self.recipe, {"seed": self.recipe.seed}
         encoder, fit = r.encoder.model_dump(), {**r.classifier.model_dump(), **seed}
-        train = {**r.encoder.model_dump(include={"model", "max_length"}),
-                 **r.training.model_dump(), **seed}
+        train = {
+            **r.encoder.model_dump(include={"model", "max_length"}),
+            **r.training.model_dump(),
+            **seed,
+        }
         judged, report = ("fit", "fit-base", "index"), {**r.report.model_dump(), **seed}
         return [
             Stage("mine", "triplets", ("load",), {**r.mining.model_dump(), **seed}, self._mine),

@@ -31,10 +31,16 @@ from patentcl.reading_files import (
 
 SCHEMES = ("cpc", "ipc", "both")
 SECTION_TITLES = {
-    "A": "Human necessities", "B": "Performing operations; transporting",
-    "C": "Chemistry; metallurgy", "D": "Textiles; paper", "E": "Fixed constructions",
-    "F": "Mechanical engineering; lighting; heating; weapons", "G": "Physics", "H": "Electricity",
-    "Y": "New technological developments; cross-sectional technologies"}
+    "A": "Human necessities",
+    "B": "Performing operations; transporting",
+    "C": "Chemistry; metallurgy",
+    "D": "Textiles; paper",
+    "E": "Fixed constructions",
+    "F": "Mechanical engineering; lighting; heating; weapons",
+    "G": "Physics",
+    "H": "Electricity",
+    "Y": "New technological developments; cross-sectional technologies",
+}
 
 
 @dataclass(frozen=True)
@@ -49,40 +55,70 @@ class _Table:
 _PATENTSVIEW = {
     "patent": _Table(
         ("g_patent", "patent"),
-        {"patent_id": ("patent_id", "id"), "date": ("patent_date", "date"),
-         "type": ("patent_type", "type"), "title": ("patent_title", "title"),
-         "abstract": ("patent_abstract", "abstract"), "withdrawn": ("withdrawn",)},
-        frozenset({"abstract", "withdrawn", "type"})),
+        {
+            "patent_id": ("patent_id", "id"),
+            "date": ("patent_date", "date"),
+            "type": ("patent_type", "type"),
+            "title": ("patent_title", "title"),
+            "abstract": ("patent_abstract", "abstract"),
+            "withdrawn": ("withdrawn",),
+        },
+        frozenset({"abstract", "withdrawn", "type"}),
+    ),
     "abstract": _Table(
         ("g_patent_abstract", "patent_abstract"),
-        {"patent_id": ("patent_id",), "abstract": ("patent_abstract", "abstract")}),
+        {"patent_id": ("patent_id",), "abstract": ("patent_abstract", "abstract")},
+    ),
     "citation": _Table(
         ("g_us_patent_citation", "uspatentcitation"),
-        {"citing": ("patent_id",), "cited": ("citation_patent_id", "citation_id")}),
+        {"citing": ("patent_id",), "cited": ("citation_patent_id", "citation_id")},
+    ),
     "cpc": _Table(
         ("g_cpc_current", "cpc_current", "g_cpc_at_issue"),
-        {"patent_id": ("patent_id",), "seq": ("cpc_sequence", "sequence"),
-         "symbol": ("cpc_group", "subgroup_id")},
-        frozenset({"seq"})),
+        {
+            "patent_id": ("patent_id",),
+            "seq": ("cpc_sequence", "sequence"),
+            "symbol": ("cpc_group", "subgroup_id"),
+        },
+        frozenset({"seq"}),
+    ),
     "ipc": _Table(
         ("g_ipc_at_issue", "ipcr"),
-        {"patent_id": ("patent_id",), "seq": ("ipc_sequence", "sequence"), "section": ("section",),
-         "class": ("ipc_class",), "subclass": ("subclass",), "group": ("main_group",),
-         "subgroup": ("subgroup",)},
-        frozenset({"seq"})),
+        {
+            "patent_id": ("patent_id",),
+            "seq": ("ipc_sequence", "sequence"),
+            "section": ("section",),
+            "class": ("ipc_class",),
+            "subclass": ("subclass",),
+            "group": ("main_group",),
+            "subgroup": ("subgroup",),
+        },
+        frozenset({"seq"}),
+    ),
     "title": _Table(
         ("g_cpc_title",),
-        {"class": ("cpc_class",), "class_title": ("cpc_class_title",),
-         "subclass": ("cpc_subclass",), "subclass_title": ("cpc_subclass_title",),
-         "group": ("cpc_group",), "group_title": ("cpc_group_title",)}),
+        {
+            "class": ("cpc_class",),
+            "class_title": ("cpc_class_title",),
+            "subclass": ("cpc_subclass",),
+            "subclass_title": ("cpc_subclass_title",),
+            "group": ("cpc_group",),
+            "group_title": ("cpc_group_title",),
+        },
+    ),
     "related": _Table(
         ("g_us_rel_doc", "usreldoc"),
-        {"patent_id": ("patent_id",),
-         "related": ("related_doc_number", "rel_doc_number", "reldocno", "doc_number")}),
+        {
+            "patent_id": ("patent_id",),
+            "related": ("related_doc_number", "rel_doc_number", "reldocno", "doc_number"),
+        },
+    ),
 }
 # Titles before 2022, one table for each level.
-_OLD_TITLES = tuple(_Table((stem,), {"id": ("id",), "title": ("title",)})
-                    for stem in ("cpc_subsection", "cpc_group", "cpc_subgroup"))
+_OLD_TITLES = tuple(
+    _Table((stem,), {"id": ("id",), "title": ("title",)})
+    for stem in ("cpc_subsection", "cpc_group", "cpc_subgroup")
+)
 _SUFFIXES = (".tsv", ".tsv.gz", ".tsv.zip")
 
 _FLAT = {
@@ -91,15 +127,35 @@ _FLAT = {
     "abstract": ("abstract", "patent_abstract", "Abstract", "appln_abstract", "text"),
     "date": ("date", "patent_date", "grant_date", "publication_date", "year"),
     "type": ("type", "patent_type"),
-    "codes": ("codes", "labels", "cpc", "ipc", "cpc_codes", "ipc_codes", "Subclass_labels",
-              "subclasses", "ipc_class_symbol", "cpc_class_symbol"),
+    "codes": (
+        "codes",
+        "labels",
+        "cpc",
+        "ipc",
+        "cpc_codes",
+        "ipc_codes",
+        "Subclass_labels",
+        "subclasses",
+        "ipc_class_symbol",
+        "cpc_class_symbol",
+    ),
     "citations": ("citations", "cited", "cites", "references"),
     "split": ("split",),
 }
-_FLAT_SCHEME = {"cpc": ("cpc", "cpc_codes", "cpc_class_symbol"),
-                "ipc": ("ipc", "ipc_codes", "ipc_class_symbol")}
-_FLAT_SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson",
-                  ".csv.gz", ".tsv.gz", ".jsonl.gz")
+_FLAT_SCHEME = {
+    "cpc": ("cpc", "cpc_codes", "cpc_class_symbol"),
+    "ipc": ("ipc", "ipc_codes", "ipc_class_symbol"),
+}
+_FLAT_SUFFIXES = (
+    ".parquet",
+    ".csv",
+    ".tsv",
+    ".jsonl",
+    ".ndjson",
+    ".csv.gz",
+    ".tsv.gz",
+    ".jsonl.gz",
+)
 
 # A symbol with its groups normalised (main group without zeros, no spaces), or NULL.
 CLEAN_SYMBOL = r"""
@@ -138,15 +194,17 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
-            raise ConfigError("unknown scheme", got=self.scheme,
-                              fix=did_you_mean(self.scheme, SCHEMES))
+            raise ConfigError(
+                "unknown scheme", got=self.scheme, fix=did_you_mean(self.scheme, SCHEMES)
+            )
         if self.limit is not None and self.limit < 1:
             raise ConfigError("limit must be at least 1", got=self.limit)
         unknown = set(self.columns) - set(_FLAT)
         if unknown:
             name = sorted(unknown)[0]
-            raise ConfigError("unknown column role", where="columns", got=name,
-                              fix=did_you_mean(name, _FLAT))
+            raise ConfigError(
+                "unknown column role", where="columns", got=name, fix=did_you_mean(name, _FLAT)
+            )
 
 
 def read_patents(source: str | Path, folder: Path, options: ReadOptions) -> dict[str, int]:
@@ -175,9 +233,11 @@ def read_patents(source: str | Path, folder: Path, options: ReadOptions) -> dict
     """
     source = Path(source)
     if not source.exists():
-        raise DataError("no such file or folder", got=source,
-                        fix="Give a folder of PatentsView tables, or one CSV, TSV, JSONL or "
-                            "Parquet file")
+        raise DataError(
+            "no such file or folder",
+            got=source,
+            fix="Give a folder of PatentsView tables, or one CSV, TSV, JSONL or Parquet file",
+        )
     work = Path(tempfile.mkdtemp(prefix=".reading-", dir=folder))
     con = connect(work=work, memory=options.memory)
     try:
@@ -190,8 +250,11 @@ def read_patents(source: str | Path, folder: Path, options: ReadOptions) -> dict
         elif splits := _split_files(source):
             _read_flat(con, splits, work, options)
         else:
-            raise DataError("no patents found in the folder", got=source,
-                            wanted="g_patent.tsv.zip (or .tsv), or train.parquet and dev.parquet")
+            raise DataError(
+                "no patents found in the folder",
+                got=source,
+                wanted="g_patent.tsv.zip (or .tsv), or train.parquet and dev.parquet",
+            )
         counts = _clean(con, source, options)
         _write(con, work)
         if _count(con, "raw_related"):
@@ -239,14 +302,19 @@ def _table(source: Path, spec: _Table, work: Path) -> Iterator[tuple[str, dict[s
     """A FROM clause and columns of one PatentsView table; the unpacked copy goes afterwards."""
     path = _find_table(source, spec)
     if path is None:
-        raise DataError(f"table {spec.files[0]} is missing", where=source,
-                        wanted=f"{spec.files[0]}.tsv.zip or {spec.files[0]}.tsv")
+        raise DataError(
+            f"table {spec.files[0]} is missing",
+            where=source,
+            wanted=f"{spec.files[0]}.tsv.zip or {spec.files[0]}.tsv",
+        )
     plain = unpack(path, work)
     try:
         header = read_header(plain, "\t", path)
         columns = pick_columns(header, spec.columns, spec.optional, path)
-        yield (csv_scan(plain, header, "\t"),
-               {ours: name_of(theirs) for ours, theirs in columns.items()})
+        yield (
+            csv_scan(plain, header, "\t"),
+            {ours: name_of(theirs) for ours, theirs in columns.items()},
+        )
     except duckdb.Error as error:
         raise explain_duckdb(error, path.name, plain) from error
     finally:
@@ -259,31 +327,34 @@ def has_table(source: Path, name: str) -> bool:
     return _find_table(source, _PATENTSVIEW[name]) is not None
 
 
-def table_scan(source: Path, name: str, work: Path
-               ) -> AbstractContextManager[tuple[str, dict[str, str]]]:
+def table_scan(
+    source: Path, name: str, work: Path
+) -> AbstractContextManager[tuple[str, dict[str, str]]]:
     """A FROM clause for a PatentsView table, all text, and our names of columns -> the file's."""
     return _table(source, _PATENTSVIEW[name], work)
 
 
-def _read_patentsview(con: duckdb.DuckDBPyConnection, source: Path, work: Path,
-                      options: ReadOptions) -> None:
+def _read_patentsview(
+    con: duckdb.DuckDBPyConnection, source: Path, work: Path, options: ReadOptions
+) -> None:
     tables = _PATENTSVIEW
     with _table(source, tables["patent"], work) as (scan, c):
         inline = "abstract" in c
         con.execute(f"""
-            INSERT INTO raw_patent SELECT {c['patent_id']}, {c['date']}, {c.get('type', 'NULL')},
-                {c['title']}, {c.get('abstract', 'NULL')}, {c.get('withdrawn', 'NULL')}, NULL
+            INSERT INTO raw_patent SELECT {c["patent_id"]}, {c["date"]}, {c.get("type", "NULL")},
+                {c["title"]}, {c.get("abstract", "NULL")}, {c.get("withdrawn", "NULL")}, NULL
             FROM {scan}""")
     if _count(con, "raw_patent") == 0:
-        raise DataError("the table is empty", where=_find_table(source, tables["patent"]),
-                        got="no rows")
+        raise DataError(
+            "the table is empty", where=_find_table(source, tables["patent"]), got="no rows"
+        )
     if not inline or _find_table(source, tables["abstract"]):
         with _table(source, tables["abstract"], work) as (scan, c):
             # The dates and titles stay; texts join by id. A second text of one patent would double
             # it; min, not any, so that the same one is taken every time.
             con.execute(f"""
                 CREATE TABLE text AS
-                SELECT {c['patent_id']} AS patent_id, min({c['abstract']}) AS abstract
+                SELECT {c["patent_id"]} AS patent_id, min({c["abstract"]}) AS abstract
                 FROM {scan} GROUP BY 1""")
             con.execute("""
                 CREATE TABLE joined AS
@@ -296,46 +367,53 @@ def _read_patentsview(con: duckdb.DuckDBPyConnection, source: Path, work: Path,
             con.execute(f"INSERT INTO raw_citation SELECT {c['citing']}, {c['cited']} FROM {scan}")
     if _find_table(source, tables["related"]):
         with _table(source, tables["related"], work) as (scan, c):
-            con.execute(f"INSERT INTO raw_related SELECT {c['patent_id']}, {c['related']} "
-                        f"FROM {scan}")
+            con.execute(
+                f"INSERT INTO raw_related SELECT {c['patent_id']}, {c['related']} FROM {scan}"
+            )
     _read_patentsview_codes(con, source, work, options)
     if _find_table(source, tables["title"]):
         with _table(source, tables["title"], work) as (scan, c):
             con.execute(f"""
                 INSERT INTO raw_title
-                SELECT {c['group']}, max({c['group_title']}) FROM {scan} GROUP BY 1
+                SELECT {c["group"]}, max({c["group_title"]}) FROM {scan} GROUP BY 1
                 UNION ALL
-                SELECT {c['subclass']}, max({c['subclass_title']}) FROM {scan} GROUP BY 1
+                SELECT {c["subclass"]}, max({c["subclass_title"]}) FROM {scan} GROUP BY 1
                 UNION ALL
-                SELECT {c['class']}, max({c['class_title']}) FROM {scan} GROUP BY 1""")
+                SELECT {c["class"]}, max({c["class_title"]}) FROM {scan} GROUP BY 1""")
     for spec in _OLD_TITLES:
         if _find_table(source, spec):
             with _table(source, spec, work) as (scan, c):
                 con.execute(f"INSERT INTO raw_title SELECT {c['id']}, {c['title']} FROM {scan}")
 
 
-def _read_patentsview_codes(con: duckdb.DuckDBPyConnection, source: Path, work: Path,
-                            options: ReadOptions) -> None:
+def _read_patentsview_codes(
+    con: duckdb.DuckDBPyConnection, source: Path, work: Path, options: ReadOptions
+) -> None:
     wanted = ("cpc", "ipc") if options.scheme == "both" else (options.scheme,)
     present = [s for s in wanted if _find_table(source, _PATENTSVIEW[s])]
     if options.scheme != "both" and not present:
-        raise DataError(f"no {options.scheme.upper()} codes to read", where=source,
-                        wanted=f"{_PATENTSVIEW[options.scheme].files[0]}.tsv.zip",
-                        fix="Add the table, or choose another --scheme")
+        raise DataError(
+            f"no {options.scheme.upper()} codes to read",
+            where=source,
+            wanted=f"{_PATENTSVIEW[options.scheme].files[0]}.tsv.zip",
+            fix="Add the table, or choose another --scheme",
+        )
     for scheme in present:
         with _table(source, _PATENTSVIEW[scheme], work) as (scan, c):
             if scheme == "cpc":
                 symbol = c["symbol"]
             else:
                 # lpad would cut a class of three digits, which is no class, to two
-                symbol = (f"{c['section']} || "
-                          f"CASE WHEN length({c['class']}) = 1 THEN '0' ELSE '' END || "
-                          f"{c['class']} || {c['subclass']} || "
-                          f"coalesce(nullif({c['group']}, ''), '0') || '/' || "
-                          f"coalesce(nullif({c['subgroup']}, ''), '00')")
+                symbol = (
+                    f"{c['section']} || "
+                    f"CASE WHEN length({c['class']}) = 1 THEN '0' ELSE '' END || "
+                    f"{c['class']} || {c['subclass']} || "
+                    f"coalesce(nullif({c['group']}, ''), '0') || '/' || "
+                    f"coalesce(nullif({c['subgroup']}, ''), '00')"
+                )
             con.execute(f"""
-                INSERT INTO raw_code SELECT {c['patent_id']}, {symbol},
-                    TRY_CAST({c.get('seq', 'NULL')} AS INTEGER), '{scheme}' FROM {scan}""")
+                INSERT INTO raw_code SELECT {c["patent_id"]}, {symbol},
+                    TRY_CAST({c.get("seq", "NULL")} AS INTEGER), '{scheme}' FROM {scan}""")
 
 
 def _flat_scan(con: duckdb.DuckDBPyConnection, path: Path, work: Path) -> tuple[str, list[str]]:
@@ -356,8 +434,10 @@ def _flat_scan(con: duckdb.DuckDBPyConnection, path: Path, work: Path) -> tuple[
         return scan, [r[0] for r in con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()]
     how = f"{quote(plain)}, format='newline_delimited', maximum_object_size=67108864"
     # Types are not guessed from the first rows (an id D1000 may come late); names from all rows.
-    names = [r[0] for r in con.execute(
-        f"DESCRIBE SELECT * FROM read_json({how}, sample_size=-1)").fetchall()]
+    names = [
+        r[0]
+        for r in con.execute(f"DESCRIBE SELECT * FROM read_json({how}, sample_size=-1)").fetchall()
+    ]
     columns = ", ".join(f"{quote(n)}: 'JSON'" for n in names)
     texts = ", ".join(f"{name_of(n)} ->> '$' AS {name_of(n)}" for n in names)
     return f"(SELECT {texts} FROM read_json({how}, columns={{{columns}}}))", names
@@ -374,8 +454,9 @@ def _flat_aliases(options: ReadOptions) -> dict[str, tuple[str, ...]]:
     return out
 
 
-def _read_flat(con: duckdb.DuckDBPyConnection, files: Mapping[str, Path], work: Path,
-               options: ReadOptions) -> None:
+def _read_flat(
+    con: duckdb.DuckDBPyConnection, files: Mapping[str, Path], work: Path, options: ReadOptions
+) -> None:
     """Read plain files; codes and citations may be lists, lists as text, or separated text."""
     for split, path in files.items():
         try:
@@ -385,41 +466,52 @@ def _read_flat(con: duckdb.DuckDBPyConnection, files: Mapping[str, Path], work: 
             raise explain_duckdb(error, path, plain) from error
 
 
-def _read_flat_file(con: duckdb.DuckDBPyConnection, split: str, path: Path, work: Path,
-                    options: ReadOptions) -> None:
+def _read_flat_file(
+    con: duckdb.DuckDBPyConnection, split: str, path: Path, work: Path, options: ReadOptions
+) -> None:
     scan, header = _flat_scan(con, path, work)
     for theirs in options.columns.values():
         if theirs not in header:
-            raise DataError(f"column {theirs!r} is missing", where=path,
-                            got=", ".join(header)[:200], fix=did_you_mean(theirs, header))
+            raise DataError(
+                f"column {theirs!r} is missing",
+                where=path,
+                got=", ".join(header)[:200],
+                fix=did_you_mean(theirs, header),
+            )
     found = pick_columns(header, _flat_aliases(options), frozenset(_FLAT) - {"patent_id"}, path)
     c = {ours: name_of(theirs) for ours, theirs in found.items()}
     if "title" not in c and "abstract" not in c:
-        raise DataError("no text column", where=path, got=", ".join(header)[:200],
-                        wanted="title or abstract",
-                        fix="Name it, e.g. --columns abstract=summary")
+        raise DataError(
+            "no text column",
+            where=path,
+            got=", ".join(header)[:200],
+            wanted="title or abstract",
+            fix="Name it, e.g. --columns abstract=summary",
+        )
     # PATSTAT has one row per code: a patent's rows differ in the code alone.
     rowwise = found.get("codes", "").lower() in ("ipc_class_symbol", "cpc_class_symbol")
     con.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT * FROM {scan}")
     if _count(con, "flat") == 0:
         raise DataError("the table is empty", where=path, got="no rows")
     con.execute(f"""
-        INSERT INTO raw_patent SELECT {'DISTINCT' if rowwise else ''}
-            CAST({c['patent_id']} AS VARCHAR), CAST({c.get('date', 'NULL')} AS VARCHAR),
-            CAST({c.get('type', 'NULL')} AS VARCHAR), CAST({c.get('title', 'NULL')} AS VARCHAR),
-            CAST({c.get('abstract', 'NULL')} AS VARCHAR), NULL,
+        INSERT INTO raw_patent SELECT {"DISTINCT" if rowwise else ""}
+            CAST({c["patent_id"]} AS VARCHAR), CAST({c.get("date", "NULL")} AS VARCHAR),
+            CAST({c.get("type", "NULL")} AS VARCHAR), CAST({c.get("title", "NULL")} AS VARCHAR),
+            CAST({c.get("abstract", "NULL")} AS VARCHAR), NULL,
             {quote(split) if split else f"CAST({c.get('split', 'NULL')} AS VARCHAR)"} FROM flat""")
     for ours, target in (("codes", "raw_code"), ("citations", "raw_citation")):
         if ours not in c:
             continue
         kind = con.execute(f"SELECT typeof({c[ours]}) FROM flat LIMIT 1").fetchone()
-        as_list = (f"{c[ours]}" if kind and kind[0].endswith("[]")
-                   else f"regexp_split_to_array(CAST({c[ours]} AS VARCHAR), "
-                        "'[\\[\\]\\(\\)''\",;|]+')")
+        as_list = (
+            f"{c[ours]}"
+            if kind and kind[0].endswith("[]")
+            else f"regexp_split_to_array(CAST({c[ours]} AS VARCHAR), '[\\[\\]\\(\\)''\",;|]+')"
+        )
         con.execute(f"""
             INSERT INTO {target}
-            SELECT patent_id, item{', i, NULL' if ours == 'codes' else ''} FROM (
-                SELECT CAST({c['patent_id']} AS VARCHAR) AS patent_id, unnest({as_list}) AS item,
+            SELECT patent_id, item{", i, NULL" if ours == "codes" else ""} FROM (
+                SELECT CAST({c["patent_id"]} AS VARCHAR) AS patent_id, unnest({as_list}) AS item,
                        generate_subscripts({as_list}, 1) AS i FROM flat)
             WHERE trim(CAST(item AS VARCHAR)) <> ''""")
     con.execute("DROP TABLE flat")
@@ -445,10 +537,12 @@ def _clean(con: duckdb.DuckDBPyConnection, source: Path, options: ReadOptions) -
         total = con.execute("""SELECT count(*) FROM (
                                SELECT 1 FROM raw_patent GROUP BY trim(patent_id)
                                HAVING count(*) > 1)""").fetchone()
-        raise DataError("duplicate patent ids", where=source,
-                        got=f"{twice[0]} {twice[1]} times, "
-                            f"and {int(total[0]) - 1 if total else 0} more ids",
-                        wanted="one row for each patent")
+        raise DataError(
+            "duplicate patent ids",
+            where=source,
+            got=f"{twice[0]} {twice[1]} times, and {int(total[0]) - 1 if total else 0} more ids",
+            wanted="one row for each patent",
+        )
     withdrawn = "lower(trim(coalesce(withdrawn, '0'))) IN ('1', 'true')"
     no_text = "trim(coalesce(title, '')) = '' AND trim(coalesce(abstract, '')) = ''"
     counts["withdrawn, left out"] = _count(con, "raw_patent", withdrawn)
@@ -470,7 +564,8 @@ def _clean(con: duckdb.DuckDBPyConnection, source: Path, options: ReadOptions) -
     if counts["patents"] == 0:
         raise DataError("no patent is left", where=source, got=str(counts))
     counts["dates that cannot be read"] = _count(
-        con, "patent", "date IS NULL AND trim(coalesce(raw_date, '')) <> ''")
+        con, "patent", "date IS NULL AND trim(coalesce(raw_date, '')) <> ''"
+    )
     con.execute("""
         CREATE TABLE code AS
         SELECT patent_id, symbol, scheme, min(seq) AS seq, min(raw) AS raw
@@ -496,8 +591,12 @@ def _check_codes(con: duckdb.DuckDBPyConnection, source: Path, counts: dict[str,
     bad = _count(con, "code", "symbol IS NULL")
     if bad and not _count(con, "code", "symbol IS NOT NULL"):
         row = con.execute("SELECT raw FROM code ORDER BY raw LIMIT 1").fetchone()
-        raise DataError("none of the codes is a CPC or IPC symbol", where=source,
-                        got=repr(row[0]) if row else None, wanted="e.g. A01B33/08 or A01B")
+        raise DataError(
+            "none of the codes is a CPC or IPC symbol",
+            where=source,
+            got=repr(row[0]) if row else None,
+            wanted="e.g. A01B33/08 or A01B",
+        )
     counts["codes that are not symbols, left out"] = bad
     con.execute("DELETE FROM code WHERE symbol IS NULL")
     con.execute("""
@@ -519,7 +618,7 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
             LEFT JOIN (SELECT citing, list(cited ORDER BY cited) AS cited FROM citation
                        WHERE citing <> cited GROUP BY citing) r ON r.citing = p.patent_id
             ORDER BY p.patent_id
-        ) TO {quote(folder / 'corpus.parquet')}
+        ) TO {quote(folder / "corpus.parquet")}
           (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)""")
     # Titles of the symbols that occur, and of their ancestors; sections have no row in the tables.
     con.execute("CREATE TEMP TABLE section_title (symbol VARCHAR, title VARCHAR)")
@@ -539,7 +638,7 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
                    coalesce(t.title, '') AS title
             FROM used u LEFT JOIN titled t USING (symbol)
             WHERE u.symbol IS NOT NULL AND u.symbol <> '' ORDER BY u.symbol
-        ) TO {quote(folder / 'cpc.parquet')} (FORMAT parquet)""")
+        ) TO {quote(folder / "cpc.parquet")} (FORMAT parquet)""")
 
 
 def _write_families(con: duckdb.DuckDBPyConnection, path: Path) -> int:

@@ -24,12 +24,19 @@ from patentcl.errors import DataError
 _ROWS_TO_COUNT = 20_000_000  # after an error; further on, the row is named and not the line
 
 
-def connect(path: str | Path = ":memory:", work: Path | None = None, memory: str = "2GB",
-            read_only: bool = False) -> duckdb.DuckDBPyConnection:
+def connect(
+    path: str | Path = ":memory:",
+    work: Path | None = None,
+    memory: str = "2GB",
+    read_only: bool = False,
+) -> duckdb.DuckDBPyConnection:
     """Open DuckDB with bounded memory; it spills to `work` when that is not enough."""
-    config: dict[str, Any] = {"memory_limit": memory, "preserve_insertion_order": False,
-                              "autoinstall_known_extensions": False,
-                              "autoload_known_extensions": False}
+    config: dict[str, Any] = {
+        "memory_limit": memory,
+        "preserve_insertion_order": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
     if work is not None:
         config["temp_directory"] = str(work)
     return duckdb.connect(str(path), read_only=read_only, config=config)
@@ -56,16 +63,25 @@ def explain_duckdb(error: duckdb.Error, where: object, plain: Path | None = None
         return DataError("the file is not UTF-8", where=place, fix="Convert it, e.g. with iconv")
     columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
     if columns:
-        return DataError("a row has the wrong number of columns", where=place, got=columns.group(2),
-                         wanted=columns.group(1), fix="Check delimiter and quotes on that line")
+        return DataError(
+            "a row has the wrong number of columns",
+            where=place,
+            got=columns.group(2),
+            wanted=columns.group(1),
+            fix="Check delimiter and quotes on that line",
+        )
     if "unterminated quote" in text:
         return DataError("a quoted field is never closed", where=place)
     if "state machine reached an invalid state" in text:
-        return DataError("line ends are mixed, or one stands in a field without quotes",
-                         where=place, fix="Put fields that have line ends in quotes")
+        return DataError(
+            "line ends are mixed, or one stands in a field without quotes",
+            where=place,
+            fix="Put fields that have line ends in quotes",
+        )
     if any(sign in text for sign in ("No space left", "xceeds disk", "max_temp_directory_size")):
-        return DataError("the disk is full, nothing was kept", where=where,
-                         got=text.splitlines()[0])
+        return DataError(
+            "the disk is full, nothing was kept", where=where, got=text.splitlines()[0]
+        )
     return DataError("the data cannot be read", where=place, got=text.splitlines()[0])
 
 
@@ -92,8 +108,12 @@ def _explain_json(error: duckdb.Error, where: object, plain: Path) -> DataError:
                 if line.strip() and not isinstance(json.loads(line), dict):
                     return DataError("the line is not a JSON object", where=place)
             except UnicodeDecodeError as problem:
-                return DataError("the file is not UTF-8", where=place, got=str(problem),
-                                 fix="Convert it, e.g. with iconv")
+                return DataError(
+                    "the file is not UTF-8",
+                    where=place,
+                    got=str(problem),
+                    fix="Convert it, e.g. with iconv",
+                )
             except ValueError as problem:
                 return DataError("the line is not JSON", where=place, got=str(problem))
     return DataError("the data cannot be read", where=where, got=str(error).splitlines()[0])
@@ -119,24 +139,35 @@ def unpack(path: Path, work: Path) -> Path:
                 shutil.copyfileobj(packed, plain, 1 << 22)
             return target
         with zipfile.ZipFile(path) as archive:
-            members = [m for m in archive.infolist() if m.filename.endswith((".tsv", ".csv"))
-                       and not m.filename.startswith("__MACOSX/")]
+            members = [
+                m
+                for m in archive.infolist()
+                if m.filename.endswith((".tsv", ".csv")) and not m.filename.startswith("__MACOSX/")
+            ]
             if len(members) != 1:
-                raise DataError("the zip must hold one table", where=path,
-                                got=f"{len(members)} tables")
+                raise DataError(
+                    "the zip must hold one table", where=path, got=f"{len(members)} tables"
+                )
             with archive.open(members[0]) as packed, target.open("wb") as plain:
                 shutil.copyfileobj(packed, plain, 1 << 22)
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise DataError(f"the {kind} is damaged or cut off", where=path, got=str(error),
-                        fix="Download it again") from error
+        raise DataError(
+            f"the {kind} is damaged or cut off", where=path, got=str(error), fix="Download it again"
+        ) from error
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise DataError("the disk is full, nothing was kept" if full else
-                        "the file cannot be unpacked", where=path,
-                        got=error.strerror or str(error)) from error
+        raise DataError(
+            "the disk is full, nothing was kept" if full else "the file cannot be unpacked",
+            where=path,
+            got=error.strerror or str(error),
+        ) from error
     except (NotImplementedError, RuntimeError) as error:  # Deflate64, or a password
-        raise DataError("the zip cannot be unpacked", where=path, got=str(error),
-                        fix="Unpack it with another program, the plain file will do") from error
+        raise DataError(
+            "the zip cannot be unpacked",
+            where=path,
+            got=str(error),
+            fix="Unpack it with another program, the plain file will do",
+        ) from error
     return target
 
 
@@ -146,16 +177,24 @@ def read_header(path: Path, delimiter: str, shown: Path) -> list[str]:
         with path.open("rb") as stream:  # bytes: text is decoded in blocks, past the first line
             line = stream.readline(1 << 20).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError("the file is not UTF-8", where=f"{shown}, line 1", got=str(error),
-                        fix="Convert it, e.g. with iconv") from None
+        raise DataError(
+            "the file is not UTF-8",
+            where=f"{shown}, line 1",
+            got=str(error),
+            fix="Convert it, e.g. with iconv",
+        ) from None
     if not line.strip():
         raise DataError("the table is empty", where=shown, got="no header line")
     names = next(csv.reader([line], delimiter=delimiter))
     if len(names) == 1:
         other = next((d for d in ",;|\t" if d in names[0]), None)
         if other is not None:
-            raise DataError("the columns are not separated as expected", where=f"{shown}, line 1",
-                            got=repr(other), wanted=repr(delimiter))
+            raise DataError(
+                "the columns are not separated as expected",
+                where=f"{shown}, line 1",
+                got=repr(other),
+                wanted=repr(delimiter),
+            )
     names = [n.strip() for n in names]
     lower = [n.lower() for n in names]
     twice = next((n for n in names if lower.count(n.lower()) > 1), None)
@@ -164,8 +203,9 @@ def read_header(path: Path, delimiter: str, shown: Path) -> list[str]:
     return names
 
 
-def pick_columns(header: list[str], aliases: Mapping[str, tuple[str, ...]],
-                 optional: frozenset[str], where: Path) -> dict[str, str]:
+def pick_columns(
+    header: list[str], aliases: Mapping[str, tuple[str, ...]], optional: frozenset[str], where: Path
+) -> dict[str, str]:
     """Map our names to the header's; a required one that is absent is named with its aliases."""
     lower = {h.lower(): h for h in header}
     found = {}
@@ -174,8 +214,12 @@ def pick_columns(header: list[str], aliases: Mapping[str, tuple[str, ...]],
         if hit is not None:
             found[ours] = hit
         elif ours not in optional:
-            raise DataError(f"column {names[0]!r} is missing", where=where,
-                            got=", ".join(header)[:200], wanted=" or ".join(names))
+            raise DataError(
+                f"column {names[0]!r} is missing",
+                where=where,
+                got=", ".join(header)[:200],
+                wanted=" or ".join(names),
+            )
     return found
 
 
@@ -192,6 +236,8 @@ def name_of(text: str) -> str:
 def csv_scan(path: Path, header: list[str], delimiter: str) -> str:
     """A FROM clause that reads every column as text (ids such as D1000 appear late in a file)."""
     columns = ", ".join(f"{quote(h)}: 'VARCHAR'" for h in header)
-    return (f"read_csv({quote(path)}, delim={quote(delimiter)}, quote='\"', escape='\"', "
-            f"header=true, auto_detect=false, max_line_size=16000000, "
-            f"buffer_size=32000000, columns={{{columns}}})")
+    return (
+        f"read_csv({quote(path)}, delim={quote(delimiter)}, quote='\"', escape='\"', "
+        f"header=true, auto_detect=false, max_line_size=16000000, "
+        f"buffer_size=32000000, columns={{{columns}}})"
+    )

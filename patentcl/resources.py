@@ -37,8 +37,9 @@ def folder(kind: str) -> Path:
     for place in [*map(Path, installed), Path(__file__).resolve().parent.parent / kind]:
         if place.is_dir():
             return place
-    raise ConfigError("resources are missing from this installation", where=kind,
-                      fix="Install patentcl again")
+    raise ConfigError(
+        "resources are missing from this installation", where=kind, fix="Install patentcl again"
+    )
 
 
 def names(kind: str, suffix: str = ".yaml") -> list[str]:
@@ -58,8 +59,7 @@ def path(kind: str, name: str, suffix: str = ".yaml") -> Path:
     found = folder(kind) / f"{stem}{suffix}"
     if "/" in stem or not found.is_file():
         what = {"pipelines": "recipe", "graph": "query", "indexes": "index specification"}[kind]
-        raise ConfigError(f"no such {what}", got=name,
-                          fix=did_you_mean(stem, names(kind, suffix)))
+        raise ConfigError(f"no such {what}", got=name, fix=did_you_mean(stem, names(kind, suffix)))
     return found
 
 

@@ -37,17 +37,54 @@ from patentcl.errors import ConfigError, DataError
 MIN_PATENTS, MAX_PATENTS = 100, 500_000
 
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "g_patent": ("patent_id", "patent_type", "patent_date", "patent_title", "wipo_kind",
-                 "num_claims", "withdrawn", "filename"),
+    "g_patent": (
+        "patent_id",
+        "patent_type",
+        "patent_date",
+        "patent_title",
+        "wipo_kind",
+        "num_claims",
+        "withdrawn",
+        "filename",
+    ),
     "g_patent_abstract": ("patent_id", "patent_abstract"),
-    "g_us_patent_citation": ("patent_id", "citation_sequence", "citation_patent_id",
-                             "citation_date", "record_name", "wipo_kind", "citation_category"),
-    "g_cpc_current": ("patent_id", "cpc_sequence", "cpc_section", "cpc_class", "cpc_subclass",
-                      "cpc_group", "cpc_type"),
-    "g_cpc_title": ("cpc_subclass", "cpc_subclass_title", "cpc_group", "cpc_group_title",
-                    "cpc_class", "cpc_class_title"),
-    "g_ipc_at_issue": ("patent_id", "ipc_sequence", "classification_level", "section", "ipc_class",
-                       "subclass", "main_group", "subgroup", "symbol_position"),
+    "g_us_patent_citation": (
+        "patent_id",
+        "citation_sequence",
+        "citation_patent_id",
+        "citation_date",
+        "record_name",
+        "wipo_kind",
+        "citation_category",
+    ),
+    "g_cpc_current": (
+        "patent_id",
+        "cpc_sequence",
+        "cpc_section",
+        "cpc_class",
+        "cpc_subclass",
+        "cpc_group",
+        "cpc_type",
+    ),
+    "g_cpc_title": (
+        "cpc_subclass",
+        "cpc_subclass_title",
+        "cpc_group",
+        "cpc_group_title",
+        "cpc_class",
+        "cpc_class_title",
+    ),
+    "g_ipc_at_issue": (
+        "patent_id",
+        "ipc_sequence",
+        "classification_level",
+        "section",
+        "ipc_class",
+        "subclass",
+        "main_group",
+        "subgroup",
+        "symbol_position",
+    ),
 }
 """Columns of each table, as PatentsView publishes them."""
 
@@ -55,10 +92,38 @@ _FIRST_DAY = datetime.date(1995, 1, 3)
 _WEEKS = 1566  # Tuesdays from 1995-01-03 to 2024-12-31
 # The first utility patent number of each year from 1995, and the one after the last of 2024.
 _FIRST_NUMBER = (
-    5377362, 5479658, 5590420, 5704062, 5855021, 6009555, 6167569, 6334220, 6502244, 6671884,
-    6836899, 6981282, 7155746, 7313829, 7472428, 7640598, 7861317, 8087094, 8341762, 8621662,
-    8925112, 9226437, 9532496, 9854721, 10165721, 10524402, 10881042, 11212952, 11540434, 11856571,
-    12178200)
+    5377362,
+    5479658,
+    5590420,
+    5704062,
+    5855021,
+    6009555,
+    6167569,
+    6334220,
+    6502244,
+    6671884,
+    6836899,
+    6981282,
+    7155746,
+    7313829,
+    7472428,
+    7640598,
+    7861317,
+    8087094,
+    8341762,
+    8621662,
+    8925112,
+    9226437,
+    9532496,
+    9854721,
+    10165721,
+    10524402,
+    10881042,
+    11212952,
+    11540434,
+    11856571,
+    12178200,
+)
 
 # Share of all patents, prefix, number range, kind codes before 2001 and since, of the rarer types.
 _RARE_TYPES = (
@@ -69,23 +134,63 @@ _RARE_TYPES = (
 )
 
 _DESIGN_NOUNS = (
-    "Bottle", "Chair", "Shoe upper", "Display screen with graphical user interface", "Lamp",
-    "Faucet", "Vehicle wheel", "Mobile phone", "Earphone", "Handbag", "Toothbrush", "Camera",
-    "Display screen or portion thereof with icon", "Light bulb", "Table", "Watch case",
-    "Eyeglasses", "Container lid", "Knife handle", "Game controller", "Automobile body",
-    "Tire tread", "Ring", "Packaging box", "Electric shaver", "Charging cradle", "Speaker",
-    "Ice cube tray")
+    "Bottle",
+    "Chair",
+    "Shoe upper",
+    "Display screen with graphical user interface",
+    "Lamp",
+    "Faucet",
+    "Vehicle wheel",
+    "Mobile phone",
+    "Earphone",
+    "Handbag",
+    "Toothbrush",
+    "Camera",
+    "Display screen or portion thereof with icon",
+    "Light bulb",
+    "Table",
+    "Watch case",
+    "Eyeglasses",
+    "Container lid",
+    "Knife handle",
+    "Game controller",
+    "Automobile body",
+    "Tire tread",
+    "Ring",
+    "Packaging box",
+    "Electric shaver",
+    "Charging cradle",
+    "Speaker",
+    "Ice cube tray",
+)
 
-_CULTIVARS = ("rose", "petunia", "chrysanthemum", "apple tree", "blueberry", "geranium",
-              "strawberry", "hydrangea", "dahlia", "grapevine", "lavender", "calibrachoa")
+_CULTIVARS = (
+    "rose",
+    "petunia",
+    "chrysanthemum",
+    "apple tree",
+    "blueberry",
+    "geranium",
+    "strawberry",
+    "hydrangea",
+    "dahlia",
+    "grapevine",
+    "lavender",
+    "calibrachoa",
+)
 
 _SYLLABLES = ("ba", "del", "fi", "kor", "lu", "mar", "nes", "ori", "pra", "sol", "tan", "vel")
 
 _SURNAMES = (
-    "Smith Johnson Tanaka Suzuki Mueller Schmidt Kim Lee Park Chen Wang Zhang Brown Miller Garcia "
-    "Rossi Dubois Novak Larsen Ivanov Patel Singh Kumar Cohen Sato Yamamoto Becker Fischer Lopez "
-    "Martin Moreau Andersson Nielsen O'Brien Van Dijk Nguyen Taylor Walker Hughes Ito Huang Lin"
-).replace("Van Dijk", "Van_Dijk").split()
+    (
+        "Smith Johnson Tanaka Suzuki Mueller Schmidt Kim Lee Park Chen Wang Zhang Brown Miller "
+        "Garcia Rossi Dubois Novak Larsen Ivanov Patel Singh Kumar Cohen Sato Yamamoto Becker "
+        "Fischer Lopez Martin Moreau Andersson Nielsen O'Brien Van Dijk Nguyen Taylor Walker "
+        "Hughes Ito Huang Lin"
+    )
+    .replace("Van Dijk", "Van_Dijk")
+    .split()
+)
 
 
 @dataclass
@@ -114,6 +219,7 @@ class Patent:
 
 
 # ---- public -------------------------------------------------------------------------------------
+
 
 def write_sample(folder: str | Path, patents: int = 5000, seed: int = 0) -> dict[str, int]:
     """Write a synthetic corpus as PatentsView tables, NAME.tsv in NAME.tsv.zip each.
@@ -156,8 +262,14 @@ def write_sample(folder: str | Path, patents: int = 5000, seed: int = 0) -> dict
     target = Path(folder).expanduser().resolve()
     _check_target(target)
     tables, counts = _make(patents, seed)
-    about = {"format": "patentcl-sample", "version": 1, "synthetic": True, "patents": patents,
-             "seed": seed, "counts": counts}
+    about = {
+        "format": "patentcl-sample",
+        "version": 1,
+        "synthetic": True,
+        "patents": patents,
+        "seed": seed,
+        "counts": counts,
+    }
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -167,14 +279,19 @@ def write_sample(folder: str | Path, patents: int = 5000, seed: int = 0) -> dict
         (part / "sample.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         _swap(part, target)
     except OSError as error:
-        raise DataError("the sample cannot be written", where=folder, got=error.strerror or error,
-                        fix="Choose a folder that can be written, with room on its disk") from error
+        raise DataError(
+            "the sample cannot be written",
+            where=folder,
+            got=error.strerror or error,
+            fix="Choose a folder that can be written, with room on its disk",
+        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return counts
 
 
 # ---- folder and files ---------------------------------------------------------------------------
+
 
 def _check_number(name: str, value: object, low: int, high: int | None) -> None:
     good = isinstance(value, int) and not isinstance(value, bool)
@@ -188,8 +305,12 @@ def _check_target(target: Path) -> None:
     if not target.exists():
         return
     if not target.is_dir():
-        raise DataError("the sample needs a folder", where=target, got="a file",
-                        fix="Name a folder that does not exist yet")
+        raise DataError(
+            "the sample needs a folder",
+            where=target,
+            got="a file",
+            fix="Name a folder that does not exist yet",
+        )
     found = sorted(p.name for p in target.iterdir())
     if not found:
         return
@@ -203,9 +324,13 @@ def _check_target(target: Path) -> None:
         except ValueError:
             marked = False
     if not marked:
-        raise DataError("the folder is not empty and not a sample", where=target,
-                        got=(strange or found)[0], wanted="an empty or new folder",
-                        fix="Name another folder, or empty this one")
+        raise DataError(
+            "the folder is not empty and not a sample",
+            where=target,
+            got=(strange or found)[0],
+            wanted="an empty or new folder",
+            fix="Name another folder, or empty this one",
+        )
 
 
 def _swap(part: Path, target: Path) -> None:
@@ -238,6 +363,7 @@ def _write_table(path: Path, name: str, rows: Iterable[Iterable[object]]) -> Non
 
 
 # ---- the whole corpus ---------------------------------------------------------------------------
+
 
 def _make(patents: int, seed: int) -> tuple[dict[str, list[tuple[object, ...]]], dict[str, int]]:
     """Make all rows of all tables, and count what is in them."""
@@ -299,8 +425,16 @@ def _number(dice: Dice, patents: int) -> list[Patent]:
             out.append(Patent(f"{prefix}{number}", name, week, since if late else before, inventor))
         else:
             since = "B2" if dice.chance(0.85) else "B1"
-            out.append(Patent(str(number), "utility", week, since if late else "A", inventor,
-                              claims=1 + dice.below(12) + dice.below(18)))
+            out.append(
+                Patent(
+                    str(number),
+                    "utility",
+                    week,
+                    since if late else "A",
+                    inventor,
+                    claims=1 + dice.below(12) + dice.below(18),
+                )
+            )
     return out
 
 
@@ -315,8 +449,9 @@ def _numbers(dice: Dice, weeks: list[int], kinds: list[int]) -> list[int]:
     out = []
     for key in keys:
         kind, year = key
-        low, high = (_FIRST_NUMBER[year:year + 2] if kind == len(_RARE_TYPES)
-                     else _RARE_TYPES[kind][3:5])
+        low, high = (
+            _FIRST_NUMBER[year : year + 2] if kind == len(_RARE_TYPES) else _RARE_TYPES[kind][3:5]
+        )
         rank = seen.get(key, 0)
         seen[key] = rank + 1
         out.append(low + int((rank + dice.roll()) * (high - low) / size[key]))
@@ -324,6 +459,7 @@ def _numbers(dice: Dice, weeks: list[int], kinds: list[int]) -> list[int]:
 
 
 # ---- one patent ---------------------------------------------------------------------------------
+
 
 def _write_text(dice: Dice, chooser: TopicChooser, patent: Patent) -> None:
     """Give a patent its topic, title, abstract and codes."""
@@ -338,10 +474,18 @@ def _write_text(dice: Dice, chooser: TopicChooser, patent: Patent) -> None:
         extra = cast(dice, dice.pick(chooser.generic[main.style]))
         if all(extra.name != a.name for a in actors):
             actors.append(extra)
-    pool = [*main.parts, *chooser.generic[main.style],
-            *(p for c in chosen for s in c[1].subgroups for p in s.parts if not p.era)]
-    topic = Topic(main, dice.pick(main.things), actors, [c[0] for c in chosen[1:]],
-                  lambda: cast(dice, dice.pick(pool)))
+    pool = [
+        *main.parts,
+        *chooser.generic[main.style],
+        *(p for c in chosen for s in c[1].subgroups for p in s.parts if not p.era),
+    ]
+    topic = Topic(
+        main,
+        dice.pick(main.things),
+        actors,
+        [c[0] for c in chosen[1:]],
+        lambda: cast(dice, dice.pick(pool)),
+    )
     if patent.type == "plant":
         species = dice.pick(_CULTIVARS)
         name = "".join(dice.pick(_SYLLABLES) for _ in range(3)).capitalize()
@@ -351,15 +495,28 @@ def _write_text(dice: Dice, chooser: TopicChooser, patent: Patent) -> None:
         patent.title = make_title(dice, topic)
     patent.abstract = make_abstract(dice, topic)
     patent.codes = choose_codes(dice, chosen)
-    patent.topics = (subgroup.symbol, group.symbol, main.symbol, main.symbol[0],
-                     *(c[2].symbol for c in chosen[1:]))
+    patent.topics = (
+        subgroup.symbol,
+        group.symbol,
+        main.symbol,
+        main.symbol[0],
+        *(c[2].symbol for c in chosen[1:]),
+    )
 
 
 _REWORDINGS = (
-    ("is configured to", "is adapted to"), ("comprises", "includes"), ("comprising", "including"),
-    ("In one embodiment", "In some embodiments"), ("this makes it possible", "it is thus possible"),
-    ("may be", "can be"), ("a first", "an initial"), ("thereby", "thus"), ("wherein", "where"),
-    ("In addition", "Moreover"), ("preferably", "advantageously"))
+    ("is configured to", "is adapted to"),
+    ("comprises", "includes"),
+    ("comprising", "including"),
+    ("In one embodiment", "In some embodiments"),
+    ("this makes it possible", "it is thus possible"),
+    ("may be", "can be"),
+    ("a first", "an initial"),
+    ("thereby", "thus"),
+    ("wherein", "where"),
+    ("In addition", "Moreover"),
+    ("preferably", "advantageously"),
+)
 
 
 def _continue(dice: Dice, corpus: list[Patent], position: int) -> bool:
@@ -375,7 +532,7 @@ def _continue(dice: Dice, corpus: list[Patent], position: int) -> bool:
     patent.parent = position - step
     patent.inventor, patent.topics = parent.inventor, parent.topics
     patent.title, text = parent.title, " ".join(parent.abstract.split())
-    for old, new in dice.shuffled(_REWORDINGS)[:dice.below(8)]:
+    for old, new in dice.shuffled(_REWORDINGS)[: dice.below(8)]:
         text = text.replace(old, new)
     patent.abstract = text.replace('"', "")
     patent.title = " ".join(parent.title.split()).replace('"', "")
@@ -422,11 +579,22 @@ def _spoil(dice: Dice, corpus: list[Patent]) -> None:
 
 # ---- rows ---------------------------------------------------------------------------------------
 
+
 def _add_rows(dice: Dice, rows: dict[str, list[tuple[object, ...]]], patent: Patent) -> None:
     """Append a patent's own rows to the tables (not its citations)."""
     day = patent.date
-    rows["g_patent"].append((patent.id, patent.type, day.isoformat(), patent.title, patent.kind,
-                             patent.claims, patent.withdrawn, f"synthetic{day:%y%m%d}.xml"))
+    rows["g_patent"].append(
+        (
+            patent.id,
+            patent.type,
+            day.isoformat(),
+            patent.title,
+            patent.kind,
+            patent.claims,
+            patent.withdrawn,
+            f"synthetic{day:%y%m%d}.xml",
+        )
+    )
     if patent.type == "design":
         return
     rows["g_patent_abstract"].append((patent.id, patent.abstract))
@@ -437,8 +605,9 @@ def _add_rows(dice: Dice, rows: dict[str, list[tuple[object, ...]]], patent: Pat
         codes = [c for c, _ in patent.codes] or [patent.topics[0], *patent.topics[4:]]
         places = dict.fromkeys(_to_ipc(c) for c in codes if c[0] != "Y")
         for i, (section, class_, letter, group, sub) in enumerate(places):
-            rows["g_ipc_at_issue"].append((patent.id, i, "A", section, class_, letter, group, sub,
-                                           "L" if i else "F"))
+            rows["g_ipc_at_issue"].append(
+                (patent.id, i, "A", section, class_, letter, group, sub, "L" if i else "F")
+            )
 
 
 def _to_ipc(code: str) -> tuple[str, str, str, str, str]:

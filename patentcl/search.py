@@ -64,25 +64,32 @@ def unit_rows(vectors: Any, what: str = "vectors") -> np.ndarray:
     """
     array = np.asarray(vectors)
     if array.dtype.kind not in "fiu":
-        raise DataError(f"{what} are not numbers", got=f"dtype {array.dtype}",
-                        wanted="float32 (n, d)")
+        raise DataError(
+            f"{what} are not numbers", got=f"dtype {array.dtype}", wanted="float32 (n, d)"
+        )
     if array.ndim != 2 or array.shape[1] == 0:
         raise DataError(f"{what} have the wrong shape", got=array.shape, wanted="(n, d) with d > 0")
     finite = np.isfinite(array).all(axis=1)
     if not finite.all():
-        raise DataError(f"{what} hold nan or infinity", where=f"row {int(np.argmin(finite))}",
-                        got=f"{int((~finite).sum())} such rows", fix="Encode these texts again")
+        raise DataError(
+            f"{what} hold nan or infinity",
+            where=f"row {int(np.argmin(finite))}",
+            got=f"{int((~finite).sum())} such rows",
+            fix="Encode these texts again",
+        )
     # The largest entry is divided out first: neither tiny nor huge rows lose their direction.
     peak = np.abs(array).max(axis=1, keepdims=True, initial=0)
     if (peak == 0).any():
-        raise DataError(f"{what} hold zero vectors, which have no direction",
-                        where=f"row {int(np.argmin(peak))}",
-                        got=f"{int((peak == 0).sum())} such rows", fix="Leave empty texts out")
+        raise DataError(
+            f"{what} hold zero vectors, which have no direction",
+            where=f"row {int(np.argmin(peak))}",
+            got=f"{int((peak == 0).sum())} such rows",
+            fix="Leave empty texts out",
+        )
     wide = array.astype(np.float32) if array.dtype == np.float16 else array
     out = np.ascontiguousarray(wide / peak, dtype=np.float32)
     out /= np.sqrt(np.einsum("ij,ij->i", out, out))[:, None]
     return out
-
 
 
 class PatentIndex:
@@ -111,8 +118,9 @@ class PatentIndex:
     ('US2', 0.774)
     """
 
-    def __init__(self, index: Any, meta: pd.DataFrame, spec: IndexSpec,
-                 encoder: str | None) -> None:
+    def __init__(
+        self, index: Any, meta: pd.DataFrame, spec: IndexSpec, encoder: str | None
+    ) -> None:
         self._index = index
         self.meta = meta
         self.ids: np.ndarray = meta["id"].to_numpy(dtype=object)
@@ -136,8 +144,14 @@ class PatentIndex:
     # ---- building and files -----------------------------------------------------------------
 
     @classmethod
-    def build(cls, vectors: Any, ids: Iterable[str], spec: str | Path | IndexSpec = "auto",
-              meta: pd.DataFrame | None = None, encoder: str | None = None) -> PatentIndex:
+    def build(
+        cls,
+        vectors: Any,
+        ids: Iterable[str],
+        spec: str | Path | IndexSpec = "auto",
+        meta: pd.DataFrame | None = None,
+        encoder: str | None = None,
+    ) -> PatentIndex:
         """Build an index.
 
         Parameters
@@ -172,8 +186,12 @@ class PatentIndex:
             spec = "flat" if rows <= AUTO_FLAT_ROWS else "hnsw"
         chosen = spec if isinstance(spec, IndexSpec) else IndexSpec.read(spec)
         if rows < chosen.min_rows:
-            raise ConfigError(f"too few vectors for the index {chosen.name!r}", got=rows,
-                              wanted=f"{chosen.min_rows} or more", fix="Take flat instead")
+            raise ConfigError(
+                f"too few vectors for the index {chosen.name!r}",
+                got=rows,
+                wanted=f"{chosen.min_rows} or more",
+                fix="Take flat instead",
+            )
         out = cls(_new_index(chosen, rows, dimension), table, chosen, encoder)
         out._filters.check()
         if not out._index.is_trained:
@@ -196,17 +214,28 @@ class PatentIndex:
         folder.mkdir(parents=True, exist_ok=True)
         for name in (INDEX_FILE, IDS_FILE, SPEC_FILE):
             if (folder / name).exists():
-                raise DataError("there is an index already", where=folder / name,
-                                fix="Name a new folder")
+                raise DataError(
+                    "there is an index already", where=folder / name, fix="Name a new folder"
+                )
         faiss.write_index(self._index, str(folder / INDEX_FILE))
         try:
             self.meta.to_parquet(folder / IDS_FILE, index=False)
         except (ValueError, TypeError) as error:
-            raise DataError("a column of meta cannot be stored", where=folder / IDS_FILE,
-                            got=str(error).splitlines()[0]) from error
-        record = {"format": FORMAT, "rows": len(self), "dimension": self.dimension,
-                  "metric": "cosine", "encoder": self.encoder, "ids": _digest(self.ids),
-                  "bytes": (folder / INDEX_FILE).stat().st_size, "spec": asdict(self.spec)}
+            raise DataError(
+                "a column of meta cannot be stored",
+                where=folder / IDS_FILE,
+                got=str(error).splitlines()[0],
+            ) from error
+        record = {
+            "format": FORMAT,
+            "rows": len(self),
+            "dimension": self.dimension,
+            "metric": "cosine",
+            "encoder": self.encoder,
+            "ids": _digest(self.ids),
+            "bytes": (folder / INDEX_FILE).stat().st_size,
+            "spec": asdict(self.spec),
+        }
         with (folder / SPEC_FILE).open("w", encoding="utf-8") as stream:
             yaml.safe_dump(record, stream, sort_keys=False, allow_unicode=True)
 
@@ -227,30 +256,47 @@ class PatentIndex:
         try:
             meta = pd.read_parquet(folder / IDS_FILE)
         except (OSError, ValueError) as error:
-            raise DataError("the table of ids cannot be read", where=folder / IDS_FILE,
-                            got=str(error).splitlines()[0]) from error
+            raise DataError(
+                "the table of ids cannot be read",
+                where=folder / IDS_FILE,
+                got=str(error).splitlines()[0],
+            ) from error
         if "id" not in meta:
-            raise DataError("the table of ids has no column 'id'", where=folder / IDS_FILE,
-                            got=", ".join(meta.columns))
+            raise DataError(
+                "the table of ids has no column 'id'",
+                where=folder / IDS_FILE,
+                got=", ".join(meta.columns),
+            )
         index = _read_index(folder / INDEX_FILE, record["bytes"])
         for what, got, wanted in (
-                ("rows in index.faiss", index.ntotal, record["rows"]),
-                ("rows in ids.parquet", len(meta), record["rows"]),
-                ("dimension of index.faiss", index.d, record["dimension"]),
-                ("ids in ids.parquet", _digest(meta["id"]), record["ids"])):
+            ("rows in index.faiss", index.ntotal, record["rows"]),
+            ("rows in ids.parquet", len(meta), record["rows"]),
+            ("dimension of index.faiss", index.d, record["dimension"]),
+            ("ids in ids.parquet", _digest(meta["id"]), record["ids"]),
+        ):
             if got != wanted:
-                raise DataError(f"the index folder does not hold together: {what}", where=folder,
-                                got=got, wanted=f"{wanted} as in {SPEC_FILE}",
-                                fix="Build the index again")
+                raise DataError(
+                    f"the index folder does not hold together: {what}",
+                    where=folder,
+                    got=got,
+                    wanted=f"{wanted} as in {SPEC_FILE}",
+                    fix="Build the index again",
+                )
         meta = checked_meta(meta, checked_ids(meta["id"], len(meta)))
         return cls(index, meta, chosen, record["encoder"])
 
     # ---- searching --------------------------------------------------------------------------
 
-    def search(self, queries: Any, k: int = 10, before: Any = None, after: Any = None,
-               cpc: str | Sequence[str] | None = None,
-               exclude_cpc: str | Sequence[str] | None = None,
-               ids: Iterable[str] | None = None) -> pd.DataFrame:
+    def search(
+        self,
+        queries: Any,
+        k: int = 10,
+        before: Any = None,
+        after: Any = None,
+        cpc: str | Sequence[str] | None = None,
+        exclude_cpc: str | Sequence[str] | None = None,
+        ids: Iterable[str] | None = None,
+    ) -> pd.DataFrame:
         """Find the nearest patents of each query among those that pass all filters.
 
         A patent that does not pass is never returned, and k are returned wherever k pass.
@@ -319,8 +365,14 @@ class PatentIndex:
     def neighbours(self, k: int = 10) -> pd.DataFrame:
         """Find the nearest patents of every patent: ``id, rank, neighbour, similarity``."""
         found = self.similar_to(self.ids, k)
-        return pd.DataFrame({"id": self.ids[found["query"]], "rank": found["rank"],
-                             "neighbour": found["id"], "similarity": found["similarity"]})
+        return pd.DataFrame(
+            {
+                "id": self.ids[found["query"]],
+                "rank": found["rank"],
+                "neighbour": found["id"],
+                "similarity": found["similarity"],
+            }
+        )
 
     def vector(self, id: str) -> np.ndarray:
         """Return the normalised vector of a patent, float32 (d,), as exactly as it is stored."""
@@ -330,9 +382,12 @@ class PatentIndex:
 
     def _checked_queries(self, queries: np.ndarray) -> np.ndarray:
         if queries.ndim == 2 and queries.shape[1] != self.dimension:
-            raise DataError("the queries' dimension is not the index's", got=queries.shape[1],
-                            wanted=self.dimension,
-                            fix="Encode the queries with the encoder that the index was made with")
+            raise DataError(
+                "the queries' dimension is not the index's",
+                got=queries.shape[1],
+                wanted=self.dimension,
+                fix="Encode the queries with the encoder that the index was made with",
+            )
         return unit_rows(queries, "queries")
 
     def _vectors(self, positions: np.ndarray) -> np.ndarray:
@@ -345,14 +400,20 @@ class PatentIndex:
         if k == 0 or len(queries) == 0:
             return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
         step = max(1, min(_CHUNK, 2**24 // (k + 8)))
-        parts = [self._nearest_chunk(queries[i:i + step], k, keep, count)
-                 for i in range(0, len(queries), step)]
+        parts = [
+            self._nearest_chunk(queries[i : i + step], k, keep, count)
+            for i in range(0, len(queries), step)
+        ]
         query, position, similarity = (np.concatenate(c) for c in zip(*parts, strict=True))
-        return query + np.repeat(np.arange(len(parts)) * step, [len(p[0]) for p in parts]), \
-            position, similarity
+        return (
+            query + np.repeat(np.arange(len(parts)) * step, [len(p[0]) for p in parts]),
+            position,
+            similarity,
+        )
 
-    def _nearest_chunk(self, queries: np.ndarray, k: int, keep: np.ndarray | None,
-                       count: int) -> _Hits:
+    def _nearest_chunk(
+        self, queries: np.ndarray, k: int, keep: np.ndarray | None, count: int
+    ) -> _Hits:
         """Ask FAISS for a few more than k, and again where that did not settle the k best."""
         exact = count < _EXACT_SHARE * len(self) or 2 * k > count
         todo = [(np.arange(len(queries)), min(k + 8, count), exact)]
@@ -362,8 +423,11 @@ class PatentIndex:
             score, found = self._candidates(queries[which], reach, keep, count, exact)
             short = found[:, k - 1] < 0
             if exact and short.any():
-                raise DataError("the index finds fewer vectors than it holds", got=f"less than {k}",
-                                fix="Build the index again")
+                raise DataError(
+                    "the index finds fewer vectors than it holds",
+                    got=f"less than {k}",
+                    fix="Build the index again",
+                )
             # Equal similarities across the cut: look further, so that order decides, not chance.
             tied = ~short & (found[:, -1] >= 0) & (score[:, k - 1] - score[:, -1] <= _TIE)
             tied &= reach < count
@@ -376,8 +440,9 @@ class PatentIndex:
         order = np.argsort(query, kind="stable")
         return query[order], position[order], similarity[order]
 
-    def _candidates(self, queries: np.ndarray, reach: int, keep: np.ndarray | None, count: int,
-                    exact: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _candidates(
+        self, queries: np.ndarray, reach: int, keep: np.ndarray | None, count: int, exact: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Scores and positions (m, reach) from FAISS, best first; -1 where it found no more."""
         faiss = _faiss()
         if keep is None and self._fast is not self._index and reach <= _GPU_REACH:
@@ -415,11 +480,18 @@ class PatentIndex:
             position[i], similarity[i] = candidates[best], value[best]
         return np.repeat(which, k), position.ravel(), similarity.ravel()
 
-    def _frame(self, query: np.ndarray, position: np.ndarray,
-               similarity: np.ndarray) -> pd.DataFrame:
+    def _frame(
+        self, query: np.ndarray, position: np.ndarray, similarity: np.ndarray
+    ) -> pd.DataFrame:
         rows = self.meta.iloc[position].reset_index(drop=True)
-        head = pd.DataFrame({"query": query.astype(np.int64), "rank": _rank(query) + 1,
-                             "id": rows["id"], "similarity": similarity.astype(np.float32)})
+        head = pd.DataFrame(
+            {
+                "query": query.astype(np.int64),
+                "rank": _rank(query) + 1,
+                "id": rows["id"],
+                "similarity": similarity.astype(np.float32),
+            }
+        )
         return pd.concat([head, rows.drop(columns="id")], axis=1)
 
 
@@ -444,8 +516,10 @@ def _faiss() -> Any:
     try:
         import faiss
     except ImportError as error:
-        raise MissingExtra("faiss is not installed", fix="Install patentcl[cpu], or patentcl[gpu] "
-                           "on a machine with a GPU") from error
+        raise MissingExtra(
+            "faiss is not installed",
+            fix="Install patentcl[cpu], or patentcl[gpu] on a machine with a GPU",
+        ) from error
     return faiss
 
 
@@ -459,8 +533,11 @@ def _family(index: Any) -> str:
         return "IVF"
     if isinstance(index, faiss.IndexFlat | faiss.IndexScalarQuantizer | faiss.IndexPQ):
         return "Flat"
-    raise ConfigError("this kind of FAISS index cannot be filtered", got=type(index).__name__,
-                      wanted="Flat, SQ, PQ, HNSW or IVF")
+    raise ConfigError(
+        "this kind of FAISS index cannot be filtered",
+        got=type(index).__name__,
+        wanted="Flat, SQ, PQ, HNSW or IVF",
+    )
 
 
 def _new_index(spec: IndexSpec, rows: int, dimension: int) -> Any:
@@ -469,9 +546,12 @@ def _new_index(spec: IndexSpec, rows: int, dimension: int) -> Any:
     try:
         index = faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
     except RuntimeError as error:
-        raise ConfigError("FAISS does not accept the factory string", where=f"index {spec.name!r}",
-                          got=f"{factory} at dimension {dimension}",
-                          fix=_faiss_reason(error)) from error
+        raise ConfigError(
+            "FAISS does not accept the factory string",
+            where=f"index {spec.name!r}",
+            got=f"{factory} at dimension {dimension}",
+            fix=_faiss_reason(error),
+        ) from error
     if _family(index) == "IVF":
         index.make_direct_map()  # so that vectors can be read back by position
     for name, value in spec.build.items():
@@ -489,8 +569,12 @@ def _to_gpus(index: Any) -> Any:
     count = faiss.get_num_gpus() if hasattr(faiss, "get_num_gpus") else 0
     if count == 0:
         built = "GPUs" if hasattr(faiss, "StandardGpuResources") else "the CPU"
-        raise ConfigError("no GPU that FAISS can use", got=f"faiss {faiss.__version__} for {built}",
-                          wanted="a GPU and the extra 'gpu'", fix="Take the index flat instead")
+        raise ConfigError(
+            "no GPU that FAISS can use",
+            got=f"faiss {faiss.__version__} for {built}",
+            wanted="a GPU and the extra 'gpu'",
+            fix="Take the index flat instead",
+        )
     options = faiss.GpuMultipleClonerOptions()
     options.shard = True
     return faiss.index_cpu_to_all_gpus(index, co=options)
@@ -501,16 +585,29 @@ def _read_index(path: Path, size: Any) -> Any:
     if not path.is_file():
         raise DataError("a file of the index is missing", got=path, fix="Build the index again")
     if path.stat().st_size != size:
-        raise DataError("the index is damaged", where=path, got=f"{path.stat().st_size} bytes",
-                        wanted=f"{size}", fix="Build the index again")
+        raise DataError(
+            "the index is damaged",
+            where=path,
+            got=f"{path.stat().st_size} bytes",
+            wanted=f"{size}",
+            fix="Build the index again",
+        )
     try:
         index = faiss.read_index(str(path))
     except (RuntimeError, MemoryError) as error:
-        raise DataError("the index cannot be read", where=path, got=_faiss_reason(error),
-                        fix="Build the index again") from error
+        raise DataError(
+            "the index cannot be read",
+            where=path,
+            got=_faiss_reason(error),
+            fix="Build the index again",
+        ) from error
     if index.metric_type != faiss.METRIC_INNER_PRODUCT:
-        raise DataError("the index has another metric", where=path,
-                        got=f"metric {index.metric_type}", wanted="inner product")
+        raise DataError(
+            "the index has another metric",
+            where=path,
+            got=f"metric {index.metric_type}",
+            wanted="inner product",
+        )
     return index
 
 
@@ -518,22 +615,31 @@ def _read_record(folder: Path) -> dict[str, Any]:
     path = folder / SPEC_FILE
     for name in (SPEC_FILE, IDS_FILE):
         if not (folder / name).is_file():
-            raise DataError("a file of the index is missing", got=folder / name,
-                            fix="Build the index again")
+            raise DataError(
+                "a file of the index is missing", got=folder / name, fix="Build the index again"
+            )
     try:
         record = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataError("not a YAML file", where=path, got=" ".join(str(error).split())) from error
     wanted = {"format", "rows", "dimension", "metric", "encoder", "ids", "bytes", "spec"}
-    if (not isinstance(record, dict) or set(record) != wanted
-            or not isinstance(record["spec"], dict)):
+    if (
+        not isinstance(record, dict)
+        or set(record) != wanted
+        or not isinstance(record["spec"], dict)
+    ):
         got = ", ".join(map(str, record)) if isinstance(record, dict) else type(record).__name__
-        raise DataError("not the record of an index", where=path, got=got,
-                        wanted=", ".join(sorted(wanted)))
+        raise DataError(
+            "not the record of an index", where=path, got=got, wanted=", ".join(sorted(wanted))
+        )
     if record["format"] != FORMAT or record["metric"] != "cosine":
-        raise DataError("an index of another format", where=path,
-                        got=f"format {record['format']}, metric {record['metric']}",
-                        wanted=f"format {FORMAT}, metric cosine", fix="Build the index again")
+        raise DataError(
+            "an index of another format",
+            where=path,
+            got=f"format {record['format']}, metric {record['metric']}",
+            wanted=f"format {FORMAT}, metric cosine",
+            fix="Build the index again",
+        )
     return record
 
 

@@ -27,13 +27,20 @@ def checked_ids(ids: Iterable[Any], rows: int) -> np.ndarray:
     out = np.empty(rows, dtype=object)
     found = list(ids)
     if len(found) != rows:
-        raise DataError("ids and vectors differ in number", got=f"{len(found)} ids",
-                        wanted=f"{rows}, one for each vector")
+        raise DataError(
+            "ids and vectors differ in number",
+            got=f"{len(found)} ids",
+            wanted=f"{rows}, one for each vector",
+        )
     out[:] = found
     for position, value in enumerate(found):
         if not isinstance(value, str) or not value:
-            raise DataError("an id is not a text", where=f"row {position}", got=repr(value),
-                            wanted="publication numbers as str")
+            raise DataError(
+                "an id is not a text",
+                where=f"row {position}",
+                got=repr(value),
+                wanted="publication numbers as str",
+            )
     double = pd.Index(out).duplicated()
     if double.any():
         row = int(np.argmax(double))
@@ -53,20 +60,26 @@ def checked_meta(meta: pd.DataFrame | None, ids: np.ndarray) -> pd.DataFrame:
     if meta is None:
         return pd.DataFrame({"id": ids})
     if "id" not in meta.columns:
-        raise DataError("meta has no column 'id'", got=", ".join(map(str, meta.columns)),
-                        wanted="id, date, codes and any more")
+        raise DataError(
+            "meta has no column 'id'",
+            got=", ".join(map(str, meta.columns)),
+            wanted="id, date, codes and any more",
+        )
     taken = [c for c in meta.columns if c in RESULT_COLUMNS and c != "id"]
     if taken:
-        raise DataError("a column of meta has the name of a result column", got=taken[0],
-                        fix="Rename it")
+        raise DataError(
+            "a column of meta has the name of a result column", got=taken[0], fix="Rename it"
+        )
     again = meta["id"].duplicated()
     if again.any():
         raise DataError("duplicate ids in meta", got=repr(meta["id"][again].iloc[0]))
     place = pd.Index(meta["id"]).get_indexer(pd.Index(ids))
     if (place < 0).any():
-        raise DataError("meta lacks some of the ids", wanted="a row for every vector",
-                        got=f"none for {ids[np.argmax(place < 0)]!r} "
-                            f"and {int((place < 0).sum()) - 1} more")
+        raise DataError(
+            "meta lacks some of the ids",
+            wanted="a row for every vector",
+            got=f"none for {ids[np.argmax(place < 0)]!r} and {int((place < 0).sum()) - 1} more",
+        )
     rest = [c for c in meta.columns if c != "id"]
     out = meta[["id", *rest]].iloc[place].reset_index(drop=True)
     if "codes" in out:
@@ -79,8 +92,13 @@ def _code_list(value: Any, row: int) -> list[str]:
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return []
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise DataError("codes are not a list", where=f"meta, row {row}", got=repr(value),
-                        wanted="a list of symbols", fix="Split the text first")
+        raise DataError(
+            "codes are not a list",
+            where=f"meta, row {row}",
+            got=repr(value),
+            wanted="a list of symbols",
+            fix="Split the text first",
+        )
     return [str(code) for code in value]
 
 
@@ -107,8 +125,9 @@ def day(value: Any, where: str) -> np.datetime64:
                 return found
     except ValueError:
         pass
-    raise DataError("not a date", where=where, got=repr(value),
-                    wanted="YYYY-MM-DD, YYYY-MM or YYYY")
+    raise DataError(
+        "not a date", where=where, got=repr(value), wanted="YYYY-MM-DD, YYYY-MM or YYYY"
+    )
 
 
 def days(column: pd.Series) -> np.ndarray:
@@ -117,9 +136,10 @@ def days(column: pd.Series) -> np.ndarray:
         return column.to_numpy(dtype="datetime64[D]")
     codes, unique = pd.factorize(column.to_numpy(dtype=object), use_na_sentinel=True)
     never = np.datetime64("NaT", "D")
-    found = [never if value == ""
-             else day(value, f"meta, column date, row {int(np.argmax(codes == i))}")
-             for i, value in enumerate(unique)]
+    found = [
+        never if value == "" else day(value, f"meta, column date, row {int(np.argmax(codes == i))}")
+        for i, value in enumerate(unique)
+    ]
     return np.array([*found, never], dtype="datetime64[D]")[codes]
 
 
@@ -177,8 +197,10 @@ class Filters:
         place = self._place.get_indexer(wanted)
         if (place < 0).any():
             missing = wanted[place < 0]
-            raise DataError("ids that are not in the index",
-                            got=f"{', '.join(map(str, missing[:3]))} ({len(missing)} in all)")
+            raise DataError(
+                "ids that are not in the index",
+                got=f"{', '.join(map(str, missing[:3]))} ({len(missing)} in all)",
+            )
         return place.astype(np.int64)
 
     def with_code(self, symbols: str | Sequence[str], name: str = "cpc") -> np.ndarray:
@@ -195,9 +217,14 @@ class Filters:
         out[row[hit[number]]] = True
         return out
 
-    def mask(self, before: Any = None, after: Any = None, cpc: str | Sequence[str] | None = None,
-             exclude_cpc: str | Sequence[str] | None = None,
-             ids: Iterable[str] | None = None) -> np.ndarray | None:
+    def mask(
+        self,
+        before: Any = None,
+        after: Any = None,
+        cpc: str | Sequence[str] | None = None,
+        exclude_cpc: str | Sequence[str] | None = None,
+        ids: Iterable[str] | None = None,
+    ) -> np.ndarray | None:
         """Bool (n,): the rows that pass all filters; None where there is no filter.
 
         Raises
@@ -207,11 +234,18 @@ class Filters:
         DataError
             For dates and symbols that are none, and unknown ids.
         """
-        for value, name, column in ((before, "before", "date"), (after, "after", "date"),
-                                    (cpc, "cpc", "codes"), (exclude_cpc, "exclude_cpc", "codes")):
+        for value, name, column in (
+            (before, "before", "date"),
+            (after, "after", "date"),
+            (cpc, "cpc", "codes"),
+            (exclude_cpc, "exclude_cpc", "codes"),
+        ):
             if value is not None and column not in self._meta:
-                raise ConfigError(f"this index has no {column} to filter by", where=name,
-                                  fix=f"Build it with a column {column!r} in meta")
+                raise ConfigError(
+                    f"this index has no {column} to filter by",
+                    where=name,
+                    fix=f"Build it with a column {column!r} in meta",
+                )
         masks = []
         if before is not None:  # no date (NaT) compares false both ways
             masks.append(self._days < day(before, "before"))

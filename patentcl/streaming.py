@@ -61,8 +61,9 @@ class ResumableFile:
         self.state = self.path.with_name(f"{self.path.name}.part.json")
         self.items, self._bytes = 0, 0
         if self.path.exists():
-            raise DataError("the file is there already", where=self.path,
-                            fix="Choose another, or remove it")
+            raise DataError(
+                "the file is there already", where=self.path, fix="Choose another, or remove it"
+            )
         if not self.path.parent.is_dir():
             raise DataError("no such folder for the file", got=self.path.parent)
         with explained(self.path, _KEPT):
@@ -78,18 +79,28 @@ class ResumableFile:
             state = json.loads(self.state.read_text(encoding="utf-8"))
             about, items, size = state["about"], int(state["items"]), int(state["bytes"])
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError("the notes on an unfinished file cannot be read", where=self.state,
-                            got=error, fix=f"Remove it and {self.part.name}") from error
+            raise DataError(
+                "the notes on an unfinished file cannot be read",
+                where=self.state,
+                got=error,
+                fix=f"Remove it and {self.part.name}",
+            ) from error
         if about != self.about:
-            changed = sorted(k for k in {*about, *self.about}
-                             if about.get(k) != self.about.get(k))
-            raise DataError("an unfinished file of something else is in the way", where=self.part,
-                            got=f"another {', '.join(changed)}",
-                            fix="Finish it with what it was begun with, or remove it")
+            changed = sorted(k for k in {*about, *self.about} if about.get(k) != self.about.get(k))
+            raise DataError(
+                "an unfinished file of something else is in the way",
+                where=self.part,
+                got=f"another {', '.join(changed)}",
+                fix="Finish it with what it was begun with, or remove it",
+            )
         if self.part.stat().st_size < size:
-            raise DataError("an unfinished file is shorter than it was", where=self.part,
-                            got=f"{self.part.stat().st_size} bytes", wanted=f"at least {size}",
-                            fix=f"Remove it and {self.state.name}")
+            raise DataError(
+                "an unfinished file is shorter than it was",
+                where=self.part,
+                got=f"{self.part.stat().st_size} bytes",
+                wanted=f"at least {size}",
+                fix=f"Remove it and {self.state.name}",
+            )
         self.items, self._bytes = items, size
 
     def add(self, text: str, items: int) -> None:
@@ -102,8 +113,10 @@ class ResumableFile:
             self._bytes += len(data)
             self.items += items
             fresh = self.state.with_name(f"{self.state.name}.new")
-            fresh.write_text(json.dumps({"about": self.about, "items": self.items,
-                                         "bytes": self._bytes}) + "\n", encoding="utf-8")
+            fresh.write_text(
+                json.dumps({"about": self.about, "items": self.items, "bytes": self._bytes}) + "\n",
+                encoding="utf-8",
+            )
             os.replace(fresh, self.state)
 
     def finish(self) -> None:
@@ -116,6 +129,10 @@ class ResumableFile:
     def __enter__(self) -> ResumableFile:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stream.close()

@@ -67,11 +67,15 @@ class TextRun:
     progress: Callable[[int, int], None] | None = None
 
 
-def train_on_texts(text: TextModel, make_head: Callable[[int], Head],
-                   train_set: tuple[Tokens, sparse.csr_matrix],
-                   dev_set: tuple[Tokens, sparse.csr_matrix], run: TextRun,
-                   device: torch.device, start: Model | None = None,
-                   ) -> tuple[TextNet, list[dict[str, Any]]]:
+def train_on_texts(
+    text: TextModel,
+    make_head: Callable[[int], Head],
+    train_set: tuple[Tokens, sparse.csr_matrix],
+    dev_set: tuple[Tokens, sparse.csr_matrix],
+    run: TextRun,
+    device: torch.device,
+    start: Model | None = None,
+) -> tuple[TextNet, list[dict[str, Any]]]:
     """Train reader, document vectors and head together, and keep the best weights.
 
     Parameters
@@ -94,8 +98,10 @@ def train_on_texts(text: TextModel, make_head: Callable[[int], Head],
         As of `patentcl.fitting.train`.
     """
     tokens, labels = train_set
-    with tempfile.TemporaryDirectory(prefix="patentcl-fit-") as place, \
-            own_randomness(run.fit.seed, device):
+    with (
+        tempfile.TemporaryDirectory(prefix="patentcl-fit-") as place,
+        own_randomness(run.fit.seed, device),
+    ):
         text.to(device)
         data = feed(text, tokens, device, run.half, Path(place))
         watched = np.arange(min(len(dev_set[0]), WATCHED))
@@ -127,15 +133,28 @@ def _measure(net: TextNet, data: Feed, device: torch.device, half: torch.dtype |
 class _Trainer:
     """What changes during training, and the file that keeps it."""
 
-    def __init__(self, net: TextNet, data: Feed, labels: sparse.csr_matrix, rate: np.ndarray,
-                 run: TextRun, device: torch.device) -> None:
+    def __init__(
+        self,
+        net: TextNet,
+        data: Feed,
+        labels: sparse.csr_matrix,
+        rate: np.ndarray,
+        run: TextRun,
+        device: torch.device,
+    ) -> None:
         assert net.core is not None
         self.net, self.data, self.labels, self.run, self.device = net, data, labels, run, device
         self.settings = run.fit
         self.objective = Objective(net.core.head, run.fit, rate, device)
-        groups = [*net.text.rates(run.fit.learning_rate, run.fit.weight_decay),
-                  *decay_groups("head", list(net.core.head.parameters()), run.fit.learning_rate,
-                                run.fit.weight_decay)]
+        groups = [
+            *net.text.rates(run.fit.learning_rate, run.fit.weight_decay),
+            *decay_groups(
+                "head",
+                list(net.core.head.parameters()),
+                run.fit.learning_rate,
+                run.fit.weight_decay,
+            ),
+        ]
         self.rates = [g["lr"] for g in groups]
         self.optimizer = torch.optim.AdamW(groups, lr=run.fit.learning_rate, fused=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=run.half == torch.float16)
@@ -156,8 +175,11 @@ class _Trainer:
                 break
             started = time.perf_counter()
             self._epoch(started)
-            row: dict[str, Any] = {"epoch": self.epoch, "loss": self.loss / len(self.data),
-                                   **self._watch(dev)}
+            row: dict[str, Any] = {
+                "epoch": self.epoch,
+                "loss": self.loss / len(self.data),
+                **self._watch(dev),
+            }
             row["learning_rate"] = self.settings.learning_rate * self._factor()
             row["seconds"] = self.seconds + time.perf_counter() - started
             row["best"] = self._keep(row)
@@ -178,7 +200,7 @@ class _Trainer:
         rng = np.random.default_rng([self.settings.seed, self.epoch])
         order = batches(self.data.tokens.lengths, self.settings.batch_size, rng)
         before = self.seconds
-        for rows in order[self.at:]:
+        for rows in order[self.at :]:
             self.loss += self._step(rows) * len(rows)
             self.at += 1
             self.seconds = before + time.perf_counter() - started
@@ -220,8 +242,14 @@ class _Trainer:
         return float(loss.detach())
 
     def _watch(self, dev: tuple[Feed, sparse.csr_matrix]) -> dict[str, float]:
-        scores = np.concatenate([cast(np.ndarray, s) for _, s, _ in predict_texts(
-            self.net, dev[0], self.device, self.run.half, self.settings.least)])
+        scores = np.concatenate(
+            [
+                cast(np.ndarray, s)
+                for _, s, _ in predict_texts(
+                    self.net, dev[0], self.device, self.run.half, self.settings.least
+                )
+            ]
+        )
         assert self.net.core is not None
         return judge_scores(scores, dev[1], self.net.core.head.tree)
 
@@ -240,10 +268,16 @@ class _Trainer:
     def _fingerprint(self) -> str:
         """Of all that the result depends on, but not of how often it is interrupted."""
         tokens, labels = self.data.tokens, self.labels
-        parts = [asdict(self.settings), self.run.text.model_dump(), str(self.run.half),
-                 [f"{a.dtype}{a.shape}{_digest(a)}" for a in (
-                     tokens.flat, tokens.lengths, labels.indices, labels.indptr)],
-                 [f"{k}{tuple(v.shape)}" for k, v in self.net.state_dict().items()]]
+        parts = [
+            asdict(self.settings),
+            self.run.text.model_dump(),
+            str(self.run.half),
+            [
+                f"{a.dtype}{a.shape}{_digest(a)}"
+                for a in (tokens.flat, tokens.lengths, labels.indices, labels.indptr)
+            ],
+            [f"{k}{tuple(v.shape)}" for k, v in self.net.state_dict().items()],
+        ]
         return fingerprint(json.loads(json.dumps(parts, default=str)))
 
     def _save(self, pause: float) -> None:
@@ -260,14 +294,24 @@ class _Trainer:
         state["random"] = torch.get_rng_state()
         if self.device.type == "cuda":
             state["random.cuda"] = torch.cuda.get_rng_state(self.device)
-        facts = {"epoch": self.epoch, "at": self.at, "loss": self.loss, "seconds": self.seconds,
-                 "history": self.history, "best_value": self.best_value,
-                 "best_epoch": self.best_epoch, "parts": self.parts,
-                 "scaler": self.scaler.state_dict()}
+        facts = {
+            "epoch": self.epoch,
+            "at": self.at,
+            "loss": self.loss,
+            "seconds": self.seconds,
+            "history": self.history,
+            "best_value": self.best_value,
+            "best_epoch": self.best_epoch,
+            "parts": self.parts,
+            "scaler": self.scaler.state_dict(),
+        }
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.part")
-        save_file({k: v.detach().cpu().clone().contiguous() for k, v in state.items()}, str(part),
-                  {"facts": json.dumps(facts), "fingerprint": self._fingerprint()})
+        save_file(
+            {k: v.detach().cpu().clone().contiguous() for k, v in state.items()},
+            str(part),
+            {"facts": json.dumps(facts), "fingerprint": self._fingerprint()},
+        )
         part.replace(path)
         self.saved = time.perf_counter()
 
@@ -286,8 +330,12 @@ class _Trainer:
                     return
                 state = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
-            raise DataError("the checkpoint cannot be read", where=path, got=str(error),
-                            fix="Delete it, and training begins anew") from error
+            raise DataError(
+                "the checkpoint cannot be read",
+                where=path,
+                got=str(error),
+                fix="Delete it, and training begins anew",
+            ) from error
         facts = json.loads(about["facts"])
         self.net.load_state_dict(_below(state, "net."))
         self.best = {k: v.to(self.device) for k, v in _below(state, "best.").items()}
@@ -307,7 +355,7 @@ class _Trainer:
 
 
 def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k[len(prefix):]: v for k, v in state.items() if k.startswith(prefix)}
+    return {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
 
 
 def _digest(array: np.ndarray) -> str:

@@ -25,14 +25,7 @@ from patentcl.encoder import PatentEncoder
 from patentcl.encoder import cpu_has_bf16 as cpu_has_bf16
 from patentcl.errors import ConfigError, DataError
 from patentcl.tokens import Padded, Tokens, join_texts
-from patentcl.word_vectors import (
-    PAD,
-    WORDS,
-    Vocabulary,
-    is_words,
-    read_glove,
-    train_vectors,
-)
+from patentcl.word_vectors import PAD, WORDS, Vocabulary, is_words, read_glove, train_vectors
 
 log = logging.getLogger("patentcl")
 
@@ -98,8 +91,9 @@ class TransformerReader(Reader):
         Of the encoder's layers in training, in place of their own.
     """
 
-    def __init__(self, encoder: PatentEncoder, layers: int = 1,
-                 dropout: float | None = None) -> None:
+    def __init__(
+        self, encoder: PatentEncoder, layers: int = 1, dropout: float | None = None
+    ) -> None:
         super().__init__()
         self.model = copy.deepcopy(encoder.model).float()
         if dropout is not None:
@@ -112,8 +106,11 @@ class TransformerReader(Reader):
         self.pad = int(tokenizer.pad_token_id or 0)
         self.separator = getattr(tokenizer, "sep_token", None) or "."
         if layers > len(self._blocks):
-            raise ConfigError("text.layers asks for more layers than the encoder has", got=layers,
-                              wanted=f"at most {len(self._blocks)}")
+            raise ConfigError(
+                "text.layers asks for more layers than the encoder has",
+                got=layers,
+                wanted=f"at most {len(self._blocks)}",
+            )
 
     @property
     def _inner(self) -> Any:
@@ -133,9 +130,14 @@ class TransformerReader(Reader):
         rows: list[np.ndarray] = []
         cut: list[bool] = []
         for start in range(0, len(texts), _CHUNK):
-            found = tokenizer(texts[start:start + _CHUNK], truncation=True, padding=False,
-                              max_length=self.limit, return_attention_mask=False,
-                              return_token_type_ids=False)
+            found = tokenizer(
+                texts[start : start + _CHUNK],
+                truncation=True,
+                padding=False,
+                max_length=self.limit,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+            )
             rows += [np.array(r, dtype=np.int32) for r in found["input_ids"]]
             if found.encodings is not None:
                 cut += [bool(e.overflowing) for e in found.encodings]
@@ -145,11 +147,12 @@ class TransformerReader(Reader):
 
     def states(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Sum of the last layers' token vectors (n, t, dim)."""
-        out = self._inner(input_ids=ids, attention_mask=mask.long(),
-                          output_hidden_states=self.layers > 1)
+        out = self._inner(
+            input_ids=ids, attention_mask=mask.long(), output_hidden_states=self.layers > 1
+        )
         if self.layers == 1:
             return cast(Tensor, out.last_hidden_state)
-        return torch.stack(out.hidden_states[-self.layers:]).sum(dim=0)
+        return torch.stack(out.hidden_states[-self.layers :]).sum(dim=0)
 
     def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
         """The model's sentence embedding."""
@@ -177,7 +180,8 @@ class TransformerReader(Reader):
             enable()
         else:
             inner.gradient_checkpointing_enable(
-                gradient_checkpointing_kwargs={"use_reentrant": False})
+                gradient_checkpointing_kwargs={"use_reentrant": False}
+            )
 
     def save(self, folder: Path) -> None:
         """Write a plain sentence-transformers folder."""
@@ -208,8 +212,9 @@ class WordReader(Reader):
         self.vocabulary, self.limit = vocabulary, limit
         self.dim = self.pooled_dim = vectors.shape[1]
         self.pad, self.separator = PAD, "."
-        self.vectors = nn.Embedding.from_pretrained(torch.from_numpy(vectors.astype(np.float32)),
-                                                    freeze=False, padding_idx=PAD)
+        self.vectors = nn.Embedding.from_pretrained(
+            torch.from_numpy(vectors.astype(np.float32)), freeze=False, padding_idx=PAD
+        )
 
     def tokens(self, texts: list[str]) -> Tokens:
         """Numbers of each text's words."""
@@ -230,8 +235,7 @@ class WordReader(Reader):
     def save(self, folder: Path) -> None:
         """Write the words, one a line; their vectors are saved with all other weights."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "words.txt").write_text("\n".join(self.vocabulary.words) + "\n",
-                                          encoding="utf-8")
+        (folder / "words.txt").write_text("\n".join(self.vocabulary.words) + "\n", encoding="utf-8")
 
 
 def make_reader(settings: TextSettings, texts: Sequence[str] | None, seed: int = 0) -> Reader:
@@ -246,14 +250,16 @@ def make_reader(settings: TextSettings, texts: Sequence[str] | None, seed: int =
     """
     name, limit = settings.model or "minilm", settings.max_length or LENGTH
     if not is_words(name):
-        return TransformerReader(PatentEncoder.load(name, limit, device="cpu"), settings.layers,
-                                 settings.encoder_dropout)
+        return TransformerReader(
+            PatentEncoder.load(name, limit, device="cpu"), settings.layers, settings.encoder_dropout
+        )
     if texts is None:
         raise DataError("word vectors need texts to find their words in", got=name)
     vocabulary = Vocabulary.of(texts, settings.min_count, settings.vocabulary)
     if name == WORDS:
-        vectors = train_vectors(vocabulary.read(texts, 10 ** 6), len(vocabulary),
-                                settings.word_width, seed)
+        vectors = train_vectors(
+            vocabulary.read(texts, 10**6), len(vocabulary), settings.word_width, seed
+        )
     else:
         words, found = read_glove(name, settings.vocabulary, vocabulary.words)
         vocabulary = Vocabulary(words)
@@ -285,8 +291,13 @@ def load_reader(folder: Path, settings: TextSettings, width: int) -> Reader:
         return WordReader(vocabulary, np.zeros((len(vocabulary), width), np.float32), limit)
     reader = TransformerReader(PatentEncoder.load(folder, limit, device="cpu"), settings.layers)
     if reader.dim != width:
-        raise DataError("the encoder has another width than the classifier", where=folder,
-                        got=reader.dim, wanted=width, fix="Save the classifier again")
+        raise DataError(
+            "the encoder has another width than the classifier",
+            where=folder,
+            got=reader.dim,
+            wanted=width,
+            fix="Save the classifier again",
+        )
     return reader
 
 
@@ -322,8 +333,9 @@ class TextCnn(nn.Module):
     Y. Kim, Convolutional neural networks for sentence classification, EMNLP 2014.
     """
 
-    def __init__(self, dim: int, kernels: Sequence[int], filters: int, dense: int = 0,
-                 dropout: float = 0.0) -> None:
+    def __init__(
+        self, dim: int, kernels: Sequence[int], filters: int, dense: int = 0, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.kernels = tuple(kernels)
         self.convolutions = nn.ModuleList(nn.Conv1d(dim, filters, k) for k in self.kernels)
@@ -353,8 +365,14 @@ class TextCnn(nn.Module):
         if self.training and len(hidden) > 1:
             hidden = self.norm(hidden)
         else:  # a single text has no spread of its own
-            hidden = F.batch_norm(hidden, self.norm.running_mean, self.norm.running_var,
-                                  self.norm.weight, self.norm.bias, eps=self.norm.eps)
+            hidden = F.batch_norm(
+                hidden,
+                self.norm.running_mean,
+                self.norm.running_var,
+                self.norm.weight,
+                self.norm.bias,
+                eps=self.norm.eps,
+            )
         return F.dropout(F.relu(hidden), self.dropout, self.training)
 
 
@@ -379,12 +397,14 @@ class TextModel(nn.Module):
         self.reader, self.settings, self.sequence = reader, settings, sequence
         self.cnn: TextCnn | None = None
         if settings.pooling == "cnn" and not sequence:
-            self.cnn = TextCnn(reader.dim, settings.kernels, settings.filters, settings.dense,
-                               settings.dropout)
+            self.cnn = TextCnn(
+                reader.dim, settings.kernels, settings.filters, settings.dense, settings.dropout
+            )
         self.by_token = sequence or self.cnn is not None
         whole = settings.pooling == "encoder" and not sequence
-        self.dim = (self.cnn.dim if self.cnn is not None
-                    else reader.pooled_dim if whole else reader.dim)
+        self.dim = (
+            self.cnn.dim if self.cnn is not None else reader.pooled_dim if whole else reader.dim
+        )
         self._hold()
 
     def _hold(self) -> None:
@@ -394,9 +414,12 @@ class TextModel(nn.Module):
         if self.settings.frozen_layers:
             held = max(held, self.settings.frozen_layers + 1)  # and the embeddings below them
             if not self.settings.frozen and held >= len(stack):
-                raise ConfigError("text.frozen_layers leaves no layer to tune",
-                                  got=self.settings.frozen_layers,
-                                  wanted=f"fewer than {len(stack) - 1}", fix="Or set text.frozen")
+                raise ConfigError(
+                    "text.frozen_layers leaves no layer to tune",
+                    got=self.settings.frozen_layers,
+                    wanted=f"fewer than {len(stack) - 1}",
+                    fix="Or set text.frozen",
+                )
         for parameter in (p for layer in stack[:held] for p in layer):
             parameter.requires_grad_(False)
         if self.settings.checkpointing and isinstance(self.reader, TransformerReader):
@@ -420,8 +443,13 @@ class TextModel(nn.Module):
         """
         tokens = self.reader.tokens(join_texts(items, self.reader.separator))
         if tokens.cut.any():
-            log.warning("%d of %d in %s are longer than %d tokens and were cut",
-                        int(tokens.cut.sum()), len(tokens), what, self.reader.limit)
+            log.warning(
+                "%d of %d in %s are longer than %d tokens and were cut",
+                int(tokens.cut.sum()),
+                len(tokens),
+                what,
+                self.reader.limit,
+            )
         return tokens
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor | Padded:
@@ -457,16 +485,20 @@ class TextModel(nn.Module):
         """
         stack = self.reader.stack()
         top = self.settings.learning_rate
-        groups = [(f"layer {i}", layer, top * self.settings.layer_decay ** (len(stack) - 1 - i))
-                  for i, layer in enumerate(stack)]
+        groups = [
+            (f"layer {i}", layer, top * self.settings.layer_decay ** (len(stack) - 1 - i))
+            for i, layer in enumerate(stack)
+        ]
         if self.cnn is not None:
             groups.append(("cnn", list(self.cnn.parameters()), learning_rate))
-        return [g for name, layer, rate in groups
-                for g in decay_groups(name, layer, rate, weight_decay)]
+        return [
+            g for name, layer, rate in groups for g in decay_groups(name, layer, rate, weight_decay)
+        ]
 
 
-def decay_groups(name: str, parameters: Sequence[nn.Parameter], rate: float,
-                 weight_decay: float) -> Iterator[dict[str, Any]]:
+def decay_groups(
+    name: str, parameters: Sequence[nn.Parameter], rate: float, weight_decay: float
+) -> Iterator[dict[str, Any]]:
     """Parameter groups of one rate: matrices, which decay, and the rest, which does not."""
     free = [p for p in parameters if p.requires_grad]
     for decay, wanted in ((weight_decay, True), (0.0, False)):

@@ -42,8 +42,11 @@ def find_half(name: str, device: torch.device) -> torch.dtype | None:
             return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
         return torch.bfloat16 if name == "bf16" else torch.float16
     if name == "fp16":
-        raise ConfigError("fp16 is for GPUs", got=f"precision=fp16 on {device}",
-                          fix="Use precision='auto', 'bf16' or 'fp32'")
+        raise ConfigError(
+            "fp16 is for GPUs",
+            got=f"precision=fp16 on {device}",
+            fix="Use precision='auto', 'bf16' or 'fp32'",
+        )
     return torch.bfloat16 if name == "bf16" or (device.type == "cpu" and cpu_has_bf16()) else None
 
 
@@ -116,12 +119,13 @@ class Feed:
         x = np.zeros((*mask.shape, self.states.shape[1]), dtype=np.float32)
         for i, row in enumerate(rows):
             start, stop = self.tokens.starts[row], self.tokens.starts[row + 1]
-            x[i, :stop - start] = self.states[start:stop]
+            x[i, : stop - start] = self.states[start:stop]
         return torch.from_numpy(x).to(device), torch.from_numpy(mask).to(device)
 
 
-def feed(text: TextModel, tokens: Tokens, device: torch.device, half: torch.dtype | None,
-         folder: Path) -> Feed:
+def feed(
+    text: TextModel, tokens: Tokens, device: torch.device, half: torch.dtype | None, folder: Path
+) -> Feed:
     """Texts for training; a frozen transformer computes its token vectors here, once.
 
     Parameters
@@ -139,8 +143,9 @@ def feed(text: TextModel, tokens: Tokens, device: torch.device, half: torch.dtyp
     if not text.settings.frozen or not text.by_token or looked_up or size > CACHE:
         return Feed(tokens, reader.pad)
     file = folder / f"states-{len(list(folder.iterdir()))}.npy"
-    states = np.lib.format.open_memmap(file, "w+", dtype=np.float16,
-                                       shape=(len(tokens.flat), reader.dim))
+    states = np.lib.format.open_memmap(
+        file, "w+", dtype=np.float16, shape=(len(tokens.flat), reader.dim)
+    )
     if hasattr(os, "posix_fallocate"):
         with file.open("rb+") as stream:  # a full disk says so here, not as a broken map
             os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
@@ -151,7 +156,7 @@ def feed(text: TextModel, tokens: Tokens, device: torch.device, half: torch.dtyp
         with torch.inference_mode(), autocast(device, half):
             found = text.states(ids, mask).to(torch.float16).cpu().numpy()
         for i, row in enumerate(rows):
-            states[tokens.starts[row]:tokens.starts[row + 1]] = found[i, :tokens.lengths[row]]
+            states[tokens.starts[row] : tokens.starts[row + 1]] = found[i, : tokens.lengths[row]]
     return Feed(tokens, reader.pad, states)
 
 
@@ -163,15 +168,20 @@ def in_order(tokens: Tokens, stop: int, size: int, start: int = 0) -> Iterator[n
     """Batches of texts of like length, longest first, so that a full memory shows at once."""
     order = start + np.argsort(-tokens.lengths[start:stop], kind="stable")
     for at in range(0, len(order), size):
-        yield order[at:at + size]
+        yield order[at : at + size]
 
 
 # ---- prediction -----------------------------------------------------------------------------
 
 
-def predict_texts(net: TextNet, feed: Feed, device: torch.device, half: torch.dtype | None,
-                  least: float = 0.0, chunk: int = CHUNK,
-                  ) -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
+def predict_texts(
+    net: TextNet,
+    feed: Feed,
+    device: torch.device,
+    half: torch.dtype | None,
+    least: float = 0.0,
+    chunk: int = CHUNK,
+) -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
     """Yield (first row, probabilities (rows, n_nodes), document vectors (rows, dim)).
 
     Parameters
@@ -213,8 +223,14 @@ def predict_texts(net: TextNet, feed: Feed, device: torch.device, half: torch.dt
         yield start, scores, documents
 
 
-def _predict_batch(net: TextNet, feed: Feed, rows: np.ndarray, device: torch.device,
-                   half: torch.dtype | None, least: float) -> tuple[np.ndarray | None, np.ndarray]:
+def _predict_batch(
+    net: TextNet,
+    feed: Feed,
+    rows: np.ndarray,
+    device: torch.device,
+    half: torch.dtype | None,
+    least: float,
+) -> tuple[np.ndarray | None, np.ndarray]:
     """Probabilities, if the head reads tokens, and document vectors of one batch."""
     x, mask = feed.batch(rows, device)
     with torch.inference_mode():
@@ -235,8 +251,11 @@ def halved(size: int, error: Exception, what: str) -> int:
         If it was a single text.
     """
     if size <= 1:
-        raise ConfigError("the memory of the device is full", got="a single text",
-                          fix="Lower max_length or the head's hidden width") from error
+        raise ConfigError(
+            "the memory of the device is full",
+            got="a single text",
+            fix="Lower max_length or the head's hidden width",
+        ) from error
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     log.warning("the memory of the device is full: %s with %d texts at a time", what, size // 2)

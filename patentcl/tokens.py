@@ -35,8 +35,9 @@ class Tokens:
     ([[5, 6, 7], [8, 0, 0]], [[True, True, True], [True, False, False]])
     """
 
-    def __init__(self, numbers: Iterable[Sequence[int] | np.ndarray],
-                 cut: np.ndarray | None = None) -> None:
+    def __init__(
+        self, numbers: Iterable[Sequence[int] | np.ndarray], cut: np.ndarray | None = None
+    ) -> None:
         parts = [np.asarray(row, dtype=np.int32) for row in numbers]
         self.lengths = np.array([len(p) for p in parts], dtype=np.int64)
         self.starts = np.concatenate([[0], np.cumsum(self.lengths)])
@@ -47,7 +48,7 @@ class Tokens:
         return len(self.lengths)
 
     def __getitem__(self, row: int) -> np.ndarray:
-        return self.flat[self.starts[row]:self.starts[row + 1]]
+        return self.flat[self.starts[row] : self.starts[row + 1]]
 
     def take(self, rows: np.ndarray) -> Tokens:
         """Some of the texts."""
@@ -108,9 +109,9 @@ def batches(lengths: np.ndarray, size: int, rng: np.random.Generator) -> list[np
     n_windows = max(1, round(n_batches / WINDOW))
     edges = np.linspace(0, len(order), n_batches + 1).astype(np.int64)
     for window in np.array_split(np.arange(n_batches), n_windows):
-        part = order[edges[window[0]]:edges[window[-1] + 1]]  # a view: sorted where it lies
+        part = order[edges[window[0]] : edges[window[-1] + 1]]  # a view: sorted where it lies
         part[:] = part[np.argsort(-lengths[part], kind="stable")]
-    return [order[edges[i]:edges[i + 1]] for i in rng.permutation(n_batches)]
+    return [order[edges[i] : edges[i + 1]] for i in rng.permutation(n_batches)]
 
 
 def is_texts(items: Any) -> bool:
@@ -129,8 +130,10 @@ def is_texts(items: Any) -> bool:
 
 def _is_text(item: Any) -> bool:
     return isinstance(item, str) or (
-        isinstance(item, (list, tuple)) and len(item) == 2 and all(
-            isinstance(part, str) for part in item))
+        isinstance(item, (list, tuple))
+        and len(item) == 2
+        and all(isinstance(part, str) for part in item)
+    )
 
 
 def join_texts(items: Any, separator: str) -> list[str]:
@@ -160,8 +163,11 @@ def join_texts(items: Any, separator: str) -> list[str]:
 def _joined(items: Iterable[Any], separator: str) -> Iterator[str]:
     for i, item in enumerate(items):
         if not _is_text(item):
-            raise DataError("a text is neither a string nor a pair of title and abstract",
-                            where=f"item {i}", got=type(item).__name__)
+            raise DataError(
+                "a text is neither a string nor a pair of title and abstract",
+                where=f"item {i}",
+                got=type(item).__name__,
+            )
         text = item if isinstance(item, str) else f" {separator} ".join(p for p in item if p)
         if not text.strip():
             raise DataError("a text is empty", where=f"item {i}")

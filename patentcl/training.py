@@ -47,9 +47,14 @@ class TrainingResult:
     losses: list[float]
 
 
-def train_encoder(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
-                  settings: TrainingSettings | None = None, seed: int = 0,
-                  progress: Progress | None = None) -> TrainingResult:
+def train_encoder(
+    encoder: PatentEncoder,
+    triplets: pa.Table,
+    corpus: Corpus,
+    settings: TrainingSettings | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> TrainingResult:
     """Fine-tune a copy of an encoder with TripletLoss, or the loss that the settings name.
 
     Parameters
@@ -86,8 +91,11 @@ def train_encoder(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
     settings = settings or TrainingSettings()
     missing = [c for c in _COLUMNS if c not in triplets.column_names]
     if missing:
-        raise DataError(f"column {missing[0]!r} is missing", where="triplets",
-                        got=", ".join(triplets.column_names))
+        raise DataError(
+            f"column {missing[0]!r} is missing",
+            where="triplets",
+            got=", ".join(triplets.column_names),
+        )
     if triplets.num_rows == 0:
         raise DataError("there are no triplets to train on")
     with tempfile.TemporaryDirectory(prefix="patentcl-train-") as place, _own_randomness():
@@ -95,8 +103,14 @@ def train_encoder(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
         return _fit(encoder, dataset, settings, seed, progress, place)
 
 
-def _fit(encoder: PatentEncoder, dataset: datasets.Dataset, settings: TrainingSettings, seed: int,
-         progress: Progress | None, place: str) -> TrainingResult:
+def _fit(
+    encoder: PatentEncoder,
+    dataset: datasets.Dataset,
+    settings: TrainingSettings,
+    seed: int,
+    progress: Progress | None,
+    place: str,
+) -> TrainingResult:
     from transformers import PrinterCallback
 
     model = copy.deepcopy(encoder.model).float()
@@ -106,8 +120,13 @@ def _fit(encoder: PatentEncoder, dataset: datasets.Dataset, settings: TrainingSe
     steps = int(np.ceil(settings.epochs * np.ceil(len(dataset) / settings.batch_size)))
     arguments = _arguments(settings, steps, precision, encoder.device.type == "cpu", seed, place)
     watcher = _watch(progress)
-    trainer = _trainer_class()(model=model, args=arguments, train_dataset=dataset,
-                               loss=_loss(model, settings), callbacks=[watcher])
+    trainer = _trainer_class()(
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        loss=_loss(model, settings),
+        callbacks=[watcher],
+    )
     trainer.remove_callback(PrinterCallback)  # it prints every step
     started = time.perf_counter()
     trainer.train()
@@ -117,29 +136,52 @@ def _fit(encoder: PatentEncoder, dataset: datasets.Dataset, settings: TrainingSe
     plain.load_state_dict(_blended(plain.state_dict(), model.state_dict(), settings.blend))
     tuned = PatentEncoder(plain.eval(), encoder.name, encoder.max_length)
     tenth = max(1, len(losses) // 10)
-    facts = {"base model": encoder.name, "triplets": len(dataset), "steps": steps,
-             "loss": settings.loss, "epochs": settings.epochs, "batch size": settings.batch_size,
-             "learning rate": settings.learning_rate, "margin": settings.margin,
-             "distance": settings.distance, "blend": settings.blend,
-             "precision": precision, "device": str(encoder.device), "seconds": round(seconds, 1),
-             "triplets per second": round(steps * settings.batch_size / seconds, 1),
-             "loss, first tenth": round(float(np.mean(losses[:tenth])), 4),
-             "loss, last tenth": round(float(np.mean(losses[-tenth:])), 4)}
+    facts = {
+        "base model": encoder.name,
+        "triplets": len(dataset),
+        "steps": steps,
+        "loss": settings.loss,
+        "epochs": settings.epochs,
+        "batch size": settings.batch_size,
+        "learning rate": settings.learning_rate,
+        "margin": settings.margin,
+        "distance": settings.distance,
+        "blend": settings.blend,
+        "precision": precision,
+        "device": str(encoder.device),
+        "seconds": round(seconds, 1),
+        "triplets per second": round(steps * settings.batch_size / seconds, 1),
+        "loss, first tenth": round(float(np.mean(losses[:tenth])), 4),
+        "loss, last tenth": round(float(np.mean(losses[-tenth:])), 4),
+    }
     return TrainingResult(tuned, facts, losses)
 
 
-def _arguments(settings: TrainingSettings, steps: int, precision: str, on_cpu: bool, seed: int,
-               place: str) -> Any:
+def _arguments(
+    settings: TrainingSettings, steps: int, precision: str, on_cpu: bool, seed: int, place: str
+) -> Any:
     from sentence_transformers import SentenceTransformerTrainingArguments
 
     return SentenceTransformerTrainingArguments(
-        output_dir=place, max_steps=steps, per_device_train_batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate, warmup_steps=round(settings.warmup * steps),
-        bf16=precision == "bf16", fp16=precision == "fp16", use_cpu=on_cpu,
+        output_dir=place,
+        max_steps=steps,
+        per_device_train_batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        warmup_steps=round(settings.warmup * steps),
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        use_cpu=on_cpu,
         # A patent twice in a batch would be its own negative.
         batch_sampler="no_duplicates" if settings.loss == "mnr" else "batch_sampler",
-        save_strategy="no", logging_strategy="steps", logging_steps=1, report_to="none",
-        disable_tqdm=True, seed=seed, data_seed=seed, dataloader_pin_memory=False)
+        save_strategy="no",
+        logging_strategy="steps",
+        logging_steps=1,
+        report_to="none",
+        disable_tqdm=True,
+        seed=seed,
+        data_seed=seed,
+        dataloader_pin_memory=False,
+    )
 
 
 def _loss(model: SentenceTransformer, settings: TrainingSettings) -> torch.nn.Module:
@@ -151,8 +193,11 @@ def _loss(model: SentenceTransformer, settings: TrainingSettings) -> torch.nn.Mo
 
     if settings.loss == "mnr":
         return MultipleNegativesRankingLoss(model)
-    metric = (TripletDistanceMetric.COSINE if settings.distance == "cosine"
-              else TripletDistanceMetric.EUCLIDEAN)
+    metric = (
+        TripletDistanceMetric.COSINE
+        if settings.distance == "cosine"
+        else TripletDistanceMetric.EUCLIDEAN
+    )
     return TripletLoss(model, distance_metric=metric, triplet_margin=settings.margin)
 
 
@@ -183,9 +228,12 @@ def _hold(model: SentenceTransformer, settings: TrainingSettings) -> None:
     if settings.frozen_layers:
         layers = _layers(model)
         if settings.frozen_layers >= len(layers):
-            raise ConfigError("training.frozen_layers leaves no layer to tune",
-                              got=settings.frozen_layers, wanted=f"fewer than {len(layers)}")
-        tuned = {id(p) for layer in layers[settings.frozen_layers:] for p in layer.parameters()}
+            raise ConfigError(
+                "training.frozen_layers leaves no layer to tune",
+                got=settings.frozen_layers,
+                wanted=f"fewer than {len(layers)}",
+            )
+        tuned = {id(p) for layer in layers[settings.frozen_layers :] for p in layer.parameters()}
         for parameter in model.parameters():
             parameter.requires_grad_(id(parameter) in tuned)
     if not settings.dropout:
@@ -194,13 +242,16 @@ def _hold(model: SentenceTransformer, settings: TrainingSettings) -> None:
                 module.p = 0.0
 
 
-def _blended(untuned: Mapping[str, torch.Tensor], tuned: Mapping[str, torch.Tensor],
-             share: float) -> dict[str, torch.Tensor]:
+def _blended(
+    untuned: Mapping[str, torch.Tensor], tuned: Mapping[str, torch.Tensor], share: float
+) -> dict[str, torch.Tensor]:
     """Weights on the line between both models: much of what was learned, less of what was lost."""
     import torch
 
-    return {name: torch.lerp(untuned[name].to(new), new, share) if new.is_floating_point() else new
-            for name, new in tuned.items()}
+    return {
+        name: torch.lerp(untuned[name].to(new), new, share) if new.is_floating_point() else new
+        for name, new in tuned.items()
+    }
 
 
 def _watch(progress: Progress | None) -> Any:
@@ -212,8 +263,14 @@ def _watch(progress: Progress | None) -> Any:
         def __init__(self) -> None:
             self.losses: list[float] = []
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None,
-                   **rest: Any) -> None:
+        def on_log(
+            self,
+            args: Any,
+            state: Any,
+            control: Any,
+            logs: Mapping[str, Any] | None = None,
+            **rest: Any,
+        ) -> None:
             if logs and "loss" in logs:
                 self.losses.append(float(logs["loss"]))
 
@@ -224,8 +281,9 @@ def _watch(progress: Progress | None) -> Any:
     return Watcher()
 
 
-def _text_dataset(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
-                  place: Path) -> datasets.Dataset:
+def _text_dataset(
+    encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus, place: Path
+) -> datasets.Dataset:
     """Write the triplets' texts to an Arrow file and map it: millions of them need no memory."""
     import datasets
 
@@ -235,8 +293,9 @@ def _text_dataset(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
         ids = triplets[name].to_pylist()
         missing = next((i for i in ids if i not in position), None)
         if missing is not None:
-            raise DataError("a triplet names a patent that the corpus lacks", where=name,
-                            got=missing)
+            raise DataError(
+                "a triplet names a patent that the corpus lacks", where=name, got=missing
+            )
         rows[name] = np.array([position[i] for i in ids])
     used = np.unique(np.concatenate(list(rows.values())))
     texts = np.array(encoder.texts(corpus.select(used)), dtype=object)
@@ -244,9 +303,18 @@ def _text_dataset(encoder: PatentEncoder, triplets: pa.Table, corpus: Corpus,
     file = place / "triplets.arrow"
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
         for start in range(0, triplets.num_rows, _ROWS):
-            writer.write_batch(pa.record_batch(
-                [pa.array(texts[np.searchsorted(used, rows[n][start:start + _ROWS])], pa.string())
-                 for n in _COLUMNS], schema=schema))
+            writer.write_batch(
+                pa.record_batch(
+                    [
+                        pa.array(
+                            texts[np.searchsorted(used, rows[n][start : start + _ROWS])],
+                            pa.string(),
+                        )
+                        for n in _COLUMNS
+                    ],
+                    schema=schema,
+                )
+            )
     return datasets.Dataset.from_file(str(file))
 
 

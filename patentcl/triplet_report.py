@@ -29,8 +29,9 @@ KINDS = ("relation", "level", "hardness")
 _CHUNK = 1 << 15
 
 
-def write_report(folder: Path, counts: Mapping[str, int], corpus: Path,
-                 vectors: Path | None = None) -> dict[str, Any]:
+def write_report(
+    folder: Path, counts: Mapping[str, int], corpus: Path, vectors: Path | None = None
+) -> dict[str, Any]:
     """Write report.json and report.md beside ``triplets.parquet``; returns the few main figures.
 
     Parameters
@@ -48,11 +49,15 @@ def write_report(folder: Path, counts: Mapping[str, int], corpus: Path,
     splits, families = corpus / "splits.parquet", corpus / FAMILIES
     leaks = None
     if splits.is_file():
-        leaks = leak_report(triplets, pq.read_table(splits).to_pandas(),
-                            pq.read_table(families).to_pandas() if families.is_file() else None)
+        leaks = leak_report(
+            triplets,
+            pq.read_table(splits).to_pandas(),
+            pq.read_table(families).to_pandas() if families.is_file() else None,
+        )
     quality = quality_report(triplets, counts, None if vectors is None else read_vectors(vectors))
     (folder / "report.json").write_text(
-        json.dumps({"leaks": leaks, "quality": quality}, indent=2) + "\n", encoding="utf-8")
+        json.dumps({"leaks": leaks, "quality": quality}, indent=2) + "\n", encoding="utf-8"
+    )
     (folder / "report.md").write_text(render(leaks, quality), encoding="utf-8")
     return short_lines(leaks, quality)
 
@@ -61,12 +66,15 @@ def read_vectors(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Vectors (memory-mapped) and ids of a folder that ``patentcl embed`` wrote."""
     artifacts.require(folder, "vectors", "embed CORPUS")
     ids = pq.read_table(folder / "ids.parquet")
-    return (np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False),
-            ids.column(0).to_pandas().to_numpy())
+    return (
+        np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False),
+        ids.column(0).to_pandas().to_numpy(),
+    )
 
 
-def leak_report(triplets: pa.Table, splits: pd.DataFrame,
-                families: pd.DataFrame | None = None) -> dict[str, dict[str, int | None]]:
+def leak_report(
+    triplets: pa.Table, splits: pd.DataFrame, families: pd.DataFrame | None = None
+) -> dict[str, dict[str, int | None]]:
     """Count patents of the triplets that have something in common with held-out patents.
 
     Parameters
@@ -104,14 +112,18 @@ def leak_report(triplets: pa.Table, splits: pd.DataFrame,
             row["by family"] = int((seen & family.isin(family[held].dropna())).sum())
         row["by near-copy or family"] = None
         if "kin" in splits:
-            row["by near-copy or family"] = int((seen & splits["kin"].isin(
-                splits.loc[held, "kin"])).sum())
+            row["by near-copy or family"] = int(
+                (seen & splits["kin"].isin(splits.loc[held, "kin"])).sum()
+            )
         out[name] = row
     return out
 
 
-def quality_report(triplets: pa.Table, counts: Mapping[str, int],
-                   vectors: tuple[np.ndarray, np.ndarray] | None = None) -> dict[str, Any]:
+def quality_report(
+    triplets: pa.Table,
+    counts: Mapping[str, int],
+    vectors: tuple[np.ndarray, np.ndarray] | None = None,
+) -> dict[str, Any]:
     """Say how varied and how hard triplets are.
 
     Parameters
@@ -135,10 +147,14 @@ def quality_report(triplets: pa.Table, counts: Mapping[str, int],
     given = {kind: counts.get(f"{kind} negatives found", 0) for kind in LADDER}
     hardness = {}
     for i, asked in enumerate(LADDER):
-        down = {g: counts.get(f"{asked} wanted, {g} given", 0) for g in LADDER[i + 1:]}
+        down = {g: counts.get(f"{asked} wanted, {g} given", 0) for g in LADDER[i + 1 :]}
         up = sum(counts.get(f"{h} wanted, {asked} given", 0) for h in LADDER[:i])
-        hardness[asked] = {"asked": counts.get(f"{asked} negatives wanted", 0),
-                           "given": given[asked], "given as asked": given[asked] - up, **down}
+        hardness[asked] = {
+            "asked": counts.get(f"{asked} negatives wanted", 0),
+            "given": given[asked],
+            "given as asked": given[asked] - up,
+            **down,
+        }
     return {
         "triplets": n,
         "distinct negatives": distinct,
@@ -181,19 +197,31 @@ def cosines(triplets: pa.Table, X: np.ndarray, ids: np.ndarray) -> dict[str, Any
     for role in ROLES:
         found = place.reindex(triplets[role].to_pandas())
         if found.isna().any():
-            raise DataError("a patent of the triplets has no vector",
-                            got=str(found.index[found.isna()][0]),
-                            fix="Give vectors of the corpus that the triplets were mined from")
+            raise DataError(
+                "a patent of the triplets has no vector",
+                got=str(found.index[found.isna()][0]),
+                fix="Give vectors of the corpus that the triplets were mined from",
+            )
         rows[role] = found.to_numpy().astype(np.int64)
     positive, negative = (_pairs(X, rows["anchor_id"], rows[r]) for r in ROLES[1:])
-    frame = pd.DataFrame({"positive": positive, "negative": negative,
-                          "nearer": positive > negative,
-                          "hardness": triplets["hardness"].to_pandas()})
+    frame = pd.DataFrame(
+        {
+            "positive": positive,
+            "negative": negative,
+            "nearer": positive > negative,
+            "hardness": triplets["hardness"].to_pandas(),
+        }
+    )
     means = frame[["positive", "negative", "nearer"]].mean()
     by = frame.groupby("hardness")[["positive", "negative", "nearer"]].mean()
-    return {**{k: float(v) for k, v in means.items()},
-            "by hardness": {kind: {str(k): float(v) for k, v in by.loc[kind].items()}
-                            for kind in LADDER if kind in by.index}}
+    return {
+        **{k: float(v) for k, v in means.items()},
+        "by hardness": {
+            kind: {str(k): float(v) for k, v in by.loc[kind].items()}
+            for kind in LADDER
+            if kind in by.index
+        },
+    }
 
 
 def _pairs(X: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -208,8 +236,9 @@ def _pairs(X: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out
 
 
-def short_lines(leaks: Mapping[str, Mapping[str, int | None]] | None,
-                quality: Mapping[str, Any]) -> dict[str, Any]:
+def short_lines(
+    leaks: Mapping[str, Mapping[str, int | None]] | None, quality: Mapping[str, Any]
+) -> dict[str, Any]:
     """The few figures that a terminal shows."""
     lines: dict[str, Any] = {
         "triplets": quality["triplets"],
@@ -218,46 +247,72 @@ def short_lines(leaks: Mapping[str, Mapping[str, int | None]] | None,
         "levels": ", ".join(f"{k} {v:,}" for k, v in quality["levels"].items()),
         "hardness, given of asked": ", ".join(
             f"{kind} {row['given as asked']:,} of {row['asked']:,}"
-            for kind, row in quality["hardness"].items() if row["asked"]),
+            for kind, row in quality["hardness"].items()
+            if row["asked"]
+        ),
     }
     if quality["cosine"]:
-        lines["cosine with anchor"] = (f"positives {quality['cosine']['positive']:.3f}, negatives "
-                                       f"{quality['cosine']['negative']:.3f}")
+        lines["cosine with anchor"] = (
+            f"positives {quality['cosine']['positive']:.3f}, negatives "
+            f"{quality['cosine']['negative']:.3f}"
+        )
     if leaks is None:
         lines["leaks"] = "not told: there are no splits beside the graph"
     else:
         lines["leaks into dev and test"] = ", ".join(
-            f"{what} " + ("not told" if any(leaks[s][what] is None for s in leaks)
-                          else f"{sum(leaks[s][what] or 0 for s in leaks):,}")
-            for what in ("by id", "by family", "by near-copy or family"))
+            f"{what} "
+            + (
+                "not told"
+                if any(leaks[s][what] is None for s in leaks)
+                else f"{sum(leaks[s][what] or 0 for s in leaks):,}"
+            )
+            for what in ("by id", "by family", "by near-copy or family")
+        )
     return lines
 
 
-def render(leaks: Mapping[str, Mapping[str, int | None]] | None,
-           quality: Mapping[str, Any]) -> str:
+def render(leaks: Mapping[str, Mapping[str, int | None]] | None, quality: Mapping[str, Any]) -> str:
     """Both reports as Markdown."""
     lines = ["# Triplets", "", "| | |", "|---|---|"]
-    lines += [f"| {k} | {v:,} |" if isinstance(v, int) else f"| {k} | {v} |"
-              for k, v in short_lines(leaks, quality).items()]
-    lines += ["", "## Hardness", "", "| asked | triplets | as asked | medium instead | "
-              "easy instead | given in all |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {k} | {v:,} |" if isinstance(v, int) else f"| {k} | {v} |"
+        for k, v in short_lines(leaks, quality).items()
+    ]
+    lines += [
+        "",
+        "## Hardness",
+        "",
+        "| asked | triplets | as asked | medium instead | easy instead | given in all |",
+        "|---|---|---|---|---|---|",
+    ]
     for kind, row in quality["hardness"].items():
-        lines.append(f"| {kind} | {row['asked']:,} | {row['given as asked']:,} | "
-                     f"{row.get('medium', 0):,} | {row.get('easy', 0):,} | {row['given']:,} |")
+        lines.append(
+            f"| {kind} | {row['asked']:,} | {row['given as asked']:,} | "
+            f"{row.get('medium', 0):,} | {row.get('easy', 0):,} | {row['given']:,} |"
+        )
     lines += ["", f"Without any negative, left out: {quality['without a negative']:,}.", ""]
     if quality["cosine"]:
-        lines += ["## Cosine with the anchor", "", "| negatives | positive | negative | "
-                  "positive nearer |", "|---|---|---|---|"]
+        lines += [
+            "## Cosine with the anchor",
+            "",
+            "| negatives | positive | negative | positive nearer |",
+            "|---|---|---|---|",
+        ]
         for kind, row in {"all": quality["cosine"], **quality["cosine"]["by hardness"]}.items():
-            lines.append(f"| {kind} | {row['positive']:.3f} | {row['negative']:.3f} | "
-                         f"{row['nearer']:.1%} |")
+            lines.append(
+                f"| {kind} | {row['positive']:.3f} | {row['negative']:.3f} | {row['nearer']:.1%} |"
+            )
         lines.append("")
     lines += ["## Leaks", ""]
     if leaks is None:
         return "\n".join([*lines, "Not told: there are no splits beside the graph.", ""])
-    lines += ["Patents of the triplets that are held out, of one family with a held-out patent, or "
-              "a near-copy of one.", "", "| split | held out | by id | by family | "
-              "by near-copy or family |", "|---|---|---|---|---|"]
+    lines += [
+        "Patents of the triplets that are held out, of one family with a held-out patent, or "
+        "a near-copy of one.",
+        "",
+        "| split | held out | by id | by family | by near-copy or family |",
+        "|---|---|---|---|---|",
+    ]
     for name, counted in leaks.items():
         cells = ("not told" if v is None else f"{v:,}" for v in counted.values())
         lines.append(f"| {name} | {' | '.join(cells)} |")

@@ -11,8 +11,10 @@ from patentcl.errors import ConfigError, did_you_mean
 
 HEAD_NAMES = ("levels", "flat", "tmm", "thmm", "harnn")
 LOCAL_SVM = "local-svm"
-WANTED = ("one or more of " + ", ".join(map(repr, HEAD_NAMES)) + ", 'knn' and 'svm', in this order "
-          f"and joined by +; or '{LOCAL_SVM}'")
+WANTED = (
+    "one or more of " + ", ".join(map(repr, HEAD_NAMES)) + ", 'knn' and 'svm', in this order "
+    f"and joined by +; or '{LOCAL_SVM}'"
+)
 
 
 class Voices(NamedTuple):
@@ -46,10 +48,16 @@ def split_name(name: str) -> Voices:
     known = {*HEAD_NAMES, "knn", "svm", LOCAL_SVM}
     strange = next((part for part in parts if part not in known), None)
     if strange is not None:
-        raise ConfigError("unknown head", got=name, wanted=WANTED,
-                          fix=did_you_mean(strange, known))
-    if (parts != [*heads, *["knn"] * votes, *["svm"] * words] or len(set(heads)) < len(heads)
-            or name == "svm" or "harnn" in heads[1:]):
-        raise ConfigError("parts of a head stand twice or in the wrong place", got=name,
-                          wanted=WANTED + ("; 'harnn' first" if "harnn" in heads else ""))
+        raise ConfigError("unknown head", got=name, wanted=WANTED, fix=did_you_mean(strange, known))
+    if (
+        parts != [*heads, *["knn"] * votes, *["svm"] * words]
+        or len(set(heads)) < len(heads)
+        or name == "svm"
+        or "harnn" in heads[1:]
+    ):
+        raise ConfigError(
+            "parts of a head stand twice or in the wrong place",
+            got=name,
+            wanted=WANTED + ("; 'harnn' first" if "harnn" in heads else ""),
+        )
     return Voices(heads, votes, words)

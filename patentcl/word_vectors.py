@@ -77,8 +77,12 @@ class Vocabulary:
         counts = Counter(word for text in texts for word in words_of(text))
         kept = sorted((w for w, n in counts.items() if n >= least), key=lambda w: (-counts[w], w))
         if not kept:
-            raise DataError("the texts have no word that is common enough", got=f"{len(counts)} "
-                            "words", wanted=f"one found {least} times", fix="Lower text.min_count")
+            raise DataError(
+                "the texts have no word that is common enough",
+                got=f"{len(counts)} words",
+                wanted=f"one found {least} times",
+                fix="Lower text.min_count",
+            )
         return cls(kept[:most])
 
     def read(self, texts: Iterable[str], limit: int) -> Tokens:
@@ -91,8 +95,9 @@ class Vocabulary:
         return Tokens(rows, np.array(cut, dtype=bool))
 
 
-def read_glove(path: str | Path, most: int, wanted: Iterable[str] = ()) -> tuple[
-        list[str], np.ndarray]:
+def read_glove(
+    path: str | Path, most: int, wanted: Iterable[str] = ()
+) -> tuple[list[str], np.ndarray]:
     """Read word vectors: one word a line and its numbers, separated by blanks.
 
     A first line of two numbers (word2vec's text format) is passed over.
@@ -128,8 +133,12 @@ def read_glove(path: str | Path, most: int, wanted: Iterable[str] = ()) -> tuple
                 continue
             width = width or len(fields)
             if len(fields) != width or not fields:
-                raise DataError("a line of the word vectors has another width", where=f"{path}, "
-                                f"line {number}", got=len(fields), wanted=width or "at least 1")
+                raise DataError(
+                    "a line of the word vectors has another width",
+                    where=f"{path}, line {number}",
+                    got=len(fields),
+                    wanted=width or "at least 1",
+                )
             if word not in asked:
                 if not room:
                     continue
@@ -137,16 +146,20 @@ def read_glove(path: str | Path, most: int, wanted: Iterable[str] = ()) -> tuple
             try:
                 rows.append(np.array(fields, dtype=np.float32))
             except ValueError as error:
-                raise DataError("a word vector is not made of numbers",
-                                where=f"{path}, line {number}", got=line[:60]) from error
+                raise DataError(
+                    "a word vector is not made of numbers",
+                    where=f"{path}, line {number}",
+                    got=line[:60],
+                ) from error
             words.append(word)
     if not words:
         raise DataError("the file holds no word vectors", where=path)
     return words, np.stack(rows)
 
 
-def train_vectors(tokens: Tokens, n_words: int, width: int, seed: int = 0,
-                  smoothing: float = 0.75) -> np.ndarray:
+def train_vectors(
+    tokens: Tokens, n_words: int, width: int, seed: int = 0, smoothing: float = 0.75
+) -> np.ndarray:
     """Word vectors of a vocabulary from texts in its numbers.
 
     With ``n(w, c)`` how often c stands near w, each time counted as one over the distance, and
@@ -172,13 +185,14 @@ def train_vectors(tokens: Tokens, n_words: int, width: int, seed: int = 0,
     """
     near = _cooccurrence(tokens, n_words)
     of_word = np.asarray(near.sum(axis=1)).ravel()
-    chance = of_word ** smoothing
+    chance = of_word**smoothing
     chance /= max(chance.sum(), 1e-12)
     entries = near.tocoo()
     pmi = np.log(entries.data / (of_word[entries.row] * chance[entries.col]))
     keep = pmi > 0
-    ppmi = sparse.csr_matrix((pmi[keep], (entries.row[keep], entries.col[keep])),
-                             shape=near.shape, dtype=np.float64)
+    ppmi = sparse.csr_matrix(
+        (pmi[keep], (entries.row[keep], entries.col[keep])), shape=near.shape, dtype=np.float64
+    )
     rank = min(width, n_words - 1)
     start = np.random.default_rng(seed).normal(size=n_words)
     left, strength, _ = svds(ppmi, k=rank, v0=start)

@@ -24,8 +24,7 @@ class Done(NamedTuple):
 def call(*arguments: object, cwd: Path) -> Done:
     """Run ``patentcl`` with some arguments in a folder."""
     stdout, stderr, status = io.StringIO(), io.StringIO(), 0
-    with (pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout),
-          redirect_stderr(stderr)):
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
         patch.chdir(cwd)
         patch.setattr(sys, "argv", ["patentcl", *map(str, arguments)])
         patch.setattr("patentcl.cli._quiet_libraries", lambda: None)

@@ -76,8 +76,11 @@ def neo4j_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jAdd
     """A real Neo4j: the empty one at NEO4J_URI, or else one that is started here."""
     given = os.environ.get("NEO4J_URI")
     if given:
-        address = Neo4jAddress(given, os.environ.get("NEO4J_USERNAME") or "neo4j",
-                               os.environ.get("NEO4J_PASSWORD") or "")
+        address = Neo4jAddress(
+            given,
+            os.environ.get("NEO4J_USERNAME") or "neo4j",
+            os.environ.get("NEO4J_PASSWORD") or "",
+        )
         with emptied(address):
             yield address
         return
@@ -85,8 +88,9 @@ def neo4j_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jAdd
     if reason:
         pytest.skip(f"no Neo4j can be started here: {reason}")
     password = secrets.token_hex(12)
-    server = Neo4jServer(tmp_path_factory.mktemp("neo4j"), password=password, heap="512m",
-                         pagecache="64m")
+    server = Neo4jServer(
+        tmp_path_factory.mktemp("neo4j"), password=password, heap="512m", pagecache="64m"
+    )
     try:
         yield Neo4jAddress(server.start().uri, "neo4j", password)
     finally:
@@ -102,7 +106,9 @@ def emptied(address: Neo4jAddress) -> Iterator[None]:
     with GraphDatabase.driver(address.uri, auth=(address.user, address.password)) as driver:
         [[number]] = driver.execute_query("MATCH (n) RETURN count(n)", database_=database).records
         if number:
-            pytest.skip(f"tests write to the server at NEO4J_URI, and it holds {number} nodes: "
-                        "give an empty one")
+            pytest.skip(
+                f"tests write to the server at NEO4J_URI, and it holds {number} nodes: "
+                "give an empty one"
+            )
         yield
         driver.execute_query("MATCH (n) DETACH DELETE n", database_=database)

@@ -18,8 +18,19 @@ def small_tree() -> CpcTree:
 def odd_forest() -> CpcTree:
     """A forest that is no classification: a lone root, a chain of single children, uneven
     depths."""
-    return CpcTree.from_edges([("lone", None), ("r", None), ("s", None), ("r1", "r"), ("r2", "r"),
-                               ("r11", "r1"), ("r111", "r11"), ("s1", "s"), ("s2", "s")])
+    return CpcTree.from_edges(
+        [
+            ("lone", None),
+            ("r", None),
+            ("s", None),
+            ("r1", "r"),
+            ("r2", "r"),
+            ("r11", "r1"),
+            ("r111", "r11"),
+            ("s1", "s"),
+            ("s2", "s"),
+        ]
+    )
 
 
 def random_labels(tree: CpcTree, n: int, share: float, seed: int) -> sparse.csr_matrix:
@@ -65,13 +76,16 @@ def naive_rates(tp: float, predicted: float, true: float) -> tuple[float, float,
     return p, r, 2 * p * r / (p + r) if p + r else 0.0
 
 
-def naive_averages(truth: list[set[int]], predicted: list[set[int]],
-                   n_labels: int) -> dict[str, tuple[float, float, float]]:
+def naive_averages(
+    truth: list[set[int]], predicted: list[set[int]], n_labels: int
+) -> dict[str, tuple[float, float, float]]:
     """All averages of (precision, recall, F1), set by set."""
+
     def mean(rows: list[tuple[float, float, float]]) -> tuple[float, float, float]:
         kept = [r for r in rows if not np.isnan(r[0])]
-        return tuple(float(np.mean([r[i] for r in kept])) if kept else float("nan")
-                     for i in range(3))
+        return tuple(
+            float(np.mean([r[i] for r in kept])) if kept else float("nan") for i in range(3)
+        )
 
     pairs = list(zip(truth, predicted, strict=True))
     by_label = []
@@ -81,11 +95,16 @@ def naive_averages(truth: list[set[int]], predicted: list[set[int]],
         tp = sum(j in a and j in b for a, b in pairs)
         by_label.append((naive_rates(tp, p, t), t))
     support = sum(t for _, t in by_label)
-    weighted = tuple(sum(r[i] * t for r, t in by_label if t) / support if support else float("nan")
-                     for i in range(3))
+    weighted = tuple(
+        sum(r[i] * t for r, t in by_label if t) / support if support else float("nan")
+        for i in range(3)
+    )
     return {
-        "micro": naive_rates(sum(len(a & b) for a, b in pairs), sum(len(b) for _, b in pairs),
-                             sum(len(a) for a, _ in pairs)),
+        "micro": naive_rates(
+            sum(len(a & b) for a, b in pairs),
+            sum(len(b) for _, b in pairs),
+            sum(len(a) for a, _ in pairs),
+        ),
         "samples": mean([naive_rates(len(a & b), len(b), len(a)) for a, b in pairs]),
         "macro": mean([r for r, _ in by_label]),
         "macro_true": mean([r for r, t in by_label if t]),

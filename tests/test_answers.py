@@ -25,17 +25,20 @@ def parts() -> tuple[np.ndarray, list[list[str]], PatentClassifier, PatentIndex]
     model = PatentClassifier(head="levels", hidden=16, epochs=10, batch_size=32, seed=2)
     tree = CpcTree.from_symbols([*LEAVES, "H01M"], titles={"A01B": "Soil working"})
     model.fit(X[:250], codes[:250], tree)
-    meta = pd.DataFrame({"id": [f"p{i}" for i in range(300)], "title": [f"Title {i}" for i in
-                         range(299)] + [None],
-                         "codes": [[f"{c}1/00" for c in row] for row in codes]})
+    meta = pd.DataFrame(
+        {
+            "id": [f"p{i}" for i in range(300)],
+            "title": [f"Title {i}" for i in range(299)] + [None],
+            "codes": [[f"{c}1/00" for c in row] for row in codes],
+        }
+    )
     return X, codes, model, PatentIndex.build(X, meta["id"], meta=meta)
 
 
 Parts = tuple[np.ndarray, list[list[str]], PatentClassifier, PatentIndex]
 
 
-def answers(parts: Parts, rows: np.ndarray, per_code: int = 3,
-            **more: object) -> list[Answer]:
+def answers(parts: Parts, rows: np.ndarray, per_code: int = 3, **more: object) -> list[Answer]:
     X, _, model, index = parts
     evidence = Evidence(index, model.tree_, per_code)
     answerer = Answerer(model, lambda texts: X[rows], evidence, **more)  # type: ignore[arg-type]
@@ -74,12 +77,14 @@ def test_evidence_is_that_of_brute_force(parts: Parts, monkeypatch: pytest.Monke
     for i, a in zip(rows, answers(parts, rows), strict=True):
         assert set(a.evidence) == {c.symbol for c in a.codes}
         for symbol, near in a.evidence.items():
-            carriers = [j for j in range(300) if j != i
-                        and any(c.startswith(symbol) for c in codes[j])]
+            carriers = [
+                j for j in range(300) if j != i and any(c.startswith(symbol) for c in codes[j])
+            ]
             best = sorted(carriers, key=lambda j: -similarity[i, j])[:3]
             assert [n.patent_id for n in near] == [f"p{j}" for j in best]
             assert [n.similarity for n in near] == pytest.approx(
-                [similarity[i, j] for j in best], abs=1e-4)
+                [similarity[i, j] for j in best], abs=1e-4
+            )
             looked_at += len(near)
     assert looked_at > 200
 
@@ -113,8 +118,9 @@ def test_evidence_from_another_encoder(parts: Parts) -> None:
 
 def test_back_off_is_said(parts: Parts) -> None:
     X, codes, _, _ = parts
-    model = PatentClassifier(head="levels", hidden=16, epochs=3, batch_size=32, threshold=0.97,
-                             back_off=0.97, seed=2).fit(X[:250], codes[:250])
+    model = PatentClassifier(
+        head="levels", hidden=16, epochs=3, batch_size=32, threshold=0.97, back_off=0.97, seed=2
+    ).fit(X[:250], codes[:250])
     noise = np.random.default_rng(0).normal(0, 0.2, (50, 12)).astype(np.float32)
     found = list(Answerer(model, lambda t: noise).answers([str(i) for i in range(50)], ["x"] * 50))
     stopped = [a for a in found if a.stopped_before]
@@ -151,9 +157,15 @@ def test_evidence_by_words_is_that_of_brute_force() -> None:
 
     rng = np.random.default_rng(3)
     words = np.array(["plough", "soil", "share", "seed", "drill", "oven", "car", "engine", "motor"])
-    records = [{"patent_id": f"{i:02}", "title": str(rng.choice(words)),
-                "abstract": " ".join(rng.choice(words, 5)),
-                "codes": [f"{LEAVES[i % 5]}1/00"] if i else []} for i in range(40)]
+    records = [
+        {
+            "patent_id": f"{i:02}",
+            "title": str(rng.choice(words)),
+            "abstract": " ".join(rng.choice(words, 5)),
+            "codes": [f"{LEAVES[i % 5]}1/00"] if i else [],
+        }
+        for i in range(40)
+    ]
     corpus = Corpus.from_records(records)
     tree = CpcTree.from_symbols(LEAVES)
     queries, ids = [("Seed drill", "for a car"), ("Unheard", "of")], ["05", "new"]
@@ -163,8 +175,11 @@ def test_evidence_by_words_is_that_of_brute_force() -> None:
     X = model.fit_transform([f"{t} {a}" for t, a in corpus.texts[1:]])  # the first has no code
     score = (model.transform(["Seed drill for a car"]) @ X.T).toarray()[0]
     for symbol, near in found[0].items():
-        rows = [i for i in range(39) if corpus.codes[i + 1][0].startswith(symbol)
-                and corpus.ids[i + 1] != "05"]
+        rows = [
+            i
+            for i in range(39)
+            if corpus.codes[i + 1][0].startswith(symbol) and corpus.ids[i + 1] != "05"
+        ]
         best = sorted(rows, key=lambda i: -score[i])[:2]
         assert [n.similarity for n in near] == pytest.approx(score[best], abs=1e-4)
         assert {n.patent_id for n in near} <= {corpus.ids[i + 1] for i in rows}

@@ -54,10 +54,11 @@ def hidden(folder: Path) -> list[str]:
 
 # ---- fingerprints ---------------------------------------------------------------------------
 
-plain = st.recursive(st.none() | st.booleans() | st.integers() | st.text()
-                     | st.floats(allow_nan=False),
-                     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-                     max_leaves=12)
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=12,
+)
 
 
 def shuffled(value: Any) -> Any:
@@ -104,9 +105,12 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "lost file": lambda f: (f / "a.txt").unlink(),
     "bytes that wander to the next file": lambda f: (
         (f / "a.txt").write_text("on", encoding="utf-8"),
-        (f / "inner" / "b.txt").write_text("etwo", encoding="utf-8")),
-    "contents exchanged": lambda f: ((f / "a.txt").write_text("two", encoding="utf-8"),
-                                     (f / "inner" / "b.txt").write_text("one", encoding="utf-8")),
+        (f / "inner" / "b.txt").write_text("etwo", encoding="utf-8"),
+    ),
+    "contents exchanged": lambda f: (
+        (f / "a.txt").write_text("two", encoding="utf-8"),
+        (f / "inner" / "b.txt").write_text("one", encoding="utf-8"),
+    ),
 }
 NO_CHANGES: dict[str, Callable[[Path], object]] = {
     "time": lambda f: os.utime(f / "a.txt", (1, 1)),
@@ -268,14 +272,17 @@ def break_manifest(place: Path, about: dict[str, Any]) -> None:
 @pytest.mark.parametrize("kind", [writing, writing_files])
 @pytest.mark.parametrize("body", [break_before, break_after_one, break_by_key, break_manifest])
 @pytest.mark.parametrize("old", [True, False])
-def test_what_fails_leaves_the_old_result_as_it_was(tmp_path: Path, kind: Any, body: Any,
-                                                    old: bool) -> None:
+def test_what_fails_leaves_the_old_result_as_it_was(
+    tmp_path: Path, kind: Any, body: Any, old: bool
+) -> None:
     target = tmp_path / "v"
     if old:
         (write if kind is writing else write_beside)(target, 1)
     about = record(2)
-    with (pytest.raises((Broken, KeyboardInterrupt, ValueError, RecursionError)),
-          kind(target, about) as place):
+    with (
+        pytest.raises((Broken, KeyboardInterrupt, ValueError, RecursionError)),
+        kind(target, about) as place,
+    ):
         body(place, about)
     assert version_of(target) == (1 if old else None)
     assert hidden(tmp_path) == []
@@ -284,8 +291,9 @@ def test_what_fails_leaves_the_old_result_as_it_was(tmp_path: Path, kind: Any, b
 
 
 @pytest.mark.parametrize("which", [1, 2])
-def test_a_rename_that_fails_puts_the_old_result_back(tmp_path: Path, which: int,
-                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rename_that_fails_puts_the_old_result_back(
+    tmp_path: Path, which: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = tmp_path / "v"
     write(target, 1)
     real, calls = Path.rename, itertools.count(1)
@@ -305,12 +313,22 @@ def test_a_rename_that_fails_puts_the_old_result_back(tmp_path: Path, which: int
 
 # ---- kill -9 --------------------------------------------------------------------------------
 
+
 def killed(tmp_path: Path, kind: str, old: bool) -> list[Path]:
     """One folder for each moment at which writing was killed, and a last one where it was not."""
     base = tmp_path / kind
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("artifact_cases.py"), base, kind,
-         "old" if old else "new"], capture_output=True, text=True, check=False)
+        [
+            sys.executable,
+            Path(__file__).with_name("artifact_cases.py"),
+            base,
+            kind,
+            "old" if old else "new",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     roots = sorted(base.iterdir(), key=lambda p: int(p.name))
     assert len(roots) > 10  # the moments were seen
@@ -345,8 +363,9 @@ def test_kill_at_every_moment_of_writing_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "again"), [("write", write), ("write_beside", write_beside)])
-def test_kill_at_every_moment_of_a_first_writing(tmp_path: Path, kind: str,
-                                                 again: Callable[[Path, int], None]) -> None:
+def test_kill_at_every_moment_of_a_first_writing(
+    tmp_path: Path, kind: str, again: Callable[[Path, int], None]
+) -> None:
     for root in killed(tmp_path, kind, old=False):
         assert version_of(root / "v") in (None, 2)
         again(root / "v", 3)
@@ -369,8 +388,12 @@ with writing(sys.argv[1], record(2)) as place:
 @contextlib.contextmanager
 def another_process(target: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that has written version 2 and waits before it ends."""
-    with subprocess.Popen([sys.executable, "-c", LIVING, str(target), str(Path(__file__).parent)],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", LIVING, str(target), str(Path(__file__).parent)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "in it\n"
         try:
@@ -412,8 +435,9 @@ def test_a_number_of_a_process_that_was_used_again(tmp_path: Path) -> None:
     assert hidden(tmp_path) == []
 
 
-def test_without_proc_living_processes_are_known_too(tmp_path: Path,
-                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_proc_living_processes_are_known_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no_proc(self: Path, *a: Any, **k: Any) -> str:
         raise FileNotFoundError(errno.ENOENT, "no such file", str(self))
 
@@ -426,8 +450,16 @@ def test_without_proc_living_processes_are_known_too(tmp_path: Path,
 
 def test_only_leftovers_of_the_same_name_are_touched(tmp_path: Path) -> None:
     gone = "999999999-1-0"
-    others = [f".v.x.tmp-{gone}", f".v.x.old-{gone}", ".v.tmp-notes", ".v.tmp", f"v.tmp-{gone}",
-              f".v.tmp-{gone}-more", f".v.bak-{gone}", ".v.old-12"]
+    others = [
+        f".v.x.tmp-{gone}",
+        f".v.x.old-{gone}",
+        ".v.tmp-notes",
+        ".v.tmp",
+        f"v.tmp-{gone}",
+        f".v.tmp-{gone}-more",
+        f".v.bak-{gone}",
+        ".v.old-12",
+    ]
     for name in [*others, f".v.tmp-{gone}"]:
         fill_folder = tmp_path / name
         fill_folder.mkdir()
@@ -501,21 +533,27 @@ def newer(target: Path) -> None:
 
 
 def listing(folder: Path) -> dict[str, bytes | None]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else None
-            for p in folder.rglob("*")}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else None
+        for p in folder.rglob("*")
+    }
 
 
-@pytest.mark.parametrize(("prepare", "message"), [
-    (foreign_file, "taken by something else .*got a file"),
-    (foreign_folder, f"taken by something else .*got a folder without {MANIFEST}"),
-    (hidden_only, f"taken by something else .*got a folder without {MANIFEST}"),
-    (other_stage, "taken by something else .*got a folder of the stage 'fit'"),
-    (whole_run, "taken by something else .*got a folder of the stage 'load'"),
-    (stages_inside, "taken by something else .*results of other stages in it"),
-    (newer, "written by a newer patentcl"),
-])
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (foreign_file, "taken by something else .*got a file"),
+        (foreign_folder, f"taken by something else .*got a folder without {MANIFEST}"),
+        (hidden_only, f"taken by something else .*got a folder without {MANIFEST}"),
+        (other_stage, "taken by something else .*got a folder of the stage 'fit'"),
+        (whole_run, "taken by something else .*got a folder of the stage 'load'"),
+        (stages_inside, "taken by something else .*results of other stages in it"),
+        (newer, "written by a newer patentcl"),
+    ],
+)
 def test_what_is_not_an_earlier_result_of_the_stage_is_never_replaced(
-        tmp_path: Path, prepare: Callable[[Path], None], message: str) -> None:
+    tmp_path: Path, prepare: Callable[[Path], None], message: str
+) -> None:
     prepare(tmp_path / "v")
     before = listing(tmp_path)
     with pytest.raises(DataError, match=message), writing(tmp_path / "v", record(2)):
@@ -567,8 +605,9 @@ def test_files_do_not_go_into_the_folder_of_another_stage(tmp_path: Path) -> Non
     assert listing(tmp_path) == before
 
 
-@pytest.mark.parametrize("files", [["../outside.txt", "/etc/outside", "..", ".", "", 3, None],
-                                   "a", 7])
+@pytest.mark.parametrize(
+    "files", [["../outside.txt", "/etc/outside", "..", ".", "", 3, None], "a", 7]
+)
 def test_a_manifest_cannot_make_us_delete_elsewhere(tmp_path: Path, files: Any) -> None:
     (tmp_path / "outside.txt").write_text("mine", encoding="utf-8")
     write_beside(tmp_path / "v", 1)
@@ -631,8 +670,16 @@ def copy_duckdb(place: Path, X: np.ndarray) -> None:
         con.execute(f"COPY (SELECT random() AS b FROM range(400000)) TO '{place}/x.parquet'")
 
 
-SAVERS = [save_npy, save_npz, save_parquet, save_text, save_safetensors, save_faiss, save_duckdb,
-          copy_duckdb]
+SAVERS = [
+    save_npy,
+    save_npz,
+    save_parquet,
+    save_text,
+    save_safetensors,
+    save_faiss,
+    save_duckdb,
+    copy_duckdb,
+]
 SMALL = 1 << 20
 
 
@@ -667,16 +714,19 @@ def small_files(place: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("limit", [small_disk, small_files])
 @pytest.mark.parametrize("save", SAVERS)
-def test_a_full_disk_is_one_clear_error_and_the_old_result_stays(tmp_path: Path, limit: Any,
-                                                                 save: Any) -> None:
+def test_a_full_disk_is_one_clear_error_and_the_old_result_stays(
+    tmp_path: Path, limit: Any, save: Any
+) -> None:
     X = np.random.default_rng(0).normal(size=(3000, 128)).astype(np.float32)  # 1.5 MB
     with limit(tmp_path / "disk") as disk:
         write(disk / "v", 1)
         write_beside(disk / "files", 1)
         before = listing(disk)
         for kind, name in ((writing, "v"), (writing_files, "files")):
-            with (pytest.raises(DataError, match="the disk is full, nothing was kept") as caught,
-                  kind(disk / name, record(2)) as place):
+            with (
+                pytest.raises(DataError, match="the disk is full, nothing was kept") as caught,
+                kind(disk / name, record(2)) as place,
+            ):
                 save(place, X)
             assert "\n" not in str(caught.value)
             assert "Free some space" in str(caught.value)
@@ -685,13 +735,16 @@ def test_a_full_disk_is_one_clear_error_and_the_old_result_stays(tmp_path: Path,
 
 
 @pytest.mark.parametrize("kind", [writing, writing_files])
-def test_a_disk_that_is_full_to_the_last_page_when_the_manifest_comes(tmp_path: Path,
-                                                                      kind: Any) -> None:
+def test_a_disk_that_is_full_to_the_last_page_when_the_manifest_comes(
+    tmp_path: Path, kind: Any
+) -> None:
     with small_disk(tmp_path / "disk") as disk:
         (write if kind is writing else write_beside)(disk / "v", 1)
         before = listing(disk)
-        with (pytest.raises(DataError, match="the disk is full"),
-              kind(disk / "v", record(2)) as place):
+        with (
+            pytest.raises(DataError, match="the disk is full"),
+            kind(disk / "v", record(2)) as place,
+        ):
             fill(place, 2)
             with contextlib.suppress(OSError), (place / "a.txt").open("ab", 0) as stream:
                 while True:
@@ -714,31 +767,43 @@ def test_a_disk_for_reading_only(tmp_path: Path, kind: Any) -> None:
 @pytest.mark.parametrize("kind", [writing, writing_files])
 def test_a_folder_that_may_not_be_written(tmp_path: Path, kind: Any) -> None:
     (tmp_path / "closed").mkdir(mode=0o555)
-    with (pytest.raises(DataError, match=r"no permission \(in .*closed"),
-          kind(tmp_path / "closed" / "v", record(1))):
+    with (
+        pytest.raises(DataError, match=r"no permission \(in .*closed"),
+        kind(tmp_path / "closed" / "v", record(1)),
+    ):
         pytest.fail("the body must not run")
 
 
-@pytest.mark.parametrize("error", [
-    PermissionError(errno.EACCES, "Permission denied", "/data/secret.tsv")])
+@pytest.mark.parametrize(
+    "error", [PermissionError(errno.EACCES, "Permission denied", "/data/secret.tsv")]
+)
 def test_an_input_that_may_not_be_read_is_named_itself(tmp_path: Path, error: OSError) -> None:
-    with (pytest.raises(DataError, match=r"no permission \(in /data/secret.tsv\)"),
-          writing(tmp_path / "v", record(1))):
+    with (
+        pytest.raises(DataError, match=r"no permission \(in /data/secret.tsv\)"),
+        writing(tmp_path / "v", record(1)),
+    ):
         raise error
 
 
 # ---- manifests ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    ("", "the manifest cannot be read"), ("{", "the manifest cannot be read"),
-    ("\xff", "the manifest cannot be read"), ("[" * 100_000, "the manifest cannot be read"),
-    ("[]", "not a manifest of patentcl .*got format None"),
-    ("{}", "not a manifest of patentcl .*got format None"),
-    ('{"format": "2"}', "not a manifest of patentcl .*got format '2'"),
-    ('{"format": 999}',
-     f"newer patentcl .*got format 999; wanted format {FORMAT} or older. Upgrade"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "the manifest cannot be read"),
+        ("{", "the manifest cannot be read"),
+        ("\xff", "the manifest cannot be read"),
+        ("[" * 100_000, "the manifest cannot be read"),
+        ("[]", "not a manifest of patentcl .*got format None"),
+        ("{}", "not a manifest of patentcl .*got format None"),
+        ('{"format": "2"}', "not a manifest of patentcl .*got format '2'"),
+        (
+            '{"format": 999}',
+            f"newer patentcl .*got format 999; wanted format {FORMAT} or older. Upgrade",
+        ),
+    ],
+)
 def test_manifests_that_cannot_be_used(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / MANIFEST).write_text(content, encoding="latin-1")
     for read in (lambda: read_manifest(tmp_path), lambda: require(tmp_path, "index", "index V")):
@@ -760,10 +825,16 @@ def test_no_manifest(tmp_path: Path) -> None:
 
 
 def test_require_says_what_is_missing_and_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^no vectors there: got .*v\. Make one with: "
-                                        r"patentcl embed CORPUS\.$"):
+    with pytest.raises(
+        DataError,
+        match=r"^no vectors there: got .*v\. Make one with: "
+        r"patentcl embed CORPUS\.$",
+    ):
         require(tmp_path / "v", "vectors", "embed CORPUS")
     (tmp_path / "v").mkdir()
-    with pytest.raises(DataError, match=r"^the vectors folder is not complete \(in .*v\): got no "
-                                        r"manifest.json\. Write it again with: patentcl embed"):
+    with pytest.raises(
+        DataError,
+        match=r"^the vectors folder is not complete \(in .*v\): got no "
+        r"manifest.json\. Write it again with: patentcl embed",
+    ):
         require(tmp_path / "v", "vectors", "embed CORPUS")

@@ -23,13 +23,7 @@ from patentcl.classifier import PatentClassifier
 from patentcl.cpc import CpcTree
 from patentcl.decisions import Rules, answered_level, choose, fit_thresholds, needed
 from patentcl.errors import ConfigError, DataError
-from patentcl.fitting import (
-    FitSettings,
-    Model,
-    find_device,
-    find_precision,
-    rate_factor,
-)
+from patentcl.fitting import FitSettings, Model, find_device, find_precision, rate_factor
 from patentcl.heads import HEADS, HeadSettings, build_head
 from patentcl.losses import LOSSES, LossSettings, find_loss
 from patentcl.neighbours import NeighbourVote
@@ -37,8 +31,14 @@ from patentcl.neighbours import NeighbourVote
 LEAVES = ["A01B", "A01C", "A02D", "B60K", "B60L", "C07D", "C08F"]
 TREE = CpcTree.from_symbols(LEAVES)
 DIM = 12
-QUICK = {"hidden": 16, "epochs": 6, "batch_size": 32, "learning_rate": 5e-3, "dropout": 0.1,
-         "input_dropout": 0.0}
+QUICK = {
+    "hidden": 16,
+    "epochs": 6,
+    "batch_size": 32,
+    "learning_rate": 5e-3,
+    "dropout": 0.1,
+    "input_dropout": 0.0,
+}
 
 
 def make(n: int, seed: int) -> tuple[np.ndarray, list[list[str]]]:
@@ -91,13 +91,16 @@ def naive_choice(tree: CpcTree, row: np.ndarray, limits: np.ndarray, rules: Rule
     if rules.top_k is not None:
         for d in range(len(tree.levels)):
             mine = sorted((j for j in chosen if tree.depth[j] == d), key=lambda j: (-row[j], j))
-            chosen -= set(mine[rules.top_k:])
+            chosen -= set(mine[rules.top_k :])
         chosen = {j for j in chosen if all(k in chosen for k in tree.path(j))}
     for d in range(min(rules.at_least, len(tree.levels) - 1) + 1):
         if any(tree.depth[j] == d for j in chosen):
             continue
-        could = [j for j in range(len(tree)) if tree.depth[j] == d
-                 and (d == 0 or int(tree.parent[j]) in chosen)]
+        could = [
+            j
+            for j in range(len(tree))
+            if tree.depth[j] == d and (d == 0 or int(tree.parent[j]) in chosen)
+        ]
         best = max(could, key=lambda j: (row[j], -j), default=None)
         if best is not None and (d == 0 or row[best] >= np.float32(rules.back_off)):
             chosen.add(best)
@@ -105,10 +108,16 @@ def naive_choice(tree: CpcTree, row: np.ndarray, limits: np.ndarray, rules: Rule
 
 
 @settings(deadline=None, max_examples=150)
-@given(scored_trees(), st.booleans(), st.integers(-1, 3), st.sampled_from([0.0, 0.3, 0.8]),
-       st.sampled_from([None, 1, 2]))
-def test_choice_is_its_definition(case: tuple, hard: bool, at_least: int, back_off: float,
-                                  top_k: int | None) -> None:
+@given(
+    scored_trees(),
+    st.booleans(),
+    st.integers(-1, 3),
+    st.sampled_from([0.0, 0.3, 0.8]),
+    st.sampled_from([None, 1, 2]),
+)
+def test_choice_is_its_definition(
+    case: tuple, hard: bool, at_least: int, back_off: float, top_k: int | None
+) -> None:
     tree, scores, limits = case
     rules = Rules(hard, at_least, back_off, top_k)
     before = scores.copy()
@@ -151,7 +160,8 @@ def test_what_is_needed_is_its_definition(case: tuple, hard: bool) -> None:
     chosen = choose(scores, limits, tree, Rules(hard))
     inner = tree.parent >= 0
     assert (scores[:, tree.parent[inner]] >= found[tree.parent[inner]])[
-        (scores >= limits)[:, inner] & chosen[:, inner]].all()
+        (scores >= limits)[:, inner] & chosen[:, inner]
+    ].all()
 
 
 def test_thresholds_against_scikit_learn(scored: tuple) -> None:
@@ -162,8 +172,9 @@ def test_thresholds_against_scikit_learn(scored: tuple) -> None:
     level = fit_thresholds(truth, scores, TREE, "level")
     for depth in range(3):
         columns = TREE.at_level(depth)
-        np.testing.assert_allclose(level[columns], oracle(dense[:, columns], scores[:, columns]),
-                                   rtol=1e-6)
+        np.testing.assert_allclose(
+            level[columns], oracle(dense[:, columns], scores[:, columns]), rtol=1e-6
+        )
     own = fit_thresholds(truth, scores, TREE, "label", shrinkage=0)
     for j in range(len(TREE)):
         assert own[j] == pytest.approx(oracle(dense[:, j], scores[:, j]), rel=1e-6)
@@ -234,8 +245,9 @@ def test_losses_by_value(alpha: float) -> None:
             want = {
                 "bce": -alpha * np.log(p) if y else -np.log(1 - p),
                 "frequency": -alpha * weight[j] * np.log(p) if y else -np.log(1 - p),
-                "asymmetric": -alpha * np.log(p) if y else -q ** 2 * np.log(1 - q),
-                "adjusted": -alpha * np.log(shifted) if y else -np.log(1 - shifted)}
+                "asymmetric": -alpha * np.log(p) if y else -(q**2) * np.log(1 - q),
+                "adjusted": -alpha * np.log(shifted) if y else -np.log(1 - shifted),
+            }
             assert set(want) == set(LOSSES)
             for name, value in want.items():
                 got = float(find_loss(name)(logits, targets, spec)[i, j])
@@ -270,8 +282,9 @@ def test_learns_and_stays_coherent(head: str, mask: str) -> None:
     # decisions by threshold alone agree with the probabilities that are shown
     plain = model.set_params(at_least_one=False)
     limits = model.thresholds_
-    assert np.array_equal(plain.predict(X_DEV).toarray(),
-                          choose(scores, limits, TREE, Rules(hard=mask == "hard")))
+    assert np.array_equal(
+        plain.predict(X_DEV).toarray(), choose(scores, limits, TREE, Rules(hard=mask == "hard"))
+    )
 
 
 def test_hard_mask_shows_nothing_below_a_dropped_parent() -> None:
@@ -357,10 +370,12 @@ def test_half_precision_and_memory_mapped_embeddings(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", X.astype(np.float16))
     stored = np.load(tmp_path / "x.npy", mmap_mode="r")
     one = PatentClassifier(**QUICK).fit(stored, Y, TREE, dev=(X_DEV, Y_DEV))
-    two = PatentClassifier(**QUICK).fit(X.astype(np.float16).astype(np.float64), Y, TREE,
-                                        dev=(X_DEV, Y_DEV))
-    np.testing.assert_allclose(one.predict_proba(stored[:9]), two.predict_proba(stored[:9]),
-                               atol=1e-5)
+    two = PatentClassifier(**QUICK).fit(
+        X.astype(np.float16).astype(np.float64), Y, TREE, dev=(X_DEV, Y_DEV)
+    )
+    np.testing.assert_allclose(
+        one.predict_proba(stored[:9]), two.predict_proba(stored[:9]), atol=1e-5
+    )
 
 
 def test_inputs_are_scaled_from_what_was_trained_on() -> None:
@@ -414,10 +429,18 @@ def test_symbols_of_the_dev_set_alone_join_the_tree() -> None:
 
 @pytest.mark.parametrize("head", ["tmm", "thmm"])
 @pytest.mark.parametrize("mask", ["soft", "hard", "none"])
-@pytest.mark.parametrize("wanted", [
-    {"at_least_one": False}, {"at_least_one": "class"}, {"at_least_one": True},
-    {"at_least_one": True, "back_off": 0.3, "top_k": 1}, {"threshold": 0.9}, {"threshold": 0.0}],
-    ids=str)
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"at_least_one": False},
+        {"at_least_one": "class"},
+        {"at_least_one": True},
+        {"at_least_one": True, "back_off": 0.3, "top_k": 1},
+        {"threshold": 0.9},
+        {"threshold": 0.0},
+    ],
+    ids=str,
+)
 def test_labels_of_node_heads_need_not_all_nodes(head: str, mask: str, wanted: dict) -> None:
     """The same labels as from all probabilities, though few of the nodes are computed."""
     quick = QUICK | {"epochs": 2, "head": head, "mask": mask, "threshold": "label"} | wanted
@@ -447,8 +470,9 @@ def test_labels_of_node_heads_need_not_all_nodes(head: str, mask: str, wanted: d
 def test_at_least_one_and_back_off(fitted: PatentClassifier) -> None:
     far = np.zeros((4, DIM), dtype=np.float32)
     forced = clone(fitted)  # settings only
-    forced.__dict__.update({k: v for k, v in fitted.__dict__.items() if k.endswith("_")
-                            or k.startswith("_")})
+    forced.__dict__.update(
+        {k: v for k, v in fitted.__dict__.items() if k.endswith("_") or k.startswith("_")}
+    )
     high = np.full(len(TREE), 0.999, dtype=np.float32)
     forced.thresholds_ = high
     assert forced.answered(far) == ["subclass"] * 4
@@ -477,8 +501,9 @@ def test_table_for_people(fitted: PatentClassifier) -> None:
         assert set(best) <= {TREE.index[s] for s in mine["symbol"]}
         # a symbol comes right after its parent's branch has begun
         order = [TREE.index[s] for s in said["symbol"]]
-        assert all(TREE.parent[j] < 0 or int(TREE.parent[j]) in order[:k]
-                   for k, j in enumerate(order))
+        assert all(
+            TREE.parent[j] < 0 or int(TREE.parent[j]) in order[:k] for k, j in enumerate(order)
+        )
 
 
 # ---- scikit-learn ---------------------------------------------------------------------------
@@ -501,17 +526,30 @@ def test_cross_validate_with_a_matrix_and_with_symbols() -> None:
     # cross_validate itself takes no sparse y
     found = cross_validate(small, X, Y.toarray(), cv=3, params={"tree": TREE}, error_score="raise")
     assert found["test_score"].shape == (3,) and (found["test_score"] > 0.4).all()
-    ap = cross_validate(small, X, Y.toarray(), cv=2, params={"tree": TREE}, error_score="raise",
-                        scoring="average_precision")
+    ap = cross_validate(
+        small,
+        X,
+        Y.toarray(),
+        cv=2,
+        params={"tree": TREE},
+        error_score="raise",
+        scoring="average_precision",
+    )
     assert np.isfinite(ap["test_score"]).all()
-    lists = cross_validate(small, X, CODES, cv=KFold(2, shuffle=True, random_state=0),
-                           error_score="raise")
+    lists = cross_validate(
+        small, X, CODES, cv=KFold(2, shuffle=True, random_state=0), error_score="raise"
+    )
     assert (lists["test_score"] > 0.4).all()
 
 
 def test_nothing_works_before_fit(tmp_path: Path) -> None:
-    for call in (lambda m: m.predict(X), lambda m: m.predict_proba(X), lambda m: m.score(X, Y),
-                 lambda m: m.decide(X), lambda m: m.save(tmp_path)):
+    for call in (
+        lambda m: m.predict(X),
+        lambda m: m.predict_proba(X),
+        lambda m: m.score(X, Y),
+        lambda m: m.decide(X),
+        lambda m: m.save(tmp_path),
+    ):
         with pytest.raises(NotFittedError, match="not fitted"):
             call(PatentClassifier())
 
@@ -519,7 +557,7 @@ def test_nothing_works_before_fit(tmp_path: Path) -> None:
 def test_prediction_does_not_depend_on_the_rows_around(fitted: PatentClassifier) -> None:
     many = np.tile(X_DEV, (12, 1))  # more than one block
     scores = fitted.predict_proba(many)
-    np.testing.assert_allclose(scores[:len(X_DEV)], scores[-len(X_DEV):], atol=1e-6)
+    np.testing.assert_allclose(scores[: len(X_DEV)], scores[-len(X_DEV) :], atol=1e-6)
     np.testing.assert_allclose(scores[:1], fitted.predict_proba(many[:1]), atol=1e-6)
     assert fitted.predict(many).shape == (len(many), len(TREE))
 
@@ -533,7 +571,11 @@ def test_save_and_load_give_the_same_predictions(head: str, tmp_path: Path) -> N
     model.fit(X, Y, TREE, dev=(X_DEV, Y_DEV), encoder="abc")
     model.save(tmp_path / "m")
     assert {p.name for p in (tmp_path / "m").iterdir()} == {
-        "config.json", "model.safetensors", "tree.parquet", "thresholds.npz"}
+        "config.json",
+        "model.safetensors",
+        "tree.parquet",
+        "thresholds.npz",
+    }
     torch.manual_seed(3)
     state = torch.random.get_rng_state()
     back = PatentClassifier.load(tmp_path / "m", encoder="abc")
@@ -545,8 +587,9 @@ def test_save_and_load_give_the_same_predictions(head: str, tmp_path: Path) -> N
     want = {**model.get_params(), "level_weights": [1, 1, 1]}
     assert back.get_params() == want
     back.save(tmp_path / "again")
-    assert ((tmp_path / "again/model.safetensors").read_bytes()
-            == (tmp_path / "m/model.safetensors").read_bytes())
+    assert (tmp_path / "again/model.safetensors").read_bytes() == (
+        tmp_path / "m/model.safetensors"
+    ).read_bytes()
 
 
 @pytest.fixture
@@ -608,29 +651,35 @@ def bad_row() -> np.ndarray:
     return x
 
 
-@pytest.mark.parametrize("x,y,text", [
-    (X[:0], Y[:0], "X is empty"),
-    (X[0], Y, "1 dimensions"),
-    (bad_row(), Y, r"not finite \(in row 17, column 3\): got nan"),
-    (X.astype(int), Y, "real numbers.*PatentEncoder.encode"),
-    (X[:10], Y, "got 300 rows of labels; wanted 10"),
-    (X, Y[:, :4], "got 4 columns; wanted 15"),
-    (X, sparse.csr_matrix(Y.shape, dtype=bool), "training set has no label"),
-    (X, [["H04L"]] * len(X), "label outside the tree: got 'H04L'"),
-    (X, ["A01B"] * len(X), r"a list of symbols for each patent.*wanted \['A01B'\]"),
-    (X[:1], Y[:1], "too few patents"),
-])
+@pytest.mark.parametrize(
+    "x,y,text",
+    [
+        (X[:0], Y[:0], "X is empty"),
+        (X[0], Y, "1 dimensions"),
+        (bad_row(), Y, r"not finite \(in row 17, column 3\): got nan"),
+        (X.astype(int), Y, "real numbers.*PatentEncoder.encode"),
+        (X[:10], Y, "got 300 rows of labels; wanted 10"),
+        (X, Y[:, :4], "got 4 columns; wanted 15"),
+        (X, sparse.csr_matrix(Y.shape, dtype=bool), "training set has no label"),
+        (X, [["H04L"]] * len(X), "label outside the tree: got 'H04L'"),
+        (X, ["A01B"] * len(X), r"a list of symbols for each patent.*wanted \['A01B'\]"),
+        (X[:1], Y[:1], "too few patents"),
+    ],
+)
 def test_bad_training_data(x: object, y: object, text: str) -> None:
     with pytest.raises(DataError, match=text):
         PatentClassifier(**QUICK).fit(x, y, TREE)
 
 
-@pytest.mark.parametrize("dev,text", [
-    ((X_DEV, sparse.csr_matrix(Y_DEV.shape, dtype=bool)), "dev set has no label"),
-    ((X_DEV[:, :5], Y_DEV), "dev X has another width.*got 5; wanted 12"),
-    ((X_DEV[:3], Y_DEV), "dev Y and the embeddings differ"),
-    ((X_DEV * np.inf, Y_DEV), "dev X holds a value that is not finite"),
-])
+@pytest.mark.parametrize(
+    "dev,text",
+    [
+        ((X_DEV, sparse.csr_matrix(Y_DEV.shape, dtype=bool)), "dev set has no label"),
+        ((X_DEV[:, :5], Y_DEV), "dev X has another width.*got 5; wanted 12"),
+        ((X_DEV[:3], Y_DEV), "dev Y and the embeddings differ"),
+        ((X_DEV * np.inf, Y_DEV), "dev X holds a value that is not finite"),
+    ],
+)
 def test_bad_dev_set(dev: tuple, text: str) -> None:
     with np.errstate(invalid="ignore"), pytest.raises(DataError, match=text):
         PatentClassifier(**QUICK).fit(X, Y, TREE, dev=dev)
@@ -648,18 +697,29 @@ def test_symbol_that_is_none() -> None:
         PatentClassifier(**QUICK).fit(X, [["mower"], *CODES[1:]])
 
 
-@pytest.mark.parametrize("params,text", [
-    ({"head": "thm"}, "unknown head"), ({"mask": "sof"}, "Did you mean soft"),
-    ({"loss": "bcee"}, "Did you mean bce"), ({"monitor": "loss"}, "unknown monitor"),
-    ({"epochs": 0}, "epochs is too small"), ({"batch_size": 0}, "batch_size"),
-    ({"learning_rate": 0.0}, "learning_rate"), ({"alpha": -1.0}, "alpha"),
-    ({"threshold": "levle"}, "unknown kind of threshold"), ({"threshold": 1.5}, "got 1.5"),
-    ({"dev_fraction": 1.0}, "dev_fraction"), ({"level_weights": (1, 2)}, "3 numbers"),
-    ({"at_least_one": "group"}, "names no level"), ({"back_off": 2.0}, "back_off"),
-    ({"top_k": 0}, "top_k"), ({"device": "gpuu"}, "unknown device"),
-    ({"precision": "bf17"}, "unknown precision"),
-    ({"precision": "fp16", "device": "cpu"}, "half precision is for GPUs"),
-])
+@pytest.mark.parametrize(
+    "params,text",
+    [
+        ({"head": "thm"}, "unknown head"),
+        ({"mask": "sof"}, "Did you mean soft"),
+        ({"loss": "bcee"}, "Did you mean bce"),
+        ({"monitor": "loss"}, "unknown monitor"),
+        ({"epochs": 0}, "epochs is too small"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"alpha": -1.0}, "alpha"),
+        ({"threshold": "levle"}, "unknown kind of threshold"),
+        ({"threshold": 1.5}, "got 1.5"),
+        ({"dev_fraction": 1.0}, "dev_fraction"),
+        ({"level_weights": (1, 2)}, "3 numbers"),
+        ({"at_least_one": "group"}, "names no level"),
+        ({"back_off": 2.0}, "back_off"),
+        ({"top_k": 0}, "top_k"),
+        ({"device": "gpuu"}, "unknown device"),
+        ({"precision": "bf17"}, "unknown precision"),
+        ({"precision": "fp16", "device": "cpu"}, "half precision is for GPUs"),
+    ],
+)
 def test_bad_settings(params: dict, text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         PatentClassifier(**{**QUICK, **params}).fit(X, Y, TREE, dev=(X_DEV, Y_DEV))
@@ -702,7 +762,7 @@ def test_learning_rate_rises_then_falls(steps: int) -> None:
     factors = [rate_factor(step, steps) for step in range(steps)]
     assert max(factors) == pytest.approx(1, abs=1e-9)
     top = int(np.argmax(factors))
-    assert (np.diff(factors[:top + 1]) > 0).all() and (np.diff(factors[top + 1:]) < 0).all()
+    assert (np.diff(factors[: top + 1]) > 0).all() and (np.diff(factors[top + 1 :]) < 0).all()
     assert min(factors) > 0  # no step is wasted
     assert rate_factor(steps + 1, steps) >= 0
 
@@ -718,8 +778,9 @@ def test_votes_of_neighbours_are_their_definition() -> None:
         cosine = (X @ query) / np.linalg.norm(X, axis=1) / np.linalg.norm(query)
         best = np.argsort(-cosine)[:7]
         weight = np.maximum(cosine[best], 0) ** 3
-        np.testing.assert_allclose(got[i], weight @ truth[best] / weight.sum(), rtol=1e-4,
-                                   atol=1e-6)
+        np.testing.assert_allclose(
+            got[i], weight @ truth[best] / weight.sum(), rtol=1e-4, atol=1e-6
+        )
     assert coherent(vote.scores(X_DEV), TREE)
 
 
@@ -761,9 +822,10 @@ def test_neighbours_as_a_head(head: str, tmp_path: Path) -> None:
         own = alone.fit(X, Y, TREE, dev=(X_DEV, Y_DEV)).predict_proba(X_DEV)
         w = model.weights_["knn"]
         np.testing.assert_allclose(scores, (1 - w) * own + w * voted, atol=1e-6)
-        tried = [average_precision_score(Y_DEV.toarray().ravel(),
-                                         ((1 - v) * own + v * voted).ravel())
-                 for v in np.linspace(0, 1, 11)]
+        tried = [
+            average_precision_score(Y_DEV.toarray().ravel(), ((1 - v) * own + v * voted).ravel())
+            for v in np.linspace(0, 1, 11)
+        ]
         assert w == pytest.approx(np.argmax(tried) / 10)
     model.save(tmp_path)
     back = PatentClassifier.load(tmp_path)

@@ -17,11 +17,21 @@ from patentcl.config import load_recipe
 from patentcl.errors import ConfigError, DataError
 from patentcl.local_svm import PUBLISHED_MARGIN, PUBLISHED_THRESHOLD, LocalSVM
 
-WORDS = {"A01B": "plough soil share", "A01C": "seed soil drill", "B60K": "car engine shaft",
-         "B60L": "car battery motor", "C07C": "acid ester solvent"}
+WORDS = {
+    "A01B": "plough soil share",
+    "A01C": "seed soil drill",
+    "B60K": "car engine shaft",
+    "B60L": "car battery motor",
+    "C07C": "acid ester solvent",
+}
 TREE = CpcTree.from_symbols(WORDS)
-PUBLISHED = {"head": "local-svm", "mask": "hard", "threshold": PUBLISHED_THRESHOLD,
-             "prune": PUBLISHED_THRESHOLD, "at_least_one": False}
+PUBLISHED = {
+    "head": "local-svm",
+    "mask": "hard",
+    "threshold": PUBLISHED_THRESHOLD,
+    "prune": PUBLISHED_THRESHOLD,
+    "at_least_one": False,
+}
 
 
 def make(n: int, seed: int) -> tuple[list[tuple[str, str]], list[list[str]]]:
@@ -71,7 +81,11 @@ def test_tuned_calibrated_and_with_a_label_for_each(tmp_path: Path) -> None:
     assert (again.predict(NEW) != model.predict(NEW)).nnz == 0
     assert again.get_params() == model.get_params() and again.reads_texts
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == [
-        "config.json", "model.safetensors", "thresholds.npz", "tree.parquet"]
+        "config.json",
+        "model.safetensors",
+        "thresholds.npz",
+        "tree.parquet",
+    ]
     assert model.history_ == []
 
 
@@ -99,8 +113,10 @@ def test_as_an_estimator() -> None:
 
 
 def test_what_costs_less_fits_less() -> None:
-    loose, tight = (PatentClassifier(**PUBLISHED, cost=c).fit(TEXTS, CODES, TREE, (NEW, NEW_CODES))
-                    for c in (0.001, 10))
+    loose, tight = (
+        PatentClassifier(**PUBLISHED, cost=c).fit(TEXTS, CODES, TREE, (NEW, NEW_CODES))
+        for c in (0.001, 10)
+    )
     assert loose.score(TEXTS, CODES) < tight.score(TEXTS, CODES)
 
 
@@ -113,8 +129,9 @@ def test_labels_without_an_example_and_texts_without_known_words() -> None:
     assert np.isfinite(proba).all() and not model.predict(NEW)[:, tree.index["H"]].nnz
 
 
-@pytest.mark.parametrize("head", ["flat+knn+svm", "levels+svm", "knn+svm", "levels+flat+svm",
-                                  "tmm+levels+flat+knn+svm"])
+@pytest.mark.parametrize(
+    "head", ["flat+knn+svm", "levels+svm", "knn+svm", "levels+flat+svm", "tmm+levels+flat+knn+svm"]
+)
 def test_words_beside_other_voices(head: str, tmp_path: Path) -> None:
     """By value: the average of what head, neighbours and words say each alone."""
     text = {"model": "words", "pooling": "mean", "frozen": True, "word_width": 8}
@@ -122,10 +139,15 @@ def test_words_beside_other_voices(head: str, tmp_path: Path) -> None:
     dev = (NEW, NEW_CODES)
     model = PatentClassifier(head, **settings).fit(TEXTS, CODES, TREE, dev)
     parts = [p for p in head.split("+") if p != "svm"]
-    voices = [PatentClassifier(p, **settings).fit(TEXTS, CODES, TREE, dev).predict_proba(NEW)
-              for p in parts]
-    voices.append(LocalSVM(TREE).fit([f"{t}. {a}" for t, a in TEXTS], TREE.encode(CODES)).scores(
-        [f"{t}. {a}" for t, a in NEW]))
+    voices = [
+        PatentClassifier(p, **settings).fit(TEXTS, CODES, TREE, dev).predict_proba(NEW)
+        for p in parts
+    ]
+    voices.append(
+        LocalSVM(TREE)
+        .fit([f"{t}. {a}" for t, a in TEXTS], TREE.encode(CODES))
+        .scores([f"{t}. {a}" for t, a in NEW])
+    )
     assert list(model.weights_) == head.split("+")
     assert sum(model.weights_.values()) == pytest.approx(1) and model.weights_["svm"] > 0
     want = sum(w * p for w, p in zip(model.weights_.values(), voices, strict=True))
@@ -139,15 +161,18 @@ def test_words_beside_other_voices(head: str, tmp_path: Path) -> None:
         PatentClassifier(head).fit(np.ones((2, 3), np.float32), [["A01B"]] * 2, TREE)
 
 
-@pytest.mark.parametrize(("x", "y", "error", "text"), [
-    (np.ones((2, 3), np.float32), [["A01B"]] * 2, DataError, "learns from words"),
-    (["a plough", ""], [["A01B"]] * 2, DataError, "a text is empty"),
-    (["a plough", 3], [["A01B"]] * 2, DataError, "neither a string nor a pair"),
-    (["a plough", "an engine"], [["A01B"]], DataError, "differ in length"),
-    (["a plough", "a share"], [["H04L"], ["A01B"]], DataError, "outside the tree"),
-    (["!", "?"], [["A01B"]] * 2, DataError, "has a word")])
-def test_mistakes_in_data(x: object, y: list[list[str]], error: type[Exception],
-                          text: str) -> None:
+@pytest.mark.parametrize(
+    ("x", "y", "error", "text"),
+    [
+        (np.ones((2, 3), np.float32), [["A01B"]] * 2, DataError, "learns from words"),
+        (["a plough", ""], [["A01B"]] * 2, DataError, "a text is empty"),
+        (["a plough", 3], [["A01B"]] * 2, DataError, "neither a string nor a pair"),
+        (["a plough", "an engine"], [["A01B"]], DataError, "differ in length"),
+        (["a plough", "a share"], [["H04L"], ["A01B"]], DataError, "outside the tree"),
+        (["!", "?"], [["A01B"]] * 2, DataError, "has a word"),
+    ],
+)
+def test_mistakes_in_data(x: object, y: list[list[str]], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         PatentClassifier("local-svm").fit(x, y, TREE, (NEW, NEW_CODES))
 
@@ -171,11 +196,13 @@ def test_the_recipes_have_the_published_settings() -> None:
     assert (knn.classifier.head, knn.classifier.sharpness, knn.text.frozen) == ("knn", 1.0, True)
 
 
-def test_the_recipe_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                         capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_recipe_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     result = run_pipeline("twistbytes", out=tmp_path, overrides=["data.sample_patents=300"])
     assert [(o.stage, o.status) for o in result.outcomes] == [
-        (s, "done") for s in ("sample", "load", "fit", "evaluate")]
+        (s, "done") for s in ("sample", "load", "fit", "evaluate")
+    ]
     model = PatentClassifier.load(tmp_path / "classifier")
     corpus = Corpus.read(tmp_path)
     test = corpus.select("test")
@@ -186,8 +213,17 @@ def test_the_recipe_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert {o.status for o in again.outcomes} == {"skipped"}
     # classify takes texts as they are, and evidence from the corpus beside the classifier.
     monkeypatch.setattr("patentcl.cli._quiet_libraries", lambda: None)
-    monkeypatch.setattr("sys.argv", ["patentcl", "classify", "A battery with a housing", "--model",
-                                     str(tmp_path / "classifier"), "--json"])
+    monkeypatch.setattr(
+        "sys.argv",
+        [
+            "patentcl",
+            "classify",
+            "A battery with a housing",
+            "--model",
+            str(tmp_path / "classifier"),
+            "--json",
+        ],
+    )
     with pytest.raises(SystemExit) as end:
         main()
     assert not end.value.code

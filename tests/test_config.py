@@ -32,8 +32,11 @@ from patentcl.cpc import CpcTree, level_index
 from patentcl.errors import ConfigError
 from patentcl.losses import LOSSES
 
-SECTIONS = {name: field.annotation for name, field in Recipe.model_fields.items()
-            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)}
+SECTIONS = {
+    name: field.annotation
+    for name, field in Recipe.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+}
 BASE = {"name": "mine"}
 
 
@@ -72,35 +75,42 @@ def test_empty_sections_mean_defaults(tmp_path: Path) -> None:
     assert load_recipe(tmp_path / "r.yaml") == Recipe(name="mine")
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"name: [mine", r"not valid YAML \(in .*r.yaml, line 1\)"),
-    (b"name: mine\n\tseed: 1\n", r"not valid YAML \(in .*r.yaml, line 2\)"),
-    (b"name: m\xff\n", r"not valid YAML \(in .*r.yaml\): got 'utf-8' codec"),
-    (b"name: a\n---\nname: b\n", "not valid YAML"),
-    (b"name: mine\nseed: 1\nseed: 2\n", r"line 3\): got the key 'seed' stands twice"),
-    (b"name: mine\nmap: {min_dist: 0, min_dist: 1}\n", "'min_dist' stands twice"),
-    (b"name: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
-    (b"- name\n- mine\n", "a recipe must be a mapping .*got list"),
-    (b"mine", "a recipe must be a mapping .*got str"),
-    (b"", "a recipe must be a mapping .*got nothing"),
-    (b"seed: 1\n", "setting 'name' is missing"),
-    (b"name: mine\n? [a, b]\n: 1\n", "not valid YAML"),
-])
-def test_bad_recipe_files_give_one_clear_error(tmp_path: Path, content: bytes,
-                                               message: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"name: [mine", r"not valid YAML \(in .*r.yaml, line 1\)"),
+        (b"name: mine\n\tseed: 1\n", r"not valid YAML \(in .*r.yaml, line 2\)"),
+        (b"name: m\xff\n", r"not valid YAML \(in .*r.yaml\): got 'utf-8' codec"),
+        (b"name: a\n---\nname: b\n", "not valid YAML"),
+        (b"name: mine\nseed: 1\nseed: 2\n", r"line 3\): got the key 'seed' stands twice"),
+        (b"name: mine\nmap: {min_dist: 0, min_dist: 1}\n", "'min_dist' stands twice"),
+        (b"name: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
+        (b"- name\n- mine\n", "a recipe must be a mapping .*got list"),
+        (b"mine", "a recipe must be a mapping .*got str"),
+        (b"", "a recipe must be a mapping .*got nothing"),
+        (b"seed: 1\n", "setting 'name' is missing"),
+        (b"name: mine\n? [a, b]\n: 1\n", "not valid YAML"),
+    ],
+)
+def test_bad_recipe_files_give_one_clear_error(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     (tmp_path / "r.yaml").write_bytes(content)
     with pytest.raises(ConfigError, match=message) as caught:
         load_recipe(tmp_path / "r.yaml")
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "message"), [
-    ("quickstrat", r"no such recipe: got quickstrat. Did you mean quickstart\?"),
-    ("quickstrat.yaml", r"no such recipe file: got quickstrat.yaml. Did you mean quickstart\?"),
-    ("nowhere/mine.yml", "no such recipe file"),
-    ("../pipelines/quickstart", "no such recipe"),
-    ("", "no such recipe"),
-])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("quickstrat", r"no such recipe: got quickstrat. Did you mean quickstart\?"),
+        ("quickstrat.yaml", r"no such recipe file: got quickstrat.yaml. Did you mean quickstart\?"),
+        ("nowhere/mine.yml", "no such recipe file"),
+        ("../pipelines/quickstart", "no such recipe"),
+        ("", "no such recipe"),
+    ],
+)
 def test_missing_recipes(name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_recipe(name)
@@ -120,7 +130,8 @@ def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
 
 
 PLACES = [((), name) for name in Recipe.model_fields] + [
-    ((section,), name) for section, model in SECTIONS.items() for name in model.model_fields]
+    ((section,), name) for section, model in SECTIONS.items() for name in model.model_fields
+]
 
 
 def at(path: tuple[str, ...], name: str, value: Any) -> dict[str, Any]:
@@ -142,7 +153,8 @@ def test_a_key_like_no_other_lists_all() -> None:
 
 def test_the_first_of_several_slips_is_told_and_the_others_counted() -> None:
     assert "unknown setting 'training.epoch' (2 more)" in refused(
-        {"training": {"epoch": 1}, "maps": {}, "seeds": 0})
+        {"training": {"epoch": 1}, "maps": {}, "seeds": 0}
+    )
 
 
 def test_keys_of_mappings_are_checked_too() -> None:
@@ -159,53 +171,79 @@ def test_keys_that_are_no_text() -> None:
 
 
 BAD = [
-    ("seed", -1, "greater than or equal to 0"), ("seed", 1.5, "a valid integer"),
-    ("seed", True, "a valid integer"), ("seed", "1", "a valid integer"),
+    ("seed", -1, "greater than or equal to 0"),
+    ("seed", 1.5, "a valid integer"),
+    ("seed", True, "a valid integer"),
+    ("seed", "1", "a valid integer"),
     ("seed", None, "a valid integer"),
-    ("name", "Mine", "match pattern"), ("name", 3, "a valid string"),
+    ("name", "Mine", "match pattern"),
+    ("name", 3, "a valid string"),
     ("training", 3, "lines of the form name: value"),
     ("training", [1], "lines of the form name: value"),
     ("data.sample_patents", 99, "greater than or equal to 100"),
     ("data.scheme", "epc", "'cpc', 'ipc' or 'both'"),
     ("data.level", "maingroup", "'section', 'class'"),
-    ("data.limit", 0, "greater than or equal to 1"), ("data.limit", True, "a valid integer"),
-    ("data.columns", ["a"], "lines of the form"), ("data.columns.abstract", 3, "a valid string"),
+    ("data.limit", 0, "greater than or equal to 1"),
+    ("data.limit", True, "a valid integer"),
+    ("data.columns", ["a"], "lines of the form"),
+    ("data.columns.abstract", 3, "a valid string"),
     ("data.source", 3, "a valid string"),
     ("split.method", "randomly", "'stratified', 'random', 'date' or 'family'"),
-    ("split.dev", -0.1, "greater than or equal to 0"), ("split.dev", 1.1, "or equal to 1"),
+    ("split.dev", -0.1, "greater than or equal to 0"),
+    ("split.dev", 1.1, "or equal to 1"),
     ("split.test", -0.1, "greater than or equal to 0"),
-    ("split.dev", "10%", "a valid number"), ("split.dev", float("nan"), "a finite number"),
-    ("mining.relations", "cites", "a valid tuple"), ("mining.relations", [], "one relation"),
+    ("split.dev", "10%", "a valid number"),
+    ("split.dev", float("nan"), "a finite number"),
+    ("mining.relations", "cites", "a valid tuple"),
+    ("mining.relations", [], "one relation"),
     ("mining.relations.0", ["cite"], "'cites', 'coupled' or 'class'"),
     ("mining.shared_level", "x", "'section', 'class'"),
     ("mining.negatives", {"easy": 0.5}, "sum to 1, not 0.5"),
     ("mining.negatives.easy", 2, "less than or equal to 1"),
     ("mining.triplets", 0, "greater than or equal to 1"),
-    ("mining.per_anchor", 0.5, "a valid integer"), ("mining.within_years", -1, "equal to 0"),
-    ("encoder.model", None, "a valid string"), ("encoder.max_length", 0, "equal to 1"),
-    ("encoder.batch_size", 0, "equal to 1"), ("encoder.precision", "fp8", "'auto', 'fp32'"),
+    ("mining.per_anchor", 0.5, "a valid integer"),
+    ("mining.within_years", -1, "equal to 0"),
+    ("encoder.model", None, "a valid string"),
+    ("encoder.max_length", 0, "equal to 1"),
+    ("encoder.batch_size", 0, "equal to 1"),
+    ("encoder.precision", "fp8", "'auto', 'fp32'"),
     ("encoder.store", "float64", "'float16' or 'float32'"),
-    ("training.epochs", 0, "greater than 0"), ("training.epochs", float("inf"), "a finite number"),
-    ("training.batch_size", 0, "equal to 1"), ("training.learning_rate", 0, "greater than 0"),
-    ("training.warmup", 1.5, "equal to 1"), ("training.margin", -1, "greater than 0"),
-    ("training.distance", "cosin", "'cosine' or 'euclidean'"), ("training.max_length", 0, "to 1"),
+    ("training.epochs", 0, "greater than 0"),
+    ("training.epochs", float("inf"), "a finite number"),
+    ("training.batch_size", 0, "equal to 1"),
+    ("training.learning_rate", 0, "greater than 0"),
+    ("training.warmup", 1.5, "equal to 1"),
+    ("training.margin", -1, "greater than 0"),
+    ("training.distance", "cosin", "'cosine' or 'euclidean'"),
+    ("training.max_length", 0, "to 1"),
     ("classifier.head", "level", "one or more of 'levels'"),
     ("classifier.head", "knn+levels", "in this order"),
-    ("classifier.head", "levels+levels", "joined by"), ("classifier.head", "svm", "'local-svm'"),
+    ("classifier.head", "levels+levels", "joined by"),
+    ("classifier.head", "svm", "'local-svm'"),
     ("classifier.head", "flat+harnn", "'harnn' first"),
     ("classifier.mask", "medium", "'none', 'hard'"),
-    ("classifier.hidden", -1, "equal to 0"), ("classifier.layers", 0, "equal to 1"),
-    ("classifier.dropout", 1, "less than 1"), ("classifier.input_dropout", -1, "equal to 0"),
+    ("classifier.hidden", -1, "equal to 0"),
+    ("classifier.layers", 0, "equal to 1"),
+    ("classifier.dropout", 1, "less than 1"),
+    ("classifier.input_dropout", -1, "equal to 0"),
     ("classifier.policy", "most", "'path', 'siblings' or 'all'"),
-    ("classifier.loss", "bec", "'bce'"), ("classifier.calibration", "platt", "'temperature' or"),
-    ("classifier.epochs", 0, "equal to 1"), ("classifier.batch_size", 1.5, "a valid integer"),
-    ("classifier.learning_rate", 0, "greater than 0"), ("classifier.patience", -1, "equal to 0"),
-    ("classifier.weight_decay", -1, "equal to 0"), ("classifier.precision", "tf32", "'auto'"),
-    ("classifier.neighbors", 0, "equal to 1"), ("classifier.sharpness", -1, "equal to 0"),
+    ("classifier.loss", "bec", "'bce'"),
+    ("classifier.calibration", "platt", "'temperature' or"),
+    ("classifier.epochs", 0, "equal to 1"),
+    ("classifier.batch_size", 1.5, "a valid integer"),
+    ("classifier.learning_rate", 0, "greater than 0"),
+    ("classifier.patience", -1, "equal to 0"),
+    ("classifier.weight_decay", -1, "equal to 0"),
+    ("classifier.precision", "tf32", "'auto'"),
+    ("classifier.neighbors", 0, "equal to 1"),
+    ("classifier.sharpness", -1, "equal to 0"),
     ("classifier.neighbor_weight", 2, "'auto', or less than or equal to 1"),
-    ("classifier.prune", 1, "less than 1"), ("classifier.device", 0, "a valid string"),
-    ("training.loss", "cosine", "'triplet' or 'mnr'"), ("training.dropout", 0.1, "a valid boolean"),
-    ("training.frozen_layers", -1, "equal to 0"), ("training.precision", "x", "'auto'"),
+    ("classifier.prune", 1, "less than 1"),
+    ("classifier.device", 0, "a valid string"),
+    ("training.loss", "cosine", "'triplet' or 'mnr'"),
+    ("training.dropout", 0.1, "a valid boolean"),
+    ("training.frozen_layers", -1, "equal to 0"),
+    ("training.precision", "x", "'auto'"),
     ("classifier.alpha", 0, "greater than 0"),
     ("classifier.level_weights.1", [1.0, -2.0], "equal to 0"),
     ("classifier.monitor", "f1", "'average_precision'"),
@@ -213,20 +251,28 @@ BAD = [
     ("classifier.threshold", "lable", "'label', or a valid number"),
     ("classifier.at_least_one", 1, "a valid boolean, or 'section'"),
     ("classifier.at_least_one", "subclas", "a valid boolean, or 'section'"),
-    ("classifier.back_off", 1.1, "to 1"), ("classifier.top_k", 0, "to 1"),
-    ("classifier.dev_fraction", 0, "greater than 0"), ("classifier.shrinkage", -1, "to 0"),
-    ("index.spec", None, "a valid string"), ("map.method", "tsne", "'umap' or 'pca'"),
-    ("map.neighbors", 1, "equal to 2"), ("map.min_dist", 2, "to 1"),
+    ("classifier.back_off", 1.1, "to 1"),
+    ("classifier.top_k", 0, "to 1"),
+    ("classifier.dev_fraction", 0, "greater than 0"),
+    ("classifier.shrinkage", -1, "to 0"),
+    ("index.spec", None, "a valid string"),
+    ("map.method", "tsne", "'umap' or 'pca'"),
+    ("map.neighbors", 1, "equal to 2"),
+    ("map.min_dist", 2, "to 1"),
     ("map.fit_sample", 2e4, "a valid integer"),
-    ("report.metrics", [], "at least 1 item"), ("report.retrieval", [], "at least 1 item"),
-    ("report.queries", 0, "equal to 1"), ("report.example", 3, "a valid string"),
+    ("report.metrics", [], "at least 1 item"),
+    ("report.retrieval", [], "at least 1 item"),
+    ("report.queries", 0, "equal to 1"),
+    ("report.example", 3, "a valid string"),
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "wanted"), BAD,
-                         ids=[f"{key}={value!r}" for key, value, _ in BAD])
-def test_wrong_types_and_ranges_name_the_setting_and_what_would_do(key: str, value: Any,
-                                                                   wanted: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "value", "wanted"), BAD, ids=[f"{key}={value!r}" for key, value, _ in BAD]
+)
+def test_wrong_types_and_ranges_name_the_setting_and_what_would_do(
+    key: str, value: Any, wanted: str
+) -> None:
     parts = [p for p in key.split(".") if not p.isdigit()]
     for part in reversed(parts):
         value = {part: value}
@@ -261,13 +307,28 @@ def test_nothing_is_taken_for_something_else() -> None:
 # ---- overrides ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("k=1", 1), ("k=1.5", 1.5), ("k=2e-5", 2e-5), ("k=-1E+3", -1e3), ("k=true", True),
-    ("k=null", None), ("k=~", None), ("k=", None), ("k= ", None), ("k='1'", "1"), ("k=a=b", "a=b"),
-    ("k=[1, a]", [1, "a"]),
-    ("k={a: 1}", {"a": 1}), ("k=2015-01-01", "2015-01-01"), ("k=/data/patents", "/data/patents"),
-    (" k =x", "x"), ("k=über", "über"),
-])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("k=1", 1),
+        ("k=1.5", 1.5),
+        ("k=2e-5", 2e-5),
+        ("k=-1E+3", -1e3),
+        ("k=true", True),
+        ("k=null", None),
+        ("k=~", None),
+        ("k=", None),
+        ("k= ", None),
+        ("k='1'", "1"),
+        ("k=a=b", "a=b"),
+        ("k=[1, a]", [1, "a"]),
+        ("k={a: 1}", {"a": 1}),
+        ("k=2015-01-01", "2015-01-01"),
+        ("k=/data/patents", "/data/patents"),
+        (" k =x", "x"),
+        ("k=über", "über"),
+    ],
+)
 def test_override_values_are_read_as_yaml(text: str, value: Any) -> None:
     found = apply_overrides({}, [text])
     assert found == {"k": value}
@@ -281,19 +342,24 @@ def test_overrides_reach_down_and_the_last_one_wins() -> None:
     assert given == {"a": {"b": {"c": 1, "d": 2}}, "e": None}  # arguments stay as they are
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("seed", "must be given as name=value: got 'seed'"), ("=1", "must be given as name=value"),
-    (".seed=1", "must be given as"), ("data.=1", "must be given as"),
-    ("a..b=1", "must be given as"),
-    ("seed=[1", r"the value cannot be read \(in --set seed\): got \[1"),
-    ("seed={a: 1, a: 2}", "the value cannot be read"),
-    ("seed.more=1", "'seed' is not a section of settings"),
-    ("Seed=1", r"unknown setting 'Seed' .*Did you mean seed\?"),
-    ("trainin.epochs=1", r"unknown setting 'trainin' .*Did you mean training, mining\?"),
-    ("training.epocs=1", r"unknown setting 'training.epocs' .*Did you mean epochs\?"),
-    ("training.epochs=many", "setting 'training.epochs' cannot be used"),
-    ("data=5", "setting 'data' cannot be used"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed", "must be given as name=value: got 'seed'"),
+        ("=1", "must be given as name=value"),
+        (".seed=1", "must be given as"),
+        ("data.=1", "must be given as"),
+        ("a..b=1", "must be given as"),
+        ("seed=[1", r"the value cannot be read \(in --set seed\): got \[1"),
+        ("seed={a: 1, a: 2}", "the value cannot be read"),
+        ("seed.more=1", "'seed' is not a section of settings"),
+        ("Seed=1", r"unknown setting 'Seed' .*Did you mean seed\?"),
+        ("trainin.epochs=1", r"unknown setting 'trainin' .*Did you mean training, mining\?"),
+        ("training.epocs=1", r"unknown setting 'training.epocs' .*Did you mean epochs\?"),
+        ("training.epochs=many", "setting 'training.epochs' cannot be used"),
+        ("data=5", "setting 'data' cannot be used"),
+    ],
+)
 def test_bad_overrides(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_recipe("quickstart", [text])
@@ -307,8 +373,9 @@ def test_null_takes_a_setting_back_to_nothing() -> None:
 
 @given(st.integers(0, 10**9), st.floats(1e-9, 1e9), st.sampled_from(["umap", "pca"]))
 def test_what_is_set_is_what_is_there(seed: int, rate: float, method: str) -> None:
-    recipe = load_recipe("quickstart", [f"seed={seed}", f"training.learning_rate={rate!r}",
-                                        f"map.method={method}"])
+    recipe = load_recipe(
+        "quickstart", [f"seed={seed}", f"training.learning_rate={rate!r}", f"map.method={method}"]
+    )
     assert (recipe.seed, recipe.training.learning_rate, recipe.map.method) == (seed, rate, method)
 
 
@@ -316,14 +383,17 @@ def test_what_is_set_is_what_is_there(seed: int, rate: float, method: str) -> No
 
 
 def test_the_classifiers_settings_are_its_arguments_with_the_same_defaults() -> None:
-    arguments = {name: p.default
-                 for name, p in inspect.signature(PatentClassifier.__init__).parameters.items()
-                 if name not in ("self", "seed", "text")}  # a section of its own
+    arguments = {
+        name: p.default
+        for name, p in inspect.signature(PatentClassifier.__init__).parameters.items()
+        if name not in ("self", "seed", "text")
+    }  # a section of its own
     fields = {name: field.default for name, field in ClassifierSettings.model_fields.items()}
     assert fields == arguments
     assert list(fields) == list(arguments)
     assert PatentClassifier(**ClassifierSettings().model_dump()).get_params() == (
-        PatentClassifier().get_params())
+        PatentClassifier().get_params()
+    )
 
 
 def choices(field: str) -> set[Any]:
@@ -344,8 +414,13 @@ def test_names_in_the_settings_are_the_names_that_the_classifier_knows() -> None
     from patentcl.voices import HEAD_NAMES
 
     assert set(HEAD_NAMES) == set(HEADS)
-    for field, known in (("loss", LOSSES), ("monitor", MONITORS), ("mask", MASKS),
-                         ("policy", POLICIES), ("calibration", METHODS)):
+    for field, known in (
+        ("loss", LOSSES),
+        ("monitor", MONITORS),
+        ("mask", MASKS),
+        ("policy", POLICIES),
+        ("calibration", METHODS),
+    ):
         assert choices(field) == set(known), field
 
 

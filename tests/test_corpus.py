@@ -423,8 +423,27 @@ def test_splits_on_disk(loaded: Loaded, tmp_path: Path) -> None:
     assert again.select("dev").ids.tolist() == whole.ids[split == "dev"].tolist()
 
 
-WORDS = ["pump", "valve", "rotor", "seal", "gear", "shaft", "lamp", "lens", "cable", "motor",
-         "brake", "clutch", "filter", "nozzle", "piston", "spring", "hinge", "bolt", "cutter"]
+WORDS = [
+    "pump",
+    "valve",
+    "rotor",
+    "seal",
+    "gear",
+    "shaft",
+    "lamp",
+    "lens",
+    "cable",
+    "motor",
+    "brake",
+    "clutch",
+    "filter",
+    "nozzle",
+    "piston",
+    "spring",
+    "hinge",
+    "bolt",
+    "cutter",
+]
 
 
 def relatives(n: int) -> tuple[Corpus, np.ndarray]:
@@ -434,13 +453,16 @@ def relatives(n: int) -> tuple[Corpus, np.ndarray]:
     texts = [" ".join(rng.choice(WORDS, 12)) for _ in range(n)]
     last = np.flatnonzero(family == family[0])[-1]
     texts[last + 1] = texts[last]  # the first two families become one
-    records = [{"patent_id": f"{i:04}", "title": text, "codes": [f"{'ABCD'[i % 4]}01B1/00"]}
-               for i, text in enumerate(texts)]
+    records = [
+        {"patent_id": f"{i:04}", "title": text, "codes": [f"{'ABCD'[i % 4]}01B1/00"]}
+        for i, text in enumerate(texts)
+    ]
     corpus = Corpus.from_records(records)
     shuffled = rng.permutation(n)
-    pq.write_table(pa.table({"patent_id": [f"{i:04}" for i in shuffled],
-                             "family": family[shuffled] + 17}),
-                   corpus.path.with_name("family.parquet"))
+    pq.write_table(
+        pa.table({"patent_id": [f"{i:04}" for i in shuffled], "family": family[shuffled] + 17}),
+        corpus.path.with_name("family.parquet"),
+    )
     joined = np.where(family == family[last + 1], family[0], family)
     return corpus, joined
 
@@ -453,8 +475,16 @@ def test_no_family_is_in_two_splits(method: str) -> None:
     assert len(set(family)) < 200  # many patents stand in families of several
     for name, share in (("dev", 0.15), ("test", 0.2)):
         assert abs((split == name).mean() - share) < 0.05
-        counts = [np.mean([codes[0][0] == s for codes, mine in
-                           zip(corpus.codes, split == name, strict=True) if mine]) for s in "ABCD"]
+        counts = [
+            np.mean(
+                [
+                    codes[0][0] == s
+                    for codes, mine in zip(corpus.codes, split == name, strict=True)
+                    if mine
+                ]
+            )
+            for s in "ABCD"
+        ]
         # Families are of mixed sections here; those that are drawn as one keep their shares.
         assert max(counts) - min(counts) < 0.2
     assert np.array_equal(split, make_splits(corpus, method, 0.15, 0.2, 5))
@@ -464,5 +494,6 @@ def test_no_family_is_in_two_splits(method: str) -> None:
 
 
 def test_by_family_is_stratified(large: Corpus) -> None:
-    assert np.array_equal(make_splits(large, "family", 0.1, 0.2, 3),
-                          make_splits(large, "stratified", 0.1, 0.2, 3))
+    assert np.array_equal(
+        make_splits(large, "family", 0.1, 0.2, 3), make_splits(large, "stratified", 0.1, 0.2, 3)
+    )

@@ -31,8 +31,16 @@ def test_what_is_examined_and_found() -> None:
     found = {what: text for what, text, _ in rows}
     assert len(found) == len(rows)
     assert all(text and "\n" not in text for text in found.values())
-    for name in ("torch", "duckdb", "transformers", "sentence-transformers", "pyarrow",
-                 "scikit-learn", "umap-learn", "datamapplot"):
+    for name in (
+        "torch",
+        "duckdb",
+        "transformers",
+        "sentence-transformers",
+        "pyarrow",
+        "scikit-learn",
+        "umap-learn",
+        "datamapplot",
+    ):
         assert found[name] == metadata.version(name)
     assert found["python"].startswith(".".join(map(str, sys.version_info[:3])))
     assert {"patentcl", "faiss", "processor", "gpu", "minilm", "disk here", "neo4j"} <= set(found)
@@ -44,12 +52,19 @@ def test_what_is_examined_and_found() -> None:
     assert all(ok for what, _, ok in rows if what not in ("disk here", "gpu", "minilm"))
 
 
-@pytest.mark.parametrize(("there", "text", "ok"), [
-    ({"faiss-cpu": "1.2"}, "faiss-cpu 1.2", True), ({"faiss-gpu": "1.3"}, "faiss-gpu 1.3", True),
-    ({}, "not installed: pip install 'patentcl[cpu]'", False),
-    ({"faiss-cpu": "1.2", "faiss-gpu": "1.3"},
-     "faiss-cpu 1.2, faiss-gpu 1.3 (only one may be installed)", False),
-])
+@pytest.mark.parametrize(
+    ("there", "text", "ok"),
+    [
+        ({"faiss-cpu": "1.2"}, "faiss-cpu 1.2", True),
+        ({"faiss-gpu": "1.3"}, "faiss-gpu 1.3", True),
+        ({}, "not installed: pip install 'patentcl[cpu]'", False),
+        (
+            {"faiss-cpu": "1.2", "faiss-gpu": "1.3"},
+            "faiss-cpu 1.2, faiss-gpu 1.3 (only one may be installed)",
+            False,
+        ),
+    ],
+)
 def test_faiss(monkeypatch: pytest.MonkeyPatch, there: dict[str, str], text: str, ok: bool) -> None:
     monkeypatch.setattr(doctor, "library_versions", lambda: {"python": "3.11", **there})
     assert look("faiss") == (text, ok)
@@ -116,8 +131,9 @@ def test_neo4j_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not ok
 
 
-@pytest.mark.parametrize("uri", ["localhost:7687", "bolt://host:port", "bolt://", "nonsense",
-                                 "bolt://host:99999"])
+@pytest.mark.parametrize(
+    "uri", ["localhost:7687", "bolt://host:port", "bolt://", "nonsense", "bolt://host:99999"]
+)
 def test_a_neo4j_address_that_is_none(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
     monkeypatch.setenv("NEO4J_URI", uri)
     text, ok = look("neo4j")
@@ -126,8 +142,10 @@ def test_a_neo4j_address_that_is_none(monkeypatch: pytest.MonkeyPatch, uri: str)
 
 
 def test_without_neo4j(monkeypatch: pytest.MonkeyPatch) -> None:
-    for reason, words in ((None, "`patentcl neo4j` starts one"),
-                          ("Java is not installed", "none can be started here: Java is not")):
+    for reason, words in (
+        (None, "`patentcl neo4j` starts one"),
+        ("Java is not installed", "none can be started here: Java is not"),
+    ):
         monkeypatch.setattr(doctor, "why_not", lambda reason=reason: reason)
         text, ok = look("neo4j")
         assert text.startswith(f"NEO4J_URI is not set, DuckDB is used; {words}")
@@ -135,8 +153,9 @@ def test_without_neo4j(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_the_verb(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-                  as_json: bool) -> None:
+def test_the_verb(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
     rows: list[Any] = [("faiss", "faiss-cpu 1.2", True), ("minilm", "not installed", False)]
     monkeypatch.setattr(doctor, "examine", lambda: rows)
     cli.doctor(as_json)

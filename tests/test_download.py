@@ -54,11 +54,17 @@ class Site:
         files: list[dict[str, Any]] = []
         for name, content in CONTENT.items():
             if portal:
-                own = {"fileName": name, "fileSize": len(content),
-                       "fileDownloadURI": f"{self.address}/portal/{name}"}
+                own = {
+                    "fileName": name,
+                    "fileSize": len(content),
+                    "fileDownloadURI": f"{self.address}/portal/{name}",
+                }
             else:
-                own = {"key": name, "size": len(content),
-                       "checksum": f"md5:{hashlib.md5(content).hexdigest()}"}
+                own = {
+                    "key": name,
+                    "size": len(content),
+                    "checksum": f"md5:{hashlib.md5(content).hexdigest()}",
+                }
             files.append(own | self.spoil)
         whole = {"bulkDataProductBag": [{"productFileBag": {"fileDataBag": files}}]}
         return json.dumps(whole if portal else {"files": files}).encode()
@@ -106,8 +112,12 @@ class Handler(BaseHTTPRequestHandler):
             if start >= len(content):
                 self.answer(416, b"")
                 return
-            self.answer(206, content[start:], cut, Content_Range=(
-                f"bytes {start}-{len(content) - 1}/{len(content)}"))
+            self.answer(
+                206,
+                content[start:],
+                cut,
+                Content_Range=(f"bytes {start}-{len(content) - 1}/{len(content)}"),
+            )
         else:
             self.answer(200, content, cut)
 
@@ -184,7 +194,8 @@ def test_goes_on_in_another_run(site: Site, tmp_path: Path) -> None:
     download(tmp_path, ("g_patent",), mirror(site))
     assert site.asked[-1][1] == "bytes=100000-"
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {
-        "g_patent.tsv.zip": CONTENT["g_patent.tsv.zip"]}
+        "g_patent.tsv.zip": CONTENT["g_patent.tsv.zip"]
+    }
 
 
 def test_a_server_without_ranges_begins_anew(site: Site, tmp_path: Path) -> None:
@@ -211,14 +222,18 @@ def test_busy_for_a_while(site: Site, tmp_path: Path, code: int) -> None:
     assert len(site.asked) == 4
 
 
-@pytest.mark.parametrize(("codes", "wait", "message"), [
-    ([429] * 9, None, r"too many requests.*429.*Try again in"),
-    ([429], "3600", r"too many requests.*Try again in 3,600 seconds"),
-    ([500] * 9, None, r"answers with an error.*500"),
-    ([404], None, r"no such file or product.*404"),
-])
-def test_refused_files(site: Site, tmp_path: Path, codes: list[int], wait: str | None,
-                       message: str) -> None:
+@pytest.mark.parametrize(
+    ("codes", "wait", "message"),
+    [
+        ([429] * 9, None, r"too many requests.*429.*Try again in"),
+        ([429], "3600", r"too many requests.*Try again in 3,600 seconds"),
+        ([500] * 9, None, r"answers with an error.*500"),
+        ([404], None, r"no such file or product.*404"),
+    ],
+)
+def test_refused_files(
+    site: Site, tmp_path: Path, codes: list[int], wait: str | None, message: str
+) -> None:
     site.codes, site.retry_after = codes, wait
     if codes[0] == 404:  # the list is there, the file is not
         site.codes = []
@@ -231,11 +246,14 @@ def test_refused_files(site: Site, tmp_path: Path, codes: list[int], wait: str |
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("code", "message"), [
-    (401, r"does not accept the key in USPTO_API_KEY.*401.*valid key"),
-    (403, r"access is forbidden.*403.*yearly number"),
-    (404, r"no such file or product.*404"),
-])
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (401, r"does not accept the key in USPTO_API_KEY.*401.*valid key"),
+        (403, r"access is forbidden.*403.*yearly number"),
+        (404, r"no such file or product.*404"),
+    ],
+)
 def test_refused_with_a_key(site: Site, tmp_path: Path, code: int, message: str) -> None:
     site.codes = [code]
     with pytest.raises(DataError, match=message) as caught:

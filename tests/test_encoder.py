@@ -30,8 +30,11 @@ from patentcl.encoder import (
 )
 from patentcl.errors import ConfigError, DataError, MissingExtra
 
-WORDS = re.findall(r"\S+", "a mower blade cuts grass while the motor of wheel turns and sensor "
-                           "reads soil moisture in battery cell with anode cathode , . ; ( )")
+WORDS = re.findall(
+    r"\S+",
+    "a mower blade cuts grass while the motor of wheel turns and sensor "
+    "reads soil moisture in battery cell with anode cathode , . ; ( )",
+)
 RECORDS = [
     {"patent_id": "1", "title": "Mower", "abstract": "A blade cuts grass.", "codes": ["A01D34/00"]},
     {"patent_id": "2", "title": "Battery cell", "abstract": "", "codes": ["H01M10/00"]},
@@ -59,8 +62,9 @@ def some_texts(n: int, seed: int = 0) -> list[str]:
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 8, 64])
-def test_equals_the_library_in_fp32_whatever_the_batch(tiny: PatentEncoder,
-                                                       batch_size: int) -> None:
+def test_equals_the_library_in_fp32_whatever_the_batch(
+    tiny: PatentEncoder, batch_size: int
+) -> None:
     texts = some_texts(41)
     wanted = tiny.model.encode(texts, batch_size=32, show_progress_bar=False)
     np.testing.assert_allclose(tiny.encode(texts, batch_size, "fp32"), wanted, atol=1e-5, rtol=0)
@@ -77,8 +81,9 @@ def test_equals_the_library_on_a_real_model(minilm: PatentEncoder) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(st.permutations(range(12)), st.integers(1, 13))
-def test_a_vector_does_not_depend_on_order_or_company(tiny: PatentEncoder, order: list[int],
-                                                      batch_size: int) -> None:
+def test_a_vector_does_not_depend_on_order_or_company(
+    tiny: PatentEncoder, order: list[int], batch_size: int
+) -> None:
     texts = some_texts(12, seed=3)
     alone = np.vstack([tiny.encode([t], precision="fp32") for t in texts])
     together = tiny.encode([texts[i] for i in order], batch_size, "fp32")
@@ -96,8 +101,9 @@ def test_many_chunks_keep_their_rows(tiny: PatentEncoder, monkeypatch: pytest.Mo
     assert seen[-1] == (50, 50)
 
 
-def test_bf16_is_close_and_leaves_the_model_exact(tiny: PatentEncoder,
-                                                  minilm: PatentEncoder) -> None:
+def test_bf16_is_close_and_leaves_the_model_exact(
+    tiny: PatentEncoder, minilm: PatentEncoder
+) -> None:
     for one in (tiny, minilm):
         before, texts = one.fingerprint, some_texts(8, seed=7)
         exact, quick = one.encode(texts, precision="fp32"), one.encode(texts, precision="bf16")
@@ -115,8 +121,11 @@ def test_a_long_text_is_cut_at_max_length(tiny: PatentEncoder, tmp_path: Path) -
     short = PatentEncoder.load(tmp_path / "copy", max_length=10, device="cpu")
     words = some_texts(1, seed=11)[0].split() + ["motor"] * 40
     # Two of the ten tokens are [CLS] and [SEP].
-    np.testing.assert_allclose(short.encode([" ".join(words)], precision="fp32"),
-                               short.encode([" ".join(words[:8])], precision="fp32"), atol=1e-6)
+    np.testing.assert_allclose(
+        short.encode([" ".join(words)], precision="fp32"),
+        short.encode([" ".join(words[:8])], precision="fp32"),
+        atol=1e-6,
+    )
     assert short.max_length == short.model.max_seq_length == 10
     assert PatentEncoder.load(tmp_path / "copy", max_length=9999, device="cpu").max_length == 128
     with pytest.raises(ConfigError, match="max_length must be at least 1: got 0"):
@@ -130,11 +139,19 @@ def test_positions_are_counted_from_the_padding_index_where_a_model_does_so(tmp_
 
     inner = write_tiny_encoder(tmp_path / "bert", WORDS).with_name("bert-inner")
     (inner / "model.safetensors").unlink()
-    config = MPNetConfig(vocab_size=60, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-                         intermediate_size=16, max_position_embeddings=34, pad_token_id=1)
+    config = MPNetConfig(
+        vocab_size=60,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=34,
+        pad_token_id=1,
+    )
     MPNetModel(config).save_pretrained(inner)
-    model = SentenceTransformer(modules=[modules.Transformer(str(inner)), modules.Pooling(16)],
-                                device="cpu")
+    model = SentenceTransformer(
+        modules=[modules.Transformer(str(inner)), modules.Pooling(16)], device="cpu"
+    )
     encoder = PatentEncoder(model, "mpnet", 512)
     assert encoder.max_length == 32
     assert np.isfinite(encoder.encode(["motor " * 200], precision="fp32")).all()
@@ -148,23 +165,30 @@ def test_title_and_abstract_are_joined_by_the_separator(tiny: PatentEncoder) -> 
     wanted = ["Mower [SEP] A blade cuts grass.", "Battery cell", "The sensor reads soil moisture."]
     assert tiny.texts(corpus) == wanted
     assert tiny.texts([("Mower", "A blade cuts grass."), ("Battery cell", ""), wanted[2]]) == wanted
-    np.testing.assert_array_equal(tiny.encode(corpus, precision="fp32"),
-                                  tiny.encode(wanted, precision="fp32"))
+    np.testing.assert_array_equal(
+        tiny.encode(corpus, precision="fp32"), tiny.encode(wanted, precision="fp32")
+    )
 
 
 def test_no_texts_give_no_vectors(tiny: PatentEncoder) -> None:
     assert tiny.encode([]).shape == (0, 32)
 
 
-@pytest.mark.parametrize(("items", "message"), [
-    ("one text", "a list of texts is wanted, not one text: got 'one text'"),
-    (["motor", " \n"], "a text is empty (in item 1)"),
-    ([("", "")], "a text is empty (in item 0)"),
-    (["motor", 5], "neither a string nor a pair of title and abstract (in item 1): got int"),
-    ([None], "neither a string nor a pair of title and abstract (in item 0): got NoneType"),
-    ([("a", "b", "c")], "neither a string nor a pair of title and abstract (in item 0): got tuple"),
-    ([("a", None)], "neither a string nor a pair of title and abstract (in item 0): got tuple"),
-])
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ("one text", "a list of texts is wanted, not one text: got 'one text'"),
+        (["motor", " \n"], "a text is empty (in item 1)"),
+        ([("", "")], "a text is empty (in item 0)"),
+        (["motor", 5], "neither a string nor a pair of title and abstract (in item 1): got int"),
+        ([None], "neither a string nor a pair of title and abstract (in item 0): got NoneType"),
+        (
+            [("a", "b", "c")],
+            "neither a string nor a pair of title and abstract (in item 0): got tuple",
+        ),
+        ([("a", None)], "neither a string nor a pair of title and abstract (in item 0): got tuple"),
+    ],
+)
 def test_what_is_not_a_text_is_refused(tiny: PatentEncoder, items: list, message: str) -> None:
     with pytest.raises(DataError) as error:
         tiny.encode(items)
@@ -212,8 +236,9 @@ def test_pickled_vectors_are_not_loaded(tiny: PatentEncoder, tmp_path: Path) -> 
         read_vectors(tmp_path)
 
 
-def test_a_full_gpu_makes_batches_smaller(tiny: PatentEncoder, monkeypatch: pytest.MonkeyPatch,
-                                          caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_gpu_makes_batches_smaller(
+    tiny: PatentEncoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     texts, sizes = some_texts(20), []
     wanted, forward = tiny.encode(texts, precision="fp32"), tiny.model.forward
 
@@ -238,7 +263,8 @@ def test_a_full_gpu_makes_batches_smaller(tiny: PatentEncoder, monkeypatch: pyte
 
 
 def test_cores_share_the_work_and_the_number_of_threads_is_put_back(
-        tiny: PatentEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny: PatentEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     texts, before = some_texts(50), torch.get_num_threads()
     wanted = tiny.encode(texts, 4, "fp32")
     torch.set_num_threads(3)
@@ -276,8 +302,9 @@ def test_save_and_load_give_the_same_encoder(tiny: PatentEncoder, tmp_path: Path
     tiny.save(tmp_path / "copy")
     again = PatentEncoder.load(tmp_path / "copy", device="cpu")
     assert again.fingerprint == tiny.fingerprint and again.max_length == tiny.max_length == 64
-    np.testing.assert_array_equal(again.encode(WORDS, precision="fp32"),
-                                  tiny.encode(WORDS, precision="fp32"))
+    np.testing.assert_array_equal(
+        again.encode(WORDS, precision="fp32"), tiny.encode(WORDS, precision="fp32")
+    )
     with torch.no_grad():
         next(iter(again.model.parameters()))[0, 0] += 1
     again._fingerprint = None
@@ -361,14 +388,19 @@ def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_hub_name_without_a_network_says_how_to_name_a_folder(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     without_network(monkeypatch)
     with pytest.raises(ConfigError) as error:
         find_model("nobody-9f2c/no-such-model")
     text = str(error.value)
     assert "\n" not in text
-    for part in ("cannot be reached", "Network is unreachable", "nobody-9f2c/no-such-model",
-                 "Name a local copy: --set encoder.model=FOLDER"):
+    for part in (
+        "cannot be reached",
+        "Network is unreachable",
+        "nobody-9f2c/no-such-model",
+        "Name a local copy: --set encoder.model=FOLDER",
+    ):
         assert part in text
 
 
@@ -381,8 +413,9 @@ def test_a_hub_name_when_the_hub_is_switched_off(monkeypatch: pytest.MonkeyPatch
         find_model("nobody-9f2c/no-such-model")
 
 
-def test_a_model_in_the_hubs_cache_needs_no_network(tiny: PatentEncoder, tmp_path: Path,
-                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_in_the_hubs_cache_needs_no_network(
+    tiny: PatentEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from huggingface_hub import constants
 
     without_network(monkeypatch)

@@ -39,11 +39,21 @@ X, CODES = make(120, 0)
 Y = TREE.encode(CODES)
 
 
-@pytest.mark.parametrize("check", [
-    "check_parameters_default_constructible", "check_no_attributes_set_in_init",
-    "check_get_params_invariance", "check_set_params", "check_estimator_repr",
-    "check_do_not_raise_errors_in_init_or_set_params", "check_estimator_cloneable",
-    "check_valid_tag_types", "check_estimator_tags_renamed", "check_mixin_order"])
+@pytest.mark.parametrize(
+    "check",
+    [
+        "check_parameters_default_constructible",
+        "check_no_attributes_set_in_init",
+        "check_get_params_invariance",
+        "check_set_params",
+        "check_estimator_repr",
+        "check_do_not_raise_errors_in_init_or_set_params",
+        "check_estimator_cloneable",
+        "check_valid_tag_types",
+        "check_estimator_tags_renamed",
+        "check_mixin_order",
+    ],
+)
 def test_checks_of_scikit_learn(check: str) -> None:
     getattr(estimator_checks, check)("PatentClassifier", PatentClassifier())
 
@@ -82,7 +92,7 @@ def test_order_and_company_of_samples_do_not_matter(fitted: PatentClassifier) ->
     whole = fitted.predict_proba(X)
     order = np.random.default_rng(3).permutation(len(X))
     np.testing.assert_allclose(fitted.predict_proba(X[order]), whole[order], atol=1e-5)
-    parts = np.concatenate([fitted.predict_proba(X[i:i + 7]) for i in range(0, len(X), 7)])
+    parts = np.concatenate([fitted.predict_proba(X[i : i + 7]) for i in range(0, len(X), 7)])
     np.testing.assert_allclose(parts, whole, atol=1e-5)
 
 
@@ -125,8 +135,9 @@ def test_cross_validate(y: Any) -> None:
     params = {} if y is CODES else {"params": {"tree": TREE}}
     model = PatentClassifier(head="levels", **{**QUICK, "epochs": 20, "learning_rate": 0.02})
     # For lists of symbols scikit-learn cannot guess a way to split: it asks for one.
-    found = cross_validate(model, X, y, cv=KFold(3), error_score="raise", return_train_score=True,
-                           **params)
+    found = cross_validate(
+        model, X, y, cv=KFold(3), error_score="raise", return_train_score=True, **params
+    )
     assert (found["test_score"] > 0.6).all() and (found["train_score"] > 0.6).all()
 
 
@@ -142,15 +153,28 @@ def test_in_a_pipeline() -> None:
     steps = make_pipeline(FunctionTransformer(lambda x: x * 2), PatentClassifier(**QUICK))
     steps.fit(X, CODES)
     assert steps.predict(X).shape == (len(X), len(TREE))
-    found = cross_val_predict(PatentClassifier(**QUICK), X, Y.toarray(), cv=2,
-                              params={"tree": TREE}, method="predict_proba")
+    found = cross_val_predict(
+        PatentClassifier(**QUICK),
+        X,
+        Y.toarray(),
+        cv=2,
+        params={"tree": TREE},
+        method="predict_proba",
+    )
     assert found.shape == (len(X), len(TREE))
 
 
-@pytest.mark.parametrize(("bad", "text"), [
-    (X[:, 0], "must be a matrix of embeddings"), (X[:0], "is empty|has no label"),
-    (np.full_like(X, np.nan), "not finite"), (np.full_like(X, np.inf), "not finite"),
-    (X.astype(complex), "real numbers"), (X.astype(object), "real numbers")])
+@pytest.mark.parametrize(
+    ("bad", "text"),
+    [
+        (X[:, 0], "must be a matrix of embeddings"),
+        (X[:0], "is empty|has no label"),
+        (np.full_like(X, np.nan), "not finite"),
+        (np.full_like(X, np.inf), "not finite"),
+        (X.astype(complex), "real numbers"),
+        (X.astype(object), "real numbers"),
+    ],
+)
 def test_odd_samples_are_one_clear_error(bad: Any, text: str) -> None:
     with pytest.raises(DataError, match=text):
-        PatentClassifier(**QUICK).fit(bad, CODES[:len(bad)])
+        PatentClassifier(**QUICK).fit(bad, CODES[: len(bad)])

@@ -57,14 +57,17 @@ QUICK = {"hidden": 32, "epochs": 4, "batch_size": 64, "learning_rate": 5e-3}
 
 def stored(matrix: sparse.csr_matrix) -> list[dict[int, float]]:
     """Stored entries of each row, zeros included."""
-    return [dict(zip(matrix.indices[a:b].tolist(), matrix.data[a:b].tolist(), strict=True))
-            for a, b in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True)]
+    return [
+        dict(zip(matrix.indices[a:b].tolist(), matrix.data[a:b].tolist(), strict=True))
+        for a, b in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True)
+    ]
 
 
 # ---- BM25 -----------------------------------------------------------------------------------
 
-words = st.sampled_from(["mower", "blade", "a", "Kettle", "über", "x1", "co-op", "don't", ",",
-                         "3.5"])
+words = st.sampled_from(
+    ["mower", "blade", "a", "Kettle", "über", "x1", "co-op", "don't", ",", "3.5"]
+)
 texts = st.lists(words, min_size=1, max_size=12).map(" ".join)
 
 
@@ -79,8 +82,9 @@ def naive_bm25(documents: Sequence[str], query: str, k1: float, b: float) -> lis
             df = sum(word in other for other in split)
             if tf[word]:
                 idf = math.log(1 + (len(split) - df + 0.5) / (df + 0.5))
-                score += idf * tf[word] * (k1 + 1) / (
-                    tf[word] + k1 * (1 - b + b * len(words) / mean))
+                score += (
+                    idf * tf[word] * (k1 + 1) / (tf[word] + k1 * (1 - b + b * len(words) / mean))
+                )
         scores.append(score)
     return scores
 
@@ -89,13 +93,20 @@ def naive_bm25(documents: Sequence[str], query: str, k1: float, b: float) -> lis
 def test_bm25_is_its_formula(documents: list[str], query: str, k1: float, b: float) -> None:
     documents = [*documents, "mower"]
     found = BM25(documents, k1, b).search([query], k=len(documents))
-    np.testing.assert_allclose(found.toarray()[0], naive_bm25(documents, query, k1, b), rtol=1e-5,
-                               atol=1e-6)
+    np.testing.assert_allclose(
+        found.toarray()[0], naive_bm25(documents, query, k1, b), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_bm25_in_blocks_and_without_the_query_itself() -> None:
-    documents = ["a mower with a blade", "a kettle", "a blade", "", "a mower with a blade",
-                 "kettle"]
+    documents = [
+        "a mower with a blade",
+        "a kettle",
+        "a blade",
+        "",
+        "a mower with a blade",
+        "kettle",
+    ]
     whole = np.array([naive_bm25(documents, q, 1.2, 0.75) for q in documents])
     np.fill_diagonal(whole, 0)
     for block in (1, 2, 64):
@@ -122,8 +133,14 @@ def test_bm25_parameters(bad: dict[str, float]) -> None:
         BM25(["a"], **bad)
 
 
-@given(hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=8),
-                  elements=st.integers(-1, 3).map(float)), st.integers(1, 10))
+@given(
+    hnp.arrays(
+        np.float32,
+        hnp.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=8),
+        elements=st.integers(-1, 3).map(float),
+    ),
+    st.integers(1, 10),
+)
 def test_top_k_by_sorting_with_ties_to_the_left(scores: np.ndarray, k: int) -> None:
     before = scores.copy()
     found = stored(top_k(scores, k))
@@ -136,8 +153,13 @@ def test_top_k_by_sorting_with_ties_to_the_left(scores: np.ndarray, k: int) -> N
 @pytest.mark.parametrize("k", [0, -1])
 def test_k_must_be_positive_everywhere(k: int) -> None:
     X, one = np.eye(3), np.array([0])
-    for call in (lambda: top_k(X, k), lambda: dense_run(X, one, k), lambda: chance_run(3, one, k),
-                 lambda: BM25(["a"]).search(["a"], k), lambda: bm25_run(["a", "a"], one, k)):
+    for call in (
+        lambda: top_k(X, k),
+        lambda: dense_run(X, one, k),
+        lambda: chance_run(3, one, k),
+        lambda: BM25(["a"]).search(["a"], k),
+        lambda: bm25_run(["a", "a"], one, k),
+    ):
         with pytest.raises(ConfigError, match=f"k must be at least 1: got {k}"):
             call()
 
@@ -195,8 +217,10 @@ def test_chance_run_is_even() -> None:
     first = np.bincount(found.indices[found.data == k], minlength=n)
     expected = rounds / (n - 1)
     assert ((np.delete(first, 5) - expected) ** 2 / expected).sum() < 29.6
-    assert (chance_run(n, np.full(9, 5), k, seed=2).indices
-            != chance_run(n, np.full(9, 5), k, seed=3).indices).any()
+    assert (
+        chance_run(n, np.full(9, 5), k, seed=2).indices
+        != chance_run(n, np.full(9, 5), k, seed=3).indices
+    ).any()
 
 
 # ---- tasks ----------------------------------------------------------------------------------
@@ -214,8 +238,10 @@ def naive_tasks(corpus: Corpus, split: str) -> dict[str, dict[int, set[int]]]:
                 cites[row[pid]].add(i)
     held_out = [i for i in range(len(corpus)) if corpus.split[i] == split]
     like = {i: {j for j in range(len(corpus)) if groups[i] & groups[j]} for i in held_out}
-    tasks = {"citations": {i: cites[i] - {i} for i in held_out},
-             "same group": {i: like[i] - {i} for i in held_out}}
+    tasks = {
+        "citations": {i: cites[i] - {i} for i in held_out},
+        "same group": {i: like[i] - {i} for i in held_out},
+    }
     return {name: {i: found for i, found in by.items() if found} for name, by in tasks.items()}
 
 
@@ -253,9 +279,19 @@ def test_tasks_are_capped_by_a_seeded_sample(loaded: Loaded) -> None:
 
 def small(*patents: tuple[str, str, list[str], list[str]]) -> Corpus:
     """A corpus of (id, split, codes, citations)."""
-    return Corpus.from_records([
-        {"patent_id": pid, "title": f"Thing {pid}", "abstract": f"A thing {pid}.", "codes": codes,
-         "citations": cited, "split": split} for pid, split, codes, cited in patents])
+    return Corpus.from_records(
+        [
+            {
+                "patent_id": pid,
+                "title": f"Thing {pid}",
+                "abstract": f"A thing {pid}.",
+                "codes": codes,
+                "citations": cited,
+                "split": split,
+            }
+            for pid, split, codes, cited in patents
+        ]
+    )
 
 
 def test_tasks_that_a_corpus_does_not_allow() -> None:
@@ -267,7 +303,8 @@ def test_tasks_that_a_corpus_does_not_allow() -> None:
         main_task([])
     cited = retrieval_tasks(small(("1", "train", [], ["2"]), ("2", "test", [], [])))
     assert [(t.name, t.queries.tolist(), t.relevant.indices.tolist()) for t in cited] == [
-        ("citations", [1], [0])]  # being cited counts
+        ("citations", [1], [0])
+    ]  # being cited counts
     like = retrieval_tasks(small(base, ("2", "test", ["A01B1/00", "B60K1/00"], [])))
     assert [(t.name, t.relevant.indices.tolist()) for t in like] == [("same group", [0])]
     shallow = small(("1", "train", ["A01B"], []), ("2", "test", ["A01B"], []))
@@ -278,10 +315,16 @@ def task(name: str, n: int) -> RetrievalTask:
     return RetrievalTask(name, np.arange(n), sparse.csr_matrix(np.ones((n, n), dtype=bool)))
 
 
-@pytest.mark.parametrize(("sizes", "chosen"), [
-    ([ENOUGH, 999], 0), ([ENOUGH - 1, 999], 1), ([ENOUGH - 1, ENOUGH - 2], 0), ([3, 4], 1),
-    ([5], 0),
-])
+@pytest.mark.parametrize(
+    ("sizes", "chosen"),
+    [
+        ([ENOUGH, 999], 0),
+        ([ENOUGH - 1, 999], 1),
+        ([ENOUGH - 1, ENOUGH - 2], 0),
+        ([3, 4], 1),
+        ([5], 0),
+    ],
+)
 def test_the_task_that_a_run_is_judged_by(sizes: list[int], chosen: int) -> None:
     tasks = [task(str(i), n) for i, n in enumerate(sizes)]
     assert main_task(tasks) is tasks[chosen]
@@ -316,12 +359,15 @@ def vectors(loaded: Loaded) -> dict[str, np.ndarray]:
 def classifiers(loaded: Loaded, vectors: dict[str, np.ndarray]) -> dict[str, PatentClassifier]:
     corpus = loaded.corpus
     train = np.flatnonzero((corpus.split == "train") & (np.diff(corpus.labels.indptr) > 0))
-    return {name: PatentClassifier(**QUICK).fit(X[train], corpus.labels[train], corpus.tree)
-            for name, X in vectors.items()}
+    return {
+        name: PatentClassifier(**QUICK).fit(X[train], corpus.labels[train], corpus.tree)
+        for name, X in vectors.items()
+    }
 
 
-def test_the_chance_row_by_value(loaded: Loaded, vectors: dict[str, np.ndarray],
-                                 classifiers: dict[str, PatentClassifier]) -> None:
+def test_the_chance_row_by_value(
+    loaded: Loaded, vectors: dict[str, np.ndarray], classifiers: dict[str, PatentClassifier]
+) -> None:
     corpus = loaded.corpus
     labels, tree = corpus.labels.toarray(), corpus.tree
     has = labels.any(axis=1)
@@ -331,21 +377,31 @@ def test_the_chance_row_by_value(loaded: Loaded, vectors: dict[str, np.ndarray],
     leaf = max(np.flatnonzero(tree.is_leaf), key=lambda j: (train[:, j].sum(), -j))
     guess = np.zeros_like(truth)
     guess[:, tree.path(int(leaf))] = True
-    settings = ReportSettings(metrics=("f1:micro@subclass", "f1:macro@section", "precision@1",
-                                       "average_precision:micro", "hier_f1:micro"))
+    settings = ReportSettings(
+        metrics=(
+            "f1:micro@subclass",
+            "f1:macro@section",
+            "precision@1",
+            "average_precision:micro",
+            "hier_f1:micro",
+        )
+    )
     found = judge_classifiers(corpus, {"tuned": (classifiers["tuned"], vectors["tuned"])}, settings)
     assert list(found) == ["tuned", "chance"]
     chance = found["chance"]
     subclass, section = tree.at_level("subclass"), tree.at_level("section")
     assert chance["f1:micro@subclass"] == pytest.approx(
-        f1_score(truth[:, subclass], guess[:, subclass], average="micro"))
+        f1_score(truth[:, subclass], guess[:, subclass], average="micro")
+    )
     assert chance["f1:macro@section"] == pytest.approx(
-        f1_score(truth[:, section], guess[:, section], average="macro", zero_division=0), abs=0.05)
+        f1_score(truth[:, section], guess[:, section], average="macro", zero_division=0), abs=0.05
+    )
     both = (truth & guess).sum()
     assert chance["hier_f1:micro"] == pytest.approx(2 * both / (truth.sum() + guess.sum()))
     scores = np.tile(share.astype(np.float32), (len(truth), 1))
     assert chance["average_precision:micro"] == pytest.approx(
-        average_precision_score(truth.ravel(), scores.ravel()), abs=1e-6)
+        average_precision_score(truth.ravel(), scores.ravel()), abs=1e-6
+    )
     for name in settings.metrics:
         assert found["tuned"][name] > chance[name]
 
@@ -361,7 +417,8 @@ def test_classifiers_on_splits_that_lack_something() -> None:
 def test_metrics_of_levels_that_are_not_there_are_left_out() -> None:
     names = ["f1:micro@section", "f1:micro@group", "precision@1", "ndcg@10", "hier_f1:micro"]
     assert usable_metrics(names, ("section", "class", "subclass")) == [
-        n for n in names if n != "f1:micro@group"]
+        n for n in names if n != "f1:micro@group"
+    ]
     assert usable_metrics(names, ("section", "class", "subclass", "group")) == names
 
 
@@ -371,9 +428,12 @@ FIGURE = {"value", "low", "high", "items", "undefined", "unit", "resampled", "hi
 
 
 @pytest.fixture(scope="module")
-def evaluated(loaded: Loaded, vectors: dict[str, np.ndarray],
-              classifiers: dict[str, PatentClassifier],
-              tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def evaluated(
+    loaded: Loaded,
+    vectors: dict[str, np.ndarray],
+    classifiers: dict[str, PatentClassifier],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("reports")
     return folder, evaluate_run(loaded.corpus, vectors, classifiers, folder, ReportSettings(), 0)
 
@@ -400,8 +460,18 @@ def test_the_schema_of_metrics_json(evaluated: tuple[Path, dict[str, Any]]) -> N
             for figure in metrics.values():
                 assert set(figure) == FIGURE
                 assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
-    assert set(result["verdict"]) == {"task", "metric", "higher_is_better", "untuned", "tuned",
-                                      "difference", "low", "high", "p", "queries"}
+    assert set(result["verdict"]) == {
+        "task",
+        "metric",
+        "higher_is_better",
+        "untuned",
+        "tuned",
+        "difference",
+        "low",
+        "high",
+        "p",
+        "queries",
+    }
 
 
 def test_the_verdict_agrees_with_the_figures(evaluated: tuple[Path, dict[str, Any]]) -> None:
@@ -417,10 +487,13 @@ def test_the_verdict_agrees_with_the_figures(evaluated: tuple[Path, dict[str, An
     assert "is better than" in verdict_text(verdict)  # its vectors have a sixth of the noise
 
 
-def test_an_evaluation_is_the_same_again(evaluated: tuple[Path, dict[str, Any]], loaded: Loaded,
-                                         vectors: dict[str, np.ndarray],
-                                         classifiers: dict[str, PatentClassifier],
-                                         tmp_path: Path) -> None:
+def test_an_evaluation_is_the_same_again(
+    evaluated: tuple[Path, dict[str, Any]],
+    loaded: Loaded,
+    vectors: dict[str, np.ndarray],
+    classifiers: dict[str, PatentClassifier],
+    tmp_path: Path,
+) -> None:
     evaluate_run(loaded.corpus, vectors, classifiers, tmp_path, ReportSettings(), 0)
     for name in ("metrics.json", "metrics.md"):
         assert (tmp_path / name).read_bytes() == (evaluated[0] / name).read_bytes()
@@ -431,15 +504,18 @@ def test_the_markdown_shows_the_same_figures(evaluated: tuple[Path, dict[str, An
     text = (folder / "metrics.md").read_text(encoding="utf-8")
     figure = result["classifier"]["tuned"]["hier_f1:micro"]
     assert "## Codes of held-out patents\n\n| | tuned | untuned | chance |\n|---|---" in text
-    assert (f"| `hier_f1:micro` | {figure['value']:.3f} ({figure['low']:.3f} to "
-            f"{figure['high']:.3f}) |") in text
+    assert (
+        f"| `hier_f1:micro` | {figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f}) |"
+    ) in text
     assert "## Retrieval: citations" in text
 
 
-def test_without_tuning_classifiers_or_tasks(loaded: Loaded, vectors: dict[str, np.ndarray],
-                                             tmp_path: Path) -> None:
-    one = evaluate_run(loaded.corpus, {"untuned": vectors["untuned"]}, {}, tmp_path,
-                       ReportSettings(queries=20), 0)
+def test_without_tuning_classifiers_or_tasks(
+    loaded: Loaded, vectors: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    one = evaluate_run(
+        loaded.corpus, {"untuned": vectors["untuned"]}, {}, tmp_path, ReportSettings(queries=20), 0
+    )
     assert one["classifier"] == {}
     assert one["verdict"] is None
     assert list(one["retrieval"]["citations"]) == ["untuned", "BM25", "chance"]
@@ -452,30 +528,61 @@ def test_without_tuning_classifiers_or_tasks(loaded: Loaded, vectors: dict[str, 
 # ---- verdicts -------------------------------------------------------------------------------
 
 
-def verdict(difference: float | None, low: float | None, high: float | None,
-            higher: bool = True) -> dict[str, Any]:
-    return {"task": "citations", "metric": "ndcg@10", "higher_is_better": higher, "untuned": 0.5,
-            "tuned": 0.5 + (difference or 0), "difference": difference, "low": low, "high": high,
-            "p": 0.5, "queries": 1234}
+def verdict(
+    difference: float | None, low: float | None, high: float | None, higher: bool = True
+) -> dict[str, Any]:
+    return {
+        "task": "citations",
+        "metric": "ndcg@10",
+        "higher_is_better": higher,
+        "untuned": 0.5,
+        "tuned": 0.5 + (difference or 0),
+        "difference": difference,
+        "low": low,
+        "high": high,
+        "p": 0.5,
+        "queries": 1234,
+    }
 
 
-@pytest.mark.parametrize(("given", "start", "end"), [
-    (verdict(-0.1, -0.15, -0.05), "The tuned encoder is WORSE than the untuned one: nDCG@10 0.400 "
-     "against 0.500 (citations, 1,234 queries; difference -0.100, 95 % interval -0.150 to -0.050).",
-     "-0.050)."),
-    (verdict(-0.01, -0.05, 0.03), "The tuned encoder is WORSE", "(the interval includes no "
-     "change)."),
-    (verdict(-0.01, -0.05, 0.0), "The tuned encoder is WORSE", "the interval includes no change)."),
-    (verdict(0.1, 0.05, 0.15), "The tuned encoder is better than the untuned one", "+0.150)."),
-    (verdict(0.01, -0.03, 0.05), "The tuned encoder is not worse than the untuned one, nor surely "
-     "better", "+0.050)."),
-    (verdict(0.0, 0.0, 0.0), "The tuned encoder is not worse", "+0.000)."),
-    (verdict(0.1, 0.05, 0.15, higher=False), "The tuned encoder is WORSE", "+0.150)."),
-    (verdict(-0.1, -0.15, -0.05, higher=False), "The tuned encoder is better", "-0.050)."),
-    (verdict(0.1, -0.05, 0.15, higher=False), "The tuned encoder is WORSE", "includes no change)."),
-    (verdict(None, None, None), "The tuned encoder cannot be compared", "has an answer."),
-    (None, "There is no tuned encoder to compare.", "compare."),
-])
+@pytest.mark.parametrize(
+    ("given", "start", "end"),
+    [
+        (
+            verdict(-0.1, -0.15, -0.05),
+            "The tuned encoder is WORSE than the untuned one: nDCG@10 0.400 "
+            "against 0.500 (citations, 1,234 queries; difference -0.100, "
+            "95 % interval -0.150 to -0.050).",
+            "-0.050).",
+        ),
+        (
+            verdict(-0.01, -0.05, 0.03),
+            "The tuned encoder is WORSE",
+            "(the interval includes no change).",
+        ),
+        (
+            verdict(-0.01, -0.05, 0.0),
+            "The tuned encoder is WORSE",
+            "the interval includes no change).",
+        ),
+        (verdict(0.1, 0.05, 0.15), "The tuned encoder is better than the untuned one", "+0.150)."),
+        (
+            verdict(0.01, -0.03, 0.05),
+            "The tuned encoder is not worse than the untuned one, nor surely better",
+            "+0.050).",
+        ),
+        (verdict(0.0, 0.0, 0.0), "The tuned encoder is not worse", "+0.000)."),
+        (verdict(0.1, 0.05, 0.15, higher=False), "The tuned encoder is WORSE", "+0.150)."),
+        (verdict(-0.1, -0.15, -0.05, higher=False), "The tuned encoder is better", "-0.050)."),
+        (
+            verdict(0.1, -0.05, 0.15, higher=False),
+            "The tuned encoder is WORSE",
+            "includes no change).",
+        ),
+        (verdict(None, None, None), "The tuned encoder cannot be compared", "has an answer."),
+        (None, "There is no tuned encoder to compare.", "compare."),
+    ],
+)
 def test_verdicts_in_plain_words(given: dict[str, Any] | None, start: str, end: str) -> None:
     text = verdict_text(given)
     assert text.startswith(start)
@@ -487,22 +594,39 @@ def test_verdicts_in_plain_words(given: dict[str, Any] | None, start: str, end: 
 
 def test_tables_line_up() -> None:
     assert plain_table(["", "one"], [["long name", "1"], ["x", "12.5"]]) == [
-        "              one", "  long name     1", "  x          12.5"]
-    head, rows = cells({"a": {"mrr": {"value": 0.51234}, "odd": {"value": None}},
-                        "b": {"mrr": {"value": 1.0}, "odd": {"value": 0.0}}})
+        "              one",
+        "  long name     1",
+        "  x          12.5",
+    ]
+    head, rows = cells(
+        {
+            "a": {"mrr": {"value": 0.51234}, "odd": {"value": None}},
+            "b": {"mrr": {"value": 1.0}, "odd": {"value": 0.0}},
+        }
+    )
     assert head == ["", "a", "b"]
     assert rows == [["mean reciprocal rank", "0.512", "1.000"], ["odd", "-", "0.000"]]
 
 
 def test_a_page_of_nothing(tmp_path: Path) -> None:
     assert render_page(tmp_path, "Run", []) == (
-        "Run\n===\n\nData\n\nStages\n  in all      0.0 seconds\n")
+        "Run\n===\n\nData\n\nStages\n  in all      0.0 seconds\n"
+    )
 
 
 def test_a_page_by_hand(tmp_path: Path) -> None:
-    with artifacts.writing_files(tmp_path, {
-            "stage": "load", "counts": {"patents": 12345, "patents with codes": 0, "design": 0,
-                                        "citations inside the corpus": 0}}):
+    with artifacts.writing_files(
+        tmp_path,
+        {
+            "stage": "load",
+            "counts": {
+                "patents": 12345,
+                "patents with codes": 0,
+                "design": 0,
+                "citations inside the corpus": 0,
+            },
+        },
+    ):
         pass
     with artifacts.writing(tmp_path / "triplets", {"stage": "mine", "counts": {"cites": 1000}}):
         pass
@@ -510,27 +634,54 @@ def test_a_page_by_hand(tmp_path: Path) -> None:
     (reports / "map").mkdir(parents=True)
     (reports / "map" / "map.html").write_text("<html>", encoding="utf-8")
     figure = {"value": 0.25, "low": None, "high": None, "items": 1500}
-    found = {"format": 1, "classifier": {"tuned": {"precision@1": figure}},
-             "retrieval": {"citations": {"tuned": {"mrr": figure}, "BM25": {"mrr": figure}}},
-             "verdict": verdict(0.1, 0.05, 0.15)}
+    found = {
+        "format": 1,
+        "classifier": {"tuned": {"precision@1": figure}},
+        "retrieval": {"citations": {"tuned": {"mrr": figure}, "BM25": {"mrr": figure}}},
+        "verdict": verdict(0.1, 0.05, 0.15),
+    }
     (reports / "metrics.json").write_text(json.dumps(found), encoding="utf-8")
     near = {"id": "77", "similarity": 0.5, "title": "", "date": "", "codes": []}
-    shown = {"patent": {"id": "1", "title": "Mower", "codes": ["A01D34/00", "B60K1/00"]},
-             "nearest": [{**near, "title": "T" * 80, "date": "2001-02-03", "codes": ["A01D1/00"]}],
-             "new": {"text": "A lawn mower. " * 12, "nearest": [near],
-                     "codes": [{"symbol": "A01D", "level": "subclass", "probability": 0.9,
-                                "title": "HARVESTING; MOWING", "sure": False}]}}
+    shown = {
+        "patent": {"id": "1", "title": "Mower", "codes": ["A01D34/00", "B60K1/00"]},
+        "nearest": [{**near, "title": "T" * 80, "date": "2001-02-03", "codes": ["A01D1/00"]}],
+        "new": {
+            "text": "A lawn mower. " * 12,
+            "nearest": [near],
+            "codes": [
+                {
+                    "symbol": "A01D",
+                    "level": "subclass",
+                    "probability": 0.9,
+                    "title": "HARVESTING; MOWING",
+                    "sure": False,
+                }
+            ],
+        },
+    }
     (reports / "examples.json").write_text(json.dumps(shown), encoding="utf-8")
-    page = render_page(tmp_path, "patentcl run hand", [
-        ("load", "done", 1.25), ("mine", "skipped", 0), ("map", "done", 2.0)])
+    page = render_page(
+        tmp_path,
+        "patentcl run hand",
+        [("load", "done", 1.25), ("mine", "skipped", 0), ("map", "done", 2.0)],
+    )
     lines = page.splitlines()
-    for line in ("  patents                      12,345", "  patents with codes                0",
-                 "  citations inside the corpus       0", "  cites  1,000",
-                 "  load     done      1.2", "  mine  skipped      0.0",
-                 "  in all      3.2 seconds", "Retrieval: citations (1,500 queries)",
-                 "  mean reciprocal rank  0.250  0.250", "  first code right  0.250",
-                 "The five nearest to 1: Mower", "  [A01D34/00, B60K1/00]", "Map",
-                 f"  {reports / 'map' / 'map.png'}"):
+    for line in (
+        "  patents                      12,345",
+        "  patents with codes                0",
+        "  citations inside the corpus       0",
+        "  cites  1,000",
+        "  load     done      1.2",
+        "  mine  skipped      0.0",
+        "  in all      3.2 seconds",
+        "Retrieval: citations (1,500 queries)",
+        "  mean reciprocal rank  0.250  0.250",
+        "  first code right  0.250",
+        "The five nearest to 1: Mower",
+        "  [A01D34/00, B60K1/00]",
+        "Map",
+        f"  {reports / 'map' / 'map.png'}",
+    ):
         assert line in lines, line
     assert not any("design" in line for line in lines)  # counts of 0 that say nothing
     assert "The tuned encoder is better" in page
@@ -541,8 +692,9 @@ def test_a_page_by_hand(tmp_path: Path) -> None:
     assert page.endswith("\n")
 
 
-def test_examples_of_a_run(loaded: Loaded, vectors: dict[str, np.ndarray],
-                           classifiers: dict[str, PatentClassifier]) -> None:
+def test_examples_of_a_run(
+    loaded: Loaded, vectors: dict[str, np.ndarray], classifiers: dict[str, PatentClassifier]
+) -> None:
     corpus, X = loaded.corpus, vectors["tuned"]
     index = PatentIndex.build(X, corpus.ids, "flat", corpus.frame())
     shown = examples(corpus, index, lambda t: X[: len(t)], classifiers["tuned"], ReportSettings())
@@ -552,7 +704,8 @@ def test_examples_of_a_run(loaded: Loaded, vectors: dict[str, np.ndarray],
     assert shown["patent"]["title"] == corpus.titles[own] != ""
     assert shown["patent"]["codes"]
     assert [r["id"] for r in shown["nearest"]] == (
-        index.similar_to(shown["patent"]["id"], 5)["id"].tolist())
+        index.similar_to(shown["patent"]["id"], 5)["id"].tolist()
+    )
     assert len(shown["new"]["nearest"]) == 5
     assert shown["new"]["nearest"][0]["id"] == corpus.ids[0]  # the vector that stood for the text
     assert {"symbol", "level", "title", "probability", "sure"} == set(shown["new"]["codes"][0])
@@ -563,8 +716,9 @@ def test_examples_of_a_run(loaded: Loaded, vectors: dict[str, np.ndarray],
 
 
 @pytest.fixture(scope="module")
-def run_folder(loaded: Loaded, vectors: dict[str, np.ndarray],
-               tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_folder(
+    loaded: Loaded, vectors: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A run's folder: corpus, an encoder with its vectors, a classifier and an index on others."""
     root = tmp_path_factory.mktemp("run")
     with artifacts.writing_files(root, {"stage": "load"}) as place:
@@ -573,41 +727,54 @@ def run_folder(loaded: Loaded, vectors: dict[str, np.ndarray],
     corpus = stages.open_corpus(root)
     write_vectors(root / "vectors", corpus, vectors["tuned"], "first")
     write_vectors(root / "others", corpus, vectors["untuned"], "second")
-    stages.fit(root / "vectors", corpus, root / "classifier", ClassifierSettings(**QUICK), 0,
-               {"stage": "fit"})
-    stages.index(root / "vectors", corpus, root / "index", IndexSettings(spec="flat"),
-                 {"stage": "index"})
+    stages.fit(
+        root / "vectors",
+        corpus,
+        root / "classifier",
+        ClassifierSettings(**QUICK),
+        0,
+        {"stage": "fit"},
+    )
+    stages.index(
+        root / "vectors", corpus, root / "index", IndexSettings(spec="flat"), {"stage": "index"}
+    )
     return root
 
 
 def write_vectors(folder: Path, corpus: Corpus, X: np.ndarray, encoder: str) -> None:
     with artifacts.writing(folder, {"stage": "embed", "encoder": encoder}) as place:
         np.save(place / "vectors.npy", X)
-        pq.write_table(pa.table({"patent_id": pa.array(corpus.ids, pa.string())}),
-                       place / "ids.parquet")
+        pq.write_table(
+            pa.table({"patent_id": pa.array(corpus.ids, pa.string())}), place / "ids.parquet"
+        )
 
 
-def test_judging_a_classifier(run_folder: Path, loaded: Loaded,
-                              vectors: dict[str, np.ndarray]) -> None:
+def test_judging_a_classifier(
+    run_folder: Path, loaded: Loaded, vectors: dict[str, np.ndarray]
+) -> None:
     title, result = judge_folder(run_folder / "classifier", run_folder)
     assert title == "classifier"
     assert list(result["codes"]) == ["classifier", "chance"]
     model = PatentClassifier.load(run_folder / "classifier")
-    by_hand = judge_classifiers(loaded.corpus, {"classifier": (model, vectors["tuned"])},
-                                ReportSettings())
+    by_hand = judge_classifiers(
+        loaded.corpus, {"classifier": (model, vectors["tuned"])}, ReportSettings()
+    )
     assert result["codes"] == {k: m.as_dict() for k, m in by_hand.items()}
     _, dev = judge_folder(run_folder / "classifier", run_folder, split="dev", metrics=["f1:micro"])
     assert list(dev["codes"]["classifier"]) == ["f1:micro"]
 
 
-def test_judging_an_index_gives_what_its_vectors_give(run_folder: Path, loaded: Loaded,
-                                                      vectors: dict[str, np.ndarray]) -> None:
-    title, result = judge_folder(run_folder / "index", run_folder,
-                                 metrics=["ndcg@10", "recall@100"])
+def test_judging_an_index_gives_what_its_vectors_give(
+    run_folder: Path, loaded: Loaded, vectors: dict[str, np.ndarray]
+) -> None:
+    title, result = judge_folder(
+        run_folder / "index", run_folder, metrics=["ndcg@10", "recall@100"]
+    )
     assert title == "index"
     for asked in retrieval_tasks(loaded.corpus):
-        exact = judge_retrieval(asked, {"x": dense_run(vectors["tuned"], asked.queries)},
-                                ["ndcg@10", "recall@100"])["x"]
+        exact = judge_retrieval(
+            asked, {"x": dense_run(vectors["tuned"], asked.queries)}, ["ndcg@10", "recall@100"]
+        )["x"]
         for name, value in exact.items():
             assert result[asked.name]["index"][name]["value"] == pytest.approx(value, abs=1e-6)
         assert list(result[asked.name]) == ["index", "chance"]
@@ -628,7 +795,8 @@ def test_judging_an_encoder_with_and_without_vectors(run_folder: Path, tmp_path:
     encoded = judge_folder(encoder, run_folder, metrics=["mrr"])
     for name, systems in beside[1].items():
         assert encoded[1][name]["encoder"]["mrr"]["value"] == pytest.approx(
-            systems["encoder"]["mrr"]["value"], abs=0.02)  # stored as float16, read longer
+            systems["encoder"]["mrr"]["value"], abs=0.02
+        )  # stored as float16, read longer
     with pytest.raises(DataError, match="the vectors are of another encoder"):
         judge_folder(encoder, run_folder, run_folder / "vectors")
 

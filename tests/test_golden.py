@@ -1,7 +1,7 @@
 """What users rely on, kept as it was: the command line, names, files on disk, numbers.
 
-``python tests/integration/test_golden.py`` writes ``tests/golden`` anew after a change that is meant;
-its diff is then read like that of code.
+``python tests/integration/test_golden.py`` writes ``golden`` anew after a change that is meant; its
+diff is then read like that of code.
 """
 
 from __future__ import annotations
@@ -24,8 +24,24 @@ from patentcl import Corpus, CpcTree, PatentClassifier, run_pipeline
 from patentcl.sample import write_sample
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
-VERBS = ("sample", "download", "load", "mine", "neo4j", "graph", "train", "embed", "fit", "evaluate",
-         "classify", "index", "similar", "map", "run", "doctor")
+VERBS = (
+    "sample",
+    "download",
+    "load",
+    "mine",
+    "neo4j",
+    "graph",
+    "train",
+    "embed",
+    "fit",
+    "evaluate",
+    "classify",
+    "index",
+    "similar",
+    "map",
+    "run",
+    "doctor",
+)
 ERRORS = (
     ("run", "quikstart"),
     ("run", "quickstart", "--set", "training.epoch=2"),
@@ -54,8 +70,10 @@ ERRORS = (
 
 def helps(folder: Path) -> str:
     """The help of every verb."""
-    return "\n".join(call(*verb, "--help", cwd=folder).stdout.rstrip() + "\n"
-                     for verb in ((), *((v,) for v in VERBS)))
+    return "\n".join(
+        call(*verb, "--help", cwd=folder).stdout.rstrip() + "\n"
+        for verb in ((), *((v,) for v in VERBS))
+    )
 
 
 def errors(folder: Path) -> str:
@@ -77,16 +95,24 @@ def names() -> str:
             continue
         lines.append(f"{name}{_arguments(of)}")
         if inspect.isclass(of) and not issubclass(of, Exception):
-            lines += [f"    {m}{_arguments(getattr(of, m))}" for m in sorted(vars(of))
-                      if not m.startswith("_") and callable(getattr(of, m))]
+            lines += [
+                f"    {m}{_arguments(getattr(of, m))}"
+                for m in sorted(vars(of))
+                if not m.startswith("_") and callable(getattr(of, m))
+            ]
     return "\n".join(lines) + "\n"
 
 
 def _arguments(of: object) -> str:
     found = inspect.signature(of).parameters.values()  # type: ignore[arg-type]
-    return "(" + ", ".join(
-        p.name if p.default is p.empty or p.name.startswith("_") else f"{p.name}={p.default!r}"
-        for p in found) + ")"
+    return (
+        "("
+        + ", ".join(
+            p.name if p.default is p.empty or p.name.startswith("_") else f"{p.name}={p.default!r}"
+            for p in found
+        )
+        + ")"
+    )
 
 
 def sample_bytes(folder: Path) -> str:
@@ -109,8 +135,10 @@ def fitted() -> str:
     out = {}
     for head in ("levels", "flat", "tmm", "thmm", "levels+flat+knn", "knn"):
         clf = PatentClassifier(head=head, hidden=8, epochs=3, batch_size=16).fit(X, Y)
-        out[head] = {"probabilities": clf.predict_proba(X[[0, 50, 110]]).astype(float).round(3).tolist(),
-                     "thresholds": clf.thresholds_.astype(float).round(3).tolist()}
+        out[head] = {
+            "probabilities": clf.predict_proba(X[[0, 50, 110]]).astype(float).round(3).tolist(),
+            "thresholds": clf.thresholds_.astype(float).round(3).tolist(),
+        }
     return json.dumps(out, indent=1) + "\n"
 
 
@@ -119,17 +147,29 @@ def run_files(folder: Path) -> str:
     write_sample(folder / "sample", patents=400, seed=1)
     texts = [" ".join(t) for t in Corpus.read(folder / "sample").texts]
     tiny = write_tiny_encoder(folder / "tiny", texts)
-    run_pipeline("quickstart", folder / "sample", folder / "run", [
-        f"encoder.model={tiny}", "mining.triplets=48", "training.max_length=32",
-        "classifier.epochs=2", "report.queries=20"])
+    run_pipeline(
+        "quickstart",
+        folder / "sample",
+        folder / "run",
+        [
+            f"encoder.model={tiny}",
+            "mining.triplets=48",
+            "training.max_length=32",
+            "classifier.epochs=2",
+            "report.queries=20",
+        ],
+    )
     lines = []
     for path in sorted((folder / "run").rglob("*")):
         if path.is_file():
             lines.append(path.relative_to(folder / "run").as_posix())
             if path.name == "manifest.json":
                 manifest = json.loads(path.read_text(encoding="utf-8"))
-                lines += [f"    {k}" + (f": {', '.join(v)}" if isinstance(v, dict) else "")
-                          for k, v in manifest.items() if k != "libraries"]
+                lines += [
+                    f"    {k}" + (f": {', '.join(v)}" if isinstance(v, dict) else "")
+                    for k, v in manifest.items()
+                    if k != "libraries"
+                ]
     return "\n".join(lines) + "\n"
 
 
@@ -161,8 +201,20 @@ def test_probabilities() -> None:
 
 def test_a_tree_is_numbered_as_before() -> None:
     tree = CpcTree.from_symbols(["B60K", "A01B1/02", "A01C", "Y02E"])
-    assert list(tree.symbols) == ["A", "B", "Y", "A01", "B60", "Y02", "A01B", "A01C", "B60K",
-                                  "Y02E", "A01B1/00", "A01B1/02"]
+    assert list(tree.symbols) == [
+        "A",
+        "B",
+        "Y",
+        "A01",
+        "B60",
+        "Y02",
+        "A01B",
+        "A01C",
+        "B60K",
+        "Y02E",
+        "A01B1/00",
+        "A01B1/02",
+    ]
     assert tree.parent.tolist() == [-1, -1, -1, 0, 1, 2, 3, 3, 4, 5, 6, 10]
 
 

@@ -34,14 +34,33 @@ if TYPE_CHECKING:
 
 STRANGE = [
     {"patent_id": "D1000", "title": "Chair", "citations": ["RE5", "PP7", "1' OR '1'='1"]},
-    {"patent_id": "RE5", "title": "Plough", "codes": ["A01B1/02", "A01B1/00"], "date": "1999",
-     "citations": ["D1000", "PP7", "D1000"]},
-    {"patent_id": "PP7", "title": "Rose", "codes": ["A01H5/02"], "type": "plant 'x' \"y\"",
-     "citations": ["3000000", "RE5"]},
-    {"patent_id": "1' OR '1'='1", "title": "Pump", "codes": ["F04B1/00"], "date": "2001-02-03",
-     "citations": ["D1000"]},
-    {"patent_id": "}) DETACH DELETE n //", "title": "Saw", "codes": ["B27B"],
-     "citations": ["$rows", "`backtick`"]},
+    {
+        "patent_id": "RE5",
+        "title": "Plough",
+        "codes": ["A01B1/02", "A01B1/00"],
+        "date": "1999",
+        "citations": ["D1000", "PP7", "D1000"],
+    },
+    {
+        "patent_id": "PP7",
+        "title": "Rose",
+        "codes": ["A01H5/02"],
+        "type": "plant 'x' \"y\"",
+        "citations": ["3000000", "RE5"],
+    },
+    {
+        "patent_id": "1' OR '1'='1",
+        "title": "Pump",
+        "codes": ["F04B1/00"],
+        "date": "2001-02-03",
+        "citations": ["D1000"],
+    },
+    {
+        "patent_id": "}) DETACH DELETE n //",
+        "title": "Saw",
+        "codes": ["B27B"],
+        "citations": ["$rows", "`backtick`"],
+    },
     {"patent_id": "$rows", "title": "Hammer", "codes": ["B25D1/00", "B27B"]},
     {"patent_id": "`backtick`", "title": "Nail \\", "citations": ["PP7", "RE5", "D1000"]},
     {"patent_id": "\u00c4 1\u2028", "title": "Umlaut", "codes": ["A01B1/02"]},
@@ -89,7 +108,8 @@ def strange() -> Corpus:
 @pytest.fixture
 def driver(neo4j_address: Neo4jAddress) -> Iterator[neo4j.Driver]:
     with neo4j.GraphDatabase.driver(
-            neo4j_address.uri, auth=(neo4j_address.user, neo4j_address.password)) as driver:
+        neo4j_address.uri, auth=(neo4j_address.user, neo4j_address.password)
+    ) as driver:
         yield driver
 
 
@@ -123,45 +143,66 @@ def test_counts_and_neighbourhoods(sampled: Both, loaded: Loaded) -> None:
 
 def test_the_graph_in_the_server(sampled: Both, driver: neo4j.Driver) -> None:
     """Labels, relations and properties, as those see them who ask in Cypher."""
-    count = {label: ask(driver, f"MATCH (n:{label}) RETURN count(n)")[0][0]
-             for label in ("Patent", "Cpc", "GraphLoad")}
+    count = {
+        label: ask(driver, f"MATCH (n:{label}) RETURN count(n)")[0][0]
+        for label in ("Patent", "Cpc", "GraphLoad")
+    }
     stats = sampled.duckdb.stats()
     assert count == {"Patent": stats["patents"], "Cpc": stats["symbols"], "GraphLoad": 1}
     assert ask(driver, "MATCH ()-[r]->() RETURN type(r), count(r) ORDER BY type(r)") == [
-        ["CHILD_OF", stats["symbols"] - len(ask(driver, "MATCH (c:Cpc {level: 'section'}) "
-                                                        "RETURN c.symbol"))],
-        ["CITES", stats["cites"]], ["CLASSIFIED_AS", stats["classified_as"]]]
+        [
+            "CHILD_OF",
+            stats["symbols"] - len(ask(driver, "MATCH (c:Cpc {level: 'section'}) RETURN c.symbol")),
+        ],
+        ["CITES", stats["cites"]],
+        ["CLASSIFIED_AS", stats["classified_as"]],
+    ]
     for below, above, of_below, of_above in ask(
-            driver, "MATCH (a:Cpc)-[:CHILD_OF]->(b:Cpc) "
-                    "RETURN a.symbol, b.symbol, a.level, b.level"):
+        driver, "MATCH (a:Cpc)-[:CHILD_OF]->(b:Cpc) RETURN a.symbol, b.symbol, a.level, b.level"
+    ):
         assert below.startswith(above.removesuffix("00").removesuffix("/"))
-        assert (of_below, of_above) in {("class", "section"), ("subclass", "class"),
-                                        ("group", "subclass"), ("subgroup", "group")}
+        assert (of_below, of_above) in {
+            ("class", "section"),
+            ("subclass", "class"),
+            ("group", "subclass"),
+            ("subgroup", "group"),
+        }
     theirs = sampled.duckdb.execute(
-        "SELECT patent_id, date, year, type, text_key FROM patent ORDER BY p").fetchall()
-    ours = ask(driver, "MATCH (p:Patent) RETURN p.patent_id, p.date, p.year, p.type, p.text_key "
-                       "ORDER BY p.patent_id")
+        "SELECT patent_id, date, year, type, text_key FROM patent ORDER BY p"
+    ).fetchall()
+    ours = ask(
+        driver,
+        "MATCH (p:Patent) RETURN p.patent_id, p.date, p.year, p.type, p.text_key "
+        "ORDER BY p.patent_id",
+    )
     assert [(i, day.to_native(), *rest) for i, day, *rest in ours] == theirs
     states = {row[0] for row in ask(driver, "SHOW CONSTRAINTS YIELD name RETURN name")}
     assert {"patentcl_patent_id", "patentcl_cpc_symbol", "patentcl_load_id"} <= states
 
 
-@pytest.mark.parametrize("rules", [
-    {},
-    {"relations": ("cites",), "negatives": {"hard": 1.0}},
-    {"relations": ("class",), "shared_level": "group", "per_anchor": 3},
-    {"relations": ("class", "cites"), "shared_level": "section", "within_years": None},
-    {"negatives": {"easy": 1.0}, "within_years": 1, "per_anchor": 2},
-    {"relations": ("coupled", "cites"), "coupled_by": 1, "shared_level": "class"},
-    {"before": "2015-01-01", "negatives": {"medium": 0.5, "hard": 0.5}},
-], ids=["default", "cites-hard", "class-group", "section", "easy-near", "coupled", "before"])
-def test_the_same_triplets_row_for_row(sampled: Both, loaded: Loaded,
-                                       rules: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {},
+        {"relations": ("cites",), "negatives": {"hard": 1.0}},
+        {"relations": ("class",), "shared_level": "group", "per_anchor": 3},
+        {"relations": ("class", "cites"), "shared_level": "section", "within_years": None},
+        {"negatives": {"easy": 1.0}, "within_years": 1, "per_anchor": 2},
+        {"relations": ("coupled", "cites"), "coupled_by": 1, "shared_level": "class"},
+        {"before": "2015-01-01", "negatives": {"medium": 0.5, "hard": 0.5}},
+    ],
+    ids=["default", "cites-hard", "class-group", "section", "easy-near", "coupled", "before"],
+)
+def test_the_same_triplets_row_for_row(
+    sampled: Both, loaded: Loaded, rules: dict[str, Any]
+) -> None:
     corpus = Corpus(loaded.folder / "corpus.parquet")
     train = corpus.select("train").ids.tolist()
     for seed, among in ((0, None), (3, train)):
-        mined = [mine_triplets(store, MiningRules(triplets=150, **rules), seed, among)
-                 for store in (sampled.duckdb, sampled.neo4j)]
+        mined = [
+            mine_triplets(store, MiningRules(triplets=150, **rules), seed, among)
+            for store in (sampled.duckdb, sampled.neo4j)
+        ]
         assert mined[0].triplets.num_rows > 30
         assert mined[0].triplets.equals(mined[1].triplets)
         assert mined[0].counts == mined[1].counts
@@ -170,16 +211,21 @@ def test_the_same_triplets_row_for_row(sampled: Both, loaded: Loaded,
 def test_the_tables_that_mining_asks(sampled: Both) -> None:
     """The whole content comes back from the server, whatever the rules ask of it."""
     with sampled.neo4j.mining_source() as theirs:
-        for table, columns in (("patent", "*"), ("cites", "*"), ("cpc", "*"),
-                               ("classified", "p, symbol")):
+        for table, columns in (
+            ("patent", "*"),
+            ("cites", "*"),
+            ("cpc", "*"),
+            ("classified", "p, symbol"),
+        ):
             query = f"SELECT {columns} FROM {table} ORDER BY ALL"
             ours = sampled.duckdb.execute(query).fetchall()
             assert theirs.execute(query).fetchall() == ours, table
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 394, 395, 396, 100_000])
-def test_chunks_of_any_size(sampled: Both, neo4j_address: Neo4jAddress, chunk: int,
-                            strange: Corpus) -> None:
+def test_chunks_of_any_size(
+    sampled: Both, neo4j_address: Neo4jAddress, chunk: int, strange: Corpus
+) -> None:
     wanted = sampled.duckdb.execute("SELECT * FROM cites ORDER BY ALL").fetchall()
     if chunk == 1:
         sampled.load(strange.path)
@@ -209,16 +255,21 @@ def test_real_patents(both: Both, real_data: Path) -> None:
 # ---- strange ids, other data, no data -------------------------------------------------------
 
 
-def test_quotes_cypher_and_letters_are_values(both: Both, driver: neo4j.Driver,
-                                              strange: Corpus) -> None:
+def test_quotes_cypher_and_letters_are_values(
+    both: Both, driver: neo4j.Driver, strange: Corpus
+) -> None:
     assert both.load(strange.path)["cites"] == 12
     both.agree(strange.ids)
     assert both.neo4j.neighbourhood("D1000")["cited_by"]  # both ways: D1000 and RE5 cite each other
-    assert ask(driver, "MATCH (a)-[:CITES]->(b)-[:CITES]->(a) RETURN DISTINCT a.patent_id "
-                       "ORDER BY a.patent_id") == [["1' OR '1'='1"], ["D1000"], ["PP7"], ["RE5"]]
+    assert ask(
+        driver,
+        "MATCH (a)-[:CITES]->(b)-[:CITES]->(a) RETURN DISTINCT a.patent_id ORDER BY a.patent_id",
+    ) == [["1' OR '1'='1"], ["D1000"], ["PP7"], ["RE5"]]
     with both.neo4j.mining_source() as tables:
-        assert tables.execute("SELECT patent_id FROM patent ORDER BY p").fetchall() == \
-            both.duckdb.execute("SELECT patent_id FROM patent ORDER BY p").fetchall()
+        assert (
+            tables.execute("SELECT patent_id FROM patent ORDER BY p").fetchall()
+            == both.duckdb.execute("SELECT patent_id FROM patent ORDER BY p").fetchall()
+        )
     for text in ("x' OR 1=1 //", "`", "$patent_id", "\\", '"'):
         with pytest.raises(GraphError, match="no such patent"):
             both.neo4j.neighbourhood(text)
@@ -227,7 +278,7 @@ def test_quotes_cypher_and_letters_are_values(both: Both, driver: neo4j.Driver,
 def test_symbols_are_values(both: Both, tmp_path: Path, strange: Corpus) -> None:
     """Whatever stands in a corpus that another program has written."""
     table = pq.read_table(strange.path)
-    codes = [["A01B'", "A01B\"}) DETACH DELETE n //", "$row"] for _ in range(len(table))]
+    codes = [["A01B'", 'A01B"}) DETACH DELETE n //', "$row"] for _ in range(len(table))]
     spoilt = table.set_column(table.column_names.index("codes"), "codes", pa.array(codes))
     pq.write_table(spoilt, tmp_path / "corpus.parquet")
     stats = both.load(tmp_path / "corpus.parquet")
@@ -240,8 +291,7 @@ def test_without_titles_codes_or_citations(both: Both, loaded: Loaded, tmp_path:
     assert both.load(tmp_path / "corpus.parquet")["symbols"] == 0
     both.agree(loaded.corpus.ids[:20])
     alone = Corpus.from_records([{"patent_id": "1", "title": "a"}])
-    assert both.load(alone.path) == {
-        **dict.fromkeys(both.duckdb.stats(), 0), "patents": 1}
+    assert both.load(alone.path) == {**dict.fromkeys(both.duckdb.stats(), 0), "patents": 1}
     both.agree(["1"])
     for store in (both.duckdb, both.neo4j):
         with pytest.raises(DataError, match="no patent has a code"):
@@ -249,7 +299,8 @@ def test_without_titles_codes_or_citations(both: Both, loaded: Loaded, tmp_path:
 
 
 def test_loading_again_changes_nothing_and_other_data_replace(
-        sampled: Both, loaded: Loaded, driver: neo4j.Driver, strange: Corpus) -> None:
+    sampled: Both, loaded: Loaded, driver: neo4j.Driver, strange: Corpus
+) -> None:
     before = ask(driver, "MATCH (n) RETURN elementId(n) ORDER BY elementId(n)")
     calls: list[tuple[str, int, int]] = []
     sampled.neo4j.load(loaded.corpus.path, lambda *told: calls.append(told))
@@ -268,8 +319,13 @@ def test_progress_in_batches(both: Both, loaded: Loaded, strange: Corpus) -> Non
     for part, done, total in calls:
         assert parts.get(part, 0) < done <= total
         parts[part] = done
-    assert list(parts) == ["load patent", "load cpc", "load child_of", "load classified",
-                           "load cites"]
+    assert list(parts) == [
+        "load patent",
+        "load cpc",
+        "load child_of",
+        "load classified",
+        "load cites",
+    ]
     assert calls.count(("load patent", 150, len(loaded.corpus))) == 1
 
 
@@ -277,31 +333,39 @@ def test_progress_in_batches(both: Both, loaded: Loaded, strange: Corpus) -> Non
 
 
 @pytest.fixture
-def cli(neo4j_address: Neo4jAddress, tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+def cli(
+    neo4j_address: Neo4jAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NEO4J_USERNAME", neo4j_address.user)
     monkeypatch.setenv("NEO4J_PASSWORD", neo4j_address.password)
     return partial(call, cwd=tmp_path)
 
 
-def test_verbs_with_either_store(cli: Callable[..., tuple[int, str, str]], loaded: Loaded,
-                                 neo4j_address: Neo4jAddress, tmp_path: Path) -> None:
+def test_verbs_with_either_store(
+    cli: Callable[..., tuple[int, str, str]],
+    loaded: Loaded,
+    neo4j_address: Neo4jAddress,
+    tmp_path: Path,
+) -> None:
     uri = neo4j_address.uri
     in_file = cli("load", loaded.tables, "--graph", "duckdb://file/graph.duckdb", "--json")
     in_server = cli("load", loaded.tables, "--graph", uri, "--out", "served", "--json")
     assert in_file[0] == in_server[0] == 0
     assert in_server[1] == in_file[1]
     assert sorted(p.name for p in (tmp_path / "served").iterdir()) == sorted(
-        p.name for p in (tmp_path / "file").iterdir() if p.name != "graph.duckdb")
+        p.name for p in (tmp_path / "file").iterdir() if p.name != "graph.duckdb"
+    )
     rules = ("--set", "triplets=60", "--seed", "4")
     assert cli("mine", "file/graph.duckdb", "--out", "one", *rules)[0] == 0
     assert cli("mine", "--graph", uri, "--corpus", "served", "--out", "other", *rules)[0] == 0
     assert pq.read_table("one/triplets.parquet").equals(pq.read_table("other/triplets.parquet"))
     patent = loaded.corpus.ids[3]
     for options in ((), ("--json",), ("--coupled", "0")):
-        said = [cli("graph", patent, "--graph", graph, *options) for graph in
-                ("duckdb://file/graph.duckdb", uri)]
+        said = [
+            cli("graph", patent, "--graph", graph, *options)
+            for graph in ("duckdb://file/graph.duckdb", uri)
+        ]
         assert said[0] == said[1]
         assert said[0][0] == 0
         assert patent in said[0][1]
@@ -311,8 +375,9 @@ def test_verbs_with_either_store(cli: Callable[..., tuple[int, str, str]], loade
     assert (code, "no such patent in the graph" in err) == (1, True)
 
 
-def test_files_for_import_on_the_command_line(cli: Callable[..., tuple[int, str, str]],
-                                              loaded: Loaded, tmp_path: Path) -> None:
+def test_files_for_import_on_the_command_line(
+    cli: Callable[..., tuple[int, str, str]], loaded: Loaded, tmp_path: Path
+) -> None:
     code, out, err = cli("load", loaded.tables, "--graph", "duckdb://f/g.duckdb", "--csv", "csv")
     assert code == 0
     assert "with the server stopped, run:" in err
@@ -322,8 +387,9 @@ def test_files_for_import_on_the_command_line(cli: Callable[..., tuple[int, str,
         assert cli("load", loaded.tables, *wrong)[0] == 2
 
 
-def test_files_of_a_graph_without_texts(cli: Callable[..., tuple[int, str, str]], loaded: Loaded,
-                                        tmp_path: Path) -> None:
+def test_files_of_a_graph_without_texts(
+    cli: Callable[..., tuple[int, str, str]], loaded: Loaded, tmp_path: Path
+) -> None:
     """The same rows as through a corpus: both number patents and symbols in their order."""
     graphs = ("--scheme", "cpc", "--graph", "duckdb://f/g.duckdb", "--csv")
     assert cli("load", loaded.tables, *graphs, "with")[0] == 0
@@ -333,36 +399,55 @@ def test_files_of_a_graph_without_texts(cli: Callable[..., tuple[int, str, str]]
     names = [sorted(p.name for p in (tmp_path / f).iterdir()) for f in ("with", "without")]
     assert names[0] == names[1]
     for name in ("cites.csv.gz", "classified.csv.gz", "cpc.csv.gz"):
-        rows = [sorted(gzip.decompress((tmp_path / f / name).read_bytes()).splitlines())
-                for f in ("with", "without")]
+        rows = [
+            sorted(gzip.decompress((tmp_path / f / name).read_bytes()).splitlines())
+            for f in ("with", "without")
+        ]
         assert rows[0] == rows[1] != []
 
 
-def test_a_recipe_with_its_graph_in_the_server(cli: Callable[..., tuple[int, str, str]],
-                                               loaded: Loaded, neo4j_address: Neo4jAddress,
-                                               tmp_path: Path, driver: neo4j.Driver) -> None:
+def test_a_recipe_with_its_graph_in_the_server(
+    cli: Callable[..., tuple[int, str, str]],
+    loaded: Loaded,
+    neo4j_address: Neo4jAddress,
+    tmp_path: Path,
+    driver: neo4j.Driver,
+) -> None:
     """`data.graph` in a recipe: every stage runs, the triplets are those of the file."""
     texts = [f"{title} {abstract}" for title, abstract in loaded.corpus.texts]
     model = write_tiny_encoder(tmp_path / "model", texts)
-    quick = [f"encoder.model={model}", "mining.triplets=32", "training.max_length=16",
-             "classifier.epochs=1", "classifier.hidden=8", "map.method=pca"]
+    quick = [
+        f"encoder.model={model}",
+        "mining.triplets=32",
+        "training.max_length=16",
+        "classifier.epochs=1",
+        "classifier.hidden=8",
+        "map.method=pca",
+    ]
     options = [part for setting in quick for part in ("--set", setting)]
     for out, graph in (("served", ["--set", f"data.graph={neo4j_address.uri}"]), ("file", [])):
-        code, _, err = cli("run", "quickstart", "--data", loaded.tables, "--out", out, *options,
-                           *graph)
+        code, _, err = cli(
+            "run", "quickstart", "--data", loaded.tables, "--out", out, *options, *graph
+        )
         assert code == 0, err
     assert not (tmp_path / "served" / "graph.duckdb").exists()
     [[patents]] = ask(driver, "MATCH (p:Patent) RETURN count(p)")
     assert patents == len(loaded.corpus)
-    tables = [pq.read_table(tmp_path / out / "triplets" / "triplets.parquet")
-              for out in ("served", "file")]
+    tables = [
+        pq.read_table(tmp_path / out / "triplets" / "triplets.parquet")
+        for out in ("served", "file")
+    ]
     assert len(tables[0]) == 32
     assert tables[0].equals(tables[1])
     assert (tmp_path / "served" / "reports" / "page.txt").is_file()
 
 
-def test_doctor(cli: Callable[..., tuple[int, str, str]], sampled: Both,
-                neo4j_address: Neo4jAddress, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor(
+    cli: Callable[..., tuple[int, str, str]],
+    sampled: Both,
+    neo4j_address: Neo4jAddress,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("NEO4J_URI", neo4j_address.uri)
     row = doctor._neo4j()
     assert (row[1].endswith("answers and holds 395 patents"), row[2]) == (True, True)
@@ -378,11 +463,17 @@ class Cut(Exception):
     pass
 
 
-@pytest.mark.parametrize("at", ["load patent", "load cpc", "load child_of", "load classified",
-                                "load cites"])
-def test_a_load_that_was_cut_off_goes_on(both: Both, loaded: Loaded, driver: neo4j.Driver,
-                                         neo4j_address: Neo4jAddress, at: str,
-                                         strange: Corpus) -> None:
+@pytest.mark.parametrize(
+    "at", ["load patent", "load cpc", "load child_of", "load classified", "load cites"]
+)
+def test_a_load_that_was_cut_off_goes_on(
+    both: Both,
+    loaded: Loaded,
+    driver: neo4j.Driver,
+    neo4j_address: Neo4jAddress,
+    at: str,
+    strange: Corpus,
+) -> None:
     def cut(part: str, done: int, total: int) -> None:
         if part == at:
             raise Cut
@@ -390,16 +481,20 @@ def test_a_load_that_was_cut_off_goes_on(both: Both, loaded: Loaded, driver: neo
     both.load(strange.path)
     with pytest.raises(Cut):
         both.neo4j.load(loaded.corpus.path, cut)
-    for asking in (both.neo4j.stats, lambda: both.neo4j.neighbourhood("1"),
-                   lambda: mine_triplets(both.neo4j, MiningRules())):
+    for asking in (
+        both.neo4j.stats,
+        lambda: both.neo4j.neighbourhood("1"),
+        lambda: mine_triplets(both.neo4j, MiningRules()),
+    ):
         with pytest.raises(GraphError, match=r"has not been loaded to its end.*goes on from there"):
             asking()
     kept = ask(driver, "MATCH (n:Patent) RETURN elementId(n) ORDER BY elementId(n)")
     assert kept
     calls: list[tuple[str, int, int]] = []
     with connect(neo4j_address, batch=61) as again:  # batches need not be the same
-        assert again.load(loaded.corpus.path, lambda *told: calls.append(told)) \
-            == both.duckdb.load(loaded.corpus.path)
+        assert again.load(loaded.corpus.path, lambda *told: calls.append(told)) == both.duckdb.load(
+            loaded.corpus.path
+        )
     assert calls[0][0] in (at, "load cpc", "load child_of", "load classified", "load cites")
     assert at == "load patent" or not any(part == "load patent" for part, _, _ in calls)
     now = ask(driver, "MATCH (n:Patent) RETURN elementId(n) ORDER BY elementId(n)")
@@ -407,9 +502,9 @@ def test_a_load_that_was_cut_off_goes_on(both: Both, loaded: Loaded, driver: neo
     both.agree(loaded.corpus.ids[::40])
 
 
-def test_a_batch_that_is_sent_twice_is_there_once(both: Both, loaded: Loaded,
-                                                  monkeypatch: pytest.MonkeyPatch,
-                                                  strange: Corpus) -> None:
+def test_a_batch_that_is_sent_twice_is_there_once(
+    both: Both, loaded: Loaded, monkeypatch: pytest.MonkeyPatch, strange: Corpus
+) -> None:
     """As when the answer to a commit is lost, and the driver sends all of it again."""
     both.load(strange.path)
     write = both.neo4j._write
@@ -423,8 +518,9 @@ def test_a_batch_that_is_sent_twice_is_there_once(both: Both, loaded: Loaded,
     both.agree(loaded.corpus.ids[::40])
 
 
-def test_patents_of_others_are_not_touched(both: Both, loaded: Loaded,
-                                           driver: neo4j.Driver) -> None:
+def test_patents_of_others_are_not_touched(
+    both: Both, loaded: Loaded, driver: neo4j.Driver
+) -> None:
     ask(driver, "MATCH (n) DETACH DELETE n")
     with pytest.raises(GraphError, match=r"the graph has not been loaded.*patentcl load"):
         both.neo4j.stats()
@@ -446,8 +542,9 @@ def test_a_graph_that_others_changed(sampled: Both, loaded: Loaded, driver: neo4
     ask(driver, "MATCH (n) DETACH DELETE n")
 
 
-def test_loaded_anew_while_it_is_read(sampled: Both, monkeypatch: pytest.MonkeyPatch,
-                                      strange: Corpus) -> None:
+def test_loaded_anew_while_it_is_read(
+    sampled: Both, monkeypatch: pytest.MonkeyPatch, strange: Corpus
+) -> None:
     fetch = sampled.neo4j._fetch
 
     def and_then(folder: Path) -> None:
@@ -455,8 +552,10 @@ def test_loaded_anew_while_it_is_read(sampled: Both, monkeypatch: pytest.MonkeyP
         sampled.neo4j.load(strange.path)
 
     monkeypatch.setattr(sampled.neo4j, "_fetch", and_then)
-    with pytest.raises(GraphError, match="loaded anew while it was being read"), \
-            sampled.neo4j.mining_source():
+    with (
+        pytest.raises(GraphError, match="loaded anew while it was being read"),
+        sampled.neo4j.mining_source(),
+    ):
         pass
 
 

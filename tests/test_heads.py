@@ -14,8 +14,9 @@ from patentcl.heads import HEADS, HeadSettings, Layout, _log1mexp, build_head
 from patentcl.node_heads import TmmHead, _buckets, _grouped, _grouped_outer
 
 SMALL = CpcTree.from_symbols(["A01B", "A01C", "B60K", "B60L", "B62D"])
-UNEVEN = CpcTree.from_edges([("r", None), ("s", None), ("a", "r"), ("b", "r"), ("a1", "a"),
-                             ("a2", "a"), ("a11", "a1")])
+UNEVEN = CpcTree.from_edges(
+    [("r", None), ("s", None), ("a", "r"), ("b", "r"), ("a1", "a"), ("a2", "a"), ("a11", "a1")]
+)
 SINGLE = CpcTree(("only",), np.array([-1]))
 # Parents before children, but not sorted by depth: r, r/a, r/a/x, s, s/b.
 MIXED = CpcTree(("r", "a", "x", "s", "b"), np.array([-1, 0, 1, -1, 3]))
@@ -141,7 +142,7 @@ def test_siblings_policy_trains_a_node_on_patents_with_its_parent() -> None:
 
 @pytest.mark.parametrize("mask,policy", [("soft", "path"), ("soft", "siblings"), ("none", "all")])
 def test_start_at_gives_the_rates_before_any_training(mask: str, policy: str) -> None:
-    rate = np.array([0.6, 0.4, 0.5, 0.1, 0.3, 0.2, 0.1, 0.05, 0.05, 0.05])[:len(SMALL)]
+    rate = np.array([0.6, 0.4, 0.5, 0.1, 0.3, 0.2, 0.1, 0.05, 0.05, 0.05])[: len(SMALL)]
     rate = SMALL.cohere(rate[None])[0] * 0.95
     head = build_head("levels", SMALL, 4, HeadSettings(hidden=0, mask=mask, policy=policy))
     head.start_at(rate)
@@ -173,10 +174,17 @@ def test_every_head_learns_on_every_tree(name: str, tree: str) -> None:
     assert head.probabilities(head.raw(x[:0])).shape == (0, len(forest))
 
 
-@pytest.mark.parametrize("kwargs,text", [
-    ({"mask": "softt"}, "Did you mean soft"), ({"policy": "sibling"}, "siblings"),
-    ({"hidden": -1}, "hidden=-1"), ({"layers": 0}, "layers=0"), ({"dropout": 1.0}, "dropout"),
-    ({"input_dropout": -0.1}, "input_dropout")])
+@pytest.mark.parametrize(
+    "kwargs,text",
+    [
+        ({"mask": "softt"}, "Did you mean soft"),
+        ({"policy": "sibling"}, "siblings"),
+        ({"hidden": -1}, "hidden=-1"),
+        ({"layers": 0}, "layers=0"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"input_dropout": -0.1}, "input_dropout"),
+    ],
+)
 def test_bad_settings(kwargs: dict, text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         HeadSettings(**kwargs)
@@ -194,10 +202,15 @@ def naive_nodes(head: TmmHead, x: np.ndarray) -> np.ndarray:
     """Raw logits of one small network after the other, as the paper defines them."""
     tree, layout = head.tree, head.layout
     order = np.arange(len(tree)) if layout.order is None else layout.order
-    place = {int(node): (d, k) for d, (a, b) in enumerate(layout.bounds)
-             for k, node in enumerate(order[a:b])}
-    weights = [{k: v.detach().numpy().astype(np.float64) for k, v in level.named_parameters()}
-               for level in head.levels]
+    place = {
+        int(node): (d, k)
+        for d, (a, b) in enumerate(layout.bounds)
+        for k, node in enumerate(order[a:b])
+    }
+    weights = [
+        {k: v.detach().numpy().astype(np.float64) for k, v in level.named_parameters()}
+        for level in head.levels
+    ]
     out = np.zeros((len(x), len(tree)))
     for i, row in enumerate(x.astype(np.float64)):
         hidden: dict[int, np.ndarray] = {}
@@ -247,8 +260,10 @@ def test_pairs_have_the_gradients_of_all_nodes(name: str) -> None:
     assert active is not None
 
     def gradients(logits: torch.Tensor) -> list[torch.Tensor]:
-        loss = (torch.nn.functional.binary_cross_entropy_with_logits(
-            logits, targets, reduction="none") * active).sum()
+        loss = (
+            torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+            * active
+        ).sum()
         return list(torch.autograd.grad(loss, [x, *head.parameters()]))
 
     for a, b in zip(gradients(head(x)), gradients(head(x, active)), strict=True):
@@ -268,8 +283,9 @@ def test_buckets_cover_each_row_once(counts: list[int], seed: int) -> None:
     for groups, index, real in _buckets(tuple(counts), torch.device("cpu")):
         assert real.sum(dim=1).min() * 2 > real.shape[1] or real.shape[1] == 1
         padded[index[real]] = torch.bmm(rows[index], weight[groups])[real]
-        padded_outer[groups] = torch.bmm((rows[index] * real[..., None]).transpose(1, 2),
-                                         grad[index])
+        padded_outer[groups] = torch.bmm(
+            (rows[index] * real[..., None]).transpose(1, 2), grad[index]
+        )
     torch.testing.assert_close(padded, loop)
     torch.testing.assert_close(padded_outer, outer)
 
@@ -316,19 +332,22 @@ def test_low_rank_is_a_product_of_two_matrices(name: str, tree: str) -> None:
         elif not key.endswith(".shared"):
             state[key] = value
     full.load_state_dict(state)
-    assert sum(p.numel() for p in narrow.levels[0].parameters()) < sum(
-        p.numel() for p in full.levels[0].parameters()) or len(TREES[tree]) == 1
+    assert (
+        sum(p.numel() for p in narrow.levels[0].parameters())
+        < sum(p.numel() for p in full.levels[0].parameters())
+        or len(TREES[tree]) == 1
+    )
     x = torch.randn(9, 6, generator=torch.Generator().manual_seed(2))
     want = naive_nodes(full, x.numpy())
     np.testing.assert_allclose(narrow.raw(x).detach().numpy(), want, rtol=1e-4, atol=1e-4)
     forest = TREES[tree]
     active = forest.close(np.random.default_rng(1).random((9, len(forest))) < 0.3).toarray()
     found = narrow(x, torch.from_numpy(active))
-    np.testing.assert_allclose(found.detach().numpy(), np.where(active, want, 0), rtol=1e-4,
-                               atol=1e-4)
+    np.testing.assert_allclose(
+        found.detach().numpy(), np.where(active, want, 0), rtol=1e-4, atol=1e-4
+    )
     found.square().sum().backward()  # what is shared learns from all nodes
-    assert all(level.shared.grad.abs().sum() > 0 for level in narrow.levels
-               if active[:, :1].any())
+    assert all(level.shared.grad.abs().sum() > 0 for level in narrow.levels if active[:, :1].any())
     with pytest.raises(ConfigError, match="rank is too small"):
         HeadSettings(rank=0)
 

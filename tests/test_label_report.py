@@ -38,9 +38,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 def test_statistics_are_those_of_counting_by_hand(corpus: Corpus) -> None:
     table = label_statistics(corpus.labels, corpus.split, corpus.tree).set_index(["level", "split"])
     cut = {"section": 1, "class": 3, "subclass": 4}
-    of_split = {name: [{c[:4] for c in codes} for codes, s in
-                       zip(corpus.codes, corpus.split, strict=True) if s == name]
-                for name in SPLITS}
+    of_split = {
+        name: [
+            {c[:4] for c in codes}
+            for codes, s in zip(corpus.codes, corpus.split, strict=True)
+            if s == name
+        ]
+        for name in SPLITS
+    }
     of_split["all"] = [codes for name in SPLITS for codes in of_split[name]]
     for level, width in cut.items():
         trained = {c[:width] for codes in of_split["train"] for c in codes}
@@ -71,8 +76,12 @@ def test_a_report_is_complete(corpus: Corpus, tmp_path: Path) -> None:
     page = json.loads((tmp_path / "report" / "statistics.json").read_text())
     assert page["format"] == "patentcl-labels" and len(page["labels"]) == len(table)
     assert sum(row["patents"] for row in page["splits"]) == len(corpus)
-    assert page["pictures"] == ["patents_per_section.png", "patents_per_class.png",
-                                "patents_per_subclass.png", "words.png"]
+    assert page["pictures"] == [
+        "patents_per_section.png",
+        "patents_per_class.png",
+        "patents_per_subclass.png",
+        "words.png",
+    ]
     for name in page["pictures"]:
         with Image.open(tmp_path / "report" / name) as picture:
             assert min(picture.size) > 500
@@ -88,13 +97,28 @@ def test_without_splits_there_is_no_report(tmp_path: Path) -> None:
 
 
 def test_training_curves(tmp_path: Path) -> None:
-    history = [{"epoch": e, "loss": 5 / e, "dev_loss": 6 / e, "hier_f1": 0.5 + e / 100,
-                "hier_f1_fixed": 0.3 + e / 100, "f1@section": 0.7, "f1@class": 0.5,
-                "best": e == 4} for e in range(1, 6)]
-    labels = [[text.get_text() for text in ax.get_legend().get_texts()]
-              for ax in history_picture(history).axes]
-    assert labels == [["train", "dev"], ["section", "class"],
-                      ["tuned threshold", "threshold 0.5", "kept"]]
+    history = [
+        {
+            "epoch": e,
+            "loss": 5 / e,
+            "dev_loss": 6 / e,
+            "hier_f1": 0.5 + e / 100,
+            "hier_f1_fixed": 0.3 + e / 100,
+            "f1@section": 0.7,
+            "f1@class": 0.5,
+            "best": e == 4,
+        }
+        for e in range(1, 6)
+    ]
+    labels = [
+        [text.get_text() for text in ax.get_legend().get_texts()]
+        for ax in history_picture(history).axes
+    ]
+    assert labels == [
+        ["train", "dev"],
+        ["section", "class"],
+        ["tuned threshold", "threshold 0.5", "kept"],
+    ]
     assert write_history(history, tmp_path / "a")
     assert json.loads((tmp_path / "a" / "history.json").read_text()) == history
     assert (tmp_path / "a" / "training.png").stat().st_size > 10_000

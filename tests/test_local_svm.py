@@ -14,8 +14,14 @@ from patentcl.errors import ConfigError, DataError
 from patentcl.local_svm import PUBLISHED_MARGIN, PUBLISHED_THRESHOLD, LocalSVM
 
 LEAVES = ["A01B", "A01C", "A21B", "B60K", "B60L", "C07C"]
-WORDS = {"A01B": "plough soil share", "A01C": "seed soil drill", "A21B": "oven bread dough",
-         "B60K": "car engine shaft", "B60L": "car battery motor", "C07C": "acid ester solvent"}
+WORDS = {
+    "A01B": "plough soil share",
+    "A01C": "seed soil drill",
+    "A21B": "oven bread dough",
+    "B60K": "car engine shaft",
+    "B60L": "car battery motor",
+    "C07C": "acid ester solvent",
+}
 
 
 def texts_and_labels(tree: CpcTree, n: int, seed: int) -> tuple[list[str], sparse.csr_matrix]:
@@ -42,8 +48,9 @@ def data(tree: CpcTree) -> tuple[list[str], sparse.csr_matrix, list[str]]:
     return texts, labels, texts_and_labels(tree, 40, 1)[0]
 
 
-def naive(tree: CpcTree, texts: list[str], labels: sparse.csr_matrix, new: list[str],
-          cut: float) -> np.ndarray:
+def naive(
+    tree: CpcTree, texts: list[str], labels: sparse.csr_matrix, new: list[str], cut: float
+) -> np.ndarray:
     """Margins, node by node and text by text; -inf where the parent did not pass the cut."""
     words = TfidfVectorizer()
     X, Z, Y = words.fit_transform(texts), words.transform(new), labels.toarray()
@@ -60,7 +67,8 @@ def naive(tree: CpcTree, texts: list[str], labels: sparse.csr_matrix, new: list[
 
 @pytest.mark.parametrize("cut", [PUBLISHED_MARGIN, 0.1, -np.inf])
 def test_margins_are_those_of_a_loop_over_nodes_and_texts(
-        tree: CpcTree, data: tuple[list[str], sparse.csr_matrix, list[str]], cut: float) -> None:
+    tree: CpcTree, data: tuple[list[str], sparse.csr_matrix, list[str]], cut: float
+) -> None:
     texts, labels, new = data
     got = LocalSVM(tree).fit(texts, labels).margins(new, cut)
     want = naive(tree, texts, labels, new, cut)
@@ -71,7 +79,8 @@ def test_margins_are_those_of_a_loop_over_nodes_and_texts(
 
 
 def test_kept_labels_are_those_of_the_published_rule(
-        tree: CpcTree, data: tuple[list[str], sparse.csr_matrix, list[str]]) -> None:
+    tree: CpcTree, data: tuple[list[str], sparse.csr_matrix, list[str]]
+) -> None:
     texts, labels, new = data
     scores = LocalSVM(tree).fit(texts, labels).scores(new, least=PUBLISHED_THRESHOLD)
     margins = naive(tree, texts, labels, new, PUBLISHED_MARGIN)
@@ -83,7 +92,8 @@ def test_kept_labels_are_those_of_the_published_rule(
 
 @pytest.mark.parametrize("mask", ["hard", "soft", "none"])
 def test_probabilities_are_coherent(
-        tree: CpcTree, data: tuple[list[str], sparse.csr_matrix, list[str]], mask: str) -> None:
+    tree: CpcTree, data: tuple[list[str], sparse.csr_matrix, list[str]], mask: str
+) -> None:
     texts, labels, new = data
     model = LocalSVM(tree, mask=mask).fit(texts, labels)
     scores, inner = model.scores(new), tree.parent >= 0
@@ -91,8 +101,11 @@ def test_probabilities_are_coherent(
     own = expit(model.margins(new))
     node = tree.index["A01B"]
     up, top = tree.parent[node], tree.parent[tree.parent[node]]
-    want = (own[:, node] * own[:, up] * own[:, top] if mask == "soft"
-            else np.minimum.reduce([own[:, node], own[:, up], own[:, top]]))
+    want = (
+        own[:, node] * own[:, up] * own[:, top]
+        if mask == "soft"
+        else np.minimum.reduce([own[:, node], own[:, up], own[:, top]])
+    )
     np.testing.assert_allclose(scores[:, node], want, rtol=1e-5)
 
 
@@ -112,7 +125,8 @@ def test_a_tree_with_one_node() -> None:
 
 
 def test_state_gives_the_same_scores(
-        tree: CpcTree, data: tuple[list[str], sparse.csr_matrix, list[str]]) -> None:
+    tree: CpcTree, data: tuple[list[str], sparse.csr_matrix, list[str]]
+) -> None:
     texts, labels, new = data
     model = LocalSVM(tree, cost=0.5, mask="soft").fit([*texts[:-1], "naïve Größe"], labels)
     again = LocalSVM.from_state(model.state(), tree, mask="soft")
@@ -121,8 +135,10 @@ def test_state_gives_the_same_scores(
 
 
 def test_blocks_are_the_scores_of_all(
-        tree: CpcTree, data: tuple[list[str], sparse.csr_matrix, list[str]],
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    tree: CpcTree,
+    data: tuple[list[str], sparse.csr_matrix, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     texts, labels, new = data
     model = LocalSVM(tree).fit(texts, labels)
     monkeypatch.setattr("patentcl.local_svm.CHUNK", 7)

@@ -30,10 +30,14 @@ from patentcl.projection import _place, _procrustes
 
 TOPICS = ["mower", "battery", "antenna", "protein", "valve", "camera"]
 SYMBOLS = ["A01D34/68", "H01M10/44", "H01Q1/00", "C07K14/00", "F16K1/00", "H04N23/00"]
-TITLES = {"A01D": "HARVESTING; MOWING", "H01M": "BATTERIES, FOR THE CONVERSION OF ENERGY",
-          "H01Q": "ANTENNAS, i.e. RADIO AERIALS",
-          "C07K": "PEPTIDES (beta-lactams C07D)", "F16K": "VALVES; TAPS; COCKS",
-          "H04N": "PICTORIAL COMMUNICATION, e.g. TELEVISION"}
+TITLES = {
+    "A01D": "HARVESTING; MOWING",
+    "H01M": "BATTERIES, FOR THE CONVERSION OF ENERGY",
+    "H01Q": "ANTENNAS, i.e. RADIO AERIALS",
+    "C07K": "PEPTIDES (beta-lactams C07D)",
+    "F16K": "VALVES; TAPS; COCKS",
+    "H04N": "PICTORIAL COMMUNICATION, e.g. TELEVISION",
+}
 
 
 def topics(n: int = 600, d: int = 12, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -45,12 +49,14 @@ def topics(n: int = 600, d: int = 12, seed: int = 0) -> tuple[np.ndarray, np.nda
 
 
 VECTORS, GROUP = topics()
-META = pd.DataFrame({"id": [f"US{i}" for i in range(600)],
-                     "title": [f"{TOPICS[g].title()} device <b>& {i}</b>"
-                               for i, g in enumerate(GROUP)],
-                     "date": ["2001-02-03" if i % 5 else None for i in range(600)],
-                     "codes": [[SYMBOLS[g], "B60K1/00"] if i % 3 else []
-                               for i, g in enumerate(GROUP)]})
+META = pd.DataFrame(
+    {
+        "id": [f"US{i}" for i in range(600)],
+        "title": [f"{TOPICS[g].title()} device <b>& {i}</b>" for i, g in enumerate(GROUP)],
+        "date": ["2001-02-03" if i % 5 else None for i in range(600)],
+        "codes": [[SYMBOLS[g], "B60K1/00"] if i % 3 else [] for i, g in enumerate(GROUP)],
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -166,21 +172,26 @@ def test_a_pair_may_have_other_dimensions() -> None:
     assert one.shape == two.shape == (600, 2)
 
 
-@pytest.mark.parametrize(("vectors", "options", "error", "match"), [
-    (np.where(np.arange(600)[:, None] == 4, np.nan, VECTORS), {}, DataError, "nan.*row 4"),
-    (np.where(np.arange(600)[:, None] == 4, 0, VECTORS), {}, DataError, "zero vectors.*row 4"),
-    (VECTORS[0], {}, DataError, "wrong shape"), (VECTORS[:0], {}, DataError, "no vectors"),
-    (VECTORS.astype(str), {}, DataError, "not numbers"),
-    (VECTORS[:15], {}, DataError, "got 15; wanted 16"),
-    (VECTORS[:2], {"method": "pca"}, DataError, "too few"),
-    (VECTORS, {"method": "umpa"}, ConfigError, "Did you mean umap"),
-    (VECTORS, {"n_neighbors": 1}, ConfigError, "n_neighbors"),
-    (VECTORS, {"n_neighbors": 2.5}, ConfigError, "n_neighbors"),
-    (VECTORS, {"min_dist": 2}, ConfigError, "min_dist"),
-    (VECTORS, {"fit_sample": 15}, ConfigError, "fit_sample"),
-])
-def test_bad_vectors_and_settings(vectors: np.ndarray, options: dict, error: type,
-                                  match: str) -> None:
+@pytest.mark.parametrize(
+    ("vectors", "options", "error", "match"),
+    [
+        (np.where(np.arange(600)[:, None] == 4, np.nan, VECTORS), {}, DataError, "nan.*row 4"),
+        (np.where(np.arange(600)[:, None] == 4, 0, VECTORS), {}, DataError, "zero vectors.*row 4"),
+        (VECTORS[0], {}, DataError, "wrong shape"),
+        (VECTORS[:0], {}, DataError, "no vectors"),
+        (VECTORS.astype(str), {}, DataError, "not numbers"),
+        (VECTORS[:15], {}, DataError, "got 15; wanted 16"),
+        (VECTORS[:2], {"method": "pca"}, DataError, "too few"),
+        (VECTORS, {"method": "umpa"}, ConfigError, "Did you mean umap"),
+        (VECTORS, {"n_neighbors": 1}, ConfigError, "n_neighbors"),
+        (VECTORS, {"n_neighbors": 2.5}, ConfigError, "n_neighbors"),
+        (VECTORS, {"min_dist": 2}, ConfigError, "min_dist"),
+        (VECTORS, {"fit_sample": 15}, ConfigError, "fit_sample"),
+    ],
+)
+def test_bad_vectors_and_settings(
+    vectors: np.ndarray, options: dict, error: type, match: str
+) -> None:
     with pytest.raises(error, match=match):
         project(vectors, **options)
 
@@ -198,8 +209,14 @@ def test_bad_pairs() -> None:
 @pytest.mark.parametrize("method", ["hdbscan", "kmeans"])
 def test_groups_are_found_and_named(coordinates: np.ndarray, method: str) -> None:
     size = 100 if method == "kmeans" else None
-    found = cluster(coordinates, codes=META["codes"], texts=META["title"], titles=TITLES,
-                    method=method, size=size)
+    found = cluster(
+        coordinates,
+        codes=META["codes"],
+        texts=META["title"],
+        titles=TITLES,
+        method=method,
+        size=size,
+    )
     inside = found.cluster >= 0
     assert inside.mean() > 0.8
     assert sorted(found.table["size"], reverse=True) == found.table["size"].tolist()
@@ -215,8 +232,9 @@ def test_groups_are_found_and_named(coordinates: np.ndarray, method: str) -> Non
         assert row["lift"] > 3
 
 
-def test_groups_are_the_same_on_every_run(coordinates: np.ndarray,
-                                          monkeypatch: pytest.MonkeyPatch) -> None:
+def test_groups_are_the_same_on_every_run(
+    coordinates: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = cluster(coordinates, texts=META["title"])
     assert np.array_equal(cluster(coordinates, texts=META["title"]).cluster, first.cluster)
     monkeypatch.setattr("patentcl.map_labels._FIT_ROWS", 300)
@@ -228,8 +246,16 @@ def test_groups_are_the_same_on_every_run(coordinates: np.ndarray,
 
 
 def test_lift_by_hand() -> None:
-    codes = [["A01B1/00"], ["A01B1/00", "A01B3/00"], ["A01B1/00"], ["H01M4/00"], ["H01M4/00"], [],
-             ["A01B1/00"], ["C12N1/00"]]
+    codes = [
+        ["A01B1/00"],
+        ["A01B1/00", "A01B3/00"],
+        ["A01B1/00"],
+        ["H01M4/00"],
+        ["H01M4/00"],
+        [],
+        ["A01B1/00"],
+        ["C12N1/00"],
+    ]
     number = np.array([0, 0, 0, 0, 1, 0, 1, -1])
     (code, share, lift), other = _over_represented(number, 2, codes, "subclass")
     assert (code, share) == ("A01B", 3 / 4)
@@ -240,8 +266,10 @@ def test_lift_by_hand() -> None:
 def test_terms_by_a_naive_transcription() -> None:
     texts = ["blue widget", "widget", "widget frame", "frame", "frame house", None]
     number = np.array([0, 0, 0, 1, 1, 1])
-    counts = [{"blue": 1, "widget": 3, "blue widget": 1, "frame": 1, "widget frame": 1},
-              {"frame": 2, "house": 1, "frame house": 1}]
+    counts = [
+        {"blue": 1, "widget": 3, "blue widget": 1, "frame": 1, "widget frame": 1},
+        {"frame": 2, "house": 1, "frame house": 1},
+    ]
     total: dict[str, int] = {}
     for group in counts:
         for term, count in group.items():
@@ -262,35 +290,56 @@ def test_groups_without_anything_to_name_them(coordinates: np.ndarray) -> None:
 
 def test_groups_that_share_a_code_take_the_finer_title(coordinates: np.ndarray) -> None:
     codes = [["G06F16/00"] if g < 3 else ["G06F3/01"] for g in GROUP]
-    found = cluster(codes=codes, points=GROUP[:, None] // 3, method="kmeans", size=300,
-                    titles={"G06F": "ELECTRIC DIGITAL DATA PROCESSING",
-                            "G06F16/00": "Information retrieval; Databases",
-                            "G06F3/00": "Input arrangements"})
+    found = cluster(
+        codes=codes,
+        points=GROUP[:, None] // 3,
+        method="kmeans",
+        size=300,
+        titles={
+            "G06F": "ELECTRIC DIGITAL DATA PROCESSING",
+            "G06F16/00": "Information retrieval; Databases",
+            "G06F3/00": "Input arrangements",
+        },
+    )
     assert set(found.table["label"]) == {"Information retrieval", "Input arrangements"}
 
 
-@pytest.mark.parametrize(("title", "short"), [
-    ("SEMICONDUCTOR DEVICES; ELECTRIC SOLID STATE DEVICES", "Semiconductor devices"),
-    ("Hand tools (edge trimmers {for lawns (A01G3/06)} A01B)", "Hand tools"),
-    ("HEAT-EXCHANGE APPARATUS, NOT PROVIDED FOR IN ANOTHER SUBCLASS, IN WHICH MEDIA",
-     "Heat-exchange apparatus, in which media"),
-    ("PICTORIAL COMMUNICATION, e.g. TELEVISION", "Pictorial communication, e.g. television"),
-    ("Preparations for the treatment of whatever ails patients and their animals",
-     "Preparations for the treatment of whatever"), ("", ""), ("(nothing)", ""),
-    ("A" * 80, "A" + "a" * 45),
-])
+@pytest.mark.parametrize(
+    ("title", "short"),
+    [
+        ("SEMICONDUCTOR DEVICES; ELECTRIC SOLID STATE DEVICES", "Semiconductor devices"),
+        ("Hand tools (edge trimmers {for lawns (A01G3/06)} A01B)", "Hand tools"),
+        (
+            "HEAT-EXCHANGE APPARATUS, NOT PROVIDED FOR IN ANOTHER SUBCLASS, IN WHICH MEDIA",
+            "Heat-exchange apparatus, in which media",
+        ),
+        ("PICTORIAL COMMUNICATION, e.g. TELEVISION", "Pictorial communication, e.g. television"),
+        (
+            "Preparations for the treatment of whatever ails patients and their animals",
+            "Preparations for the treatment of whatever",
+        ),
+        ("", ""),
+        ("(nothing)", ""),
+        ("A" * 80, "A" + "a" * 45),
+    ],
+)
 def test_short_titles(title: str, short: str) -> None:
     assert short_title(title) == short
 
 
-@pytest.mark.parametrize(("points", "options", "error", "match"), [
-    (VECTORS * np.nan, {}, DataError, "points hold nan"), (VECTORS[0], {}, DataError, "shape"),
-    (VECTORS, {"method": "dbscan"}, ConfigError, "Did you mean hdbscan"),
-    (VECTORS, {"level": "klass"}, ConfigError, "unknown level"),
-    (VECTORS, {"size": 1}, ConfigError, "2 to 600"), (VECTORS, {"size": 601}, ConfigError, "2 to"),
-    (VECTORS, {"codes": [["A01B"]]}, DataError, "codes and points differ"),
-    (VECTORS, {"texts": ["a"]}, DataError, "texts and points differ"),
-])
+@pytest.mark.parametrize(
+    ("points", "options", "error", "match"),
+    [
+        (VECTORS * np.nan, {}, DataError, "points hold nan"),
+        (VECTORS[0], {}, DataError, "shape"),
+        (VECTORS, {"method": "dbscan"}, ConfigError, "Did you mean hdbscan"),
+        (VECTORS, {"level": "klass"}, ConfigError, "unknown level"),
+        (VECTORS, {"size": 1}, ConfigError, "2 to 600"),
+        (VECTORS, {"size": 601}, ConfigError, "2 to"),
+        (VECTORS, {"codes": [["A01B"]]}, DataError, "codes and points differ"),
+        (VECTORS, {"texts": ["a"]}, DataError, "texts and points differ"),
+    ],
+)
 def test_bad_groups(points: np.ndarray, options: dict, error: type, match: str) -> None:
     with pytest.raises(error, match=match):
         cluster(points, **options)
@@ -303,8 +352,14 @@ def test_bad_groups(points: np.ndarray, options: dict, error: type, match: str) 
 def drawn(coordinates: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     groups = cluster(coordinates, codes=META["codes"], texts=META["title"], titles=TITLES)
     style = MapStyle(title="Six topics & <more>", subtitle="600 patents", size=(6, 5), dpi=60)
-    return plot_map(coordinates, groups.labels, tmp_path_factory.mktemp("map"), meta=META,
-                    clusters=groups.cluster, style=style)
+    return plot_map(
+        coordinates,
+        groups.labels,
+        tmp_path_factory.mktemp("map"),
+        meta=META,
+        clusters=groups.cluster,
+        style=style,
+    )
 
 
 def unpacked(page: Path) -> dict:
@@ -315,8 +370,12 @@ def unpacked(page: Path) -> dict:
 
 
 def test_files_of_a_map(drawn: dict[str, Path], coordinates: np.ndarray) -> None:
-    assert {path.name for path in drawn.values()} == {"map.png", "map.svg", "map.html",
-                                                      "coordinates.parquet"}
+    assert {path.name for path in drawn.values()} == {
+        "map.png",
+        "map.svg",
+        "map.html",
+        "coordinates.parquet",
+    }
     table = pd.read_parquet(drawn["coordinates"])
     assert list(table.columns) == ["id", "x", "y", "label", "cluster"]
     assert table["id"].tolist() == META["id"].tolist()
@@ -362,10 +421,17 @@ def test_the_page_fetches_nothing(drawn: dict[str, Path]) -> None:
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium here to open the page in")
 def test_the_page_opens_and_finds(drawn: dict[str, Path], tmp_path: Path) -> None:
-    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu",
-               "--virtual-time-budget=4000", f"--user-data-dir={tmp_path}",
-               "--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom",
-               f"{drawn['html'].resolve().as_uri()}#mower"]
+    command = [
+        "chromium",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--virtual-time-budget=4000",
+        f"--user-data-dir={tmp_path}",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        "--dump-dom",
+        f"{drawn['html'].resolve().as_uri()}#mower",
+    ]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     assert f"{int((GROUP == 0).sum())} of 600 patents" in shown
     assert 'id="heading">Six topics &amp; &lt;more&gt;<' in shown
@@ -403,25 +469,39 @@ def test_drawing_leaves_pyplot_alone(coordinates: np.ndarray, tmp_path: Path) ->
 def test_compare(coordinates: np.ndarray, tmp_path: Path) -> None:
     labels = [f"topic {g}" if g else None for g in GROUP]
     style = MapStyle(title="Two encoders", size=(8, 5), dpi=60)
-    files = plot_compare(coordinates, coordinates[:, ::-1], labels, tmp_path, style=style,
-                         notes=("before", "after"))
+    files = plot_compare(
+        coordinates, coordinates[:, ::-1], labels, tmp_path, style=style, notes=("before", "after")
+    )
     text = files["svg"].read_text()
-    for words in ("Two encoders", "base encoder", "tuned encoder", "before", "after", "topic 5",
-                  "other or none"):
+    for words in (
+        "Two encoders",
+        "base encoder",
+        "tuned encoder",
+        "before",
+        "after",
+        "topic 5",
+        "other or none",
+    ):
         assert words in text
     assert {p.name for p in tmp_path.iterdir()} == {"compare.png", "compare.svg"}
 
 
-@pytest.mark.parametrize(("change", "match"), [
-    ({"coordinates": np.full((600, 2), np.nan)}, "coordinates hold nan.*row 0"),
-    ({"coordinates": np.zeros((600, 3))}, r"wrong shape.*\(n, 2\)"),
-    ({"coordinates": np.zeros((0, 2))}, "no coordinates"),
-    ({"labels": ["a"] * 599}, "got 599; wanted 600"), ({"labels": [""] * 600}, "no point has"),
-    ({"labels": [None] * 600}, "no point has"), ({"labels": [3] * 600}, "not a text.*row 0"),
-    ({"meta": META[:-1]}, "meta does not fit"), ({"meta": META.drop(columns="id")}, "does not fit"),
-    ({"clusters": [1, 2]}, "clusters and coordinates differ"),
-    ({"clusters": [0.5] * 600}, "clusters and coordinates differ"),
-])
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"coordinates": np.full((600, 2), np.nan)}, "coordinates hold nan.*row 0"),
+        ({"coordinates": np.zeros((600, 3))}, r"wrong shape.*\(n, 2\)"),
+        ({"coordinates": np.zeros((0, 2))}, "no coordinates"),
+        ({"labels": ["a"] * 599}, "got 599; wanted 600"),
+        ({"labels": [""] * 600}, "no point has"),
+        ({"labels": [None] * 600}, "no point has"),
+        ({"labels": [3] * 600}, "not a text.*row 0"),
+        ({"meta": META[:-1]}, "meta does not fit"),
+        ({"meta": META.drop(columns="id")}, "does not fit"),
+        ({"clusters": [1, 2]}, "clusters and coordinates differ"),
+        ({"clusters": [0.5] * 600}, "clusters and coordinates differ"),
+    ],
+)
 def test_bad_maps(coordinates: np.ndarray, tmp_path: Path, change: dict, match: str) -> None:
     arguments = {"coordinates": coordinates, "labels": ["x"] * 600, "path": tmp_path} | change
     with pytest.raises(DataError, match=match):
@@ -438,8 +518,9 @@ def test_bad_comparisons(coordinates: np.ndarray, tmp_path: Path) -> None:
         plot_compare(coordinates, coordinates, [""] * 600, tmp_path)
 
 
-@pytest.mark.parametrize("options", [{"formats": ("pdf",)}, {"max_labels": -1}, {"dpi": 0},
-                                     {"size": (0, 5)}])
+@pytest.mark.parametrize(
+    "options", [{"formats": ("pdf",)}, {"max_labels": -1}, {"dpi": 0}, {"size": (0, 5)}]
+)
 def test_bad_styles(options: dict) -> None:
     with pytest.raises(ConfigError):
         MapStyle(**options)

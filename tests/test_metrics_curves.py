@@ -33,9 +33,11 @@ def test_areas_equal_scikit_learn(average: str, ties: bool) -> None:
     found = evaluate(truth, scores, [f"{a}:{average}" for a in AREAS])
     dense = truth.toarray()
     assert found[f"average_precision:{average}"] == pytest.approx(
-        sk.average_precision_score(dense, scores, average=average), rel=1e-9)
+        sk.average_precision_score(dense, scores, average=average), rel=1e-9
+    )
     assert found[f"roc_auc:{average}"] == pytest.approx(
-        sk.roc_auc_score(dense, scores, average=average), rel=1e-9)
+        sk.roc_auc_score(dense, scores, average=average), rel=1e-9
+    )
 
 
 def test_labels_that_have_no_area_are_counted() -> None:
@@ -43,7 +45,7 @@ def test_labels_that_have_no_area_are_counted() -> None:
     scores = np.array([[0.9, 0.2, 0.3], [0.1, 0.4, 0.6]])
     found = evaluate(truth, scores, ["average_precision:macro", "roc_auc:macro"])
     assert found.detail["average_precision:macro"].undefined == 1  # never true
-    assert found.detail["roc_auc:macro"].undefined == 2            # never true, always true
+    assert found.detail["roc_auc:macro"].undefined == 2  # never true, always true
     assert found["average_precision:macro"] == found["roc_auc:macro"] == 1
     nothing = evaluate(np.zeros((2, 2)), scores[:, :2], ["average_precision:micro", "f1:micro"])
     assert np.isnan(nothing["average_precision:micro"]) and nothing["f1:micro"] == 0
@@ -57,9 +59,11 @@ def test_negative_scores_and_double_precision() -> None:
         s = scores.astype(kind)
         found = evaluate(truth, s, [f"{a}:micro" for a in AREAS])
         assert found["average_precision:micro"] == pytest.approx(
-            sk.average_precision_score(truth, s.astype(float), average="micro"), rel=1e-9)
+            sk.average_precision_score(truth, s.astype(float), average="micro"), rel=1e-9
+        )
         assert found["roc_auc:micro"] == pytest.approx(
-            sk.roc_auc_score(truth, s.astype(float), average="micro"), rel=1e-9)
+            sk.roc_auc_score(truth, s.astype(float), average="micro"), rel=1e-9
+        )
 
 
 def test_scores_in_any_form_give_the_same(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,19 +72,36 @@ def test_scores_in_any_form_give_the_same(tmp_path, monkeypatch: pytest.MonkeyPa
     scores = random_scores(truth, 3)
     np.save(tmp_path / "scores.npy", scores)
     mapped = np.load(tmp_path / "scores.npy", mmap_mode="r")
-    names = ["average_precision:micro", "roc_auc:macro", "lrap", "ndcg@5", "f1:micro", "ece",
-             "ece_mass", "brier", "log_loss", "average_precision:weighted@class"]
+    names = [
+        "average_precision:micro",
+        "roc_auc:macro",
+        "lrap",
+        "ndcg@5",
+        "f1:micro",
+        "ece",
+        "ece_mass",
+        "brier",
+        "log_loss",
+        "average_precision:weighted@class",
+    ]
     wanted = evaluate(truth, scores, names, tree)
     pieces = [scores[:7], scores[7:50], scores[50:]]
-    forms = [mapped, pieces, list(scores[:, None]), lambda: iter(pieces),
-             lambda: (p for p in pieces)]
+    forms = [
+        mapped,
+        pieces,
+        list(scores[:, None]),
+        lambda: iter(pieces),
+        lambda: (p for p in pieces),
+    ]
     for form in forms:
-        np.testing.assert_allclose(list(evaluate(truth, form, names, tree).values()),
-                                   list(wanted.values()), rtol=1e-9)
+        np.testing.assert_allclose(
+            list(evaluate(truth, form, names, tree).values()), list(wanted.values()), rtol=1e-9
+        )
     # Sorting a few rows at a time: nothing may depend on where a block ends.
     monkeypatch.setattr(curves, "SORT_CELLS", 5 * len(tree))
-    np.testing.assert_allclose(list(evaluate(truth, mapped, names, tree).values()),
-                               list(wanted.values()), rtol=1e-9)
+    np.testing.assert_allclose(
+        list(evaluate(truth, mapped, names, tree).values()), list(wanted.values()), rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize("metric", AREAS)
@@ -107,8 +128,11 @@ def test_a_micro_interval_covers_what_a_plain_bootstrap_covers() -> None:
     tree = small_tree()
     truth = random_labels(tree, 150, 0.1, 2)
     scores = random_scores(truth, 2)
-    low, high = evaluate(truth, scores, "average_precision:micro"
-                         ).detail["average_precision:micro"].interval()
+    low, high = (
+        evaluate(truth, scores, "average_precision:micro")
+        .detail["average_precision:micro"]
+        .interval()
+    )
     rng = np.random.default_rng(0)
     dense, drawn = truth.toarray(), []
     for _ in range(300):
@@ -141,7 +165,8 @@ def test_brier_and_log_loss_equal_scikit_learn() -> None:
     assert found["brier"] == pytest.approx(sk.brier_score_loss(dense.ravel(), scores.ravel()))
     columns = tree.at_level("class")
     assert found["brier@class"] == pytest.approx(
-        np.mean((dense[:, columns] - scores[:, columns]) ** 2))
+        np.mean((dense[:, columns] - scores[:, columns]) ** 2)
+    )
 
 
 def _naive_ece(p: np.ndarray, y: np.ndarray, edges: np.ndarray) -> float:
@@ -164,7 +189,8 @@ def test_calibration_error_equals_its_transcription(ties: bool) -> None:
     assert found["ece"] == pytest.approx(_naive_ece(scores, y, np.linspace(0, 1, 16)), rel=1e-9)
     columns = tree.at_level("class")
     assert found["ece@class"] == pytest.approx(
-        _naive_ece(scores[:, columns], y[:, columns], np.linspace(0, 1, 16)), rel=1e-9)
+        _naive_ece(scores[:, columns], y[:, columns], np.linspace(0, 1, 16)), rel=1e-9
+    )
     mass = reliability(truth, Scores(scores, truth.shape), equal_mass=True)
     assert found["ece_mass"] == pytest.approx(_naive_ece(scores, y, mass.edges), rel=1e-9)
     assert mass.count.sum() == scores.size
@@ -191,8 +217,10 @@ def test_probabilities_outside_the_unit_interval(name: str, bad: float) -> None:
 
 def _brute(truth: np.ndarray, scores: np.ndarray, average: str) -> float:
     """The best F1 over every distinct score as threshold."""
-    return max(evaluate(truth, None, f"f1:{average}", predicted=scores >= t)[f"f1:{average}"]
-               for t in np.unique(scores))
+    return max(
+        evaluate(truth, None, f"f1:{average}", predicted=scores >= t)[f"f1:{average}"]
+        for t in np.unique(scores)
+    )
 
 
 @pytest.mark.parametrize("ties", [False, True])

@@ -77,12 +77,15 @@ def test_a_level_is_its_columns_alone() -> None:
     _same(found["precision:micro@class"], sk.precision_score(*there, average="micro"))
 
 
-@pytest.mark.parametrize(("truth", "guess", "wanted", "undefined"), [
-    ([[0, 0]], [[0, 0]], np.nan, 1),      # nothing true, nothing predicted: undefined, counted
-    ([[0, 0]], [[1, 0]], 0.0, 0),         # something claimed where nothing is true
-    ([[1, 0]], [[0, 0]], 0.0, 0),         # something true and nothing claimed
-    ([[1, 1]], [[1, 1]], 1.0, 0),         # all labels
-])
+@pytest.mark.parametrize(
+    ("truth", "guess", "wanted", "undefined"),
+    [
+        ([[0, 0]], [[0, 0]], np.nan, 1),  # nothing true, nothing predicted: undefined, counted
+        ([[0, 0]], [[1, 0]], 0.0, 0),  # something claimed where nothing is true
+        ([[1, 0]], [[0, 0]], 0.0, 0),  # something true and nothing claimed
+        ([[1, 1]], [[1, 1]], 1.0, 0),  # all labels
+    ],
+)
 def test_empty_sides(truth: list, guess: list, wanted: float, undefined: int) -> None:
     for measure in MEASURES:
         found = evaluate(np.array(truth), None, f"{measure}:samples", predicted=np.array(guess))
@@ -107,11 +110,18 @@ def test_counts_per_patent_and_per_label() -> None:
     tree = small_tree()
     truth = random_labels(tree, 30, 0.1, 5)
     guess = random_labels(tree, 30, 0.05, 6)
-    found = evaluate(truth, None, ["labels_true", "labels_predicted@class", "no_prediction"], tree,
-                     predicted=guess)
+    found = evaluate(
+        truth,
+        None,
+        ["labels_true", "labels_predicted@class", "no_prediction"],
+        tree,
+        predicted=guess,
+    )
     _same(found["labels_true"], truth.sum(axis=1).mean())
-    _same(found["labels_predicted@class"],
-          guess.toarray()[:, tree.at_level("class")].sum(axis=1).mean())
+    _same(
+        found["labels_predicted@class"],
+        guess.toarray()[:, tree.at_level("class")].sum(axis=1).mean(),
+    )
     _same(found["no_prediction"], (np.asarray(guess.sum(axis=1)) == 0).mean())
 
 
@@ -126,8 +136,13 @@ def test_hierarchical_metrics_equal_their_transcription(make, seed: int) -> None
     guess = sparse.csr_matrix(random_scores(truth, seed + 9) > 0.7)  # not closed
     closed = [ancestors(tree, s) for s in as_sets(guess)]
     wanted = naive_averages(as_sets(truth), closed, len(tree))
-    translate = {"micro": "micro", "macro": "macro_true", "macro_all": "macro",
-                 "weighted": "weighted", "samples": "samples"}
+    translate = {
+        "micro": "micro",
+        "macro": "macro_true",
+        "macro_all": "macro",
+        "weighted": "weighted",
+        "samples": "samples",
+    }
     for average, plain in translate.items():
         names = [f"hier_{m}:{average}" for m in MEASURES]
         found = evaluate(truth, None, names, tree, predicted=guess)
@@ -161,8 +176,10 @@ def test_labels_outside_the_tree_count_against_recall() -> None:
     names = ["hier_precision:micro", "hier_recall:micro", "hier_recall:samples", "hier_f1:macro"]
     found = evaluate(truth, None, names, tree, predicted=guess, outside=outside)
     _same([found[n] for n in names[:3]], [8 / 9, 8 / 15, (3 / 4 + 3 / 6 + 2 / 5) / 3])
-    wide_truth = [s | {100 + j for j in np.flatnonzero(o)}
-                  for s, o in zip(as_sets(truth), outside, strict=True)]
+    wide_truth = [
+        s | {100 + j for j in np.flatnonzero(o)}
+        for s, o in zip(as_sets(truth), outside, strict=True)
+    ]
     wanted = naive_averages(wide_truth, as_sets(guess), 102)
     _same(found["hier_f1:macro"], wanted["macro_true"][2])
     without = evaluate(truth, None, names, tree, predicted=guess)
@@ -172,15 +189,18 @@ def test_labels_outside_the_tree_count_against_recall() -> None:
 def test_a_parent_with_one_child_counts_both() -> None:
     tree = small_tree()
     truth, guess = tree.encode([["C03B"]]), tree.encode([["C03"]])
-    found = evaluate(truth, None, ["hier_precision:micro", "hier_recall:micro"], tree,
-                     predicted=guess)
+    found = evaluate(
+        truth, None, ["hier_precision:micro", "hier_recall:micro"], tree, predicted=guess
+    )
     _same(list(found.values()), [1.0, 2 / 3])
 
 
 def _naive_hops(tree, truth: set[int], predicted: set[int], columns: list[int]) -> list[float]:
     there = truth & set(columns)
-    return [min((tree.distance(c, t) for t in there), default=float("nan"))
-            for c in sorted(predicted & set(columns) - truth)]
+    return [
+        min((tree.distance(c, t) for t in there), default=float("nan"))
+        for c in sorted(predicted & set(columns) - truth)
+    ]
 
 
 @pytest.mark.parametrize("make", [small_tree, odd_forest])
@@ -192,8 +212,11 @@ def test_hops_equal_the_shortest_path(make) -> None:
         columns = tree.at_level(depth)
         rows, hops = hop_counts(truth, guess, tree, columns)
         pairs = zip(as_sets(truth), as_sets(guess), strict=True)
-        wanted = [(i, h) for i, (t, p) in enumerate(pairs)
-                  for h in _naive_hops(tree, t, p, columns.tolist())]
+        wanted = [
+            (i, h)
+            for i, (t, p) in enumerate(pairs)
+            for h in _naive_hops(tree, t, p, columns.tolist())
+        ]
         np.testing.assert_array_equal(rows, [i for i, _ in wanted])
         np.testing.assert_array_equal(hops, [h for _, h in wanted])
         found = evaluate(truth, None, [f"hops@{level}", f"hops_sd@{level}"], tree, predicted=guess)
@@ -217,8 +240,9 @@ def test_lca_credit_equals_its_transcription(make) -> None:
     np.testing.assert_allclose(lca_credit(guess, truth, tree), wanted, rtol=1e-12)
     found = evaluate(truth, None, ["lca_precision", "lca_recall", "lca_f1"], tree, predicted=guess)
     assert 0 < found["lca_f1"] < 1
-    perfect = evaluate(truth, None, ["lca_precision", "lca_recall", "lca_f1"], tree,
-                       predicted=truth)
+    perfect = evaluate(
+        truth, None, ["lca_precision", "lca_recall", "lca_f1"], tree, predicted=truth
+    )
     _same(list(perfect.values()), [1, 1, 1])
 
 
@@ -226,8 +250,10 @@ def test_violations_count_labels_without_their_parent() -> None:
     tree = small_tree()
     truth = random_labels(tree, 30, 0.1, 0)
     guess = sparse.csr_matrix(np.random.default_rng(0).random(truth.shape) < 0.2)
-    wanted = [sum(1 for c in s if tree.parent[c] >= 0 and int(tree.parent[c]) not in s)
-              for s in as_sets(guess)]
+    wanted = [
+        sum(1 for c in s if tree.parent[c] >= 0 and int(tree.parent[c]) not in s)
+        for s in as_sets(guess)
+    ]
     found = evaluate(truth, None, "violations", tree, predicted=guess).detail["violations"]
     np.testing.assert_array_equal(found.items, wanted)
     assert evaluate(truth, None, "violations", tree, predicted=truth)["violations"] == 0
@@ -235,8 +261,9 @@ def test_violations_count_labels_without_their_parent() -> None:
 
 # ---- properties ---------------------------------------------------------------------------------
 
-label_sets = st.lists(st.sets(st.integers(0, len(small_tree()) - 1), max_size=6), min_size=1,
-                      max_size=12)
+label_sets = st.lists(
+    st.sets(st.integers(0, len(small_tree()) - 1), max_size=6), min_size=1, max_size=12
+)
 
 
 def _matrix(tree, rows: list[set[int]]) -> sparse.csr_matrix:
@@ -253,8 +280,14 @@ def test_row_order_does_not_matter_and_perfect_is_one(rows: list[set[int]], seed
     truth = _matrix(tree, rows)
     rng = np.random.default_rng(seed)
     guess = _matrix(tree, [rows[i] for i in rng.permutation(len(rows))])
-    names = ["hier_f1:micro", "hier_f1:macro", "f1:samples", "f1:weighted", "lca_f1",
-             "subset_accuracy"]
+    names = [
+        "hier_f1:micro",
+        "hier_f1:macro",
+        "f1:samples",
+        "f1:weighted",
+        "lca_f1",
+        "subset_accuracy",
+    ]
     order = rng.permutation(len(rows))
     a = evaluate(truth, None, names, tree, predicted=guess)
     b = evaluate(truth[order], None, names, tree, predicted=guess[order])
@@ -308,8 +341,9 @@ def test_contains_by_bitmap_and_by_key(width: int) -> None:
 def test_select_columns_in_any_order() -> None:
     matrix = sparse.csr_matrix(np.random.default_rng(0).random((20, 9)) < 0.4)
     for columns in (np.array([2, 3, 4]), np.array([8, 0, 5])):
-        np.testing.assert_array_equal(select_columns(matrix, columns).toarray(),
-                                      matrix.toarray()[:, columns])
+        np.testing.assert_array_equal(
+            select_columns(matrix, columns).toarray(), matrix.toarray()[:, columns]
+        )
 
 
 def test_a_float_threshold_is_taken_in_the_type_of_the_scores() -> None:
@@ -326,23 +360,26 @@ GOOD = np.array([[1, 0], [0, 1]])
 SCORES = np.array([[0.9, 0.1], [0.2, 0.7]])
 
 
-@pytest.mark.parametrize(("truth", "scores", "message"), [
-    (GOOD, SCORES[:1], "differ in shape"),
-    (GOOD, SCORES[:, :1], "differ in shape"),
-    (GOOD, SCORES * np.nan, "finite"),
-    (GOOD, SCORES * np.inf, "finite"),
-    (np.array([[2, 0], [0, 1]]), SCORES, "not binary"),
-    (np.array([[0.5, 0], [0, 1]]), SCORES, "not binary"),
-    (np.array([[np.nan, 0], [0, 1]]), SCORES, "not binary"),
-    (np.array([["a", "b"]]), SCORES, "not a matrix of 0 and 1"),
-    (np.zeros((0, 2)), np.zeros((0, 2)), "empty"),
-    (np.zeros((2, 0)), np.zeros((2, 0)), "empty"),
-    (np.array([1, 0]), SCORES, "must be a matrix"),
-    (GOOD, np.array([["a", "b"], ["c", "d"]]), "not numbers"),
-    (GOOD, iter([SCORES]), "only once"),
-    (GOOD, lambda: iter([SCORES[:1]]), "differ in shape"),
-    (GOOD, lambda: iter([SCORES[:, :1]]), "wrong shape"),
-])
+@pytest.mark.parametrize(
+    ("truth", "scores", "message"),
+    [
+        (GOOD, SCORES[:1], "differ in shape"),
+        (GOOD, SCORES[:, :1], "differ in shape"),
+        (GOOD, SCORES * np.nan, "finite"),
+        (GOOD, SCORES * np.inf, "finite"),
+        (np.array([[2, 0], [0, 1]]), SCORES, "not binary"),
+        (np.array([[0.5, 0], [0, 1]]), SCORES, "not binary"),
+        (np.array([[np.nan, 0], [0, 1]]), SCORES, "not binary"),
+        (np.array([["a", "b"]]), SCORES, "not a matrix of 0 and 1"),
+        (np.zeros((0, 2)), np.zeros((0, 2)), "empty"),
+        (np.zeros((2, 0)), np.zeros((2, 0)), "empty"),
+        (np.array([1, 0]), SCORES, "must be a matrix"),
+        (GOOD, np.array([["a", "b"], ["c", "d"]]), "not numbers"),
+        (GOOD, iter([SCORES]), "only once"),
+        (GOOD, lambda: iter([SCORES[:1]]), "differ in shape"),
+        (GOOD, lambda: iter([SCORES[:, :1]]), "wrong shape"),
+    ],
+)
 def test_bad_matrices(truth, scores, message: str) -> None:
     with pytest.raises(DataError, match=message):
         evaluate(truth, scores, "f1:micro")
@@ -389,24 +426,27 @@ def test_label_order_that_differs_from_the_tree_is_refused() -> None:
         evaluate(good, shuffled.astype(float), "f1:micro")
 
 
-@pytest.mark.parametrize(("name", "message"), [
-    ("f1:mikro", "needs one of its averages"),
-    ("f1", "needs one of its averages"),
-    ("hier_f2:micro", "Did you mean hier_f1:micro"),
-    ("zzz", "Did you mean"),
-    ("precision@0", "at least 1"),
-    ("precision@-1", "at least 1"),
-    ("precision@1.5", "at least 1"),
-    ("hit", "needs a cut-off"),
-    ("lrap@5", "takes no cut-off"),
-    ("lrap:micro", "takes no average"),
-    ("precision@3:micro", "takes no average"),
-    ("f1:micro@species", "needs the label tree"),
-    ("hier_f1:micro", "needs the label tree"),
-    ("f1:micro:macro", "unknown metric"),
-    ("f1 :micro", "unknown metric"),
-    ("", "unknown metric"),
-])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("f1:mikro", "needs one of its averages"),
+        ("f1", "needs one of its averages"),
+        ("hier_f2:micro", "Did you mean hier_f1:micro"),
+        ("zzz", "Did you mean"),
+        ("precision@0", "at least 1"),
+        ("precision@-1", "at least 1"),
+        ("precision@1.5", "at least 1"),
+        ("hit", "needs a cut-off"),
+        ("lrap@5", "takes no cut-off"),
+        ("lrap:micro", "takes no average"),
+        ("precision@3:micro", "takes no average"),
+        ("f1:micro@species", "needs the label tree"),
+        ("hier_f1:micro", "needs the label tree"),
+        ("f1:micro:macro", "unknown metric"),
+        ("f1 :micro", "unknown metric"),
+        ("", "unknown metric"),
+    ],
+)
 def test_bad_names(name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         evaluate(GOOD, SCORES, name)

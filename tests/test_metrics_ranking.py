@@ -15,9 +15,25 @@ from patentcl.metrics import evaluate, evaluate_ranking, run_matrices
 from patentcl.metrics.inputs import Scores
 from patentcl.metrics.ranking import UNRANKED, _ranks_by_counting, _ranks_by_sorting, label_ranks
 
-NAMES = ["ndcg", "ndcg@3", "ndcg@50", "map", "map@3", "mrr", "mrr@2", "recall@1", "recall@5",
-         "precision@1", "precision@4", "precision@50", "f1@3", "hit@1", "hit@3", "r_precision",
-         "first_rank"]
+NAMES = [
+    "ndcg",
+    "ndcg@3",
+    "ndcg@50",
+    "map",
+    "map@3",
+    "mrr",
+    "mrr@2",
+    "recall@1",
+    "recall@5",
+    "precision@1",
+    "precision@4",
+    "precision@50",
+    "f1@3",
+    "hit@1",
+    "hit@3",
+    "r_precision",
+    "first_rank",
+]
 
 
 def naive(relevance: dict[int, float], scored: dict[int, float], name: str) -> float:
@@ -33,34 +49,46 @@ def naive(relevance: dict[int, float], scored: dict[int, float], name: str) -> f
     if metric == "first_rank":
         return good.index(True) + 1 if any(good) else float("nan")
     if metric == "ndcg":
+
         def dcg(gains: list[float]) -> float:
-            return sum(g / np.log2(i + 2) for i, g in enumerate(gains[:int(cut) if cut else None]))
-        return (dcg([relevance.get(d, 0) for d in order])
-                / dcg(sorted(relevance.values(), reverse=True)))
+            return sum(g / np.log2(i + 2) for i, g in enumerate(gains[: int(cut) if cut else None]))
+
+        return dcg([relevance.get(d, 0) for d in order]) / dcg(
+            sorted(relevance.values(), reverse=True)
+        )
     return {
-        "precision": hits / k, "recall": hits / n, "f1": 2 * hits / (k + n), "hit": float(hits > 0),
-        "map": sum(sum(good[:i + 1]) / (i + 1) for i in range(min(k, len(good))) if good[i]) / n,
+        "precision": hits / k,
+        "recall": hits / n,
+        "f1": 2 * hits / (k + n),
+        "hit": float(hits > 0),
+        "map": sum(sum(good[: i + 1]) / (i + 1) for i in range(min(k, len(good))) if good[i]) / n,
         "mrr": next((1 / (i + 1) for i, g in enumerate(good[:k]) if g), 0.0),
         "r_precision": sum(good[:n]) / n,
     }[metric]
 
 
-def random_run(n: int, items: int, seed: int, ties: bool, ragged: bool
-               ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+def random_run(
+    n: int, items: int, seed: int, ties: bool, ragged: bool
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     rng = np.random.default_rng(seed)
     relevant = rng.integers(1, 4, (n, items)) * (rng.random((n, items)) < 0.15)
     scores = rng.random((n, items))
     if ties:
         scores = np.round(scores, 1)
-    taken = (rng.random((n, items)) < 0.4 if ragged
-             else np.argsort(rng.random((n, items)), axis=1) < items // 2)
+    taken = (
+        rng.random((n, items)) < 0.4
+        if ragged
+        else np.argsort(rng.random((n, items)), axis=1) < items // 2
+    )
     run = sparse.csr_matrix((scores[taken], np.nonzero(taken)), shape=(n, items))  # keeps zeros
     return sparse.csr_matrix(relevant), run
 
 
 def _dicts(matrix: sparse.csr_matrix) -> list[dict[int, float]]:
-    return [dict(zip(matrix.indices[a:b].tolist(), matrix.data[a:b].tolist(), strict=True))
-            for a, b in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True)]
+    return [
+        dict(zip(matrix.indices[a:b].tolist(), matrix.data[a:b].tolist(), strict=True))
+        for a, b in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True)
+    ]
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -80,8 +108,10 @@ def test_dense_scores_equal_the_transcription() -> None:
     scores = np.round(np.random.default_rng(1).random(run.shape), 1).astype(np.float32)
     found = evaluate_ranking(relevant, scores, NAMES)
     for name in NAMES:
-        wanted = [naive(r, dict(enumerate(s.tolist())), name)
-                  for r, s in zip(_dicts(relevant), scores, strict=True)]
+        wanted = [
+            naive(r, dict(enumerate(s.tolist())), name)
+            for r, s in zip(_dicts(relevant), scores, strict=True)
+        ]
         np.testing.assert_allclose(found.detail[name].items, wanted, rtol=1e-12, err_msg=name)
 
 
@@ -94,13 +124,24 @@ def test_retrieval_equals_trec_eval(ties: bool) -> None:
     relevant, run = relevant[keep], run[keep]
     # trec_eval settles ties by the item's name, the last in the alphabet first.
     names = [f"d{999 - j}" for j in range(run.shape[1])]
-    qrels = {f"q{i}": {names[j]: int(g) for j, g in row.items()}
-             for i, row in enumerate(_dicts(relevant))}
-    runs = {f"q{i}": {names[j]: float(s) for j, s in row.items()}
-            for i, row in enumerate(_dicts(run))}
-    pairs = {"ndcg": ir.nDCG, "ndcg@5": ir.nDCG @ 5, "map": ir.AP, "map@5": ir.AP @ 5,
-             "mrr": ir.RR, "precision@5": ir.P @ 5, "recall@10": ir.R @ 10,
-             "r_precision": ir.Rprec, "hit@3": ir.Success @ 3}
+    qrels = {
+        f"q{i}": {names[j]: int(g) for j, g in row.items()}
+        for i, row in enumerate(_dicts(relevant))
+    }
+    runs = {
+        f"q{i}": {names[j]: float(s) for j, s in row.items()} for i, row in enumerate(_dicts(run))
+    }
+    pairs = {
+        "ndcg": ir.nDCG,
+        "ndcg@5": ir.nDCG @ 5,
+        "map": ir.AP,
+        "map@5": ir.AP @ 5,
+        "mrr": ir.RR,
+        "precision@5": ir.P @ 5,
+        "recall@10": ir.R @ 10,
+        "r_precision": ir.Rprec,
+        "hit@3": ir.Success @ 3,
+    }
     theirs = ir.pytrec_eval.calc_aggregate(list(pairs.values()), qrels, runs)
     found = evaluate_ranking(relevant, run, list(pairs))
     for name, measure in pairs.items():
@@ -120,17 +161,21 @@ def test_label_ranking_equals_scikit_learn(ties: bool) -> None:
     dense = truth.toarray()
     scores = scores.astype(np.float64)  # the oracle may count in the precision of what it is given
     assert found["lrap"] == pytest.approx(
-        sk.label_ranking_average_precision_score(dense, scores), rel=1e-12)
+        sk.label_ranking_average_precision_score(dense, scores), rel=1e-12
+    )
     assert found["coverage_error"] == pytest.approx(sk.coverage_error(dense, scores), rel=1e-12)
     alone = evaluate(truth, scores, "coverage_error")  # takes a path of its own
-    np.testing.assert_array_equal(alone.detail["coverage_error"].items,
-                                  found.detail["coverage_error"].items)
+    np.testing.assert_array_equal(
+        alone.detail["coverage_error"].items, found.detail["coverage_error"].items
+    )
     some = ~dense.all(axis=1)
     assert found["ranking_loss"] == pytest.approx(
-        sk.label_ranking_loss(dense[some], scores[some]), rel=1e-12)
+        sk.label_ranking_loss(dense[some], scores[some]), rel=1e-12
+    )
     if not ties:
         assert found["ndcg@5@all"] == pytest.approx(
-            sk.ndcg_score(dense, scores, k=5, ignore_ties=True), rel=1e-12)
+            sk.ndcg_score(dense, scores, k=5, ignore_ties=True), rel=1e-12
+        )
 
 
 def test_top_k_looks_at_the_deepest_level_unless_told() -> None:
@@ -204,8 +249,11 @@ def test_more_is_never_less(seed: int) -> None:
     relevant, run = random_run(12, 15, seed, True, True)
     if relevant.nnz == 0:
         return
-    found = evaluate_ranking(relevant, run, ["recall@1", "recall@2", "recall@9", "hit@1", "hit@4",
-                                             "map", "mrr", "ndcg@3"])
+    found = evaluate_ranking(
+        relevant,
+        run,
+        ["recall@1", "recall@2", "recall@9", "hit@1", "hit@4", "map", "mrr", "ndcg@3"],
+    )
     assert found["recall@1"] <= found["recall@2"] <= found["recall@9"] <= 1
     assert found["hit@1"] <= found["hit@4"]
     assert found["hit@1"] <= found["mrr"] <= 1
@@ -226,17 +274,20 @@ def test_queries_on_one_side_only() -> None:
         run_matrices({}, {})
 
 
-@pytest.mark.parametrize(("relevant", "run", "message"), [
-    (np.zeros((2, 3)), np.zeros((2, 3)), "no query has a relevant item"),
-    (np.array([[1, -1]]), np.zeros((1, 2)), "not negative"),
-    (np.array([[1, np.nan]]), np.zeros((1, 2)), "finite"),
-    (np.eye(2), np.eye(3), "differ in shape"),
-    (np.eye(2), sparse.eye(3, format="csr"), "differ in shape"),
-    (np.eye(2), sparse.csr_matrix([[np.nan, 0], [0, 1]]), "finite"),
-    (np.eye(2), np.array([[np.inf, 0], [0, 1]]), "finite"),
-    (np.eye(2), sparse.csr_matrix(([1.0, 2.0], [0, 0], [0, 2, 2]), shape=(2, 2)), "twice"),
-    (np.zeros((0, 3)), np.zeros((0, 3)), "empty"),
-])
+@pytest.mark.parametrize(
+    ("relevant", "run", "message"),
+    [
+        (np.zeros((2, 3)), np.zeros((2, 3)), "no query has a relevant item"),
+        (np.array([[1, -1]]), np.zeros((1, 2)), "not negative"),
+        (np.array([[1, np.nan]]), np.zeros((1, 2)), "finite"),
+        (np.eye(2), np.eye(3), "differ in shape"),
+        (np.eye(2), sparse.eye(3, format="csr"), "differ in shape"),
+        (np.eye(2), sparse.csr_matrix([[np.nan, 0], [0, 1]]), "finite"),
+        (np.eye(2), np.array([[np.inf, 0], [0, 1]]), "finite"),
+        (np.eye(2), sparse.csr_matrix(([1.0, 2.0], [0, 0], [0, 2, 2]), shape=(2, 2)), "twice"),
+        (np.zeros((0, 3)), np.zeros((0, 3)), "empty"),
+    ],
+)
 def test_bad_runs(relevant, run, message: str) -> None:
     with pytest.raises(DataError, match=message):
         evaluate_ranking(relevant, run, "map")

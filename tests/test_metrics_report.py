@@ -50,8 +50,9 @@ def test_every_known_name_parses_and_is_computed() -> None:
 def test_the_interval_of_a_mean_equals_scipys() -> None:
     values = np.random.default_rng(0).gamma(2.0, size=200)
     metric = named(mean_metric(values, "things"), "mean", 1)
-    wanted = stats.bootstrap((values,), np.mean, n_resamples=5000, method="percentile",
-                             rng=np.random.default_rng(0)).confidence_interval
+    wanted = stats.bootstrap(
+        (values,), np.mean, n_resamples=5000, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
     assert metric.interval(resamples=5000) == pytest.approx((wanted.low, wanted.high), rel=0.01)
 
 
@@ -110,9 +111,14 @@ def test_the_randomisation_test_equals_scipys() -> None:
     a.detail["map"] = named(mean_metric(x, "queries"), "map")
     b.detail["map"] = named(mean_metric(y, "queries"), "map")
     row = compare(a, b, resamples=20_000)["map"]
-    wanted = stats.permutation_test((y, x), lambda u, v, axis: (u - v).mean(axis=axis),
-                                    permutation_type="samples", n_resamples=20_000,
-                                    vectorized=True, rng=np.random.default_rng(0))
+    wanted = stats.permutation_test(
+        (y, x),
+        lambda u, v, axis: (u - v).mean(axis=axis),
+        permutation_type="samples",
+        n_resamples=20_000,
+        vectorized=True,
+        rng=np.random.default_rng(0),
+    )
     assert row.p_randomisation == pytest.approx(wanted.pvalue, abs=0.02)
     t = stats.ttest_rel(y, x)
     assert row.p_bootstrap == pytest.approx(t.pvalue, abs=0.03)
@@ -126,8 +132,14 @@ def test_compare_finds_what_is_there_and_not_what_is_not() -> None:
     truth = random_labels(tree, 200, 0.1, 0)
     good, noise = random_scores(truth, 3), random_scores(truth, 4)
     worse = (0.6 * good + 0.4 * np.random.default_rng(9).random(good.shape)).astype(np.float32)
-    names = ["average_precision:micro", "average_precision:macro", "hier_f1:micro", "f1:macro",
-             "ndcg@5", "lrap"]
+    names = [
+        "average_precision:micro",
+        "average_precision:macro",
+        "hier_f1:micro",
+        "f1:macro",
+        "ndcg@5",
+        "lrap",
+    ]
     a, b, c = (evaluate(truth, s, names, tree, 0.6) for s in (good, worse, noise))
     found = compare(a, b)
     assert all(row.p < 0.05 for n, row in found.items() if "f1" not in n)
@@ -191,8 +203,11 @@ def test_by_section_counts_by_hand(case: tuple) -> None:
     for section in "ABC":
         columns = {i for i in tree.at_level("subclass") if tree.symbols[i][0] == section}
         t, p = ([row & columns for row in as_sets(m)] for m in (truth, guess))
-        counts = [sum(len(a & b) for a, b in zip(t, p, strict=True)), sum(map(len, p)),
-                  sum(map(len, t))]
+        counts = [
+            sum(len(a & b) for a, b in zip(t, p, strict=True)),
+            sum(map(len, p)),
+            sum(map(len, t)),
+        ]
         row = frame.loc[section]
         assert [row.right, row.predicted, row.true] == counts
         assert row.patents == sum(bool(a) for a in t)
@@ -203,12 +218,22 @@ def test_by_level_agrees_with_evaluate(case: tuple) -> None:
     tree, truth, guess = case
     frame = breakdown.by_level(truth, guess, tree).set_index("level")
     for level in tree.levels:
-        found = evaluate(truth, None, [f"f1:micro@{level}", f"f1:macro_true@{level}",
-                                       f"labels_true@{level}", f"no_prediction@{level}"], tree,
-                         predicted=guess)
+        found = evaluate(
+            truth,
+            None,
+            [
+                f"f1:micro@{level}",
+                f"f1:macro_true@{level}",
+                f"labels_true@{level}",
+                f"no_prediction@{level}",
+            ],
+            tree,
+            predicted=guess,
+        )
         row = frame.loc[level]
         assert [row.f1, row.f1_macro, row.true_per_patent, row.no_prediction / 80] == pytest.approx(
-            list(found.values()))
+            list(found.values())
+        )
 
 
 def test_by_label_and_by_frequency(case: tuple) -> None:
@@ -238,10 +263,12 @@ def test_cooccurrence_by_hand(case: tuple) -> None:
     rows = list(zip(as_sets(truth), as_sets(guess), strict=True))
     for symbol in [s for s in tree.symbols if len(s) == 4 and s != label]:
         other = tree.index[symbol]
-        wanted = [sum(me in t and other in t for t, _ in rows),
-                  sum(me in p and other in p for _, p in rows),
-                  sum(me in t and me in p and other in t for t, p in rows),
-                  sum(me not in t and me in p and other in t for t, p in rows)]
+        wanted = [
+            sum(me in t and other in t for t, _ in rows),
+            sum(me in p and other in p for _, p in rows),
+            sum(me in t and me in p and other in t for t, p in rows),
+            sum(me not in t and me in p and other in t for t, p in rows),
+        ]
         if any(wanted):
             assert frame.loc[symbol, ["truth", "predicted", "right", "wrong"]].tolist() == wanted
         else:
@@ -252,8 +279,14 @@ def test_cooccurrence_by_hand(case: tuple) -> None:
 
 # ---- report -------------------------------------------------------------------------------------
 
-PICTURES = ["f1_per_level.png", "sections.png", "f1_by_frequency.png", "precision_recall.png",
-            "reliability.png", "label_counts.png"]
+PICTURES = [
+    "f1_per_level.png",
+    "sections.png",
+    "f1_by_frequency.png",
+    "precision_recall.png",
+    "reliability.png",
+    "label_counts.png",
+]
 
 
 def _strict(text: str) -> dict:
@@ -270,18 +303,45 @@ def test_a_full_report(tmp_path) -> None:
     truth = random_labels(tree, 60, 0.1, 0)
     scores = random_scores(truth, 0)
     train = np.arange(len(tree))
-    found = write_report(tmp_path / "deep" / "report", Evaluation(truth, scores, tree=tree),
-                         train_counts=train, title="A test")
+    found = write_report(
+        tmp_path / "deep" / "report",
+        Evaluation(truth, scores, tree=tree),
+        train_counts=train,
+        title="A test",
+    )
     folder = tmp_path / "deep" / "report"
     page = _strict((folder / "metrics.json").read_text())
-    assert list(page) == ["format", "version", "title", "data", "metrics", "levels", "sections",
-                          "frequency", "labels", "reliability", "pictures"]
+    assert list(page) == [
+        "format",
+        "version",
+        "title",
+        "data",
+        "metrics",
+        "levels",
+        "sections",
+        "frequency",
+        "labels",
+        "reliability",
+        "pictures",
+    ]
     assert (page["format"], page["version"], page["title"]) == ("patentcl-metrics", 1, "A test")
-    assert page["data"] == {"patents": 60, "labels": len(tree), "threshold": 0.5,
-                            "levels": ["section", "class", "subclass"]}
+    assert page["data"] == {
+        "patents": 60,
+        "labels": len(tree),
+        "threshold": 0.5,
+        "levels": ["section", "class", "subclass"],
+    }
     assert {k: v["value"] for k, v in page["metrics"].items()} == dict(found)
     assert set(page["metrics"]["hier_f1:micro"]) == {
-        "value", "low", "high", "items", "undefined", "unit", "resampled", "higher_is_better"}
+        "value",
+        "low",
+        "high",
+        "items",
+        "undefined",
+        "unit",
+        "resampled",
+        "higher_is_better",
+    }
     assert [r["level"] for r in page["levels"]] == ["section", "class", "subclass"]
     assert {g["group"] for g in page["frequency"]} <= {"head", "middle", "tail", "unseen"}
     assert len(page["labels"]) == len(tree) and page["labels"][3]["train"] == 3
@@ -291,8 +351,16 @@ def test_a_full_report(tmp_path) -> None:
             assert min(picture.size) > 500
             assert np.asarray(picture.convert("L")).std() > 5  # something is drawn
     text = (folder / "metrics.md").read_text()
-    assert all(part in text for part in ("# A test", "## By level", "## By section",
-                                         "## By training frequency", "hier_f1:micro"))
+    assert all(
+        part in text
+        for part in (
+            "# A test",
+            "## By level",
+            "## By section",
+            "## By training frequency",
+            "hier_f1:micro",
+        )
+    )
     assert all(f"]({name})" in text for name in PICTURES)
 
 

@@ -31,8 +31,9 @@ def test_triplets() -> None:
 def test_alignment_and_uniformity() -> None:
     a, b = vectors(40), vectors(40, seed=1)
     ua, ub = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (a, b))
-    assert space.alignment(a, b).value == pytest.approx(((ua - ub) ** 2).sum(axis=1).mean(),
-                                                        rel=1e-5)
+    assert space.alignment(a, b).value == pytest.approx(
+        ((ua - ub) ** 2).sum(axis=1).mean(), rel=1e-5
+    )
     from scipy.spatial.distance import pdist
 
     wanted = np.log(np.exp(-2 * pdist(ua.astype(float), "sqeuclidean")).mean())
@@ -41,8 +42,10 @@ def test_alignment_and_uniformity() -> None:
     low, high = found.interval()
     assert low < found.value < high
     # The interval follows the jackknife, pairs shared between vectors and all.
-    left_out = [np.log(np.exp(-2 * pdist(np.delete(ua, i, 0).astype(float), "sqeuclidean")).mean())
-                for i in range(40)]
+    left_out = [
+        np.log(np.exp(-2 * pdist(np.delete(ua, i, 0).astype(float), "sqeuclidean")).mean())
+        for i in range(40)
+    ]
     spread = np.sqrt(39 / 40 * ((left_out - np.mean(left_out)) ** 2).sum())
     assert (high - low) / (2 * 1.96) == pytest.approx(spread, rel=0.15)
 
@@ -51,11 +54,16 @@ def test_neighbour_purity_equals_brute_force() -> None:
     tree = small_tree()
     labels = random_labels(tree, 60, 0.05, 0)[:, tree.at_level("subclass")]
     x = vectors(60)
-    near = NearestNeighbors(n_neighbors=6, metric="cosine").fit(x).kneighbors(
-        x, return_distance=False)[:, 1:]
+    near = (
+        NearestNeighbors(n_neighbors=6, metric="cosine")
+        .fit(x)
+        .kneighbors(x, return_distance=False)[:, 1:]
+    )
     dense = labels.toarray().astype(bool)
-    wanted = [np.mean([(dense[i] & dense[j]).any() for j in near[i]]) if dense[i].any() else np.nan
-              for i in range(60)]
+    wanted = [
+        np.mean([(dense[i] & dense[j]).any() for j in near[i]]) if dense[i].any() else np.nan
+        for i in range(60)
+    ]
     found = space.neighbour_purity(x, labels, k=5)
     np.testing.assert_allclose(found.items, wanted)
     assert found.undefined == (~dense.any(axis=1)).sum() > 0
@@ -95,7 +103,7 @@ def test_tree_correlation_over_all_pairs() -> None:
     dense = labels.toarray().astype(bool)
     far, apart = [], []
     for a, i in enumerate(has):
-        for j in has[a + 1:]:
+        for j in has[a + 1 :]:
             far.append(1 - np.dot(x[i], x[j]) / np.linalg.norm(x[i]) / np.linalg.norm(x[j]))
             apart.append(1 - (dense[i] & dense[j]).sum() / (dense[i] | dense[j]).sum())
     found = space.tree_correlation(x, labels, tree)
@@ -121,14 +129,22 @@ def test_cluster_agreement_equals_scikit_learn(seed: int) -> None:
     found = space.cluster_agreement(classes, clusters)
     h, c, v = sk.homogeneity_completeness_v_measure(classes, clusters)
     assert (found["homogeneity"], found["completeness"], found["v_measure"]) == pytest.approx(
-        (h, c, v))
+        (h, c, v)
+    )
     assert found["nmi"] == pytest.approx(sk.normalized_mutual_info_score(classes, clusters))
     assert found["ari"] == pytest.approx(sk.adjusted_rand_score(classes, clusters))
 
 
-@pytest.mark.parametrize(("classes", "clusters"), [
-    ([0, 0, 0], [0, 0, 0]), ([0, 1, 2], [0, 0, 0]), ([0, 0, 0], [0, 1, 2]), ([0, 1, 2], [2, 1, 0]),
-    ([0], [0])])
+@pytest.mark.parametrize(
+    ("classes", "clusters"),
+    [
+        ([0, 0, 0], [0, 0, 0]),
+        ([0, 1, 2], [0, 0, 0]),
+        ([0, 0, 0], [0, 1, 2]),
+        ([0, 1, 2], [2, 1, 0]),
+        ([0], [0]),
+    ],
+)
 def test_cluster_corners_equal_scikit_learn(classes: list, clusters: list) -> None:
     found = space.cluster_agreement(classes, clusters)
     assert found["v_measure"] == pytest.approx(sk.v_measure_score(classes, clusters))

@@ -130,7 +130,9 @@ class Checker:
         relation, both, subclass, section, apart = match.groups()
         a, p, n = r["anchor_id"], r["positive_id"], r["negative_id"]
         words = {
-            "cites": "anchor cites positive", "coupled": "cite the same", "class": "same class"
+            "cites": "anchor cites positive",
+            "coupled": "cite the same",
+            "class": "same class",
         }
         assert relation == words[r["relation"]]
         assert both in self.common(a, p, r["level"])
@@ -324,21 +326,24 @@ def test_scopes_and_looks(
 
 
 @pytest.mark.parametrize("relations", [("cites", "class"), ("coupled", "cites"), ("class",)])
-def test_fewer_anchors_give_the_same(relations: tuple[str, ...], graph: DuckDBGraph,
-                                     monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fewer_anchors_give_the_same(
+    relations: tuple[str, ...], graph: DuckDBGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only as many anchors are tried as the triplets need; all of them give the same ones."""
     drawn = [(n, seed) for n in (8, 16, 17, 48, 150) for seed in range(2)]
 
     def found() -> list[MiningResult]:
-        return [mine_triplets(graph, rules(triplets=n, relations=relations), seed)
-                for n, seed in drawn]
+        return [
+            mine_triplets(graph, rules(triplets=n, relations=relations), seed) for n, seed in drawn
+        ]
 
     few = found()
     monkeypatch.setattr("patentcl.mining._ANCHORS_EACH", dict.fromkeys(relations, 1e9))
     for one, other in zip(few, found(), strict=True):
         assert one.triplets.equals(other.triplets)
-        pairs = [sum(v for k, v in r.counts.items() if k.startswith("pairs by"))
-                 for r in (one, other)]
+        pairs = [
+            sum(v for k, v in r.counts.items() if k.startswith("pairs by")) for r in (one, other)
+        ]
         assert pairs[0] <= pairs[1]
 
 

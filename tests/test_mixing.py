@@ -46,8 +46,10 @@ def told(voices: list[np.ndarray], rate: np.ndarray, row: int, node: int) -> lis
     """The definition's features of one patent and node, written out."""
     z = [log_odds(float(v[row, node])) for v in voices]
     r = log_odds(float(rate[node]), 1e-5)
-    mean = [log_odds(float(np.mean([v[row, j] for v in voices])))
-            for j in TREE.at_level(TREE.depth[node])]
+    mean = [
+        log_odds(float(np.mean([v[row, j] for v in voices])))
+        for j in TREE.at_level(TREE.depth[node])
+    ]
     own = log_odds(float(np.mean([v[row, node] for v in voices])))
     return [*z, *(each * r for each in z), r, own - max(mean)]
 
@@ -95,13 +97,17 @@ def test_a_stack_hears_whom_it_should() -> None:
     rate = np.asarray(labels.mean(axis=0)).ravel()
     stack = Stack.fit([voices[0], raves, odd], labels, TREE, rate)
     new, truth = draw(400, 2, 1)
-    said = [new[0], TREE.cohere(rng.random(truth.shape).astype(np.float32)),
-            TREE.cohere((1 - new[0]) * np.float32(0.9))]
+    said = [
+        new[0],
+        TREE.cohere(rng.random(truth.shape).astype(np.float32)),
+        TREE.cohere((1 - new[0]) * np.float32(0.9)),
+    ]
     heard = stack.apply(said, TREE)
     alone = Stack.fit(voices, labels, TREE, rate).apply(new, TREE)
     name = "average_precision:micro"
-    found = [evaluate(truth, s, [name], TREE)[name] for s in (
-        heard, alone, mix_all(said, [0.5, 1 / 3]))]
+    found = [
+        evaluate(truth, s, [name], TREE)[name] for s in (heard, alone, mix_all(said, [0.5, 1 / 3]))
+    ]
     assert found[0] == pytest.approx(found[1], abs=0.02)
     assert found[0] > found[2] + 0.1  # the plain mean hears them all
 
@@ -112,8 +118,9 @@ def test_a_level_without_a_choice_is_the_mean_of_the_log_odds(constant: bool) ->
     labels = sparse.csr_matrix(np.full((20, len(TREE)), constant))
     scores = Stack.fit(voices, labels, TREE, np.full(len(TREE), 0.5)).apply(voices, TREE)
     top = TREE.at_level("section")
-    z = np.mean([[[log_odds(float(v[i, j])) for j in top] for i in range(20)] for v in voices],
-                axis=0)
+    z = np.mean(
+        [[[log_odds(float(v[i, j])) for j in top] for i in range(20)] for v in voices], axis=0
+    )
     np.testing.assert_allclose(scores[:, top], 1 / (1 + np.exp(-z)), atol=1e-5)
 
 
@@ -143,8 +150,10 @@ def fit(data: tuple, **given: object) -> PatentClassifier:
 def test_a_classifier_stacks_its_voices(vectors: tuple, tmp_path: Path) -> None:
     model = fit(vectors, head="levels+flat+knn")
     _, y, x_dev, y_dev = vectors
-    voices = [fit(vectors, head=name, mixing="mean").predict_proba(x_dev)
-              for name in ("levels", "flat", "knn")]
+    voices = [
+        fit(vectors, head=name, mixing="mean").predict_proba(x_dev)
+        for name in ("levels", "flat", "knn")
+    ]
     rate = np.asarray(TREE.encode(y).mean(axis=0)).ravel()
     want = Stack.fit(voices, TREE.encode(y_dev), TREE, rate).apply(voices, TREE)
     np.testing.assert_allclose(model.predict_proba(x_dev), want, atol=1e-4)
@@ -165,9 +174,13 @@ def test_one_voice_is_stacked_too(head: str, vectors: tuple) -> None:
     assert (labels[:, TREE.at_level("section")] >= sure[:, TREE.at_level("section")]).all()
 
 
-@pytest.mark.parametrize("given,message", [
-    ({"mixing": "stack"}, "unknown mixing: got stack.*Did you mean stacked"),
-    ({"neighbor_weight": 0.5, "head": "levels+knn"}, "neighbor_weight is for mixing mean")])
+@pytest.mark.parametrize(
+    "given,message",
+    [
+        ({"mixing": "stack"}, "unknown mixing: got stack.*Did you mean stacked"),
+        ({"neighbor_weight": 0.5, "head": "levels+knn"}, "neighbor_weight is for mixing mean"),
+    ],
+)
 def test_bad_settings_of_mixing(given: dict, message: str, vectors: tuple) -> None:
     with pytest.raises(ConfigError, match=message):
         fit(vectors, **given)

@@ -39,8 +39,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jServer]:
         pytest.skip(f"no Neo4j can be started here: {reason}")
     if os.environ.get("NEO4J_URI"):
         pytest.skip("a server of NEO4J_URI is not killed, filled and started again")
-    server = Neo4jServer(tmp_path_factory.mktemp("neo4j"), password=PASSWORD, heap="512m",
-                         pagecache="64m", settings={"db.memory.transaction.max": "10m"})
+    server = Neo4jServer(
+        tmp_path_factory.mktemp("neo4j"),
+        password=PASSWORD,
+        heap="512m",
+        pagecache="64m",
+        settings={"db.memory.transaction.max": "10m"},
+    )
     yield server
     server.kill()
 
@@ -78,10 +83,14 @@ def test_no_server() -> None:
         Neo4jGraph(uri, password="x")
 
 
-@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0\0\0\0", b""],
-                         ids=["http", "no-version-in-common", "hangs-up"])
+@pytest.mark.parametrize(
+    "answer",
+    [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0\0\0\0", b""],
+    ids=["http", "no-version-in-common", "hangs-up"],
+)
 def test_something_else_listens(answer: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
+
         def serve() -> None:
             while True:
                 try:
@@ -126,10 +135,15 @@ def test_without_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         Neo4jGraph("neo4j://localhost")
 
 
-@pytest.mark.parametrize(("agent", "message"), [
-    ("Neo4j/4.4.38", r"got Neo4j/4.4.38; wanted Neo4j 5.26 or later"),
-    ("Neo4j/5.25.1", "wanted Neo4j 5.26"), ("Memgraph/2.0", "got Memgraph"), ("", "not supported"),
-])
+@pytest.mark.parametrize(
+    ("agent", "message"),
+    [
+        ("Neo4j/4.4.38", r"got Neo4j/4.4.38; wanted Neo4j 5.26 or later"),
+        ("Neo4j/5.25.1", "wanted Neo4j 5.26"),
+        ("Memgraph/2.0", "got Memgraph"),
+        ("", "not supported"),
+    ],
+)
 def test_versions_that_are_too_old(agent: str, message: str) -> None:
     with pytest.raises(GraphError, match=message):
         graph_neo4j._check_version(agent, "neo4j://x")
@@ -165,8 +179,10 @@ def test_import_gives_the_same_graph(server: Neo4jServer, loaded: Loaded, tmp_pa
 
 def test_import_files_go_into_a_folder_of_their_own(loaded: Loaded, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    with DuckDBGraph(loaded.graph, read_only=True) as tables, \
-            pytest.raises(Exception, match=r"holds something else.*thesis\.txt"):
+    with (
+        DuckDBGraph(loaded.graph, read_only=True) as tables,
+        pytest.raises(Exception, match=r"holds something else.*thesis\.txt"),
+    ):
         write_import(tables, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
@@ -182,8 +198,9 @@ def test_values_with_line_ends_and_quotes_are_imported(tmp_path: Path) -> None:
     assert "--multiline-fields=true" in lines.arguments
 
 
-def test_no_tool_to_import_with(loaded: Loaded, tmp_path: Path,
-                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_tool_to_import_with(
+    loaded: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("NEO4J_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with DuckDBGraph(loaded.graph, read_only=True) as tables:
@@ -191,11 +208,11 @@ def test_no_tool_to_import_with(loaded: Loaded, tmp_path: Path,
     with pytest.raises(GraphError, match=r"neo4j-admin is not there.*Run it where Neo4j is: neo4j"):
         run_import(files)
     tool = tmp_path / "neo4j-admin"
-    tool.write_text("#!/bin/sh\necho \"$@\" ; exit 3\n")
+    tool.write_text('#!/bin/sh\necho "$@" ; exit 3\n')
     tool.chmod(0o755)
     with pytest.raises(GraphError, match=r"neo4j-admin failed.*database import full"):
         run_import(files)
-    tool.write_text("#!/bin/sh\necho done: \"$@\"\n")
+    tool.write_text('#!/bin/sh\necho done: "$@"\n')
     assert run_import(files).startswith("done: database import full")
 
 
@@ -221,14 +238,18 @@ def test_too_old_for_what_is_asked(server: Neo4jServer, monkeypatch: pytest.Monk
 
 
 def test_no_such_database(server: Neo4jServer) -> None:
-    with connect(running(server), database="other") as graph, \
-            pytest.raises(GraphError, match=r"no such database.*NEO4J_DATABASE"):
+    with (
+        connect(running(server), database="other") as graph,
+        pytest.raises(GraphError, match=r"no such database.*NEO4J_DATABASE"),
+    ):
         graph.stats()
 
 
 def test_out_of_memory_suggests_smaller_batches(server: Neo4jServer, many: DuckDBGraph) -> None:
-    with connect(running(server), batch=30_000) as graph, \
-            pytest.raises(GraphError, match=r"server is out of memory.*--batch 7500"):
+    with (
+        connect(running(server), batch=30_000) as graph,
+        pytest.raises(GraphError, match=r"server is out of memory.*--batch 7500"),
+    ):
         graph.load_from(many)
     with connect(server, batch=500) as graph:
         assert graph.load_from(many) == many.stats()
@@ -253,8 +274,9 @@ def test_killed_in_the_middle_of_a_load(server: Neo4jServer, loaded: Loaded) -> 
         with pytest.raises(GraphError, match="not been loaded to its end"):
             graph.stats()
         later: list[tuple[str, int]] = []
-        assert graph.load(loaded.corpus.path, lambda p, d, t: later.append((p, d))) \
-            == tables.stats()
+        assert (
+            graph.load(loaded.corpus.path, lambda p, d, t: later.append((p, d))) == tables.stats()
+        )
         assert later[0][0] == "load classified"
         assert before > 1
         assert later[0][1] > seen[-1][1] - 100  # nothing of what was there came again
@@ -267,8 +289,13 @@ def test_read_only(server: Neo4jServer, loaded: Loaded, many: DuckDBGraph) -> No
     with connect(running(server)) as graph:
         wanted = graph.load(loaded.corpus.path)
     server.stop()
-    read_only = Neo4jServer(server.home, password=PASSWORD, heap="512m", pagecache="64m",
-                            settings={"server.databases.read_only": "neo4j"})
+    read_only = Neo4jServer(
+        server.home,
+        password=PASSWORD,
+        heap="512m",
+        pagecache="64m",
+        settings={"server.databases.read_only": "neo4j"},
+    )
     with read_only.start(), connect(read_only) as graph:
         assert graph.stats() == wanted
         assert graph.neighbourhood(loaded.corpus.ids[0])["codes"]
@@ -280,8 +307,12 @@ def test_read_only(server: Neo4jServer, loaded: Loaded, many: DuckDBGraph) -> No
 
 
 def test_a_server_that_does_not_start(server: Neo4jServer) -> None:
-    other = Neo4jServer(server.home.with_name("second"), heap="64m", pagecache="8m",
-                        settings={"server.memory.pagecache.size": "much"})
+    other = Neo4jServer(
+        server.home.with_name("second"),
+        heap="64m",
+        pagecache="8m",
+        settings={"server.memory.pagecache.size": "much"},
+    )
     with pytest.raises(GraphError, match=r"Neo4j did not start.*console\.log"):
         other.start()
     assert not other.running
@@ -291,23 +322,40 @@ def test_a_server_that_does_not_start(server: Neo4jServer) -> None:
             Neo4jServer(server.home.with_name("second"), port=port).start()
 
 
-def test_the_verb_runs_a_server_until_it_is_told_to_stop(server: Neo4jServer,
-                                                         tmp_path: Path) -> None:
+def test_the_verb_runs_a_server_until_it_is_told_to_stop(
+    server: Neo4jServer, tmp_path: Path
+) -> None:
     """As `make neo4j` calls it; its password is in a file that nobody else can read."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("NEO4J_")}
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "patentcl.cli", "neo4j", str(tmp_path), "--port", str(port),
-         "--heap", "256m", "--pagecache", "16m"],
-        stdout=subprocess.PIPE, text=True, env=environment)
+        [
+            sys.executable,
+            "-m",
+            "patentcl.cli",
+            "neo4j",
+            str(tmp_path),
+            "--port",
+            str(port),
+            "--heap",
+            "256m",
+            "--pagecache",
+            "16m",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == f"export NEO4J_URI=neo4j://127.0.0.1:{port}\n"
         file = tmp_path / "password"
         assert process.stdout.readline() == f'export NEO4J_PASSWORD="$(cat {file})"\n'
         assert file.stat().st_mode & 0o077 == 0
-        with Neo4jGraph(f"neo4j://127.0.0.1:{port}", password=file.read_text().strip()) as graph, \
-                pytest.raises(GraphError, match="has not been loaded"):
+        with (
+            Neo4jGraph(f"neo4j://127.0.0.1:{port}", password=file.read_text().strip()) as graph,
+            pytest.raises(GraphError, match="has not been loaded"),
+        ):
             graph.stats()
         process.terminate()
         assert process.wait(60) == 0

@@ -36,11 +36,18 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tool:
     return write
 
 
-@pytest.mark.parametrize(("told", "fine"), [
-    ('openjdk version "17.0.15" 2025-04-15', True), ('java version "21" 2023-09-19', True),
-    ('openjdk version "11.0.2" 2019-01-15', False), ('java version "1.8.0_402"', False),
-    ('openjdk version "25" 2025-09-16', False), ("no java at all", False), ("", False),
-])
+@pytest.mark.parametrize(
+    ("told", "fine"),
+    [
+        ('openjdk version "17.0.15" 2025-04-15', True),
+        ('java version "21" 2023-09-19', True),
+        ('openjdk version "11.0.2" 2019-01-15', False),
+        ('java version "1.8.0_402"', False),
+        ('openjdk version "25" 2025-09-16', False),
+        ("no java at all", False),
+        ("", False),
+    ],
+)
 def test_java(tool: Tool, told: str, fine: bool) -> None:
     path = tool("java", f"echo '{told}' >&2")
     if fine:
@@ -50,8 +57,9 @@ def test_java(tool: Tool, told: str, fine: bool) -> None:
             find_java()
 
 
-def test_java_of_java_home_comes_first(tool: Tool, tmp_path: Path,
-                                       monkeypatch: pytest.MonkeyPatch) -> None:
+def test_java_of_java_home_comes_first(
+    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tool("java", "echo 'openjdk version \"11\"' >&2")
     home = tmp_path / "jdk" / "bin"
     home.mkdir(parents=True)
@@ -71,16 +79,22 @@ def test_what_is_missing_is_told(tool: Tool, tmp_path: Path) -> None:
     assert jars() == cache() == tmp_path / "cache" / f"neo4j-{version()}"
 
 
-GOOD = 'for a in "$@"; do case "$a" in -DoutputDirectory=*) d="${a#*=}";; esac; done; ' \
-       'mkdir -p "$d" && echo jar > "$d/neo4j.jar"'
+GOOD = (
+    'for a in "$@"; do case "$a" in -DoutputDirectory=*) d="${a#*=}";; esac; done; '
+    'mkdir -p "$d" && echo jar > "$d/neo4j.jar"'
+)
 
 
-def test_jars_are_fetched_once_and_again_after_too_many_requests(tool: Tool,
-                                                                 tmp_path: Path) -> None:
+def test_jars_are_fetched_once_and_again_after_too_many_requests(
+    tool: Tool, tmp_path: Path
+) -> None:
     count = tmp_path / "count"
-    tool("mvn", f'echo . >> {count}; if [ $(wc -l < {count}) -lt 3 ]; then '
-                'echo "[ERROR] Could not transfer x: status code: 429, reason phrase: '
-                f'Too Many Requests (429)"; exit 1; fi; {GOOD}')
+    tool(
+        "mvn",
+        f"echo . >> {count}; if [ $(wc -l < {count}) -lt 3 ]; then "
+        'echo "[ERROR] Could not transfer x: status code: 429, reason phrase: '
+        f'Too Many Requests (429)"; exit 1; fi; {GOOD}',
+    )
     notes: list[str] = []
     folder = jars(notes.append)
     assert (folder / "neo4j.jar").read_text() == "jar\n"
@@ -89,13 +103,18 @@ def test_jars_are_fetched_once_and_again_after_too_many_requests(tool: Tool,
     assert jars(notes.append) == folder
     assert len(notes) == 3
     assert sorted(p.name for p in (tmp_path / "cache").iterdir()) == [
-        f".{folder.name}.lock", folder.name]
+        f".{folder.name}.lock",
+        folder.name,
+    ]
 
 
-@pytest.mark.parametrize(("said", "tries"), [
-    ("[ERROR] status code: 503 Service Unavailable, Could not transfer", 3),
-    ("[ERROR] Failed to read the project: no such plugin", 1),
-])
+@pytest.mark.parametrize(
+    ("said", "tries"),
+    [
+        ("[ERROR] status code: 503 Service Unavailable, Could not transfer", 3),
+        ("[ERROR] Failed to read the project: no such plugin", 1),
+    ],
+)
 def test_maven_that_fails_leaves_nothing(tool: Tool, tmp_path: Path, said: str, tries: int) -> None:
     count = tmp_path / "count"
     tool("mvn", f"echo . >> {count}; echo '{said}'; exit 1")
@@ -106,8 +125,11 @@ def test_maven_that_fails_leaves_nothing(tool: Tool, tmp_path: Path, said: str, 
 
 
 def test_a_java_that_ends_at_once_is_told(tool: Tool, tmp_path: Path) -> None:
-    tool("java", 'case "$*" in -version) echo \'openjdk version "17"\' >&2;; '
-                 '*) echo "ERROR no room for a heap"; exit 1;; esac')
+    tool(
+        "java",
+        'case "$*" in -version) echo \'openjdk version "17"\' >&2;; '
+        '*) echo "ERROR no room for a heap"; exit 1;; esac',
+    )
     cache().mkdir(parents=True)
     server = Neo4jServer(tmp_path / "home")
     with pytest.raises(GraphError, match=r"Neo4j did not start.*console\.log.*no room for a heap"):
@@ -117,9 +139,13 @@ def test_a_java_that_ends_at_once_is_told(tool: Tool, tmp_path: Path) -> None:
     with pytest.raises(GraphError, match="neo4j-admin dbms info failed"):
         server.admin(["dbms", "info"])
     conf = (tmp_path / "home" / "conf" / "neo4j.conf").read_text()
-    for line in ("server.default_listen_address=127.0.0.1", "server.http.enabled=false",
-                 f"server.bolt.listen_address=127.0.0.1:{server.port}",
-                 "dbms.security.auth_enabled=false", "dbms.usage_report.enabled=false"):
+    for line in (
+        "server.default_listen_address=127.0.0.1",
+        "server.http.enabled=false",
+        f"server.bolt.listen_address=127.0.0.1:{server.port}",
+        "dbms.security.auth_enabled=false",
+        "dbms.usage_report.enabled=false",
+    ):
         assert line in conf.splitlines()
 
 

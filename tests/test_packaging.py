@@ -20,20 +20,37 @@ import pytest
 import patentcl
 
 ROOT = Path(__file__).resolve().parents[1]
-KINDS = {"pipelines": ("*.yaml",), "graph": ("*.sql", "*.cypher", "compose.yaml", "pom.xml"),
-         "indexes": ("*.yaml",)}
-STRAY = ["patentcl/notes.txt", "patentcl/model.safetensors", "patentcl/sample.tsv",
-         "patentcl/metrics/results.json", "patentcl/scratch/try.py", "patentcl/.secret",
-         "pipelines/private.txt", "pipelines/old/quickstart.yaml", "graph/graph.duckdb",
-         "indexes/index.faiss", "tests/test_x.py", "benchmarks/b.py", "data/g_patent.tsv",
-         "artifacts/run/manifest.json", ".venv/lib/x.py", "notebooks/n.ipynb"]
+KINDS = {
+    "pipelines": ("*.yaml",),
+    "graph": ("*.sql", "*.cypher", "compose.yaml", "pom.xml"),
+    "indexes": ("*.yaml",),
+}
+STRAY = [
+    "patentcl/notes.txt",
+    "patentcl/model.safetensors",
+    "patentcl/sample.tsv",
+    "patentcl/metrics/results.json",
+    "patentcl/scratch/try.py",
+    "patentcl/.secret",
+    "pipelines/private.txt",
+    "pipelines/old/quickstart.yaml",
+    "graph/graph.duckdb",
+    "indexes/index.faiss",
+    "tests/test_x.py",
+    "benchmarks/b.py",
+    "data/g_patent.tsv",
+    "artifacts/run/manifest.json",
+    ".venv/lib/x.py",
+    "notebooks/n.ipynb",
+]
 
 
 def run(*command: str | Path, cwd: Path) -> str:
     # Variables that would lead Python or pip back to this checkout or environment are left out.
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "COV_"))}
-    done = subprocess.run([str(c) for c in command], cwd=cwd, env=clean, capture_output=True,
-                          text=True, check=False)
+    done = subprocess.run(
+        [str(c) for c in command], cwd=cwd, env=clean, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -68,23 +85,45 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = base / "env"
     run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=base)
     python = environment / "bin" / "python"
-    place = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))",
-                     cwd=base).strip())
+    place = Path(
+        run(
+            python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=base
+        ).strip()
+    )
     # A line in a .pth file adds a folder, but not the .pth files in it: so not the checkout.
     (place / "others.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps",
-        "--no-index", "--ignore-installed", "--disable-pip-version-check", wheel, cwd=base)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--ignore-installed",
+        "--disable-pip-version-check",
+        wheel,
+        cwd=base,
+    )
     return environment
 
 
 def test_the_wheel_holds_the_package_its_resources_and_nothing_else(wheel: Path) -> None:
     expected = {p.relative_to(ROOT).as_posix() for p in (ROOT / "patentcl").rglob("*.py")}
     expected |= {"patentcl/map_page.html"}
-    expected |= {f"patentcl/_resources/{kind}/{p.name}" for kind, globs in KINDS.items()
-                 for p in (ROOT / kind).iterdir() if any(fnmatch.fnmatch(p.name, g) for g in globs)}
+    expected |= {
+        f"patentcl/_resources/{kind}/{p.name}"
+        for kind, globs in KINDS.items()
+        for p in (ROOT / kind).iterdir()
+        if any(fnmatch.fnmatch(p.name, g) for g in globs)
+    }
     about = f"patentcl-{patentcl.__version__}.dist-info"
-    expected |= {f"{about}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt",
-                                                "top_level.txt")}
+    expected |= {
+        f"{about}/{name}"
+        for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt")
+    }
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         held = {n for n in names if not n.startswith(f"{about}/licenses/")}
@@ -108,8 +147,9 @@ def test_what_the_wheel_says_of_itself(wheel: Path) -> None:
     assert not re.search(r"index-url|file://| @ http", text)
 
 
-def test_every_module_and_resource_is_there_without_a_checkout(installed: Path,
-                                                               tmp_path: Path) -> None:
+def test_every_module_and_resource_is_there_without_a_checkout(
+    installed: Path, tmp_path: Path
+) -> None:
     code = """
 import importlib, json, pathlib, pkgutil, sys
 import patentcl
@@ -137,9 +177,12 @@ print(json.dumps({
         assert os.path.realpath(folder).startswith(inside)
         assert folder.endswith(f"patentcl/_resources/{kind}")
     assert not {os.path.realpath(p) for p in found["path"] if p} & {str(ROOT), str(ROOT.parent)}
-    assert found["texts"] == {f"{kind}/{p.name}": p.read_text(encoding="utf-8") for kind in KINDS
-                              for p in (ROOT / kind).iterdir()
-                              if p.suffix in (".yaml", ".sql", ".cypher", ".xml")}
+    assert found["texts"] == {
+        f"{kind}/{p.name}": p.read_text(encoding="utf-8")
+        for kind in KINDS
+        for p in (ROOT / kind).iterdir()
+        if p.suffix in (".yaml", ".sql", ".cypher", ".xml")
+    }
     assert found["recipes"] == sorted(p.stem for p in (ROOT / "pipelines").glob("*.yaml"))
     assert found["specs"] == sorted(p.stem for p in (ROOT / "indexes").glob("*.yaml"))
     assert found["page"] == (ROOT / "patentcl" / "map_page.html").stat().st_size
@@ -154,8 +197,13 @@ def test_the_command_works_without_a_checkout(installed: Path, tmp_path: Path) -
         assert rows[f"{kind}/"]["ok"]
         number = len(list((ROOT / kind).glob("*.sql" if kind == "graph" else "*.yaml")))
         assert rows[f"{kind}/"]["found"].split()[0] == str(number)
-    planned = subprocess.run([command, "run", "quickstart", "--dry"], cwd=tmp_path, text=True,
-                             capture_output=True, check=False)
+    planned = subprocess.run(
+        [command, "run", "quickstart", "--dry"],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     assert planned.returncode == 0, planned.stderr
     assert "map: would run" in planned.stderr
     assert os.listdir(tmp_path) == []

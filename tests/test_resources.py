@@ -39,14 +39,23 @@ def test_a_folder_holds_nothing_but_what_ships(kind: str) -> None:
     assert {p.name for p in (ROOT / kind).iterdir()} - shipped <= {"README.md"}
 
 
-@pytest.mark.parametrize(("kind", "name", "message"), [
-    ("pipelines", "quickstat", r"^no such recipe: got quickstat\. Did you mean quickstart\?$"),
-    ("indexes", "hnws", r"^no such index specification: got hnws\. Did you mean hnsw\?$"),
-    ("indexes", "zzzzzz", r"^no such index specification: got zzzzzz\. Known: .*flat, gpu, hnsw"),
-    ("graph", "load_patents", r"^no such query: got load_patents\. Did you mean load_pat"),
-    ("pipelines", "../pyproject", "no such recipe"), ("pipelines", "/etc/passwd", "no such recipe"),
-    ("pipelines", "..", "no such recipe"), ("pipelines", "", "no such recipe"),
-])
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        ("pipelines", "quickstat", r"^no such recipe: got quickstat\. Did you mean quickstart\?$"),
+        ("indexes", "hnws", r"^no such index specification: got hnws\. Did you mean hnsw\?$"),
+        (
+            "indexes",
+            "zzzzzz",
+            r"^no such index specification: got zzzzzz\. Known: .*flat, gpu, hnsw",
+        ),
+        ("graph", "load_patents", r"^no such query: got load_patents\. Did you mean load_pat"),
+        ("pipelines", "../pyproject", "no such recipe"),
+        ("pipelines", "/etc/passwd", "no such recipe"),
+        ("pipelines", "..", "no such recipe"),
+        ("pipelines", "", "no such recipe"),
+    ],
+)
 def test_unknown_names(kind: str, name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         resources.path(kind, name, SUFFIX[kind])
@@ -54,15 +63,17 @@ def test_unknown_names(kind: str, name: str, message: str) -> None:
         resources.read(kind, name, SUFFIX[kind])
 
 
-@pytest.mark.parametrize("use", [resources.folder, resources.names,
-                                 lambda kind: resources.path(kind, "x")])
+@pytest.mark.parametrize(
+    "use", [resources.folder, resources.names, lambda kind: resources.path(kind, "x")]
+)
 def test_unknown_kinds(use: Callable[[str], object]) -> None:
     with pytest.raises(ConfigError, match=r"unknown kind of resource: got index\. Did you mean in"):
         use("index")
 
 
-def test_an_installation_without_its_resources(monkeypatch: pytest.MonkeyPatch,
-                                               tmp_path: Path) -> None:
+def test_an_installation_without_its_resources(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(resources, "__file__", str(tmp_path / "patentcl" / "resources.py"))
     monkeypatch.setattr(resources, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"missing from this installation \(in graph\).*again"):

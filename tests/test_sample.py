@@ -46,8 +46,9 @@ class Sample:
         self.folder, self.counts = folder, counts
         self.tables = {name: read(folder, name) for name in COLUMNS}
         rows = {name: table[1:] for name, table in self.tables.items()}
-        self.patents = {r[0]: dict(zip(COLUMNS["g_patent"], r, strict=True))
-                        for r in rows["g_patent"]}
+        self.patents = {
+            r[0]: dict(zip(COLUMNS["g_patent"], r, strict=True)) for r in rows["g_patent"]
+        }
         self.abstracts = {r[0]: r[1] for r in rows["g_patent_abstract"]}
         self.codes: dict[str, list[str]] = defaultdict(list)
         for r in rows["g_cpc_current"]:
@@ -66,6 +67,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 
 # ---- shape --------------------------------------------------------------------------------------
+
 
 def test_counts_are_those_of_the_files(sample: Sample) -> None:
     for name, table in sample.tables.items():
@@ -118,8 +120,9 @@ def test_codes_titles_and_types(sample: Sample) -> None:
     titled = {row[2] for row in sample.tables["g_cpc_title"][1:]}
     assert len(titled) == sample.counts["g_cpc_title"]
     position: Counter[str] = Counter()
-    for patent, sequence, section, class_, subclass, group, kind in (
-            sample.tables["g_cpc_current"][1:]):
+    for patent, sequence, section, class_, subclass, group, kind in sample.tables["g_cpc_current"][
+        1:
+    ]:
         assert parse_symbol(group)[:3] == (section, class_, subclass)
         assert group in titled
         assert int(sequence) == position[patent]
@@ -158,23 +161,32 @@ def test_topics_drift_over_the_years(sample: Sample) -> None:
             counter["all"] += 1
     assert late["G06N"] / late["all"] > 1.3 * early["G06N"] / early["all"]
     assert late["G10L"] / late["all"] < 1.8 * early["G10L"] / early["all"]
-    words = [" ".join(t for i, t in sample.abstracts.items()
-                      if lo <= sample.patents[i]["patent_date"] < hi)
-             for lo, hi in (("1995", "2002"), ("2018", "2025"))]
+    words = [
+        " ".join(
+            t for i, t in sample.abstracts.items() if lo <= sample.patents[i]["patent_date"] < hi
+        )
+        for lo, hi in (("1995", "2002"), ("2018", "2025"))
+    ]
     for word in ("virtual cart", "hypervisor", "drone"):
         assert words[1].count(word) > words[0].count(word)
 
 
 # ---- patents ------------------------------------------------------------------------------------
 
+
 def test_ids_dates_and_kinds(sample: Sample) -> None:
-    prefixes = {"utility": "", "design": "D", "plant": "PP", "reissue": "RE",
-                "statutory invention registration": "H"}
+    prefixes = {
+        "utility": "",
+        "design": "D",
+        "plant": "PP",
+        "reissue": "RE",
+        "statutory invention registration": "H",
+    }
     by_kind: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for i, p in sample.patents.items():
         prefix = prefixes[p["patent_type"]]
         assert i.startswith(prefix)
-        by_kind[prefix].append((int(i[len(prefix):]), p["patent_date"]))
+        by_kind[prefix].append((int(i[len(prefix) :]), p["patent_date"]))
         assert "1995-01-03" <= p["patent_date"] <= "2024-12-31"
         assert datetime.date.fromisoformat(p["patent_date"]).strftime("%a") == "Tue"
         assert p["filename"] == f"synthetic{p['patent_date'][2:].replace('-', '')}.xml"
@@ -242,6 +254,7 @@ def test_continuations_are_near_copies(sample: Sample) -> None:
 
 # ---- citations ----------------------------------------------------------------------------------
 
+
 def test_citations_follow_time_but_for_the_known_dirt(sample: Sample) -> None:
     date = {i: p["patent_date"] for i, p in sample.patents.items()}
     selves = [(a, b) for a, b in sample.inside if a == b]
@@ -267,8 +280,11 @@ def test_citations_follow_topic(sample: Sample) -> None:
 
     def share(pairs: list[tuple[str, str]], cut: object) -> float:
         def labels(i: str) -> set[str]:
-            return {c.partition("/")[0] if cut == "group" else c[:cut]  # type: ignore[misc]
-                    for c in sample.codes[i]}
+            return {
+                c.partition("/")[0] if cut == "group" else c[:cut]  # type: ignore[misc]
+                for c in sample.codes[i]
+            }
+
         return sum(bool(labels(a) & labels(b)) for a, b in pairs) / len(pairs)
 
     assert share(coded, 4) > 0.85
@@ -288,9 +304,13 @@ def test_citation_rows(sample: Sample) -> None:
         seen.add((patent, cited))
         assert name
         year = sample.patents[patent]["patent_date"][:4]
-        allowed = ({""} if year < "2002" else {"cited by examiner", "cited by other"}
-                   if year < "2013" else {"cited by examiner", "cited by other",
-                                          "cited by applicant"})
+        allowed = (
+            {""}
+            if year < "2002"
+            else {"cited by examiner", "cited by other"}
+            if year < "2013"
+            else {"cited by examiner", "cited by other", "cited by applicant"}
+        )
         assert category in allowed
         if cited not in sample.patents and cited.isdigit():
             old += int(cited) < 3_930_271
@@ -303,6 +323,7 @@ def test_citation_rows(sample: Sample) -> None:
 
 
 # ---- dirt ---------------------------------------------------------------------------------------
+
 
 def test_quotes_tabs_and_line_ends_come_back_as_they_were_meant(sample: Sample) -> None:
     meant, _ = _make(5000, 0)
@@ -321,14 +342,24 @@ def test_the_smallest_samples_have_the_dirt_too(tmp_path: Path, number: int) -> 
     counts = write_sample(tmp_path / "s", patents=number, seed=5)
     small = Sample(tmp_path / "s", counts)
     assert len(small.patents) == number
-    for key in ("withdrawn", "without_cpc", "self_citations", "mutual_citations", "design", "plant",
-                "reissue", "citations_inside", "citations_dangling"):
+    for key in (
+        "withdrawn",
+        "without_cpc",
+        "self_citations",
+        "mutual_citations",
+        "design",
+        "plant",
+        "reissue",
+        "citations_inside",
+        "citations_dangling",
+    ):
         assert counts[key] >= 1, key
     everything = "".join(small.abstracts.values())
     assert '"' in everything and "\t" in everything and "\n" in everything
 
 
 # ---- the same every time ------------------------------------------------------------------------
+
 
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
     assert write_sample(tmp_path / "a", 300, seed=1) == write_sample(tmp_path / "b", 300, seed=1)
@@ -342,12 +373,16 @@ def test_same_seed_same_bytes(tmp_path: Path) -> None:
 def test_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
     code = "import sys; from patentcl.sample import write_sample; write_sample(sys.argv[1], 200)"
     for name in ("1", "2"):
-        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=True,
-                       env={**os.environ, "PYTHONHASHSEED": name, "TZ": f"UTC-{name}"})
+        subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / name)],
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": name, "TZ": f"UTC-{name}"},
+        )
     assert digest(tmp_path / "1") == digest(tmp_path / "2")
 
 
 # ---- learnable, not trivial ---------------------------------------------------------------------
+
 
 def test_a_linear_classifier_learns_but_not_all(sample: Sample) -> None:
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -363,8 +398,11 @@ def test_a_linear_classifier_learns_but_not_all(sample: Sample) -> None:
     cut = len(ids) * 4 // 5
     for level, low, high in ((4, 0.7, 0.95), (None, 0.4, 0.85)):
         truth = MultiLabelBinarizer().fit_transform(
-            [sorted({c[:level] if level else c.partition("/")[0] for c in sample.codes[i]})
-             for i in ids])
+            [
+                sorted({c[:level] if level else c.partition("/")[0] for c in sample.codes[i]})
+                for i in ids
+            ]
+        )
         present = truth[:cut].any(axis=0) & ~truth[:cut].all(axis=0)
         truth = truth[:, present]
         model = OneVsRestClassifier(LinearSVC()).fit(vectors[:cut], truth[:cut])
@@ -377,6 +415,7 @@ def test_a_linear_classifier_learns_but_not_all(sample: Sample) -> None:
 
 
 # ---- vocabulary ---------------------------------------------------------------------------------
+
 
 def test_vocabulary_is_whole() -> None:
     tables = text.read_tables()
@@ -401,26 +440,43 @@ def test_vocabulary_is_whole() -> None:
 
 
 def test_inflection() -> None:
-    verbs = {v for t in text.read_tables().values()
-             for p in (*t.parts, *(p for g in t.groups for s in g.subgroups for p in s.parts))
-             for v in p.does}
+    verbs = {
+        v
+        for t in text.read_tables().values()
+        for p in (*t.parts, *(p for g in t.groups for s in g.subgroups for p in s.parts))
+        for v in p.does
+    }
     forms = {base.split()[0]: (does.split()[0], doing.split()[0]) for base, does, doing in verbs}
-    for base, expected in {"cut": ("cuts", "cutting"), "carry": ("carries", "carrying"),
-                           "press": ("presses", "pressing"), "be": ("is", "being"),
-                           "have": ("has", "having"), "tie": ("ties", "tying"),
-                           "free": ("frees", "freeing"), "propel": ("propels", "propelling"),
-                           "offer": ("offers", "offering"), "buy": ("buys", "buying"),
-                           "occupy": ("occupies", "occupying")}.items():
+    for base, expected in {
+        "cut": ("cuts", "cutting"),
+        "carry": ("carries", "carrying"),
+        "press": ("presses", "pressing"),
+        "be": ("is", "being"),
+        "have": ("has", "having"),
+        "tie": ("ties", "tying"),
+        "free": ("frees", "freeing"),
+        "propel": ("propels", "propelling"),
+        "offer": ("offers", "offering"),
+        "buy": ("buys", "buying"),
+        "occupy": ("occupies", "occupying"),
+    }.items():
         assert (text.third(base), text.gerund(base)) == expected
     assert len(forms) > 300
-    for noun, expected in {"user terminal": "a user terminal", "EGR valve": "an EGR valve",
-                           "UV lamp": "a UV lamp", "eNB": "an eNB", "IoT hub": "an IoT hub",
-                           "hydraulic oil": "hydraulic oil", "hour meter": "an hour meter",
-                           "method for handling data": "a method for handling data"}.items():
+    for noun, expected in {
+        "user terminal": "a user terminal",
+        "EGR valve": "an EGR valve",
+        "UV lamp": "a UV lamp",
+        "eNB": "an eNB",
+        "IoT hub": "an IoT hub",
+        "hydraulic oil": "hydraulic oil",
+        "hour meter": "an hour meter",
+        "method for handling data": "a method for handling data",
+    }.items():
         assert text.article(noun) == expected
 
 
 # ---- bad input ----------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("number", [99, 0, -5, 500_001, 2.5, "1000", True, None])
 def test_bad_number_of_patents(tmp_path: Path, number: object) -> None:
@@ -442,8 +498,9 @@ def test_target_is_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "s").read_text() == "mine"
 
 
-@pytest.mark.parametrize("names", [["notes.txt"], ["g_patent.tsv.zip"],
-                                   ["sample.json", "g_patent.tsv.zip"]])
+@pytest.mark.parametrize(
+    "names", [["notes.txt"], ["g_patent.tsv.zip"], ["sample.json", "g_patent.tsv.zip"]]
+)
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, names: list[str]) -> None:
     for name in names:
         (tmp_path / name).write_text("[1]")
@@ -472,7 +529,8 @@ def test_an_empty_folder_is_used(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_a_write_that_fails(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = tmp_path / "s"
     write_sample(target, 100)
     before = digest(target)

@@ -33,13 +33,20 @@ def make(n: int = 400, d: int = 16, seed: int = 0) -> tuple[np.ndarray, pd.DataF
     dates = days_.strftime("%Y-%m-%d").to_numpy(dtype=object)
     dates[::17] = None
     codes = [list(rng.choice(CODES, rng.integers(0, 3), replace=False)) for _ in range(n)]
-    meta = pd.DataFrame({"id": [f"US{i:05d}" for i in range(n)], "date": dates, "codes": codes,
-                         "title": [f"Patent {i}" for i in range(n)]})
+    meta = pd.DataFrame(
+        {
+            "id": [f"US{i:05d}" for i in range(n)],
+            "date": dates,
+            "codes": codes,
+            "title": [f"Patent {i}" for i in range(n)],
+        }
+    )
     return vectors, meta
 
 
-def brute(vectors: np.ndarray, query: np.ndarray, k: int, keep: np.ndarray | None = None,
-          ) -> tuple[list[int], list[float]]:
+def brute(
+    vectors: np.ndarray, query: np.ndarray, k: int, keep: np.ndarray | None = None
+) -> tuple[list[int], list[float]]:
     """Positions and cosines of the k nearest, in double precision, ties by position."""
     a = vectors.astype(np.float64)
     q = query.astype(np.float64)
@@ -49,8 +56,13 @@ def brute(vectors: np.ndarray, query: np.ndarray, k: int, keep: np.ndarray | Non
     return rows[:k], [cosine[i] for i in rows[:k]]
 
 
-def passes(row: pd.Series, before: str | None, after: str | None, cpc: list[str] | None,
-           exclude: list[str] | None) -> bool:
+def passes(
+    row: pd.Series,
+    before: str | None,
+    after: str | None,
+    cpc: list[str] | None,
+    exclude: list[str] | None,
+) -> bool:
     """The meaning of the filters, patent by patent."""
     have = {s for code in row["codes"] for s in parse_symbol(code)}
     if before is not None and not (row["date"] is not None and row["date"] < before):
@@ -64,10 +76,10 @@ def passes(row: pd.Series, before: str | None, after: str | None, cpc: list[str]
 
 VECTORS, META = make()
 QUERIES = make(30, seed=1)[0] * 3
-INDEXES = {name: PatentIndex.build(VECTORS, META["id"], name, META)
-           for name in ("flat", "hnsw")}
+INDEXES = {name: PatentIndex.build(VECTORS, META["id"], name, META) for name in ("flat", "hnsw")}
 INDEXES["ivf"] = PatentIndex.build(
-    VECTORS, META["id"], IndexSpec("own", "IVF8,Flat", search={"nprobe": 2}), META)
+    VECTORS, META["id"], IndexSpec("own", "IVF8,Flat", search={"nprobe": 2}), META
+)
 
 
 # ---- results by value -----------------------------------------------------------------------
@@ -114,16 +126,22 @@ def test_results_do_not_depend_on_the_batch() -> None:
     together = INDEXES["flat"].search(QUERIES, 7)
     for q in range(len(QUERIES)):
         alone = INDEXES["flat"].search(QUERIES[q], 7)
-        assert alone["similarity"].tolist() == together[together["query"] == q][
-            "similarity"].tolist()
+        assert (
+            alone["similarity"].tolist() == together[together["query"] == q]["similarity"].tolist()
+        )
         assert alone["id"].tolist() == together[together["query"] == q]["id"].tolist()
 
 
 @pytest.mark.parametrize("spec", ["flat", "hnsw", "own"])
 def test_equal_vectors_come_in_the_order_of_the_index(spec: str) -> None:
     rng = np.random.default_rng(0)
-    vectors = np.vstack([rng.normal(size=(100, 8)), np.tile(rng.normal(size=8), (120, 1)),
-                         rng.normal(size=(100, 8))])
+    vectors = np.vstack(
+        [
+            rng.normal(size=(100, 8)),
+            np.tile(rng.normal(size=8), (120, 1)),
+            rng.normal(size=(100, 8)),
+        ]
+    )
     chosen = IndexSpec("own", "IVF4,Flat", search={"nprobe": 4}) if spec == "own" else spec
     index = PatentIndex.build(vectors, map(str, range(320)), chosen)
     asked = np.vstack([vectors[100]] * 25 + [vectors[150] + 0.01])
@@ -155,14 +173,16 @@ def test_input_is_not_changed_and_scale_does_not_matter() -> None:
     assert (vectors == VECTORS).all()
     assert (queries == QUERIES).all()
     tiny = PatentIndex.build(VECTORS.astype(np.float64) * 1e-200, META["id"], meta=META)
-    pd.testing.assert_frame_equal(tiny.search(queries.astype(np.float64) * 1e200, 5), found,
-                                  check_exact=False, atol=1e-6)
+    pd.testing.assert_frame_equal(
+        tiny.search(queries.astype(np.float64) * 1e200, 5), found, check_exact=False, atol=1e-6
+    )
 
 
 def test_vector_and_similar_to() -> None:
     index = INDEXES["flat"]
-    np.testing.assert_allclose(index.vector("US00007"), VECTORS[7] / np.linalg.norm(VECTORS[7]),
-                               atol=1e-6)
+    np.testing.assert_allclose(
+        index.vector("US00007"), VECTORS[7] / np.linalg.norm(VECTORS[7]), atol=1e-6
+    )
     found = index.similar_to(["US00007", "US00003"], 5)
     for q, own in enumerate((7, 3)):
         keep = np.arange(400) != own
@@ -171,8 +191,11 @@ def test_vector_and_similar_to() -> None:
         assert rows["id"].tolist() == META["id"].iloc[position].tolist()
         assert rows["rank"].tolist() == [1, 2, 3, 4, 5]
         np.testing.assert_allclose(rows["similarity"], cosine, atol=2e-6)
-    assert index.similar_to("US00007", 5, cpc="A01D")["codes"].map(
-        lambda codes: any(c.startswith("A01D") for c in codes)).all()
+    assert (
+        index.similar_to("US00007", 5, cpc="A01D")["codes"]
+        .map(lambda codes: any(c.startswith("A01D") for c in codes))
+        .all()
+    )
     assert len(index.similar_to("US00007", 1000)) == 399
 
 
@@ -200,18 +223,32 @@ some_codes = st.none() | st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(name=st.sampled_from(sorted(INDEXES)), before=some_date, after=some_date, cpc=some_codes,
-       exclude=some_codes, k=st.integers(1, 30), subset=st.none() | st.integers(0, 400))
-def test_filters_equal_brute_force(name: str, before: str | None, after: str | None,
-                                   cpc: list[str] | None, exclude: list[str] | None, k: int,
-                                   subset: int | None) -> None:
+@given(
+    name=st.sampled_from(sorted(INDEXES)),
+    before=some_date,
+    after=some_date,
+    cpc=some_codes,
+    exclude=some_codes,
+    k=st.integers(1, 30),
+    subset=st.none() | st.integers(0, 400),
+)
+def test_filters_equal_brute_force(
+    name: str,
+    before: str | None,
+    after: str | None,
+    cpc: list[str] | None,
+    exclude: list[str] | None,
+    k: int,
+    subset: int | None,
+) -> None:
     keep = np.array([passes(row, before, after, cpc, exclude) for _, row in META.iterrows()])
     ids = None
     if subset is not None:
         keep &= np.arange(400) < subset
         ids = META["id"][:subset]
-    found = INDEXES[name].search(QUERIES[:4], k, before=before, after=after, cpc=cpc,
-                                 exclude_cpc=exclude, ids=ids)
+    found = INDEXES[name].search(
+        QUERIES[:4], k, before=before, after=after, cpc=cpc, exclude_cpc=exclude, ids=ids
+    )
     assert set(found["id"]) <= set(META["id"][keep])
     assert len(found) == 4 * min(k, int(keep.sum()))
     if name == "flat" or keep.sum() < 40:  # few rows: answered exactly by every index
@@ -253,8 +290,18 @@ def test_nothing_passes() -> None:
     assert INDEXES["hnsw"].search(QUERIES, 5, ids=[]).empty
 
 
-@pytest.mark.parametrize("value", ["2010", "2010-01", "2010-01-01", 2010, date(2010, 1, 1),
-                                   pd.Timestamp("2010-01-01 00:00"), np.datetime64("2010-01-01")])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2010",
+        "2010-01",
+        "2010-01-01",
+        2010,
+        date(2010, 1, 1),
+        pd.Timestamp("2010-01-01 00:00"),
+        np.datetime64("2010-01-01"),
+    ],
+)
 def test_dates_in_many_forms(value: object) -> None:
     assert day(value, "before") == np.datetime64("2010-01-01")
 
@@ -266,13 +313,16 @@ def test_before_is_exclusive_and_after_inclusive() -> None:
     assert set(index.search(np.ones(4), after="2010")["id"]) == {"b"}
 
 
-@pytest.mark.parametrize("column", [
-    pd.Series(pd.to_datetime(["2009-12-31", "2010-05-01", None])),
-    pd.Series([date(2009, 12, 31), date(2010, 5, 1), None], dtype=object),
-    pd.Series(["2009-12-31", "2010-05-01", ""]),
-    pd.Series(["2009-12-31", "2010-05-01", None], dtype="string"),
-    pd.Series([pd.Timestamp("2009-12-31"), pd.Timestamp("2010-05-01"), pd.NaT], dtype=object),
-])
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(pd.to_datetime(["2009-12-31", "2010-05-01", None])),
+        pd.Series([date(2009, 12, 31), date(2010, 5, 1), None], dtype=object),
+        pd.Series(["2009-12-31", "2010-05-01", ""]),
+        pd.Series(["2009-12-31", "2010-05-01", None], dtype="string"),
+        pd.Series([pd.Timestamp("2009-12-31"), pd.Timestamp("2010-05-01"), pd.NaT], dtype=object),
+    ],
+)
 def test_date_columns_of_many_types(column: pd.Series) -> None:
     found = days(column)
     assert found[:2].tolist() == [date(2009, 12, 31), date(2010, 5, 1)]
@@ -295,14 +345,18 @@ def test_save_and_load_give_the_same_results(name: str, tmp_path: Path) -> None:
     index = PatentIndex.build(VECTORS, META["id"], INDEXES[name].spec, META, encoder="abc123")
     index.save(tmp_path / "index")
     assert sorted(p.name for p in (tmp_path / "index").iterdir()) == [
-        "ids.parquet", "index.faiss", "spec.yaml"]
+        "ids.parquet",
+        "index.faiss",
+        "spec.yaml",
+    ]
     again = PatentIndex.load(tmp_path / "index")
     assert again.encoder == "abc123"
     assert again.spec == index.spec
     pd.testing.assert_frame_equal(again.meta, index.meta)
     for filters in ({}, {"cpc": "A01D", "before": "2012"}):
-        pd.testing.assert_frame_equal(again.search(QUERIES, 10, **filters),
-                                      index.search(QUERIES, 10, **filters))
+        pd.testing.assert_frame_equal(
+            again.search(QUERIES, 10, **filters), index.search(QUERIES, 10, **filters)
+        )
 
 
 def test_save_without_meta_beside_other_files(tmp_path: Path) -> None:
@@ -335,7 +389,7 @@ def test_a_missing_file_is_named(saved: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["index.faiss", "ids.parquet", "spec.yaml"])
 def test_a_file_cut_short_is_refused(saved: Path, name: str) -> None:
     data = (saved / name).read_bytes()
-    (saved / name).write_bytes(data[:len(data) // 2])
+    (saved / name).write_bytes(data[: len(data) // 2])
     with pytest.raises(DataError):
         PatentIndex.load(saved)
 
@@ -366,8 +420,10 @@ def test_ids_of_another_index(saved: Path, tmp_path: Path) -> None:
 
 def test_index_of_another_size_or_dimension(saved: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    for vectors, match in ((VECTORS[:, :8], "dimension of index.faiss.*8.*16"),
-                           (np.vstack([VECTORS, VECTORS[:1]]), "rows in index.faiss.*401.*400")):
+    for vectors, match in (
+        (VECTORS[:, :8], "dimension of index.faiss.*8.*16"),
+        (np.vstack([VECTORS, VECTORS[:1]]), "rows in index.faiss.*401.*400"),
+    ):
         ids = [str(i) for i in range(len(vectors))]
         PatentIndex.build(vectors, ids).save(other)
         record = yaml.safe_load((saved / "spec.yaml").read_text())
@@ -379,11 +435,16 @@ def test_index_of_another_size_or_dimension(saved: Path, tmp_path: Path) -> None
         shutil.rmtree(other)
 
 
-@pytest.mark.parametrize(("change", "match"), [
-    ({"format": 99}, "another format"), ({"metric": "l2"}, "another format"),
-    ({"extra": 1}, "not the record"), ({"spec": "flat"}, "not the record"),
-    ({"spec": {"factory": "Flat", "colour": 1}}, "unknown setting"),
-])
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"format": 99}, "another format"),
+        ({"metric": "l2"}, "another format"),
+        ({"extra": 1}, "not the record"),
+        ({"spec": "flat"}, "not the record"),
+        ({"spec": {"factory": "Flat", "colour": 1}}, "unknown setting"),
+    ],
+)
 def test_a_changed_record_is_refused(saved: Path, change: dict, match: str) -> None:
     record = yaml.safe_load((saved / "spec.yaml").read_text()) | change
     (saved / "spec.yaml").write_text(yaml.safe_dump(record))
@@ -420,10 +481,15 @@ def test_specifications_that_come_along() -> None:
     assert all(resources.path("indexes", name).is_file() for name in spec_names())
 
 
-@pytest.mark.parametrize(("rows", "dimension", "factory"), [
-    (100_000, 384, "IVF1024,PQ48"), (10_000, 100, "IVF256,PQ10"), (1_000_000, 768, "IVF4096,PQ96"),
-    (39, 7, "IVF1,PQ1"),
-])
+@pytest.mark.parametrize(
+    ("rows", "dimension", "factory"),
+    [
+        (100_000, 384, "IVF1024,PQ48"),
+        (10_000, 100, "IVF256,PQ10"),
+        (1_000_000, 768, "IVF4096,PQ96"),
+        (39, 7, "IVF1,PQ1"),
+    ],
+)
 def test_placeholders(rows: int, dimension: int, factory: str) -> None:
     assert IndexSpec("x", "IVF{lists},PQ{bytes}").resolve(rows, dimension) == factory
 
@@ -442,26 +508,33 @@ def test_own_file(tmp_path: Path) -> None:
     assert index.spec.name == "mine"
     truth = INDEXES["flat"].search(QUERIES, 10)["id"]
     found = index.search(QUERIES, 10)["id"]
-    assert np.mean([len(set(found[i:i + 10]) & set(truth[i:i + 10])) / 10
-                    for i in range(0, 300, 10)]) > 0.9
+    assert (
+        np.mean(
+            [len(set(found[i : i + 10]) & set(truth[i : i + 10])) / 10 for i in range(0, 300, 10)]
+        )
+        > 0.9
+    )
     assert PatentIndex.build(VECTORS, META["id"], str(path)).spec == index.spec
 
 
-@pytest.mark.parametrize(("text", "match"), [
-    ("factory: Flat\nfactry: x", "Did you mean factory"),
-    ("description: nothing", "needs a factory"),
-    ("factory: 3", "needs a factory"),
-    ("- Flat", "is a mapping"),
-    ("factory: [", "not a YAML file"),
-    ("factory: Flat\nsearch: {efSearch: 5}", "efSearch is for HNSW"),
-    ("factory: HNSW8,Flat\nsearch: {efsearch: 5}", "Did you mean efSearch"),
-    ("factory: HNSW8,Flat\nsearch: {efSearch: 0}", "not a positive whole number"),
-    ("factory: HNSW8,Flat\nsearch: {efSearch: true}", "not a positive whole number"),
-    ("factory: HNSW8,Flat\nsearch: 5", "are a mapping"),
-    ("factory: Flat\nmin_rows: none", "not a positive whole number"),
-    ("factory: Flat\ndevice: tpu", "unknown device"),
-    ("factory: Flat\ndescription: 5", "not text"),
-])
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("factory: Flat\nfactry: x", "Did you mean factory"),
+        ("description: nothing", "needs a factory"),
+        ("factory: 3", "needs a factory"),
+        ("- Flat", "is a mapping"),
+        ("factory: [", "not a YAML file"),
+        ("factory: Flat\nsearch: {efSearch: 5}", "efSearch is for HNSW"),
+        ("factory: HNSW8,Flat\nsearch: {efsearch: 5}", "Did you mean efSearch"),
+        ("factory: HNSW8,Flat\nsearch: {efSearch: 0}", "not a positive whole number"),
+        ("factory: HNSW8,Flat\nsearch: {efSearch: true}", "not a positive whole number"),
+        ("factory: HNSW8,Flat\nsearch: 5", "are a mapping"),
+        ("factory: Flat\nmin_rows: none", "not a positive whole number"),
+        ("factory: Flat\ndevice: tpu", "unknown device"),
+        ("factory: Flat\ndescription: 5", "not text"),
+    ],
+)
 def test_bad_specification_files(tmp_path: Path, text: str, match: str) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(text)
@@ -469,14 +542,18 @@ def test_bad_specification_files(tmp_path: Path, text: str, match: str) -> None:
         PatentIndex.build(VECTORS, META["id"], path)
 
 
-@pytest.mark.parametrize(("spec", "match"), [
-    ("hsnw", "Did you mean hnsw"), ("nowhere/own.yaml", "no such index specification"),
-    (IndexSpec("x", "Flatt"), "does not accept the factory"),
-    (IndexSpec("x", "PQ5"), "PQ5 at dimension 16"),
-    (IndexSpec("x", "LSH"), "cannot be filtered|does not accept"),
-    (IndexSpec("x", "PCA8,Flat"), "cannot be filtered"),
-    (IndexSpec("x", "Flat", min_rows=401), "got 400; wanted 401"),
-])
+@pytest.mark.parametrize(
+    ("spec", "match"),
+    [
+        ("hsnw", "Did you mean hnsw"),
+        ("nowhere/own.yaml", "no such index specification"),
+        (IndexSpec("x", "Flatt"), "does not accept the factory"),
+        (IndexSpec("x", "PQ5"), "PQ5 at dimension 16"),
+        (IndexSpec("x", "LSH"), "cannot be filtered|does not accept"),
+        (IndexSpec("x", "PCA8,Flat"), "cannot be filtered"),
+        (IndexSpec("x", "Flat", min_rows=401), "got 400; wanted 401"),
+    ],
+)
 def test_specifications_that_do_not_fit(spec: object, match: str) -> None:
     with pytest.raises(ConfigError, match=match):
         PatentIndex.build(VECTORS, META["id"], spec)
@@ -492,11 +569,13 @@ def test_gpu_without_a_gpu() -> None:
 def test_gpu_equals_flat(tmp_path: Path) -> None:
     index = PatentIndex.build(VECTORS, META["id"], "gpu", META)
     for filters in ({}, {"cpc": "A01D"}):
-        pd.testing.assert_frame_equal(index.search(QUERIES, 10, **filters),
-                                      INDEXES["flat"].search(QUERIES, 10, **filters))
+        pd.testing.assert_frame_equal(
+            index.search(QUERIES, 10, **filters), INDEXES["flat"].search(QUERIES, 10, **filters)
+        )
     index.save(tmp_path)
-    pd.testing.assert_frame_equal(PatentIndex.load(tmp_path).search(QUERIES, 10),
-                                  INDEXES["flat"].search(QUERIES, 10))
+    pd.testing.assert_frame_equal(
+        PatentIndex.load(tmp_path).search(QUERIES, 10), INDEXES["flat"].search(QUERIES, 10)
+    )
 
 
 # ---- bad input ------------------------------------------------------------------------------
@@ -508,42 +587,67 @@ def spoiled(row: int, value: float) -> np.ndarray:
     return out
 
 
-@pytest.mark.parametrize(("vectors", "match"), [
-    (spoiled(3, 0), "zero vectors.*row 3"), (spoiled(5, np.nan), "nan or infinity.*row 5"),
-    (spoiled(5, np.inf), "nan or infinity.*row 5"), (VECTORS[0], "wrong shape"),
-    (VECTORS[None], "wrong shape"), (VECTORS[:, :0], "wrong shape"), (VECTORS[:0], "no vectors"),
-    (VECTORS.astype(str), "not numbers"), (VECTORS > 0, "not numbers"),
-])
+@pytest.mark.parametrize(
+    ("vectors", "match"),
+    [
+        (spoiled(3, 0), "zero vectors.*row 3"),
+        (spoiled(5, np.nan), "nan or infinity.*row 5"),
+        (spoiled(5, np.inf), "nan or infinity.*row 5"),
+        (VECTORS[0], "wrong shape"),
+        (VECTORS[None], "wrong shape"),
+        (VECTORS[:, :0], "wrong shape"),
+        (VECTORS[:0], "no vectors"),
+        (VECTORS.astype(str), "not numbers"),
+        (VECTORS > 0, "not numbers"),
+    ],
+)
 def test_bad_vectors(vectors: np.ndarray, match: str) -> None:
     with pytest.raises(DataError, match=match):
-        PatentIndex.build(vectors, META["id"][:len(vectors)])
+        PatentIndex.build(vectors, META["id"][: len(vectors)])
 
 
-@pytest.mark.parametrize(("ids", "match"), [
-    (META["id"][:-1], "got 399 ids; wanted 400"), (["a"] * 400, "duplicate ids.*row 1"),
-    (range(400), "not a text.*row 0"), ([*META["id"][:-1], ""], "not a text.*row 399"),
-])
+@pytest.mark.parametrize(
+    ("ids", "match"),
+    [
+        (META["id"][:-1], "got 399 ids; wanted 400"),
+        (["a"] * 400, "duplicate ids.*row 1"),
+        (range(400), "not a text.*row 0"),
+        ([*META["id"][:-1], ""], "not a text.*row 399"),
+    ],
+)
 def test_bad_ids(ids: object, match: str) -> None:
     with pytest.raises(DataError, match=match):
         PatentIndex.build(VECTORS, ids)
 
 
-@pytest.mark.parametrize(("meta", "match"), [
-    (META.drop(columns="id"), "no column 'id'"), (META[:-2], "lacks some of the ids.*US00398"),
-    (META.assign(rank=1), "result column: got rank"),
-    (pd.concat([META, META[:1]]), "duplicate ids in meta"),
-    (META.assign(codes="A01B"), "codes are not a list"), (META.assign(date="soon"), "not a date"),
-    (META.assign(date=3.5), "not a date"), (META.assign(date="2010-13-01"), "not a date"),
-])
+@pytest.mark.parametrize(
+    ("meta", "match"),
+    [
+        (META.drop(columns="id"), "no column 'id'"),
+        (META[:-2], "lacks some of the ids.*US00398"),
+        (META.assign(rank=1), "result column: got rank"),
+        (pd.concat([META, META[:1]]), "duplicate ids in meta"),
+        (META.assign(codes="A01B"), "codes are not a list"),
+        (META.assign(date="soon"), "not a date"),
+        (META.assign(date=3.5), "not a date"),
+        (META.assign(date="2010-13-01"), "not a date"),
+    ],
+)
 def test_bad_meta(meta: pd.DataFrame, match: str) -> None:
     with pytest.raises(DataError, match=match):
         PatentIndex.build(VECTORS, META["id"], meta=meta)
 
 
-@pytest.mark.parametrize(("queries", "match"), [
-    (QUERIES[:, :8], "got 8; wanted 16"), (QUERIES * 0, "queries hold zero vectors.*row 0"),
-    (QUERIES * np.nan, "nan or infinity"), ([["a"] * 16], "not numbers"), (5.0, "wrong shape"),
-])
+@pytest.mark.parametrize(
+    ("queries", "match"),
+    [
+        (QUERIES[:, :8], "got 8; wanted 16"),
+        (QUERIES * 0, "queries hold zero vectors.*row 0"),
+        (QUERIES * np.nan, "nan or infinity"),
+        ([["a"] * 16], "not numbers"),
+        (5.0, "wrong shape"),
+    ],
+)
 def test_bad_queries(queries: object, match: str) -> None:
     with pytest.raises(DataError, match=match):
         INDEXES["flat"].search(queries)
@@ -557,20 +661,32 @@ def test_bad_k(k: object) -> None:
         INDEXES["flat"].similar_to("US00001", k)
 
 
-@pytest.mark.parametrize(("filters", "match"), [
-    ({"before": "yesterday"}, "not a date.*before"), ({"after": 3.2}, "not a date.*after"),
-    ({"cpc": "A1"}, "not a CPC or IPC symbol"), ({"cpc": []}, "empty list of symbols"),
-    ({"exclude_cpc": ["A", "Z99"]}, "not a CPC or IPC symbol"), ({"ids": "US00001"}, "one text"),
-    ({"ids": ["US00001", "XX1", "XX2"]}, r"not in the index.*XX1, XX2 \(2 in all\)"),
-])
+@pytest.mark.parametrize(
+    ("filters", "match"),
+    [
+        ({"before": "yesterday"}, "not a date.*before"),
+        ({"after": 3.2}, "not a date.*after"),
+        ({"cpc": "A1"}, "not a CPC or IPC symbol"),
+        ({"cpc": []}, "empty list of symbols"),
+        ({"exclude_cpc": ["A", "Z99"]}, "not a CPC or IPC symbol"),
+        ({"ids": "US00001"}, "one text"),
+        ({"ids": ["US00001", "XX1", "XX2"]}, r"not in the index.*XX1, XX2 \(2 in all\)"),
+    ],
+)
 def test_bad_filters(filters: dict, match: str) -> None:
     with pytest.raises(DataError, match=match):
         INDEXES["flat"].search(QUERIES, 5, **filters)
 
 
-@pytest.mark.parametrize(("filters", "column"), [
-    ({"before": "2010"}, "date"), ({"after": "2010"}, "date"), ({"cpc": "A"}, "codes"),
-    ({"exclude_cpc": "A"}, "codes")])
+@pytest.mark.parametrize(
+    ("filters", "column"),
+    [
+        ({"before": "2010"}, "date"),
+        ({"after": "2010"}, "date"),
+        ({"cpc": "A"}, "codes"),
+        ({"exclude_cpc": "A"}, "codes"),
+    ],
+)
 def test_filters_without_their_column(filters: dict, column: str) -> None:
     index = PatentIndex.build(VECTORS, META["id"])
     with pytest.raises(ConfigError, match=f"no {column} to filter by"):

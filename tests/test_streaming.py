@@ -18,7 +18,7 @@ ABOUT = {"input": "abc", "options": [1, None]}
 def write(path: Path, steps: list[str], most: int | None = None) -> None:
     """Write steps that are not settled yet; after `most` of them the process is as good as dead."""
     with ResumableFile(path, ABOUT) as file:
-        for step in steps[file.items:][:most]:
+        for step in steps[file.items :][:most]:
             file.add(step, 1)
         if most is None:
             file.finish()
@@ -26,8 +26,9 @@ def write(path: Path, steps: list[str], most: int | None = None) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(steps=st.lists(st.text(max_size=8), max_size=8), cut=st.integers(0, 8), junk=st.binary())
-def test_a_cut_anywhere_leaves_the_same_file(tmp_path_factory: pytest.TempPathFactory,
-                                             steps: list[str], cut: int, junk: bytes) -> None:
+def test_a_cut_anywhere_leaves_the_same_file(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[str], cut: int, junk: bytes
+) -> None:
     path = tmp_path_factory.mktemp("cut") / "out.jsonl"
     write(path, steps, cut)
     assert not path.exists()

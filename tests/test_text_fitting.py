@@ -30,8 +30,12 @@ from patentcl.neighbours import NeighbourVote
 from patentcl.pipeline import run_pipeline
 from patentcl.text_net import find_half
 
-WORDS = {"A01B": ["plough", "soil", "furrow"], "A01C": ["seed", "row", "drill"],
-         "B60K": ["engine", "car", "gear"], "B60L": ["battery", "car", "charge"]}
+WORDS = {
+    "A01B": ["plough", "soil", "furrow"],
+    "A01C": ["seed", "row", "drill"],
+    "B60K": ["engine", "car", "gear"],
+    "B60L": ["battery", "car", "charge"],
+}
 TREE = CpcTree.from_symbols(WORDS)
 
 
@@ -70,12 +74,25 @@ def still(tmp_path_factory: pytest.TempPathFactory, tiny: str) -> str:
     return str(folder)
 
 
-def make(model: str, head: str = "levels", text: dict[str, Any] | None = None,
-         **settings: Any) -> PatentClassifier:
-    given = {"hidden": 16, "epochs": 2, "batch_size": 16, "learning_rate": 5e-3,
-             "precision": "fp32", "device": "cpu", "monitor": "none", "patience": 0, **settings}
-    return PatentClassifier(head=head, **given, text={
-        "model": model, "learning_rate": 1e-3, "max_length": 32, **(text or {})})
+def make(
+    model: str, head: str = "levels", text: dict[str, Any] | None = None, **settings: Any
+) -> PatentClassifier:
+    given = {
+        "hidden": 16,
+        "epochs": 2,
+        "batch_size": 16,
+        "learning_rate": 5e-3,
+        "precision": "fp32",
+        "device": "cpu",
+        "monitor": "none",
+        "patience": 0,
+        **settings,
+    }
+    return PatentClassifier(
+        head=head,
+        **given,
+        text={"model": model, "learning_rate": 1e-3, "max_length": 32, **(text or {})},
+    )
 
 
 def fit(model: PatentClassifier, **kwargs: Any) -> PatentClassifier:
@@ -91,22 +108,37 @@ def assert_same(a: PatentClassifier, b: PatentClassifier, **near: float) -> None
     one, two = weights(a), weights(b)
     assert one.keys() == two.keys()
     for name in one:
-        torch.testing.assert_close(one[name], two[name], msg=lambda m, name=name: f"{name}: {m}",
-                                   **(near or {"rtol": 0, "atol": 0}))
+        torch.testing.assert_close(
+            one[name],
+            two[name],
+            msg=lambda m, name=name: f"{name}: {m}",
+            **(near or {"rtol": 0, "atol": 0}),
+        )
 
 
 # ---- learning -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("head,text", [
-    ("levels", {}), ("thmm", {"pooling": "cls"}), ("flat", {"pooling": "mean", "frozen_layers": 1}),
-    ("levels", {"pooling": "cnn", "filters": 8, "dense": 8, "layers": 2}),
-    ("tmm", {"pooling": "cnn", "filters": 16, "frozen": True}), ("levels+knn", {"frozen": True}),
-    ("harnn", {}), ("knn", {}), ("harnn+knn", {"model": "words"}),
-    ("flat", {"model": "words", "pooling": "cnn", "filters": 8, "kernels": (1, 2)}),
-    ("levels+flat+knn+svm", {"untuned": True}), ("harnn+flat", {"untuned": True})])
+@pytest.mark.parametrize(
+    "head,text",
+    [
+        ("levels", {}),
+        ("thmm", {"pooling": "cls"}),
+        ("flat", {"pooling": "mean", "frozen_layers": 1}),
+        ("levels", {"pooling": "cnn", "filters": 8, "dense": 8, "layers": 2}),
+        ("tmm", {"pooling": "cnn", "filters": 16, "frozen": True}),
+        ("levels+knn", {"frozen": True}),
+        ("harnn", {}),
+        ("knn", {}),
+        ("harnn+knn", {"model": "words"}),
+        ("flat", {"model": "words", "pooling": "cnn", "filters": 8, "kernels": (1, 2)}),
+        ("levels+flat+knn+svm", {"untuned": True}),
+        ("harnn+flat", {"untuned": True}),
+    ],
+)
 def test_learns_from_texts_and_comes_back_from_a_folder(
-        head: str, text: dict[str, Any], tiny: str, tmp_path: Path) -> None:
+    head: str, text: dict[str, Any], tiny: str, tmp_path: Path
+) -> None:
     model = make(tiny, head, {**text, "learning_rate": 3e-3}, epochs=10, batch_size=8)
     before = torch.random.get_rng_state()
     fit(model)
@@ -118,13 +150,20 @@ def test_learns_from_texts_and_comes_back_from_a_folder(
     assert model.score(*DEV) > (0.6 if head in ("knn", "levels+knn", "thmm") else 0.8)
     # in any order, and one by one
     order = np.random.default_rng(0).permutation(60)
-    np.testing.assert_allclose(model.predict_proba([DEV[0][i] for i in order]), scores[order],
-                               atol=1e-4)
+    np.testing.assert_allclose(
+        model.predict_proba([DEV[0][i] for i in order]), scores[order], atol=1e-4
+    )
     np.testing.assert_allclose(model.predict_proba(DEV[0][:1]), scores[:1], atol=1e-4)
     assert model.predict_proba([]).shape == (0, len(TREE))
     model.save(tmp_path / "m")
     assert {p.suffix for p in (tmp_path / "m").rglob("*") if p.is_file()} <= {
-        ".json", ".safetensors", ".parquet", ".npz", ".txt", ".md"}
+        ".json",
+        ".safetensors",
+        ".parquet",
+        ".npz",
+        ".txt",
+        ".md",
+    }
     back = PatentClassifier.load(tmp_path / "m")
     assert back.reads_texts and back.truncated_ == {"train": 0, "dev": 0}
     np.testing.assert_array_equal(back.predict_proba(DEV[0]), scores)
@@ -141,16 +180,25 @@ def test_several_voices_by_value(untuned: bool, tiny: str) -> None:
     as_it_was = make(tiny, "levels", {"frozen": True}, epochs=1)
     beside = fit(as_it_was) if untuned else first
     sides = [side._mixture.text for side in (first, beside)]
-    train, dev = ([side.vectors(side.read(items, "texts")) for side in sides]
-                  for items in (X, DEV[0]))
+    train, dev = (
+        [side.vectors(side.read(items, "texts")) for side in sides] for items in (X, DEV[0])
+    )
     flat = make(tiny, "flat", epochs=6)
     flat.fit(train[1], Y, TREE, (dev[1], DEV[1]))
-    votes = [NeighbourVote(v, TREE.encode(Y), 40, 8.0).scores(d)
-             for v, d in zip(train, dev, strict=True)]
-    words = LocalSVM(TREE).fit([f"{t}. {a}" for t, a in X], TREE.encode(Y)).scores(
-        [f"{t}. {a}" for t, a in DEV[0]], model.prune)
-    voices = [first.predict_proba(DEV[0]), flat.predict_proba(dev[1]),
-              np.mean(votes, axis=0), words]
+    votes = [
+        NeighbourVote(v, TREE.encode(Y), 40, 8.0).scores(d) for v, d in zip(train, dev, strict=True)
+    ]
+    words = (
+        LocalSVM(TREE)
+        .fit([f"{t}. {a}" for t, a in X], TREE.encode(Y))
+        .scores([f"{t}. {a}" for t, a in DEV[0]], model.prune)
+    )
+    voices = [
+        first.predict_proba(DEV[0]),
+        flat.predict_proba(dev[1]),
+        np.mean(votes, axis=0),
+        words,
+    ]
     assert model.weights_.keys() == {"levels", "flat", "knn", "svm"}
     want = sum(w * p for w, p in zip(model.weights_.values(), voices, strict=True))
     np.testing.assert_allclose(model.predict_proba(DEV[0]), want, atol=1e-5)
@@ -163,15 +211,18 @@ def test_a_head_first_starts_where_a_frozen_encoder_ends(text: dict[str, Any], t
     settings = {"epochs": 6, "weight_decay": 0.0}
     frozen = fit(make(tiny, head, {**text, "frozen": True}, **settings))
     started = make(tiny, head, {**text, "head_first": True, "learning_rate": 1e-30}, **settings)
-    np.testing.assert_allclose(fit(started).predict_proba(DEV[0]), frozen.predict_proba(DEV[0]),
-                               atol=1e-5)
+    np.testing.assert_allclose(
+        fit(started).predict_proba(DEV[0]), frozen.predict_proba(DEV[0]), atol=1e-5
+    )
     learns = make(tiny, head, {**text, "head_first": True, "learning_rate": 1e-3}, **settings)
     assert abs(fit(learns).predict_proba(DEV[0]) - frozen.predict_proba(DEV[0])).max() > 0.01
 
 
 def test_corpora_and_lists_of_symbols(tiny: str) -> None:
-    records = [{"patent_id": str(1000 + i), "title": t, "abstract": a, "codes": c}
-               for i, ((t, a), c) in enumerate(zip(X, Y, strict=True))]
+    records = [
+        {"patent_id": str(1000 + i), "title": t, "abstract": a, "codes": c}
+        for i, ((t, a), c) in enumerate(zip(X, Y, strict=True))
+    ]
     corpus = Corpus.from_records(records)
     one = make(tiny, epochs=1).fit(corpus, corpus.labels, corpus.tree)
     two = make(tiny, epochs=1).fit(corpus.texts, corpus.codes)
@@ -182,8 +233,13 @@ def test_scikit_learn_clones_and_cross_validates(tiny: str) -> None:
     model = make(tiny, text={"frozen": True}, epochs=3)
     copy = clone(model)
     assert copy.get_params() == model.get_params()
-    found = cross_validate(copy, np.array([f"{t} {a}" for t, a in X]),
-                           TREE.encode(Y).toarray(), cv=2, params={"tree": TREE})
+    found = cross_validate(
+        copy,
+        np.array([f"{t} {a}" for t, a in X]),
+        TREE.encode(Y).toarray(),
+        cv=2,
+        params={"tree": TREE},
+    )
     assert np.isfinite(found["test_score"]).all()
 
 
@@ -207,8 +263,8 @@ class Cut(Exception):
 @pytest.mark.parametrize("after", [3, 10, 17])
 @pytest.mark.parametrize("text", [{"layer_decay": 0.9}, {"head_first": True}], ids=str)
 def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(
-        after: int, text: dict[str, Any], tiny: str, tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    after: int, text: dict[str, Any], tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(text_fitting, "PAUSE", 0.0)
     settings: dict[str, Any] = {"monitor": "average_precision", "text": text}
     whole = fit(make(tiny, **settings))
@@ -223,8 +279,9 @@ def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(
         fit(make(tiny, **settings), progress=stop, checkpoint=file)
     assert file.is_file()
     steps: list[int] = []
-    resumed = fit(make(tiny, **settings), checkpoint=file,
-                  progress=lambda done, total: steps.append(done))
+    resumed = fit(
+        make(tiny, **settings), checkpoint=file, progress=lambda done, total: steps.append(done)
+    )
     assert steps[0] == after and steps[-1] == 20
     assert_same(whole, resumed)
     kept = [{k: v for k, v in row.items() if k != "seconds"} for row in whole.history_]
@@ -233,8 +290,8 @@ def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(
 
 
 def test_a_checkpoint_of_something_else_is_left_aside(
-        tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-        caplog: pytest.LogCaptureFixture) -> None:
+    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(text_fitting, "PAUSE", 0.0)
     file = tmp_path / "unfinished"
     fit(make(tiny, epochs=1), checkpoint=file)
@@ -248,7 +305,8 @@ def test_a_checkpoint_of_something_else_is_left_aside(
 
 
 def test_token_vectors_of_a_frozen_encoder_are_computed_once(
-        tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = {"pooling": "cnn", "filters": 4, "frozen": True}
     cached = fit(make(tiny, text=text))
     monkeypatch.setattr(text_net, "CACHE", 0)
@@ -263,8 +321,9 @@ def test_token_vectors_of_a_frozen_encoder_are_computed_once(
 # ---- memory and precision -------------------------------------------------------------------
 
 
-def test_full_memory_makes_parts_smaller(still: str, monkeypatch: pytest.MonkeyPatch,
-                                         caplog: pytest.LogCaptureFixture) -> None:
+def test_full_memory_makes_parts_smaller(
+    still: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     settings: dict[str, Any] = {"dropout": 0.0, "input_dropout": 0.0, "epochs": 1}
     whole = fit(make(still, **settings))
     real = text_fitting._Trainer._gradients
@@ -290,8 +349,9 @@ def test_full_memory_makes_parts_smaller(still: str, monkeypatch: pytest.MonkeyP
         fit(make(still, **settings))
 
 
-def test_full_memory_in_prediction(tiny: str, monkeypatch: pytest.MonkeyPatch,
-                                   caplog: pytest.LogCaptureFixture) -> None:
+def test_full_memory_in_prediction(
+    tiny: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     model = fit(make(tiny, epochs=1))
     scores = model.predict_proba(X)
     real = text_net._predict_batch
@@ -322,8 +382,14 @@ def test_precision_of_reading(tiny: str, tmp_path: Path) -> None:
 def test_progress_epochs_and_early_stopping(tiny: str) -> None:
     seen: list[tuple[int, int]] = []
     rows: list[dict[str, Any]] = []
-    model = make(tiny, text={"frozen_layers": 1}, epochs=30, patience=2,
-                 monitor="average_precision", learning_rate=1e-6)
+    model = make(
+        tiny,
+        text={"frozen_layers": 1},
+        epochs=30,
+        patience=2,
+        monitor="average_precision",
+        learning_rate=1e-6,
+    )
     fit(model, progress=lambda *at: seen.append(at), on_epoch=rows.append)
     assert len(rows) < 30 and seen[0] == (1, 300) and seen[-1] == (10 * len(rows), 300)
     best = [row["average_precision"] for row in model.history_]
@@ -334,10 +400,16 @@ def test_progress_epochs_and_early_stopping(tiny: str) -> None:
 # ---- bad input ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("items,message", [
-    ([*X[:-1], ("", " ")], r"a text is empty \(in item 159\)"),
-    ([*X[:-1], 3], r"neither a string nor a pair.*item 159\): got int"),
-    ([*X[:-1], None], "got NoneType"), ("a text", "list of texts"), (X[:-1], "differ in length")])
+@pytest.mark.parametrize(
+    "items,message",
+    [
+        ([*X[:-1], ("", " ")], r"a text is empty \(in item 159\)"),
+        ([*X[:-1], 3], r"neither a string nor a pair.*item 159\): got int"),
+        ([*X[:-1], None], "got NoneType"),
+        ("a text", "list of texts"),
+        (X[:-1], "differ in length"),
+    ],
+)
 def test_bad_texts_are_refused(items: Any, message: str, tiny: str) -> None:
     with pytest.raises(DataError, match=message):
         make(tiny).fit(items, Y, TREE, DEV)
@@ -357,17 +429,24 @@ def test_texts_and_embeddings_are_not_mixed_up(tiny: str) -> None:
         model.predict(vectors)
     with pytest.raises(DataError, match="dev X holds no texts"):
         make(tiny).fit(X, Y, TREE, (vectors, DEV[1][:3]))
-    on_vectors = PatentClassifier(epochs=1, hidden=4).fit(np.eye(8, 4, dtype=np.float32), Y[:8],
-                                                          TREE)
+    on_vectors = PatentClassifier(epochs=1, hidden=4).fit(
+        np.eye(8, 4, dtype=np.float32), Y[:8], TREE
+    )
     with pytest.raises(DataError, match=r"fitted on embeddings.*PatentEncoder.encode"):
         on_vectors.predict(["a text"])
 
 
-@pytest.mark.parametrize("text,message", [
-    ({"pooling": "clss"}, "text.*pooling|pooling.*text"), ({"pool": "cls"}, "Did you mean pooling"),
-    ({"pooling": "cnn", "head_first": True}, "head_first needs a vector for each text"),
-    ({"layers": 5}, "wanted at most 2"), ({"model": "no/such/place/at/all"}, "no such encoder"),
-    (3, r"text must be settings: got int")])
+@pytest.mark.parametrize(
+    "text,message",
+    [
+        ({"pooling": "clss"}, "text.*pooling|pooling.*text"),
+        ({"pool": "cls"}, "Did you mean pooling"),
+        ({"pooling": "cnn", "head_first": True}, "head_first needs a vector for each text"),
+        ({"layers": 5}, "wanted at most 2"),
+        ({"model": "no/such/place/at/all"}, "no such encoder"),
+        (3, r"text must be settings: got int"),
+    ],
+)
 def test_bad_settings_of_reading(text: Any, message: str, tiny: str) -> None:
     given = {"model": tiny, **text} if isinstance(text, dict) else text
     with pytest.raises((ConfigError, DataError), match=message):
@@ -420,7 +499,8 @@ def test_an_encoder_of_another_width_is_refused(tiny: str, tmp_path: Path) -> No
     fit(make(tiny, epochs=1)).save(tmp_path / "m")
     shutil.rmtree(tmp_path / "m" / "encoder")
     write_tiny_encoder(tmp_path / "wide", [t for t, _ in X], width=48).rename(
-        tmp_path / "m" / "encoder")
+        tmp_path / "m" / "encoder"
+    )
     path = tmp_path / "m" / "config.json"
     record = json.loads(path.read_text())
     del record["fingerprint"]  # whoever changed the folder has also covered it up
@@ -432,10 +512,18 @@ def test_an_encoder_of_another_width_is_refused(tiny: str, tmp_path: Path) -> No
 
 # ---- recipes --------------------------------------------------------------------------------
 
-NEURAL = {"sheffield": ("levels", "cls"), "mueller-stone-glove": ("flat", "cnn"),
-          "mueller-stone-bert": ("flat", "cnn"), "tmm-cls": ("tmm", "cls"),
-          "thmm-cls": ("thmm", "cls"), "tmm-cnn": ("tmm", "cnn"), "thmm-cnn": ("thmm", "cnn"),
-          "flat-cls": ("flat", "cls"), "flat-cnn": ("flat", "cnn"), "harnn": ("harnn", "encoder")}
+NEURAL = {
+    "sheffield": ("levels", "cls"),
+    "mueller-stone-glove": ("flat", "cnn"),
+    "mueller-stone-bert": ("flat", "cnn"),
+    "tmm-cls": ("tmm", "cls"),
+    "thmm-cls": ("thmm", "cls"),
+    "tmm-cnn": ("tmm", "cnn"),
+    "thmm-cnn": ("thmm", "cnn"),
+    "flat-cls": ("flat", "cls"),
+    "flat-cnn": ("flat", "cnn"),
+    "harnn": ("harnn", "encoder"),
+}
 
 
 @pytest.mark.parametrize("name", NEURAL)
@@ -453,15 +541,24 @@ def test_recipes_say_what_the_papers_say(name: str) -> None:
 @pytest.mark.parametrize("name", ["thmm-cls", "sheffield", "harnn", "best"])
 def test_recipes_run(name: str, tiny: str, loaded: Loaded, tmp_path: Path) -> None:
     model = "words" if name == "harnn" else tiny
-    overrides = [f"encoder.model={model}", "encoder.max_length=24", "classifier.epochs=1",
-                 "data.limit=120", "split.method=random", "classifier.device=cpu",
-                 *(["text.word_width=8", "classifier.hidden=8"] if name == "harnn" else []),
-                 *(["classifier.hidden=8"] if name == "thmm-cls" else []),
-                 *(["text.epochs=1", "text.frozen_layers=1"] if name == "best" else []),
-                 *(["data.scheme=both"] if name == "sheffield" else [])]
+    overrides = [
+        f"encoder.model={model}",
+        "encoder.max_length=24",
+        "classifier.epochs=1",
+        "data.limit=120",
+        "split.method=random",
+        "classifier.device=cpu",
+        *(["text.word_width=8", "classifier.hidden=8"] if name == "harnn" else []),
+        *(["classifier.hidden=8"] if name == "thmm-cls" else []),
+        *(["text.epochs=1", "text.frozen_layers=1"] if name == "best" else []),
+        *(["data.scheme=both"] if name == "sheffield" else []),
+    ]
     done = run_pipeline(name, loaded.tables, tmp_path / "run", overrides)
     assert [(o.stage, o.status) for o in done.outcomes] == [
-        ("load", "done"), ("fit", "done"), ("evaluate", "done")]
+        ("load", "done"),
+        ("fit", "done"),
+        ("evaluate", "done"),
+    ]
     assert "Codes of held-out patents" in done.page and "Retrieval" not in done.page
     folder = tmp_path / "run"
     counts = (artifacts.read_manifest(folder / "classifier") or {})["counts"]
@@ -480,7 +577,8 @@ def test_a_missing_file_of_word_vectors_is_noticed_first(loaded: Loaded, tmp_pat
 
 
 def test_the_verb_fit_takes_texts_and_evaluate_and_classify_read_what_it_wrote(
-        tiny: str, loaded: Loaded, tmp_path: Path) -> None:
+    tiny: str, loaded: Loaded, tmp_path: Path
+) -> None:
     def call(*arguments: object, code: int = 0) -> str:
         done = in_process(*arguments, cwd=tmp_path)
         assert done.returncode == code, done.stderr
@@ -489,10 +587,24 @@ def test_the_verb_fit_takes_texts_and_evaluate_and_classify_read_what_it_wrote(
     work = tmp_path / "work"
     call("load", loaded.tables, "--graph", f"duckdb://{work / 'graph.duckdb'}", "--limit", 120)
     folder = work / "classifier"
-    settings = ("epochs=1", "hidden=8", "head=thmm", "device=cpu", "text.pooling=cls",
-                "text.max_length=16")
-    call("fit", "--texts", tiny, "--corpus", work, "--out", folder,
-         *(part for s in settings for part in ("--set", s)))
+    settings = (
+        "epochs=1",
+        "hidden=8",
+        "head=thmm",
+        "device=cpu",
+        "text.pooling=cls",
+        "text.max_length=16",
+    )
+    call(
+        "fit",
+        "--texts",
+        tiny,
+        "--corpus",
+        work,
+        "--out",
+        folder,
+        *(part for s in settings for part in ("--set", s)),
+    )
     record = artifacts.read_manifest(folder) or {}
     assert record["settings"]["text"]["pooling"] == "cls"
     assert record["counts"]["train texts cut to 16 tokens"] > 0

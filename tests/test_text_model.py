@@ -42,10 +42,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(1, 40), min_size=1, max_size=300), st.integers(1, 40),
-       st.integers(0, 9))
-def test_batches_hold_each_text_once_and_differ_by_one(lengths: list[int], size: int,
-                                                       seed: int) -> None:
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=300), st.integers(1, 40), st.integers(0, 9)
+)
+def test_batches_hold_each_text_once_and_differ_by_one(
+    lengths: list[int], size: int, seed: int
+) -> None:
     found = batches(np.array(lengths), size, np.random.default_rng(seed))
     assert sorted(np.concatenate(found).tolist()) == list(range(len(lengths)))
     sizes = [len(b) for b in found]
@@ -77,10 +79,17 @@ def test_what_counts_as_texts() -> None:
         assert not is_texts(vectors)
 
 
-@pytest.mark.parametrize("items,message", [
-    ("one", "list of texts"), (["a", 3], r"item 1\): got int"), (["a", " "], r"empty \(in item 1"),
-    ([("", "")], r"empty \(in item 0"), ([("a", None)], r"item 0\): got tuple"),
-    ([None], r"item 0\): got NoneType")])
+@pytest.mark.parametrize(
+    "items,message",
+    [
+        ("one", "list of texts"),
+        (["a", 3], r"item 1\): got int"),
+        (["a", " "], r"empty \(in item 1"),
+        ([("", "")], r"empty \(in item 0"),
+        ([("a", None)], r"item 0\): got tuple"),
+        ([None], r"item 0\): got NoneType"),
+    ],
+)
 def test_bad_texts(items: object, message: str) -> None:
     with pytest.raises(DataError, match=message):
         join_texts(items, ".")
@@ -96,9 +105,12 @@ def test_a_file_of_word_vectors(tmp_path: Path) -> None:
     assert words == ["the", "soil"] and vectors.tolist() == [[1, 2], [7, 8.5]]
     file.write_text("4 2\nthe 1 2\n", encoding="utf-8")  # word2vec's head
     assert read_glove(file, 10)[0] == ["the"]
-    for text, message in (("a 1 2\nb 1\n", r"line 2\): got 1; wanted 2"),
-                          ("a 1 x\n", "not made of numbers"), ("", "no word vectors"),
-                          ("a\n", r"line 1\): got 0")):
+    for text, message in (
+        ("a 1 2\nb 1\n", r"line 2\): got 1; wanted 2"),
+        ("a 1 x\n", "not made of numbers"),
+        ("", "no word vectors"),
+        ("a\n", r"line 1\): got 0"),
+    ):
         file.write_text(text, encoding="utf-8")
         with pytest.raises(DataError, match=message):
             read_glove(file, 10)
@@ -127,7 +139,7 @@ def test_trained_word_vectors_are_a_factorisation_of_ppmi() -> None:
                 if i != j and abs(i - j) <= NEAR and a > 1 and b > 1:
                     near[a, b] += 1 / abs(i - j)
     count = near.sum(axis=1)
-    chance = count ** 0.75 / (count ** 0.75).sum()
+    chance = count**0.75 / (count**0.75).sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         ppmi = np.maximum(np.log(near / (count[:, None] * chance[None])), 0)
     ppmi[~np.isfinite(ppmi)] = 0
@@ -135,7 +147,7 @@ def test_trained_word_vectors_are_a_factorisation_of_ppmi() -> None:
     want = u[:, :4] * np.sqrt(s[:4])
     got = train_vectors(Tokens(texts), n, 4, seed=1)
     scale = np.linalg.norm(want[2:], axis=1).mean()
-    np.testing.assert_allclose(got @ got.T * scale ** 2, want @ want.T, atol=1e-4)
+    np.testing.assert_allclose(got @ got.T * scale**2, want @ want.T, atol=1e-4)
     assert not got[:2].any()
     assert np.array_equal(got, train_vectors(Tokens(texts), n, 4, seed=1))
     assert train_vectors(Tokens(texts), n, 50).shape == (n, 50)  # more than there are words
@@ -148,8 +160,9 @@ def test_words_in_like_company_are_alike() -> None:
     vocabulary = Vocabulary.of(texts)
     vectors = train_vectors(vocabulary.read(texts, 99), len(vocabulary), 2)
     unit = vectors[2:] / np.linalg.norm(vectors[2:], axis=1, keepdims=True)
-    same = np.array([[(a in farm) == (b in farm) for a in vocabulary.words]
-                     for b in vocabulary.words])
+    same = np.array(
+        [[(a in farm) == (b in farm) for a in vocabulary.words] for b in vocabulary.words]
+    )
     cosine = unit @ unit.T
     assert cosine[same].min() > cosine[~same].max() + 0.5
 
@@ -165,8 +178,10 @@ def naive_cnn(cnn: TextCnn, text: np.ndarray) -> np.ndarray:
         bias = convolution.bias.detach().numpy()
         x = np.concatenate([text, np.zeros((max(0, kernel - len(text)), text.shape[1]))])
         for f in range(len(weight)):
-            windows = [sum(weight[f, :, k] @ x[start + k] for k in range(kernel)) + bias[f]
-                       for start in range(len(x) - kernel + 1)]
+            windows = [
+                sum(weight[f, :, k] @ x[start + k] for k in range(kernel)) + bias[f]
+                for start in range(len(x) - kernel + 1)
+            ]
             out.append(max(0.0, max(windows)))
     return np.array(out)
 
@@ -181,7 +196,7 @@ def test_a_convolution_is_its_windows_one_by_one() -> None:
     for i, n in enumerate(lengths):
         want = naive_cnn(cnn, states[i, :n].numpy().astype(np.float64))
         np.testing.assert_allclose(got[i], want, rtol=1e-4, atol=1e-5)
-        alone = cnn(states[i:i + 1, :n], mask[i:i + 1, :n])
+        alone = cnn(states[i : i + 1, :n], mask[i : i + 1, :n])
         np.testing.assert_allclose(alone.detach().numpy()[0], got[i], rtol=1e-5, atol=1e-6)
     assert cnn.dim == got.shape[1] == 12
 
@@ -196,8 +211,11 @@ def test_dense_layer_over_a_convolution_takes_a_single_text() -> None:
     cnn.eval()
     vectors = cnn(x, mask)
     torch.testing.assert_close(cnn(x[:1], mask[:1]), vectors[:1])
-    hidden = cnn.dense(torch.from_numpy(np.stack(
-        [naive_cnn(cnn, t.numpy().astype(np.float64)) for t in x])).float())
+    hidden = cnn.dense(
+        torch.from_numpy(
+            np.stack([naive_cnn(cnn, t.numpy().astype(np.float64)) for t in x])
+        ).float()
+    )
     torch.testing.assert_close(vectors, torch.relu(cnn.norm(hidden)), rtol=1e-4, atol=1e-5)
 
 
@@ -218,18 +236,21 @@ def naive_harnn(head: HarnnHead, text: np.ndarray) -> np.ndarray:
     w, hidden = np.ones(len(text)), []
     local = np.zeros(len(head.tree))
     for depth, (start, stop) in enumerate(head.layout.bounds):
+
         def of(name: str, depth: int = depth) -> np.ndarray:
             return weights[f"units.{depth}.{name}"]
 
         seen = reader * w[:, None]
         attention = np.zeros((stop - start, len(text)))
         for c in range(stop - start):
-            scores = np.array([of("labels.weight")[c] @ np.tanh(of("attend.weight") @ v)
-                               for v in seen])
+            scores = np.array(
+                [of("labels.weight")[c] @ np.tanh(of("attend.weight") @ v) for v in seen]
+            )
             attention[c] = np.exp(scores) / np.exp(scores).sum()
         found = np.mean([a @ seen for a in attention], axis=0)
-        dense = np.maximum(of("dense.weight") @ np.concatenate([reader.mean(axis=0), found])
-                           + of("dense.bias"), 0)
+        dense = np.maximum(
+            of("dense.weight") @ np.concatenate([reader.mean(axis=0), found]) + of("dense.bias"), 0
+        )
         p = sigmoid(of("out.weight") @ dense + of("out.bias"))
         local[start:stop] = p
         hidden.append(dense)
@@ -282,17 +303,22 @@ def test_what_stands_for_a_text(tiny: Path) -> None:
     with torch.no_grad():
         ids, mask = batch(model(), texts)
         out = inner(input_ids=ids, attention_mask=mask.long(), output_hidden_states=True)
-        want = {"encoder": torch.from_numpy(encoder.encode(texts, precision="fp32")),
-                "cls": out.last_hidden_state[:, 0], "mean": mean_of(out.last_hidden_state, mask)}
+        want = {
+            "encoder": torch.from_numpy(encoder.encode(texts, precision="fp32")),
+            "cls": out.last_hidden_state[:, 0],
+            "mean": mean_of(out.last_hidden_state, mask),
+        }
         for pooling, vectors in want.items():
             got = model(pooling=pooling)(ids, mask)
             torch.testing.assert_close(got, vectors, rtol=1e-4, atol=1e-5)
         both = model(pooling="cls", layers=2)(ids, mask)
-        torch.testing.assert_close(both, out.hidden_states[-1][:, 0] + out.hidden_states[-2][:, 0],
-                                   rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            both, out.hidden_states[-1][:, 0] + out.hidden_states[-2][:, 0], rtol=1e-4, atol=1e-5
+        )
         cnn = model(pooling="cnn", kernels=(2, 3), filters=4)
-        torch.testing.assert_close(cnn(ids, mask), cnn.cnn(out.last_hidden_state, mask),
-                                   rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            cnn(ids, mask), cnn.cnn(out.last_hidden_state, mask), rtol=1e-4, atol=1e-5
+        )
     with pytest.raises(ConfigError, match=r"text.layers.*got 3; wanted at most 2"):
         model(layers=3)
     assert encoder.model[0].auto_model is not model().reader._inner
@@ -313,16 +339,24 @@ def test_dropout_of_the_encoder(tiny: Path, share: float | None, same: bool) -> 
 
 
 def test_layers_learn_at_falling_rates(tiny: Path) -> None:
-    given = TextSettings(model=str(tiny), pooling="cnn", filters=2, learning_rate=1e-3,
-                         layer_decay=0.5)
+    given = TextSettings(
+        model=str(tiny), pooling="cnn", filters=2, learning_rate=1e-3, layer_decay=0.5
+    )
     model = TextModel(make_reader(given, None), given)
     groups = model.rates(0.01, 0.1)
     rate = {id(p): g["lr"] for g in groups for p in g["params"]}
     decay = {id(p): g["weight_decay"] for g in groups for p in g["params"]}
     assert len(rate) == sum(len(g["params"]) for g in groups) == len(list(model.parameters()))
     for name, p in model.named_parameters():
-        want = (0.01 if name.startswith("cnn") else 2.5e-4 if ".embeddings." in name
-                else 5e-4 if ".layer.0." in name else 1e-3)
+        want = (
+            0.01
+            if name.startswith("cnn")
+            else 2.5e-4
+            if ".embeddings." in name
+            else 5e-4
+            if ".layer.0." in name
+            else 1e-3
+        )
         assert rate[id(p)] == pytest.approx(want), name
         assert decay[id(p)] == (0.1 if p.ndim > 1 else 0.0), name
     held = TextSettings(model=str(tiny), frozen_layers=1)

@@ -20,13 +20,23 @@ from patentcl.encoder import PatentEncoder
 from patentcl.errors import ConfigError, DataError
 from patentcl.training import train_encoder
 
-TOPICS = (("blade", "grass", "mower", "lawn"), ("anode", "cathode", "cell", "battery"),
-          ("gear", "shaft", "bearing", "clutch"))
+TOPICS = (
+    ("blade", "grass", "mower", "lawn"),
+    ("anode", "cathode", "cell", "battery"),
+    ("gear", "shaft", "bearing", "clutch"),
+)
 COMMON = ("a", "the", "of", "with", "device", "method", "system", "and")
 PER_TOPIC = 8
 # A random model must move far to learn anything: much faster than a pretrained one should be tuned.
-FAST = TrainingSettings(learning_rate=1e-3, batch_size=8, epochs=10, max_length=64,
-                        precision="fp32", warmup=0.0, margin=0.5)
+FAST = TrainingSettings(
+    learning_rate=1e-3,
+    batch_size=8,
+    epochs=10,
+    max_length=64,
+    precision="fp32",
+    warmup=0.0,
+    margin=0.5,
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +46,14 @@ def corpus() -> Corpus:
     for t, words in enumerate(TOPICS):
         for i in range(PER_TOPIC):
             body = rng.permutation([*rng.choice(words, 3), *rng.choice(COMMON, 8)])
-            records.append({"patent_id": f"{t}{i}", "title": str(rng.choice(words)),
-                            "abstract": " ".join(body), "codes": []})
+            records.append(
+                {
+                    "patent_id": f"{t}{i}",
+                    "title": str(rng.choice(words)),
+                    "abstract": " ".join(body),
+                    "codes": [],
+                }
+            )
     return Corpus.from_records(records)
 
 
@@ -56,8 +72,13 @@ def triplets() -> pa.Table:
         t = int(rng.integers(3))
         a, b = rng.choice(PER_TOPIC, 2, replace=False)
         other = (t + int(rng.integers(1, 3))) % 3
-        rows.append({"anchor_id": f"{t}{a}", "positive_id": f"{t}{b}",
-                     "negative_id": f"{other}{rng.integers(PER_TOPIC)}"})
+        rows.append(
+            {
+                "anchor_id": f"{t}{a}",
+                "positive_id": f"{t}{b}",
+                "negative_id": f"{other}{rng.integers(PER_TOPIC)}",
+            }
+        )
     return pa.Table.from_pylist(rows)
 
 
@@ -73,11 +94,20 @@ def gap(encoder: PatentEncoder, corpus: Corpus) -> float:
 # ---- it learns ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("changes", [
-    {}, {"distance": "euclidean", "margin": 2.0}, {"loss": "mnr"}, {"dropout": False},
-    {"frozen_layers": 1}, {"precision": "bf16"}])
-def test_loss_falls_and_topics_are_learnt(base: PatentEncoder, corpus: Corpus, triplets: pa.Table,
-                                          changes: dict) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"distance": "euclidean", "margin": 2.0},
+        {"loss": "mnr"},
+        {"dropout": False},
+        {"frozen_layers": 1},
+        {"precision": "bf16"},
+    ],
+)
+def test_loss_falls_and_topics_are_learnt(
+    base: PatentEncoder, corpus: Corpus, triplets: pa.Table, changes: dict
+) -> None:
     settings = FAST.model_copy(update=changes)
     result = train_encoder(base, triplets, corpus, settings, seed=0)
     tenth = max(1, len(result.losses) // 10)
@@ -85,19 +115,23 @@ def test_loss_falls_and_topics_are_learnt(base: PatentEncoder, corpus: Corpus, t
     assert gap(base, corpus) < 0.1 and gap(result.encoder, corpus) > 0.3
 
 
-def test_the_first_loss_is_the_formula(base: PatentEncoder, corpus: Corpus,
-                                       triplets: pa.Table) -> None:
+def test_the_first_loss_is_the_formula(
+    base: PatentEncoder, corpus: Corpus, triplets: pa.Table
+) -> None:
     one_step = {"batch_size": 64, "epochs": 1, "dropout": False, "max_length": 64}
     x = dict(zip(corpus.ids, base.encode(corpus, precision="fp32").astype(float), strict=True))
-    a, p, n = (np.array([x[i] for i in triplets[c].to_pylist()])
-               for c in ("anchor_id", "positive_id", "negative_id"))
+    a, p, n = (
+        np.array([x[i] for i in triplets[c].to_pylist()])
+        for c in ("anchor_id", "positive_id", "negative_id")
+    )
 
     def cosine(u: np.ndarray, v: np.ndarray) -> np.ndarray:
         return (u * v).sum(-1) / np.linalg.norm(u, axis=-1) / np.linalg.norm(v, axis=-1)
 
     for distance, margin, d in (
-            ("cosine", 0.2, lambda u, v: 1 - cosine(u, v)),
-            ("euclidean", 5.0, lambda u, v: np.linalg.norm(u - v, axis=-1))):
+        ("cosine", 0.2, lambda u, v: 1 - cosine(u, v)),
+        ("euclidean", 5.0, lambda u, v: np.linalg.norm(u - v, axis=-1)),
+    ):
         settings = FAST.model_copy(update={**one_step, "distance": distance, "margin": margin})
         losses = train_encoder(base, triplets, corpus, settings).losses
         assert losses == pytest.approx([np.maximum(d(a, p) - d(a, n) + margin, 0).mean()], rel=1e-4)
@@ -111,40 +145,52 @@ def test_the_first_loss_is_the_formula(base: PatentEncoder, corpus: Corpus,
             rows.append(row)
             seen |= set(row.values())
     few = pa.Table.from_pylist(rows[:4])
-    a, p, n = (np.array([x[i] for i in few[c].to_pylist()])
-               for c in ("anchor_id", "positive_id", "negative_id"))
+    a, p, n = (
+        np.array([x[i] for i in few[c].to_pylist()])
+        for c in ("anchor_id", "positive_id", "negative_id")
+    )
     scores = 20 * cosine(a[:, None], np.concatenate([p, n])[None])
-    wanted = np.mean(np.log(np.exp(scores).sum(1)) - np.diag(scores[:, :len(a)]))
+    wanted = np.mean(np.log(np.exp(scores).sum(1)) - np.diag(scores[:, : len(a)]))
     settings = FAST.model_copy(update={**one_step, "loss": "mnr", "batch_size": len(few)})
     assert train_encoder(base, few, corpus, settings).losses == pytest.approx([wanted], rel=1e-4)
 
 
 def test_facts_and_progress(base: PatentEncoder, corpus: Corpus, triplets: pa.Table) -> None:
     seen: list[tuple[int, int]] = []
-    result = train_encoder(base, triplets, corpus,
-                           FAST.model_copy(update={"epochs": 1.5, "batch_size": 10}),
-                           progress=lambda done, total: seen.append((done, total)))
+    result = train_encoder(
+        base,
+        triplets,
+        corpus,
+        FAST.model_copy(update={"epochs": 1.5, "batch_size": 10}),
+        progress=lambda done, total: seen.append((done, total)),
+    )
     # 64 triplets in batches of 10 are 7 steps an epoch, the last of 4.
     assert seen == [(i, 11) for i in range(1, 12)] and len(result.losses) == 11
     facts = result.facts
-    assert (facts["triplets"], facts["steps"], facts["batch size"], facts["precision"]) == \
-        (64, 11, 10, "fp32")
+    assert (facts["triplets"], facts["steps"], facts["batch size"], facts["precision"]) == (
+        64,
+        11,
+        10,
+        "fp32",
+    )
     assert facts["loss, first tenth"] == round(result.losses[0], 4)
 
 
 # ---- exactly again --------------------------------------------------------------------------
 
 
-def test_the_same_seed_gives_the_same_encoder(base: PatentEncoder, corpus: Corpus,
-                                              triplets: pa.Table) -> None:
+def test_the_same_seed_gives_the_same_encoder(
+    base: PatentEncoder, corpus: Corpus, triplets: pa.Table
+) -> None:
     short = FAST.model_copy(update={"epochs": 2})
     runs = [train_encoder(base, triplets, corpus, short, seed) for seed in (3, 3, 4)]
     assert runs[0].losses == runs[1].losses != runs[2].losses
     assert runs[0].encoder.fingerprint == runs[1].encoder.fingerprint != runs[2].encoder.fingerprint
 
 
-def test_state_left_by_others_does_not_matter(base: PatentEncoder, corpus: Corpus,
-                                              triplets: pa.Table) -> None:
+def test_state_left_by_others_does_not_matter(
+    base: PatentEncoder, corpus: Corpus, triplets: pa.Table
+) -> None:
     short = FAST.model_copy(update={"epochs": 1})
     first = train_encoder(base, triplets, corpus, short)
     torch.rand(7), np.random.rand(3), random.random()  # noqa: NPY002
@@ -155,7 +201,8 @@ def test_state_left_by_others_does_not_matter(base: PatentEncoder, corpus: Corpu
 
 
 def test_the_base_and_the_global_generators_stay_as_they_were(
-        base: PatentEncoder, corpus: Corpus, triplets: pa.Table) -> None:
+    base: PatentEncoder, corpus: Corpus, triplets: pa.Table
+) -> None:
     before = copy.deepcopy(base.model.state_dict())
     training, length = base.model.training, base.model.max_seq_length
     torch_state, python_state = torch.get_rng_state(), random.getstate()
@@ -173,21 +220,24 @@ def test_the_base_and_the_global_generators_stay_as_they_were(
     assert triplets.equals(table)
     # Nor does the tuned model keep anything of how it was tuned.
     assert all(p.requires_grad for p in tuned.model.parameters()) and not tuned.model.training
-    assert [m.p for m in tuned.model.modules() if isinstance(m, torch.nn.Dropout)] == \
-        [m.p for m in base.model.modules() if isinstance(m, torch.nn.Dropout)]
+    assert [m.p for m in tuned.model.modules() if isinstance(m, torch.nn.Dropout)] == [
+        m.p for m in base.model.modules() if isinstance(m, torch.nn.Dropout)
+    ]
     assert tuned.max_length == base.max_length
 
 
-def test_frozen_layers_do_not_move_and_others_do(base: PatentEncoder, corpus: Corpus,
-                                                 triplets: pa.Table) -> None:
+def test_frozen_layers_do_not_move_and_others_do(
+    base: PatentEncoder, corpus: Corpus, triplets: pa.Table
+) -> None:
     settings = FAST.model_copy(update={"epochs": 1, "frozen_layers": 1})
     tuned = train_encoder(base, triplets, corpus, settings).encoder.model.state_dict()
     moved = {k for k, v in base.model.state_dict().items() if not torch.equal(v, tuned[k])}
     assert moved and all(".layer.1." in k for k in moved)
 
 
-def test_a_blend_lies_between_both_models(base: PatentEncoder, corpus: Corpus,
-                                          triplets: pa.Table) -> None:
+def test_a_blend_lies_between_both_models(
+    base: PatentEncoder, corpus: Corpus, triplets: pa.Table
+) -> None:
     halfway = FAST.model_copy(update={"blend": 0.25, "epochs": 1})
     whole = FAST.model_copy(update={"epochs": 1})
     untuned = base.model.state_dict()
@@ -208,8 +258,9 @@ def test_nothing_is_printed(base: PatentEncoder, corpus: Corpus, triplets: pa.Ta
     assert out.getvalue() == "" and err.getvalue() == ""
 
 
-def test_texts_are_written_in_blocks(base: PatentEncoder, corpus: Corpus, triplets: pa.Table,
-                                     monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_are_written_in_blocks(
+    base: PatentEncoder, corpus: Corpus, triplets: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
     short = FAST.model_copy(update={"epochs": 1})
     whole = train_encoder(base, triplets, corpus, short).losses
     monkeypatch.setattr(module, "_ROWS", 5)
@@ -220,8 +271,9 @@ def test_texts_are_written_in_blocks(base: PatentEncoder, corpus: Corpus, triple
 
 
 @pytest.mark.parametrize("column", ["anchor_id", "positive_id", "negative_id"])
-def test_a_patent_that_the_corpus_lacks(base: PatentEncoder, corpus: Corpus, triplets: pa.Table,
-                                        column: str) -> None:
+def test_a_patent_that_the_corpus_lacks(
+    base: PatentEncoder, corpus: Corpus, triplets: pa.Table, column: str
+) -> None:
     ids = triplets[column].to_pylist()
     ids[5] = "4711"
     bad = triplets.set_column(triplets.column_names.index(column), column, pa.array(ids))

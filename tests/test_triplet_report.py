@@ -30,38 +30,52 @@ ids = st.sampled_from("abcdefgh")
 
 def table(rows: list[tuple[str, str, str]], **more: list[str]) -> pa.Table:
     columns = {role: [r[i] for r in rows] for i, role in enumerate(ROLES)}
-    return pa.table({**columns, **more}, schema=pa.schema(
-        [(n, pa.string()) for n in [*columns, *more]]))
+    return pa.table(
+        {**columns, **more}, schema=pa.schema([(n, pa.string()) for n in [*columns, *more]])
+    )
 
 
-@given(st.lists(st.tuples(ids, ids, ids), min_size=1, max_size=4),
-       st.lists(st.sampled_from(["train", "dev", "test"]), min_size=8, max_size=8),
-       st.lists(st.integers(0, 5), min_size=8, max_size=8),
-       st.dictionaries(ids, st.integers(0, 2)))
-def test_leaks_by_counting(rows: list[tuple[str, str, str]], split: list[str], kin: list[int],
-                           family: dict[str, int]) -> None:
+@given(
+    st.lists(st.tuples(ids, ids, ids), min_size=1, max_size=4),
+    st.lists(st.sampled_from(["train", "dev", "test"]), min_size=8, max_size=8),
+    st.lists(st.integers(0, 5), min_size=8, max_size=8),
+    st.dictionaries(ids, st.integers(0, 2)),
+)
+def test_leaks_by_counting(
+    rows: list[tuple[str, str, str]], split: list[str], kin: list[int], family: dict[str, int]
+) -> None:
     splits = pd.DataFrame({"patent_id": list("abcdefgh"), "split": split, "kin": kin})
-    families = pd.DataFrame({"patent_id": list(family), "family": list(family.values())},
-                            columns=["patent_id", "family"])
+    families = pd.DataFrame(
+        {"patent_id": list(family), "family": list(family.values())},
+        columns=["patent_id", "family"],
+    )
     got = leak_report(table(rows), splits, families)
     used = {i for r in rows for i in r}
     where, key = dict(zip("abcdefgh", split, strict=True)), dict(zip("abcdefgh", kin, strict=True))
     for name in ("dev", "test"):
         held = {i for i in where if where[i] == name}
         assert got[name] == {
-            "patents": len(held), "by id": len(held & used),
-            "by family": sum(any(i in family and family[i] == family.get(h) for h in held)
-                             for i in used),
-            "by near-copy or family": sum(any(key[i] == key[h] for h in held) for i in used)}
+            "patents": len(held),
+            "by id": len(held & used),
+            "by family": sum(
+                any(i in family and family[i] == family.get(h) for h in held) for i in used
+            ),
+            "by near-copy or family": sum(any(key[i] == key[h] for h in held) for i in used),
+        }
 
 
 def test_what_the_data_do_not_tell() -> None:
     splits = pd.DataFrame({"patent_id": ["a", "b", "c"], "split": ["train", "train", "dev"]})
     got = leak_report(table([("a", "b", "c")]), splits)
-    assert got["dev"] == {"patents": 1, "by id": 1, "by family": None,
-                          "by near-copy or family": None}
-    quality = quality_report(table([("a", "b", "c")], relation=["cites"], level=["group"],
-                                   hardness=["easy"]), {})
+    assert got["dev"] == {
+        "patents": 1,
+        "by id": 1,
+        "by family": None,
+        "by near-copy or family": None,
+    }
+    quality = quality_report(
+        table([("a", "b", "c")], relation=["cites"], level=["group"], hardness=["easy"]), {}
+    )
     assert "not told" in render(got, quality) and "no splits" in render(None, quality)
 
 
@@ -93,8 +107,9 @@ def test_quality_of_mined_triplets(loaded: Loaded) -> None:
     assert got["distinct negatives"] == len({r["negative_id"] for r in rows})
     assert got["distinct negatives, share"] == got["distinct negatives"] / len(rows)
     for what, column in (("relations", "relation"), ("levels", "level")):
-        assert got[what] == {v: sum(r[column] == v for r in rows)
-                             for v in {r[column] for r in rows}}
+        assert got[what] == {
+            v: sum(r[column] == v for r in rows) for v in {r[column] for r in rows}
+        }
     for kind, row in got["hardness"].items():
         assert row["given"] == sum(r["hardness"] == kind for r in rows)
         lost = row["asked"] - row["given as asked"] - row.get("medium", 0) - row.get("easy", 0)
@@ -109,8 +124,14 @@ def folder(loaded: Loaded, tmp_path: Path) -> Path:
 
 def mine(folder: Path, vectors: Path | None = None) -> dict[str, Any]:
     record: dict[str, Any] = {"stage": "mine"}
-    stages.mine(folder / "graph.duckdb", folder / "triplets", MiningRules(triplets=100), 0, record,
-                vectors=vectors)
+    stages.mine(
+        folder / "graph.duckdb",
+        folder / "triplets",
+        MiningRules(triplets=100),
+        0,
+        record,
+        vectors=vectors,
+    )
     return record
 
 

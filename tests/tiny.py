@@ -19,9 +19,14 @@ def write_tiny_encoder(folder: Path, texts: list[str], width: int = 32, seed: in
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
     numbers = {word: i for i, word in enumerate(vocabulary)}
     BertTokenizerFast(vocab=numbers, do_lower_case=True).save_pretrained(inner)
-    config = BertConfig(vocab_size=len(vocabulary), hidden_size=width, num_hidden_layers=2,
-                        num_attention_heads=2, intermediate_size=2 * width,
-                        max_position_embeddings=128)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=width,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=2 * width,
+        max_position_embeddings=128,
+    )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         BertModel(config).save_pretrained(inner)

@@ -77,11 +77,28 @@ class Comparison(Mapping[str, Difference]):
         return len(self.rows)
 
     def _table(self, form: str) -> str:
-        head = ["metric", *self.labels, "difference", "95 % interval", "p bootstrap",
-                "p randomisation", "p Holm"]
-        rows = [[r.name, number(r.a), number(r.b), _signed(r.difference),
-                 f"{_signed(r.low)} to {_signed(r.high)}", number(r.p_bootstrap),
-                 number(r.p_randomisation), number(r.p)] for r in self.rows]
+        head = [
+            "metric",
+            *self.labels,
+            "difference",
+            "95 % interval",
+            "p bootstrap",
+            "p randomisation",
+            "p Holm",
+        ]
+        rows = [
+            [
+                r.name,
+                number(r.a),
+                number(r.b),
+                _signed(r.difference),
+                f"{_signed(r.low)} to {_signed(r.high)}",
+                number(r.p_bootstrap),
+                number(r.p_randomisation),
+                number(r.p),
+            ]
+            for r in self.rows
+        ]
         return table(head, rows, form)
 
     def to_text(self) -> str:
@@ -98,9 +115,14 @@ class Comparison(Mapping[str, Difference]):
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Name to the fields of `Difference`; nan becomes None."""
-        return {row.name: {key: plain(value) if isinstance(value, float) else value
-                           for key, value in vars(row).items() if key != "name"}
-                for row in self.rows}
+        return {
+            row.name: {
+                key: plain(value) if isinstance(value, float) else value
+                for key, value in vars(row).items()
+                if key != "name"
+            }
+            for row in self.rows
+        }
 
     def to_json(self) -> str:
         """The `as_dict` form as JSON text."""
@@ -111,8 +133,14 @@ def _signed(value: float) -> str:
     return ("+" if value > 0 else "") + number(value)
 
 
-def compare(a: Metrics, b: Metrics, *, labels: tuple[str, str] = ("a", "b"), resamples: int = 2000,
-            seed: int = 0) -> Comparison:
+def compare(
+    a: Metrics,
+    b: Metrics,
+    *,
+    labels: tuple[str, str] = ("a", "b"),
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Comparison:
     """Test two evaluations of the same items against each other, metric by metric.
 
     Parameters
@@ -155,24 +183,35 @@ def compare(a: Metrics, b: Metrics, *, labels: tuple[str, str] = ("a", "b"), res
     """
     if list(a) != list(b):
         odd = sorted(set(a) ^ set(b))
-        raise DataError("the two evaluations are of different metrics",
-                        got=", ".join(odd) or "another order",
-                        wanted="the same names in the same order")
+        raise DataError(
+            "the two evaluations are of different metrics",
+            got=", ".join(odd) or "another order",
+            wanted="the same names in the same order",
+        )
     if resamples < 1:
         raise ConfigError("too few resamples", got=resamples, wanted="at least 1")
     shared: dict[tuple[int, int, int], tuple[Resampler, Resampler]] = {}
     rows = [_difference(a.detail[name], b.detail[name], resamples, seed, shared) for name in a]
     corrected = holm([row.p_randomisation for row in rows])
-    return Comparison([replace(row, p=float(p)) for row, p in zip(rows, corrected, strict=True)],
-                      labels)
+    return Comparison(
+        [replace(row, p=float(p)) for row, p in zip(rows, corrected, strict=True)], labels
+    )
 
 
-def _difference(a: Metric, b: Metric, resamples: int, seed: int,
-                shared: dict[tuple[int, int, int], tuple[Resampler, Resampler]]) -> Difference:
+def _difference(
+    a: Metric,
+    b: Metric,
+    resamples: int,
+    seed: int,
+    shared: dict[tuple[int, int, int], tuple[Resampler, Resampler]],
+) -> Difference:
     shapes = [[part.shape for part in m.parts] for m in (a, b)]
     if a.n != b.n or shapes[0] != shapes[1]:
-        raise DataError("the two evaluations are of different items", where=a.name,
-                        got=f"{a.n} and {b.n} {a.unit}")
+        raise DataError(
+            "the two evaluations are of different items",
+            where=a.name,
+            got=f"{a.n} and {b.n} {a.unit}",
+        )
     undefined = int((np.isnan(a.items) | np.isnan(b.items)).sum())
     if not (np.isfinite(a.value) and np.isfinite(b.value)):
         nan = float("nan")
@@ -197,8 +236,18 @@ def _difference(a: Metric, b: Metric, resamples: int, seed: int,
     limit = abs(observed) * (1 - 1e-9) - 1e-12
     p_boot = (1 + np.count_nonzero(np.abs(centred) >= limit)) / (len(centred) + 1)
     p_rand = (1 + np.count_nonzero(np.abs(null) >= limit)) / (len(null) + 1)
-    return Difference(a.name, a.value, b.value, observed, low, high, float(p_boot), float(p_rand),
-                      float("nan"), undefined)
+    return Difference(
+        a.name,
+        a.value,
+        b.value,
+        observed,
+        low,
+        high,
+        float(p_boot),
+        float(p_rand),
+        float("nan"),
+        undefined,
+    )
 
 
 def _sum(part: Any) -> np.ndarray:

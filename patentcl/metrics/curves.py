@@ -85,16 +85,17 @@ class Curve:
         return float((self.true * below).sum() / (float(self.n_true) * n_false))
 
 
-def true_scores(truth: sparse.csr_matrix, scores: Scores,
-                columns: np.ndarray | None = None) -> np.ndarray:
+def true_scores(
+    truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None = None
+) -> np.ndarray:
     """Score of each true label, in the order of the stored entries; -inf where not retrieved."""
     picked = select_columns(truth, columns)
     parts = []
     for start, block in scores.blocks(columns, cells=4 * BLOCK_CELLS):
         stop = start + block.shape[0]
-        pointers = picked.indptr[start:stop + 1]
+        pointers = picked.indptr[start : stop + 1]
         rows = np.repeat(np.arange(stop - start), np.diff(pointers))
-        parts.append(block[rows, picked.indices[pointers[0]:pointers[-1]]])
+        parts.append(block[rows, picked.indices[pointers[0] : pointers[-1]]])
     return np.concatenate(parts)
 
 
@@ -104,8 +105,9 @@ def _distinct(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return found[ranked], counts[ranked]
 
 
-def micro_curve(truth: sparse.csr_matrix, scores: Scores,
-                columns: np.ndarray | None = None) -> Curve:
+def micro_curve(
+    truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None = None
+) -> Curve:
     """One curve over all (patent, label) decisions.
 
     Parameters
@@ -132,8 +134,9 @@ def micro_curve(truth: sparse.csr_matrix, scores: Scores,
     return Curve(threshold, counts, at_least, above, len(positives), scores.shape[0] * width)
 
 
-def _count_above(waiting: list[np.ndarray], threshold: np.ndarray, at_least: np.ndarray,
-                 above: np.ndarray) -> None:
+def _count_above(
+    waiting: list[np.ndarray], threshold: np.ndarray, at_least: np.ndarray, above: np.ndarray
+) -> None:
     """Add to both counts those of the waiting scores, which are used up."""
     if not waiting:
         return
@@ -158,16 +161,19 @@ def _counts(ordered: np.ndarray, threshold: np.ndarray) -> tuple[np.ndarray, np.
     return at_least, above
 
 
-def label_curves(truth: sparse.csr_matrix, scores: Scores,
-                 columns: np.ndarray | None = None) -> list[Curve]:
+def label_curves(
+    truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None = None
+) -> list[Curve]:
     """One curve for each label; parameters as for `micro_curve`."""
     positives = true_scores(truth, scores, columns)
     picked = select_columns(truth, columns)
     by_label = np.argsort(picked.indices, kind="stable")
-    bounds = np.concatenate([[0], np.cumsum(np.bincount(picked.indices,
-                                                       minlength=picked.shape[1]))])
-    groups = [_distinct(positives[by_label[bounds[j]:bounds[j + 1]]])
-              for j in range(picked.shape[1])]
+    bounds = np.concatenate(
+        [[0], np.cumsum(np.bincount(picked.indices, minlength=picked.shape[1]))]
+    )
+    groups = [
+        _distinct(positives[by_label[bounds[j] : bounds[j + 1]]]) for j in range(picked.shape[1])
+    ]
     at_least = [np.zeros(len(t), dtype=np.int64) for t, _ in groups]
     above = [np.zeros(len(t), dtype=np.int64) for t, _ in groups]
     for _, block in scores.blocks(columns, cells=SORT_CELLS):
@@ -177,8 +183,10 @@ def label_curves(truth: sparse.csr_matrix, scores: Scores,
                 higher, strictly = _counts(upright[j], threshold)
                 at_least[j] += higher
                 above[j] += strictly
-    return [Curve(t, c, at_least[j], above[j], int(bounds[j + 1] - bounds[j]), scores.shape[0])
-            for j, (t, c) in enumerate(groups)]
+    return [
+        Curve(t, c, at_least[j], above[j], int(bounds[j + 1] - bounds[j]), scores.shape[0])
+        for j, (t, c) in enumerate(groups)
+    ]
 
 
 def curve_metric(metric: str, average: str, curves: list[Curve]) -> Metric:
@@ -199,15 +207,19 @@ def curve_metric(metric: str, average: str, curves: list[Curve]) -> Metric:
         Items are labels, and the interval resamples labels.
     """
     if metric not in ("average_precision", "roc_auc"):
-        raise ConfigError("unknown curve metric", got=metric,
-                          fix=did_you_mean(metric, ["average_precision", "roc_auc"]))
+        raise ConfigError(
+            "unknown curve metric",
+            got=metric,
+            fix=did_you_mean(metric, ["average_precision", "roc_auc"]),
+        )
     values = np.array([getattr(c, metric) for c in curves])
     if average == "macro":
         return mean_metric(values, "labels")
     weight = np.array([c.n_true for c in curves], dtype=np.float64)
     known = ~np.isnan(values)
-    return ratio_metric(np.where(known, values * weight, 0.0), np.where(known, weight, 0.0),
-                        "labels", items=values)
+    return ratio_metric(
+        np.where(known, values * weight, 0.0), np.where(known, weight, 0.0), "labels", items=values
+    )
 
 
 # ---- per-patent values of a micro curve ---------------------------------------------------------
@@ -240,8 +252,13 @@ def _bin_means(keys: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.
     return np.asarray(total / np.maximum(1, np.bincount(keys, weights=weights, minlength=65536)))
 
 
-def micro_metric(metric: str, truth: sparse.csr_matrix, scores: Scores, curve: Curve,
-                 columns: np.ndarray | None = None) -> Metric:
+def micro_metric(
+    metric: str,
+    truth: sparse.csr_matrix,
+    scores: Scores,
+    curve: Curve,
+    columns: np.ndarray | None = None,
+) -> Metric:
     """Micro average precision or ROC AUC with a value for each patent.
 
     The area is not a mean over patents, so items are pseudo-values: the area plus n times its
@@ -261,8 +278,7 @@ def micro_metric(metric: str, truth: sparse.csr_matrix, scores: Scores, curve: C
     value = float(getattr(curve, metric))
     n = truth.shape[0]
     if not np.isfinite(value):
-        return Metric("", value, np.full(n, np.nan), "patents",
-                      (np.zeros(n), np.zeros(n)), ratio)
+        return Metric("", value, np.full(n, np.nan), "patents", (np.zeros(n), np.zeros(n)), ratio)
     picked = select_columns(truth, columns)
     positives = true_scores(truth, scores, columns)
     own, cells = _influence_tables(metric, curve)
@@ -274,7 +290,7 @@ def micro_metric(metric: str, truth: sparse.csr_matrix, scores: Scores, curve: C
         table = cells[float_keys(block)]
         if scores.is_sparse:
             table[block == -np.inf] = 0
-        influence[start:start + len(block)] += table.sum(axis=1, dtype=np.float64)
+        influence[start : start + len(block)] += table.sum(axis=1, dtype=np.float64)
     # The area does not change when all weights grow alike: derivatives must sum to zero.
     n_true = np.diff(picked.indptr)
     influence -= n_true * (influence.sum() / max(1, n_true.sum()))
@@ -290,7 +306,7 @@ def _influence_tables(metric: str, curve: Curve) -> tuple[np.ndarray, np.ndarray
         at_least = curve.at_least.astype(np.float64)
         lower = _steps(keys, curve.true / at_least)
         own = _bin_means(keys, curve.precision, curve.true)
-        below = _steps(keys, curve.true * curve.true_at_least / at_least ** 2)
+        below = _steps(keys, curve.true * curve.true_at_least / at_least**2)
         return (own + lower) / n_true, -below / np.float32(n_true)
     n_false = float(curve.n_scores - curve.n_true)
     true_above = curve.true_at_least - curve.true

@@ -22,8 +22,9 @@ from patentcl.metrics.labels import SetCounts, set_metric
 from patentcl.metrics.result import Metric, mean_metric, ratio, ratio_metric
 
 
-def closed_counts(truth: sparse.csr_matrix, closed: sparse.csr_matrix,
-                  outside: Any = None) -> SetCounts:
+def closed_counts(
+    truth: sparse.csr_matrix, closed: sparse.csr_matrix, outside: Any = None
+) -> SetCounts:
     """Set sizes with labels outside the tree.
 
     Parameters
@@ -37,8 +38,11 @@ def closed_counts(truth: sparse.csr_matrix, closed: sparse.csr_matrix,
     if outside is not None:
         extra = as_labels(outside, "labels outside the tree")
         if extra.shape[0] != truth.shape[0]:
-            raise DataError("labels outside the tree and truth differ in length",
-                            got=f"{extra.shape[0]} rows", wanted=f"{truth.shape[0]}")
+            raise DataError(
+                "labels outside the tree and truth differ in length",
+                got=f"{extra.shape[0]} rows",
+                wanted=f"{truth.shape[0]}",
+            )
         truth = sparse.csr_matrix(sparse.hstack([truth, extra], format="csr"), dtype=bool)
         nothing = sparse.csr_matrix(extra.shape, dtype=bool)
         closed = sparse.csr_matrix(sparse.hstack([closed, nothing], format="csr"), dtype=bool)
@@ -89,8 +93,9 @@ def _touched(truth: sparse.csr_matrix, tree: CpcTree, columns: np.ndarray) -> sp
     return tree.close(only)
 
 
-def hop_counts(truth: sparse.csr_matrix, predicted: sparse.csr_matrix, tree: CpcTree,
-               columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def hop_counts(
+    truth: sparse.csr_matrix, predicted: sparse.csr_matrix, tree: CpcTree, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Tree hops from each false positive of a level to the nearest true label of that level.
 
     Parameters
@@ -134,8 +139,13 @@ def hop_counts(truth: sparse.csr_matrix, predicted: sparse.csr_matrix, tree: Cpc
     return rows, hops
 
 
-def hops(truth: sparse.csr_matrix, predicted: sparse.csr_matrix, tree: CpcTree, columns: np.ndarray,
-         spread: bool = False) -> Metric:
+def hops(
+    truth: sparse.csr_matrix,
+    predicted: sparse.csr_matrix,
+    tree: CpcTree,
+    columns: np.ndarray,
+    spread: bool = False,
+) -> Metric:
     """Mean (or standard deviation) of `hop_counts` over all false positives.
 
     Items are patents: the mean hops of a patent's false positives, nan where it has none or has no
@@ -155,7 +165,7 @@ def hops(truth: sparse.csr_matrix, predicted: sparse.csr_matrix, tree: CpcTree, 
 
 def _deviation(count: np.ndarray, total: np.ndarray, square: np.ndarray) -> np.ndarray:
     mean = ratio(total, count)
-    return np.sqrt(np.maximum(ratio(square, count) - mean ** 2, 0.0))
+    return np.sqrt(np.maximum(ratio(square, count) - mean**2, 0.0))
 
 
 def _deepest(labels: sparse.csr_matrix, tree: CpcTree) -> tuple[np.ndarray, np.ndarray]:
@@ -163,8 +173,10 @@ def _deepest(labels: sparse.csr_matrix, tree: CpcTree) -> tuple[np.ndarray, np.n
     rows, cols = row_ids(labels), labels.indices
     parents = tree.parent[cols]
     inner = parents >= 0
-    covered = sparse.csr_matrix((np.ones(int(inner.sum()), dtype=np.int8),
-                                 (rows[inner], parents[inner])), shape=labels.shape)
+    covered = sparse.csr_matrix(
+        (np.ones(int(inner.sum()), dtype=np.int8), (rows[inner], parents[inner])),
+        shape=labels.shape,
+    )
     covered.sum_duplicates()
     keep = ~contains(covered, rows, cols)
     return rows[keep], cols[keep]
@@ -202,8 +214,9 @@ def lca_credit(labels: sparse.csr_matrix, others: sparse.csr_matrix, tree: CpcTr
     return ratio(np.bincount(rows, weights=credit, minlength=n), np.bincount(rows, minlength=n))
 
 
-def lca_metric(measure: str, truth: sparse.csr_matrix, closed: sparse.csr_matrix,
-               tree: CpcTree) -> Metric:
+def lca_metric(
+    measure: str, truth: sparse.csr_matrix, closed: sparse.csr_matrix, tree: CpcTree
+) -> Metric:
     """Partial credit by lowest common ancestor, averaged over patents.
 
     Parameters

@@ -20,11 +20,15 @@ BLOCK_CELLS = 1 << 22
 
 def _two_dimensional(shape: tuple[int, ...], what: str) -> None:
     if len(shape) != 2:
-        raise DataError(f"{what} must be a matrix of patents by labels",
-                        got=f"{len(shape)} dimension{'s' if len(shape) != 1 else ''}", wanted="2")
+        raise DataError(
+            f"{what} must be a matrix of patents by labels",
+            got=f"{len(shape)} dimension{'s' if len(shape) != 1 else ''}",
+            wanted="2",
+        )
     if 0 in shape:
-        raise DataError(f"{what} is empty", got=f"shape {shape}",
-                        wanted="at least one patent and one label")
+        raise DataError(
+            f"{what} is empty", got=f"shape {shape}", wanted="at least one patent and one label"
+        )
 
 
 def as_labels(labels: Any, what: str) -> sparse.csr_matrix:
@@ -56,8 +60,11 @@ def as_labels(labels: Any, what: str) -> sparse.csr_matrix:
             raise DataError(f"{what} is not a matrix of 0 and 1", got=f"{data.dtype}")
         odd = np.flatnonzero(~((data == 0) | (data == 1)).ravel())
         if odd.size:
-            raise DataError(f"{what} is not binary", got=f"{np.ravel(data)[odd[0]]} and "
-                            f"{odd.size - 1} more", wanted="only 0 and 1, or booleans")
+            raise DataError(
+                f"{what} is not binary",
+                got=f"{np.ravel(data)[odd[0]]} and {odd.size - 1} more",
+                wanted="only 0 and 1, or booleans",
+            )
     if isinstance(labels, sparse.csr_matrix) and labels.dtype == bool:
         return _canonical(labels)  # itself, so that what scipy found out about it is kept
     return _canonical(sparse.csr_matrix(labels, dtype=bool))
@@ -74,25 +81,34 @@ def _canonical(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
 def same_shape(a: tuple[int, ...], b: tuple[int, ...], what: str) -> None:
     """Raise DataError unless two shapes agree."""
     if tuple(a) != tuple(b):
-        raise DataError(f"{what} and truth differ in shape", got=f"{tuple(b)}",
-                        wanted=f"{tuple(a)}")
+        raise DataError(
+            f"{what} and truth differ in shape", got=f"{tuple(b)}", wanted=f"{tuple(a)}"
+        )
 
 
 def check_columns(labels: Sequence[str], tree: CpcTree) -> None:
     """Raise DataError unless column names are the tree's symbols, in the tree's order."""
     names = [str(label) for label in labels]
     if len(names) != len(tree):
-        raise DataError("labels do not match the tree", got=f"{len(names)} columns",
-                        wanted=f"{len(tree)}, one for each node")
+        raise DataError(
+            "labels do not match the tree",
+            got=f"{len(names)} columns",
+            wanted=f"{len(tree)}, one for each node",
+        )
     for i, (name, symbol) in enumerate(zip(names, tree.symbols, strict=True)):
         if name == symbol:
             continue
         if set(names) == set(tree.symbols):
-            raise DataError("label order differs from the tree", where=f"column {i}",
-                            got=repr(name), wanted=repr(symbol),
-                            fix="Reorder the columns as tree.symbols")
-        raise DataError("labels do not match the tree", where=f"column {i}", got=repr(name),
-                        wanted=repr(symbol))
+            raise DataError(
+                "label order differs from the tree",
+                where=f"column {i}",
+                got=repr(name),
+                wanted=repr(symbol),
+                fix="Reorder the columns as tree.symbols",
+            )
+        raise DataError(
+            "labels do not match the tree", where=f"column {i}", got=repr(name), wanted=repr(symbol)
+        )
 
 
 def column_names(matrix: Any) -> list[str] | None:
@@ -112,16 +128,18 @@ def check_closed(labels: sparse.csr_matrix, tree: CpcTree, what: str = "truth") 
     for start in range(0, n, step):
         span = slice(labels.indptr[start], labels.indptr[min(n, start + step)])
         columns = labels.indices[span]
-        own = np.repeat(base[:n - start], counts[start:start + step])
+        own = np.repeat(base[: n - start], counts[start : start + step])
         bitmap[own + columns] = True
         found = bitmap[own + up[columns]]
         if not found.all():
             at = int(np.argmin(found))
             symbol, parent = tree.symbols[columns[at]], tree.symbols[up[columns[at]]]
-            raise DataError(f"{what} is not closed under ancestors",
-                            where=f"row {start + own[at] // width}",
-                            got=f"{symbol} without its parent {parent}",
-                            fix="Use CpcTree.close, or check that columns are in tree order")
+            raise DataError(
+                f"{what} is not closed under ancestors",
+                where=f"row {start + own[at] // width}",
+                got=f"{symbol} without its parent {parent}",
+                fix="Use CpcTree.close, or check that columns are in tree order",
+            )
         bitmap[own + columns] = False
 
 
@@ -185,8 +203,9 @@ def select_columns(matrix: sparse.csr_matrix, columns: np.ndarray | None) -> spa
     moved = place[matrix.indices]
     keep = moved >= 0
     indptr = np.concatenate([[0], np.cumsum(keep)])[matrix.indptr]
-    out = sparse.csr_matrix((matrix.data[keep], moved[keep], indptr),
-                            shape=(matrix.shape[0], len(columns)))
+    out = sparse.csr_matrix(
+        (matrix.data[keep], moved[keep], indptr), shape=(matrix.shape[0], len(columns))
+    )
     out.has_sorted_indices = bool(np.all(np.diff(columns) > 0)) and matrix.has_sorted_indices
     if not out.has_sorted_indices:
         out.sort_indices()
@@ -222,9 +241,11 @@ class Scores:
         if callable(source):
             self._open = source
         elif isinstance(source, Iterator):
-            raise DataError("scores from an iterator can be read only once",
-                            got=type(source).__name__,
-                            wanted="a function that returns a new one each time")
+            raise DataError(
+                "scores from an iterator can be read only once",
+                got=type(source).__name__,
+                wanted="a function that returns a new one each time",
+            )
         elif self.is_sparse:
             matrix = as_sparse_scores(source, self.shape)
             self._open = lambda: iter([matrix])
@@ -238,8 +259,9 @@ class Scores:
                 raise DataError("scores are not numbers", got=str(array.dtype))
             self._open = lambda: iter([array])
 
-    def blocks(self, columns: np.ndarray | None = None, cells: int = BLOCK_CELLS,
-               unranked: float = -np.inf) -> Iterator[tuple[int, np.ndarray]]:
+    def blocks(
+        self, columns: np.ndarray | None = None, cells: int = BLOCK_CELLS, unranked: float = -np.inf
+    ) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first row, float block) until all rows have been seen.
 
         Parameters
@@ -255,18 +277,26 @@ class Scores:
         seen = 0
         for piece in self._open():
             if len(piece.shape) != 2 or piece.shape[1] != self.shape[1]:
-                raise DataError("a block of scores has the wrong shape", where=f"row {seen}",
-                                got=str(piece.shape), wanted=f"(any, {self.shape[1]})")
+                raise DataError(
+                    "a block of scores has the wrong shape",
+                    where=f"row {seen}",
+                    got=str(piece.shape),
+                    wanted=f"(any, {self.shape[1]})",
+                )
             for start in range(0, piece.shape[0], step):
-                part = piece[start:start + step]
+                part = piece[start : start + step]
                 yield seen + start, self._block(part, columns, seen + start, unranked)
             seen += piece.shape[0]
         if seen != self.shape[0]:
-            raise DataError("scores and truth differ in shape", got=f"({seen}, {self.shape[1]})",
-                            wanted=f"{self.shape}")
+            raise DataError(
+                "scores and truth differ in shape",
+                got=f"({seen}, {self.shape[1]})",
+                wanted=f"{self.shape}",
+            )
 
-    def _block(self, part: Any, columns: np.ndarray | None, row: int,
-               unranked: float) -> np.ndarray:
+    def _block(
+        self, part: Any, columns: np.ndarray | None, row: int, unranked: float
+    ) -> np.ndarray:
         if sparse.issparse(part):
             kind = np.float32 if part.dtype.itemsize <= 4 else np.float64
             dense = np.full(part.shape, unranked, dtype=kind)
@@ -279,7 +309,7 @@ class Scores:
         if columns is None:
             return dense
         if len(columns) and np.array_equal(columns, np.arange(columns[0], columns[-1] + 1)):
-            return dense[:, columns[0]:columns[-1] + 1]  # a level of the tree: a view, no copy
+            return dense[:, columns[0] : columns[-1] + 1]  # a level of the tree: a view, no copy
         return dense[:, columns]
 
 
@@ -298,8 +328,9 @@ def as_sparse_scores(source: Any, shape: tuple[int, ...]) -> sparse.csr_matrix:
         ordered = matrix.copy()
         ordered.sum_duplicates()
         if ordered.nnz != matrix.nnz:
-            raise DataError("sparse scores hold an entry twice",
-                            got=f"{matrix.nnz - ordered.nnz} repeated")
+            raise DataError(
+                "sparse scores hold an entry twice", got=f"{matrix.nnz - ordered.nnz} repeated"
+            )
         matrix = ordered
     return matrix
 
@@ -316,8 +347,12 @@ def _finite(values: np.ndarray, row: int) -> None:
     if bad.size:
         at = tuple(bad[0])
         where = f"row {row + at[0]}, column {at[1]}" if len(at) == 2 else f"entry {at[0]}"
-        raise DataError("scores must be finite", where=where, got=f"{values[at]}",
-                        wanted="no NaN and no infinity")
+        raise DataError(
+            "scores must be finite",
+            where=where,
+            got=f"{values[at]}",
+            wanted="no NaN and no infinity",
+        )
 
 
 def as_scores(scores: Any, shape: tuple[int, int]) -> Scores:
@@ -340,8 +375,11 @@ def decide(scores: Scores, threshold: float | np.ndarray) -> sparse.csr_matrix:
     limits = np.asarray(threshold, dtype=np.float64)
     n, width = scores.shape
     if limits.ndim > 1 or (limits.ndim == 1 and limits.shape[0] != width):
-        raise DataError("thresholds do not match the labels", got=f"shape {limits.shape}",
-                        wanted=f"one number, or {width}")
+        raise DataError(
+            "thresholds do not match the labels",
+            got=f"shape {limits.shape}",
+            wanted=f"one number, or {width}",
+        )
     if np.isnan(limits).any():
         raise DataError("a threshold is not a number", got="nan")
     counts, columns = [np.zeros(1, dtype=np.int64)], [np.empty(0, dtype=np.int32)]
@@ -355,7 +393,9 @@ def decide(scores: Scores, threshold: float | np.ndarray) -> sparse.csr_matrix:
         counts.append(np.count_nonzero(hit, axis=1))
         columns.append((flat % width).astype(np.int32))
     indices = np.concatenate(columns)
-    out = sparse.csr_matrix((np.ones(len(indices), dtype=bool), indices,
-                             np.cumsum(np.concatenate(counts))), shape=(n, width))
+    out = sparse.csr_matrix(
+        (np.ones(len(indices), dtype=bool), indices, np.cumsum(np.concatenate(counts))),
+        shape=(n, width),
+    )
     out.has_canonical_format = True
     return out

@@ -61,8 +61,9 @@ class SetCounts:
             indices.append(common.indices)
             pointers.append(pointers[-1][-1] + common.indptr[1:].astype(np.int64))
         found = np.concatenate(indices)
-        out = sparse.csr_matrix((np.ones(len(found), dtype=bool), found, np.concatenate(pointers)),
-                                shape=(n, width))
+        out = sparse.csr_matrix(
+            (np.ones(len(found), dtype=bool), found, np.concatenate(pointers)), shape=(n, width)
+        )
         out.has_canonical_format = True
         return out
 
@@ -88,8 +89,9 @@ class SetCounts:
     def by_row(self, measure: str) -> np.ndarray:
         """Precision, recall or F1 of each patent: float64 (n_patents,)."""
         if measure not in self._by_row:
-            self._by_row[measure] = MEASURES[measure](self.row_tp, self.row_predicted,
-                                                      self.row_true)
+            self._by_row[measure] = MEASURES[measure](
+                self.row_tp, self.row_predicted, self.row_true
+            )
         return self._by_row[measure]
 
     @cached_property
@@ -111,9 +113,10 @@ class SetCounts:
 def _rows(matrix: sparse.csr_matrix, start: int, stop: int) -> sparse.csr_matrix:
     """Rows of a matrix without a copy of its entries."""
     low, high = matrix.indptr[start], matrix.indptr[stop]
-    out = sparse.csr_matrix((matrix.data[low:high], matrix.indices[low:high],
-                             matrix.indptr[start:stop + 1] - low),
-                            shape=(stop - start, matrix.shape[1]))
+    out = sparse.csr_matrix(
+        (matrix.data[low:high], matrix.indices[low:high], matrix.indptr[start : stop + 1] - low),
+        shape=(stop - start, matrix.shape[1]),
+    )
     out.has_canonical_format = True
     return out
 
@@ -122,7 +125,7 @@ def _count_columns(matrix: sparse.csr_matrix) -> np.ndarray:
     """Stored entries of each column: int64 (n_columns,)."""
     out = np.zeros(matrix.shape[1], dtype=np.int64)
     for low in range(0, matrix.nnz, 4 * CHUNK):
-        out += np.bincount(matrix.indices[low:low + 4 * CHUNK], minlength=len(out))
+        out += np.bincount(matrix.indices[low : low + 4 * CHUNK], minlength=len(out))
     return out
 
 
@@ -232,8 +235,15 @@ def set_metric(measure: str, average: str, counts: SetCounts) -> Metric:
     macro = MacroFormula(measure, _WEIGHTING[average])
     labels = (counts.label_tp, counts.label_predicted, counts.label_true)
     value = float(macro(*(label[None] for label in labels))[0])
-    return Metric("", value, macro.items(*labels), "labels",
-                  (counts.hits, counts.predicted, counts.truth), macro, resampled="patents")
+    return Metric(
+        "",
+        value,
+        macro.items(*labels),
+        "labels",
+        (counts.hits, counts.predicted, counts.truth),
+        macro,
+        resampled="patents",
+    )
 
 
 def subset_accuracy(counts: SetCounts) -> Metric:
@@ -267,9 +277,25 @@ def labels_predicted(counts: SetCounts) -> Metric:
 def label_table(counts: SetCounts) -> dict[str, np.ndarray]:
     """Precision, recall, F1 and the three counts of each label."""
     labels = (counts.label_tp, counts.label_predicted, counts.label_true)
-    return {"true": labels[2], "predicted": labels[1], "right": labels[0],
-            **{name: measure(*labels) for name, measure in MEASURES.items()}}
+    return {
+        "true": labels[2],
+        "predicted": labels[1],
+        "right": labels[0],
+        **{name: measure(*labels) for name, measure in MEASURES.items()},
+    }
 
 
-__all__ = ["MacroFormula", "SetCounts", "f1", "hamming_loss", "label_table", "labels_predicted",
-           "labels_true", "no_prediction", "precision", "recall", "set_metric", "subset_accuracy"]
+__all__ = [
+    "MacroFormula",
+    "SetCounts",
+    "f1",
+    "hamming_loss",
+    "label_table",
+    "labels_predicted",
+    "labels_true",
+    "no_prediction",
+    "precision",
+    "recall",
+    "set_metric",
+    "subset_accuracy",
+]

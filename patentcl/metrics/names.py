@@ -61,49 +61,95 @@ DEFINITIONS = _table(
     Definition("recall", "set", "share of true labels that are predicted", FLAT_AVERAGES, "may"),
     Definition("f1", "set", "harmonic mean of precision and recall", FLAT_AVERAGES, "may"),
     Definition("subset_accuracy", "set", "share of patents whose label set is exactly right"),
-    Definition("hamming_loss", "set", "share of label decisions that are wrong",
-               higher_is_better=False),
+    Definition(
+        "hamming_loss", "set", "share of label decisions that are wrong", higher_is_better=False
+    ),
     Definition("hier_precision", "hier", "precision over ancestor-closed sets", HIER_AVERAGES),
     Definition("hier_recall", "hier", "recall over ancestor-closed sets", HIER_AVERAGES),
     Definition("hier_f1", "hier", "F1 over ancestor-closed sets", HIER_AVERAGES),
-    Definition("lca_precision", "tree", "credit of a predicted label by its lowest common ancestor "
-               "with the truth"),
-    Definition("lca_recall", "tree", "credit of a true label by its lowest common ancestor with "
-               "the prediction"),
+    Definition(
+        "lca_precision",
+        "tree",
+        "credit of a predicted label by its lowest common ancestor with the truth",
+    ),
+    Definition(
+        "lca_recall",
+        "tree",
+        "credit of a true label by its lowest common ancestor with the prediction",
+    ),
     Definition("lca_f1", "tree", "harmonic mean of the two, for each patent"),
-    Definition("hops", "tree", "mean tree hops from a false positive to the nearest true label of "
-               "its level", higher_is_better=False),
+    Definition(
+        "hops",
+        "tree",
+        "mean tree hops from a false positive to the nearest true label of its level",
+        higher_is_better=False,
+    ),
     Definition("hops_sd", "tree", "standard deviation of those hops", higher_is_better=None),
-    Definition("violations", "tree", "predicted labels whose parent is not predicted, per patent",
-               higher_is_better=False),
-    Definition("no_prediction", "set", "share of patents without any predicted label",
-               higher_is_better=False),
+    Definition(
+        "violations",
+        "tree",
+        "predicted labels whose parent is not predicted, per patent",
+        higher_is_better=False,
+    ),
+    Definition(
+        "no_prediction",
+        "set",
+        "share of patents without any predicted label",
+        higher_is_better=False,
+    ),
     Definition("labels_true", "set", "true labels per patent", higher_is_better=None),
     Definition("labels_predicted", "set", "predicted labels per patent", higher_is_better=None),
-    Definition("average_precision", "curve", "area under the precision-recall curve as a sum of "
-               "steps", CURVE_AVERAGES),
-    Definition("roc_auc", "curve", "chance that a true label scores above a false one",
-               CURVE_AVERAGES),
+    Definition(
+        "average_precision",
+        "curve",
+        "area under the precision-recall curve as a sum of steps",
+        CURVE_AVERAGES,
+    ),
+    Definition(
+        "roc_auc", "curve", "chance that a true label scores above a false one", CURVE_AVERAGES
+    ),
     Definition("lrap", "rank", "label ranking average precision"),
-    Definition("coverage_error", "rank", "how far down the ranking the last true label is",
-               higher_is_better=False),
-    Definition("ranking_loss", "rank", "share of (true, false) label pairs in the wrong order",
-               higher_is_better=False),
+    Definition(
+        "coverage_error",
+        "rank",
+        "how far down the ranking the last true label is",
+        higher_is_better=False,
+    ),
+    Definition(
+        "ranking_loss",
+        "rank",
+        "share of (true, false) label pairs in the wrong order",
+        higher_is_better=False,
+    ),
     Definition("hit", "topk", "whether one of the first k is right", (), "must"),
     Definition("ndcg", "topk", "discounted cumulative gain over the best possible", (), "may"),
     Definition("map", "topk", "mean over relevant items of the precision at their rank", (), "may"),
     Definition("mrr", "topk", "reciprocal rank of the first relevant item", (), "may"),
     Definition("r_precision", "topk", "precision at the number of relevant items"),
-    Definition("first_rank", "topk", "rank of the first relevant item, from 1",
-               higher_is_better=False),
-    Definition("ece", "probability", "expected calibration error, bins of equal width",
-               higher_is_better=False),
-    Definition("ece_mass", "probability", "expected calibration error, bins of equal mass",
-               higher_is_better=False),
-    Definition("brier", "probability", "mean squared error of the probabilities",
-               higher_is_better=False),
-    Definition("log_loss", "probability", "mean negative log-likelihood of the decisions",
-               higher_is_better=False),
+    Definition(
+        "first_rank", "topk", "rank of the first relevant item, from 1", higher_is_better=False
+    ),
+    Definition(
+        "ece",
+        "probability",
+        "expected calibration error, bins of equal width",
+        higher_is_better=False,
+    ),
+    Definition(
+        "ece_mass",
+        "probability",
+        "expected calibration error, bins of equal mass",
+        higher_is_better=False,
+    ),
+    Definition(
+        "brier", "probability", "mean squared error of the probabilities", higher_is_better=False
+    ),
+    Definition(
+        "log_loss",
+        "probability",
+        "mean negative log-likelihood of the decisions",
+        higher_is_better=False,
+    ),
 )
 """Every metric that `evaluate` knows, by name."""
 
@@ -201,25 +247,34 @@ def parse_name(text: str) -> Name:
 
 def _cutoff(word: str, text: str) -> int:
     if not word.isdigit() or int(word) < 1:
-        raise ConfigError("a cut-off must be a whole number of at least 1", where=repr(text),
-                          got=word)
+        raise ConfigError(
+            "a cut-off must be a whole number of at least 1", where=repr(text), got=word
+        )
     return int(word)
 
 
-def _checked(definition: Definition, text: str, k: int | None, average: str | None,
-             level: str | None) -> Name:
+def _checked(
+    definition: Definition, text: str, k: int | None, average: str | None, level: str | None
+) -> Name:
     family = definition.family
     if definition.cutoff == "may" and definition.averages and k is not None:
         if average is not None:
-            raise ConfigError("a metric at a cut-off is a mean over patents and takes no average",
-                              got=repr(text), wanted=f"{definition.name}@{k}")
+            raise ConfigError(
+                "a metric at a cut-off is a mean over patents and takes no average",
+                got=repr(text),
+                wanted=f"{definition.name}@{k}",
+            )
         return Name(text, definition.name, "topk", k, None, level)
     if k is not None and definition.cutoff == "none":
-        raise ConfigError("this metric takes no cut-off", got=repr(text),
-                          wanted=" or ".join(definition.examples()))
+        raise ConfigError(
+            "this metric takes no cut-off",
+            got=repr(text),
+            wanted=" or ".join(definition.examples()),
+        )
     if k is None and definition.cutoff == "must":
-        raise ConfigError("this metric needs a cut-off", got=repr(text),
-                          wanted=f"e.g. {definition.name}@10")
+        raise ConfigError(
+            "this metric needs a cut-off", got=repr(text), wanted=f"e.g. {definition.name}@10"
+        )
     if definition.averages and average not in definition.averages:
         wanted = ", ".join(f"{definition.name}:{a}" for a in definition.averages)
         if definition.cutoff == "may":

@@ -22,8 +22,9 @@ GREY = "#777777"
 DPI = 200
 
 
-def figure_of(width: float = 6.4, height: float = 3.8,
-              panels: int = 1) -> tuple[Figure, list[Axes]]:
+def figure_of(
+    width: float = 6.4, height: float = 3.8, panels: int = 1
+) -> tuple[Figure, list[Axes]]:
     """A figure, size in inches, and its panels side by side, in the style of all pictures here."""
     from matplotlib.figure import Figure
 
@@ -52,8 +53,11 @@ def save(figure: Figure, path: str | Path) -> None:
     figure.savefig(path, dpi=DPI)
 
 
-def level_bars(levels: Sequence[str], values: dict[str, Sequence[float]],
-               errors: dict[str, Sequence[tuple[float, float]]] | None = None) -> Figure:
+def level_bars(
+    levels: Sequence[str],
+    values: dict[str, Sequence[float]],
+    errors: dict[str, Sequence[tuple[float, float]]] | None = None,
+) -> Figure:
     """Bars of several measures for each level, with intervals where there are any.
 
     Parameters
@@ -74,12 +78,19 @@ def level_bars(levels: Sequence[str], values: dict[str, Sequence[float]],
         if errors and name in errors:
             ends = np.array(errors[name], dtype=float)
             spread = np.nan_to_num(np.abs(ends - tall[:, None]).T)
-            ax.errorbar(at, tall, yerr=spread, fmt="none", ecolor="#333333", elinewidth=0.9,
-                        capsize=2)
+            ax.errorbar(
+                at, tall, yerr=spread, fmt="none", ecolor="#333333", elinewidth=0.9, capsize=2
+            )
             whiskers = spread[1]
         for xi, height, up in zip(at, tall, whiskers, strict=True):
-            ax.annotate(f"{height:.2f}", (xi, height + up), (0, 2), textcoords="offset points",
-                        ha="center", fontsize=7)
+            ax.annotate(
+                f"{height:.2f}",
+                (xi, height + up),
+                (0, 2),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7,
+            )
     ax.set_xticks(x, levels)
     _rate_axis(ax, "score")
     ax.set_ylim(0, 1.08)
@@ -99,10 +110,18 @@ def section_bars(sections: pd.DataFrame) -> Figure:
     figure, (ax,) = figure_of(max(5.0, 1.6 + 0.75 * len(sections)), 3.8)
     x = np.arange(len(sections))
     for i, name in enumerate(("precision", "recall", "f1")):
-        ax.bar(x + (i - 1) * 0.27, sections[name].fillna(0), 0.25, color=COLOURS[i],
-               label=name.replace("f1", "F1"))
-    ax.set_xticks(x, [f"{s}\n{n:,}" for s, n in zip(sections["section"], sections["patents"],
-                                                    strict=True)], fontsize=8)
+        ax.bar(
+            x + (i - 1) * 0.27,
+            sections[name].fillna(0),
+            0.25,
+            color=COLOURS[i],
+            label=name.replace("f1", "F1"),
+        )
+    ax.set_xticks(
+        x,
+        [f"{s}\n{n:,}" for s, n in zip(sections["section"], sections["patents"], strict=True)],
+        fontsize=8,
+    )
     ax.set_xlabel("section, and patents with a true label in it")
     _rate_axis(ax, "score (micro)")
     legend_of(ax, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
@@ -130,8 +149,15 @@ def f1_by_frequency(frequency: np.ndarray, f1: np.ndarray, what: str) -> Figure:
         order = np.argsort(x, kind="stable")
         pieces = np.array_split(order, 10)
         middle = [np.exp(np.log(x[p]).mean()) for p in pieces]
-        ax.plot(middle, [y[p].mean() for p in pieces], color=COLOURS[5], marker="o", markersize=4,
-                linewidth=1.6, label="mean of ten groups of equally many labels")
+        ax.plot(
+            middle,
+            [y[p].mean() for p in pieces],
+            color=COLOURS[5],
+            marker="o",
+            markersize=4,
+            linewidth=1.6,
+            label="mean of ten groups of equally many labels",
+        )
         legend_of(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
@@ -141,8 +167,9 @@ def f1_by_frequency(frequency: np.ndarray, f1: np.ndarray, what: str) -> Figure:
     return figure
 
 
-def precision_recall(curves: dict[str, Curve],
-                     points: dict[str, tuple[float, float]] | None = None) -> Figure:
+def precision_recall(
+    curves: dict[str, Curve], points: dict[str, tuple[float, float]] | None = None
+) -> Figure:
     """Precision against recall as the threshold falls, one line for each entry.
 
     Parameters
@@ -157,11 +184,21 @@ def precision_recall(curves: dict[str, Curve],
             continue
         # From the highest threshold down; a few thousand points are all that a page can show.
         at = np.unique(np.linspace(0, len(curve.threshold) - 1, 3000).astype(int))[::-1]
-        ax.plot(curve.recall[at], curve.precision[at], color=COLOURS[i % 6], linewidth=1.6,
-                label=f"{name} ({curve.average_precision:.3f})")
+        ax.plot(
+            curve.recall[at],
+            curve.precision[at],
+            color=COLOURS[i % 6],
+            linewidth=1.6,
+            label=f"{name} ({curve.average_precision:.3f})",
+        )
         if points and name in points and np.isfinite(points[name]).all():
-            ax.plot(*points[name], marker="o", markersize=6, color=COLOURS[i % 6],
-                    markeredgecolor="white")
+            ax.plot(
+                *points[name],
+                marker="o",
+                markersize=6,
+                color=COLOURS[i % 6],
+                markeredgecolor="white",
+            )
     ax.set_xlim(0, 1.01)
     ax.set_xlabel("recall")
     _rate_axis(ax, "precision")
@@ -181,16 +218,33 @@ def reliability_diagram(curves: dict[str, Reliability]) -> Figure:
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle="--")
     for i, (name, curve) in enumerate(curves.items()):
         used = curve.count > 0
-        ax.plot(curve.mean_probability[used], curve.share_true[used], color=COLOURS[i % 6],
-                marker="o", markersize=4, linewidth=1.4, label=f"{name} (ECE {curve.error:.3f})")
-        histogram.stairs(np.maximum(curve.count, 0.5), curve.edges, color=COLOURS[i % 6],
-                         linewidth=1.4, label=name)
+        ax.plot(
+            curve.mean_probability[used],
+            curve.share_true[used],
+            color=COLOURS[i % 6],
+            marker="o",
+            markersize=4,
+            linewidth=1.4,
+            label=f"{name} (ECE {curve.error:.3f})",
+        )
+        histogram.stairs(
+            np.maximum(curve.count, 0.5),
+            curve.edges,
+            color=COLOURS[i % 6],
+            linewidth=1.4,
+            label=name,
+        )
     ax.set_xlim(0, 1)
     ax.set_xlabel("probability")
     _rate_axis(ax, "share that is true")
     ax.set_ylim(0, 1.02)
-    figure.legend(*ax.get_legend_handles_labels(), ncols=len(curves), frameon=False, fontsize=9,
-                  loc="outside upper center")
+    figure.legend(
+        *ax.get_legend_handles_labels(),
+        ncols=len(curves),
+        frameon=False,
+        fontsize=9,
+        loc="outside upper center",
+    )
     histogram.set_yscale("log")
     histogram.set_ylim(bottom=0.8)
     histogram.set_xlim(0, 1)
@@ -215,8 +269,13 @@ def label_counts(counts: dict[str, tuple[np.ndarray, np.ndarray]], most: int = 8
         x = np.arange(top + 1)
         for i, (values, label) in enumerate(((true, "true"), (predicted, "predicted"))):
             share = np.bincount(np.minimum(values, top), minlength=top + 1) / len(values)
-            ax.bar(x + (i - 0.5) * 0.4, share, 0.38, color=COLOURS[i],
-                   label=f"{label}, mean {values.mean():.2f}")
+            ax.bar(
+                x + (i - 0.5) * 0.4,
+                share,
+                0.38,
+                color=COLOURS[i],
+                label=f"{label}, mean {values.mean():.2f}",
+            )
         ends = [str(i) for i in x]
         if max(true.max(), predicted.max()) > top:
             ends[-1] += "+"

@@ -25,18 +25,23 @@ BINS = 15
 """Bins of a calibration error unless told otherwise."""
 
 
-def _blocks(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None
-            ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+def _blocks(
+    truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None
+) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
     """First row, probabilities, and the positions of true labels (row in block, column)."""
     picked = select_columns(truth, columns)
     for start, block in scores.blocks(columns, unranked=0.0):
         if block.min() < 0 or block.max() > 1:
             row, col = np.argwhere((block < 0) | (block > 1))[0]
-            raise DataError("a probability lies outside [0, 1]", where=f"row {start + row}",
-                            got=block[row, col], fix="Apply the sigmoid to raw scores first")
-        pointers = picked.indptr[start:start + len(block) + 1]
+            raise DataError(
+                "a probability lies outside [0, 1]",
+                where=f"row {start + row}",
+                got=block[row, col],
+                fix="Apply the sigmoid to raw scores first",
+            )
+        pointers = picked.indptr[start : start + len(block) + 1]
         rows = np.repeat(np.arange(len(block)), np.diff(pointers))
-        yield start, block, rows, picked.indices[pointers[0]:pointers[-1]]
+        yield start, block, rows, picked.indices[pointers[0] : pointers[-1]]
 
 
 def brier(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None = None) -> Metric:
@@ -54,7 +59,7 @@ def brier(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None =
         total = np.einsum("ij,ij->i", p, p, dtype=np.float64)
         # (1 - p)^2 = p^2 + 1 - 2p where the label is true
         total += np.bincount(rows, weights=1.0 - 2.0 * p[rows, cols], minlength=len(p))
-        items[start:start + len(p)] = total / p.shape[1]
+        items[start : start + len(p)] = total / p.shape[1]
     return mean_metric(items, "patents")
 
 
@@ -70,7 +75,7 @@ def log_loss(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | Non
         rest = np.log1p(-np.clip(p, eps, 1 - eps))
         total = -rest.sum(axis=1, dtype=np.float64)
         total += np.bincount(rows, weights=np.log1p(-own) - np.log(own), minlength=len(p))
-        items[start:start + len(p)] = total / p.shape[1]
+        items[start : start + len(p)] = total / p.shape[1]
     return mean_metric(items, "patents")
 
 
@@ -123,14 +128,15 @@ def _bin_of(p: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.minimum(np.maximum(found, 0), n - 1)
 
 
-def _binned(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None,
-            edges: np.ndarray) -> _Binned:
+def _binned(
+    truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None, edges: np.ndarray
+) -> _Binned:
     n, bins = truth.shape[0], len(edges) - 1
     groups = min(n, GROUPS)
-    member = (np.random.default_rng(0).permutation(n) % groups if n > groups else np.arange(n))
+    member = np.random.default_rng(0).permutation(n) % groups if n > groups else np.arange(n)
     sums = np.zeros((3, groups * bins))
     for start, p, rows, cols in _blocks(truth, scores, columns):
-        own = member[start:start + len(p)]
+        own = member[start : start + len(p)]
         cell = _bin_of(p, edges) + (own * bins).astype(np.int32)[:, None]
         sums[0] += np.bincount(cell.ravel(), minlength=groups * bins)
         sums[1] += np.bincount(cell.ravel(), weights=p.ravel(), minlength=groups * bins)
@@ -139,8 +145,9 @@ def _binned(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None
     return _Binned(edges, count, probability, true)
 
 
-def _equal_mass_edges(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None,
-                      bins: int) -> np.ndarray:
+def _equal_mass_edges(
+    truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None, bins: int
+) -> np.ndarray:
     """Edges that put about the same number of decisions in each bin.
 
     They lie on a grid of 65,536 float values, so that one pass over any number of decisions finds
@@ -161,8 +168,13 @@ def _ece_formula(count: np.ndarray, probability: np.ndarray, true: np.ndarray) -
     return np.abs(probability - true).sum(axis=-1) / count.sum(axis=-1)
 
 
-def reliability(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None = None,
-                bins: int = BINS, equal_mass: bool = False) -> Reliability:
+def reliability(
+    truth: sparse.csr_matrix,
+    scores: Scores,
+    columns: np.ndarray | None = None,
+    bins: int = BINS,
+    equal_mass: bool = False,
+) -> Reliability:
     """Group decisions by probability: the points of a reliability curve.
 
     Parameters
@@ -181,17 +193,30 @@ def reliability(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | 
     return Reliability(sums.edges, count.astype(np.int64), ratio(p, count), ratio(true, count))
 
 
-def _sums(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None, bins: int,
-          equal_mass: bool) -> _Binned:
+def _sums(
+    truth: sparse.csr_matrix,
+    scores: Scores,
+    columns: np.ndarray | None,
+    bins: int,
+    equal_mass: bool,
+) -> _Binned:
     if bins < 1:
         raise ConfigError("too few bins", got=bins, wanted="at least 1")
-    edges = (_equal_mass_edges(truth, scores, columns, bins) if equal_mass
-             else np.linspace(0.0, 1.0, bins + 1))
+    edges = (
+        _equal_mass_edges(truth, scores, columns, bins)
+        if equal_mass
+        else np.linspace(0.0, 1.0, bins + 1)
+    )
     return _binned(truth, scores, columns, edges)
 
 
-def calibration_error(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None = None,
-                      bins: int = BINS, equal_mass: bool = False) -> Metric:
+def calibration_error(
+    truth: sparse.csr_matrix,
+    scores: Scores,
+    columns: np.ndarray | None = None,
+    bins: int = BINS,
+    equal_mass: bool = False,
+) -> Metric:
     """Expected calibration error: mean gap between probability and share of true, over decisions.
 
     Parameters
@@ -208,16 +233,21 @@ def calibration_error(truth: sparse.csr_matrix, scores: Scores, columns: np.ndar
     parts = (sums.count, sums.probability, sums.true)
     count, p, true = (x.sum(axis=0) for x in parts)
     value = float(_ece_formula(count, p, true))
-    return Metric("", value, np.abs(ratio(p - true, count)), "bins", parts, _ece_formula,
-                  resampled="patents")
+    return Metric(
+        "", value, np.abs(ratio(p - true, count)), "bins", parts, _ece_formula, resampled="patents"
+    )
 
 
-def probability_metric(metric: str, truth: sparse.csr_matrix, scores: Scores,
-                       columns: np.ndarray | None = None) -> Metric:
+def probability_metric(
+    metric: str, truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None = None
+) -> Metric:
     """One of ``brier``, ``log_loss``, ``ece`` (equal width) and ``ece_mass`` (equal mass)."""
     if metric in ("ece", "ece_mass"):
         return calibration_error(truth, scores, columns, equal_mass=metric == "ece_mass")
     if metric not in ("brier", "log_loss"):
-        raise ConfigError("unknown probability metric", got=metric,
-                          fix=did_you_mean(metric, ["brier", "log_loss", "ece", "ece_mass"]))
+        raise ConfigError(
+            "unknown probability metric",
+            got=metric,
+            fix=did_you_mean(metric, ["brier", "log_loss", "ece", "ece_mass"]),
+        )
     return (brier if metric == "brier" else log_loss)(truth, scores, columns)

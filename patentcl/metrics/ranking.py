@@ -78,8 +78,9 @@ class Ranks:
 # ---- ranks --------------------------------------------------------------------------------------
 
 
-def label_ranks(truth: sparse.csr_matrix, scores: Scores,
-                columns: np.ndarray | None = None) -> Ranks:
+def label_ranks(
+    truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None = None
+) -> Ranks:
     """Ranks of true labels among dense scores, block by block.
 
     Parameters
@@ -95,7 +96,7 @@ def label_ranks(truth: sparse.csr_matrix, scores: Scores,
     at_least = np.empty(truth.nnz, dtype=np.int32)
     for start, block in scores.blocks(columns, cells=RANK_CELLS):
         stop = start + block.shape[0]
-        pointers = truth.indptr[start:stop + 1]
+        pointers = truth.indptr[start : stop + 1]
         span = slice(pointers[0], pointers[-1])
         cols = truth.indices[span]
         if len(cols) > 32 * block.shape[0]:
@@ -108,8 +109,9 @@ def label_ranks(truth: sparse.csr_matrix, scores: Scores,
     return Ranks(row_ids(truth), rank, at_least, np.ones(truth.nnz), *truth.shape)
 
 
-def _ranks_by_counting(block: np.ndarray, pointers: np.ndarray,
-                       cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ranks_by_counting(
+    block: np.ndarray, pointers: np.ndarray, cols: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Count higher scores for the j-th true label of all rows at once; best for few true labels."""
     above = np.empty(len(cols), dtype=np.int32)
     at_least = np.empty(len(cols), dtype=np.int32)
@@ -121,7 +123,7 @@ def _ranks_by_counting(block: np.ndarray, pointers: np.ndarray,
         at = pointers[rows] + j
         part = block if len(rows) == len(block) else block[rows]
         own = block[rows, cols[at]][:, None]
-        flag = mask[:len(rows)]
+        flag = mask[: len(rows)]
         for compare, counted in ((np.greater, above), (np.greater_equal, at_least)):
             compare(part, own, out=flag)
             counted[at] = np.add.reduce(flag.view(np.uint8), axis=1, dtype=kind)
@@ -132,15 +134,16 @@ def _ranks_by_counting(block: np.ndarray, pointers: np.ndarray,
         step = max(1, BLOCK_CELLS // 4 // block.shape[1])
         place = np.arange(block.shape[1])
         for low in range(0, len(tied), step):
-            at, here = tied[low:low + step], rows[low:low + step]
+            at, here = tied[low : low + step], rows[low : low + step]
             same = block[here] == block[here, cols[at]][:, None]
             same &= place < cols[at][:, None]
             rank[at] += same.sum(axis=1, dtype=np.int32)
     return rank, at_least
 
 
-def _ranks_by_sorting(block: np.ndarray, counts: np.ndarray,
-                      cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ranks_by_sorting(
+    block: np.ndarray, counts: np.ndarray, cols: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The same by sorting rows; best for many true labels."""
     n, width = block.shape
     order = np.argsort(-block, axis=1, kind="stable")  # ties keep the order of columns
@@ -149,16 +152,18 @@ def _ranks_by_sorting(block: np.ndarray, counts: np.ndarray,
     ordered = np.take_along_axis(block, order, axis=1)
     last = np.full((n, width), width, dtype=np.int32)
     # Where the next score is lower, a run of ties ends; carry that end back over the run.
-    last[:, :-1] = np.where(ordered[:, :-1] != ordered[:, 1:],
-                            np.arange(1, width, dtype=np.int32), width)
+    last[:, :-1] = np.where(
+        ordered[:, :-1] != ordered[:, 1:], np.arange(1, width, dtype=np.int32), width
+    )
     last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
     rows = np.repeat(np.arange(n), counts)
     own = rank[rows, cols]
     return own, last[rows, own]
 
 
-def label_coverage(truth: sparse.csr_matrix, scores: Scores,
-                   columns: np.ndarray | None = None) -> np.ndarray:
+def label_coverage(
+    truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None = None
+) -> np.ndarray:
     """`coverage_error` of each patent without its ranks: only the lowest true label is looked up.
 
     Parameters
@@ -169,11 +174,11 @@ def label_coverage(truth: sparse.csr_matrix, scores: Scores,
     truth = select_columns(truth, columns)
     out = np.full(truth.shape[0], np.nan)
     for start, block in scores.blocks(columns, cells=RANK_CELLS):
-        pointers = truth.indptr[start:start + len(block) + 1]
+        pointers = truth.indptr[start : start + len(block) + 1]
         rows = np.flatnonzero(np.diff(pointers))
         if not len(rows):
             continue
-        cols = truth.indices[pointers[0]:pointers[-1]]
+        cols = truth.indices[pointers[0] : pointers[-1]]
         own = block[np.repeat(np.arange(len(block)), np.diff(pointers)), cols]
         lowest = np.minimum.reduceat(own, pointers[rows] - pointers[0])[:, None]
         covered = (block if len(rows) == len(block) else block[rows]) >= lowest
@@ -318,8 +323,17 @@ def ranking_loss(ranks: Ranks) -> np.ndarray:
     return ratio(false_above, n * (ranks.n_columns - n))
 
 
-AT_K = {"precision": precision_at, "recall": recall_at, "f1": f1_at, "hit": hit_at, "ndcg": ndcg_at,
-        "map": map_at, "mrr": mrr_at, "first_rank": first_rank, "r_precision": r_precision}
+AT_K = {
+    "precision": precision_at,
+    "recall": recall_at,
+    "f1": f1_at,
+    "hit": hit_at,
+    "ndcg": ndcg_at,
+    "map": map_at,
+    "mrr": mrr_at,
+    "first_rank": first_rank,
+    "r_precision": r_precision,
+}
 OF_LABELS = {"lrap": lrap, "coverage_error": coverage_error, "ranking_loss": ranking_loss}
 
 
@@ -337,6 +351,7 @@ def rank_metric(metric: str, k: int | None, ranks: Ranks, unit: str = "patents")
     if metric in OF_LABELS:
         return mean_metric(OF_LABELS[metric](ranks), unit)
     if metric not in AT_K:
-        raise ConfigError("unknown ranking metric", got=metric,
-                          fix=did_you_mean(metric, [*AT_K, *OF_LABELS]))
+        raise ConfigError(
+            "unknown ranking metric", got=metric, fix=did_you_mean(metric, [*AT_K, *OF_LABELS])
+        )
     return mean_metric(AT_K[metric](ranks, k), unit)

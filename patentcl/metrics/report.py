@@ -53,15 +53,26 @@ def default_names(work: Evaluation) -> list[str]:
     names = [f"{m}:{a}" for m in ("precision", "recall", "f1") for a in ("micro", "macro_true")]
     if work.tree is not None:
         levels = work.tree.levels
-        names = [f"hier_{m}:{a}" for a in ("micro", "macro", "samples")
-                 for m in ("precision", "recall", "f1")]
+        names = [
+            f"hier_{m}:{a}"
+            for a in ("micro", "macro", "samples")
+            for m in ("precision", "recall", "f1")
+        ]
         names += [f"f1:{a}@{level}" for level in levels for a in ("micro", "macro_true")]
         names += ["lca_f1", "violations", f"hops@{levels[-1]}", f"hops_sd@{levels[-1]}"]
         names += [f"no_prediction@{level}" for level in levels]
     names += ["subset_accuracy", "hamming_loss"]
     if work.scores is not None:
-        names += ["average_precision:micro", "average_precision:macro", "lrap", "precision@1",
-                  "recall@5", "hit@3", "ndcg@10", "r_precision"]
+        names += [
+            "average_precision:micro",
+            "average_precision:macro",
+            "lrap",
+            "precision@1",
+            "recall@5",
+            "hit@3",
+            "ndcg@10",
+            "r_precision",
+        ]
         if _are_probabilities(work):
             names += ["ece", "brier", "log_loss"]
             if work.tree is not None:
@@ -71,12 +82,19 @@ def default_names(work: Evaluation) -> list[str]:
 
 def _are_probabilities(work: Evaluation) -> bool:
     return work.scores is not None and all(
-        block.min() >= 0 and block.max() <= 1
-        for _, block in work.scores.blocks(unranked=0.0))
+        block.min() >= 0 and block.max() <= 1 for _, block in work.scores.blocks(unranked=0.0)
+    )
 
 
-def write_report(folder: str | Path, work: Evaluation, names: str | Iterable[str] | None = None, *,
-                 train_counts: Any = None, title: str = "Evaluation", seed: int = 0) -> Metrics:
+def write_report(
+    folder: str | Path,
+    work: Evaluation,
+    names: str | Iterable[str] | None = None,
+    *,
+    train_counts: Any = None,
+    title: str = "Evaluation",
+    seed: int = 0,
+) -> Metrics:
     """Write metrics.json, metrics.md and pictures into a folder, which is made if need be.
 
     Parameters
@@ -114,16 +132,21 @@ def write_report(folder: str | Path, work: Evaluation, names: str | Iterable[str
     drawn = _draw(target, work, tables, curves, train_counts)
     facts = _facts(work)
     page = {
-        "format": "patentcl-metrics", "version": VERSION, "title": title, "data": facts,
+        "format": "patentcl-metrics",
+        "version": VERSION,
+        "title": title,
+        "data": facts,
         "metrics": metrics.as_dict(),
         **{name: _records(frame) for name, frame in tables.items()},
         "reliability": [_curve_record(level, curve) for level, curve in curves.items()],
         "pictures": [name for name, _ in drawn],
     }
-    (target / "metrics.json").write_text(json.dumps(page, indent=2, allow_nan=False) + "\n",
-                                         encoding="utf-8")
-    (target / "metrics.md").write_text(_markdown(title, facts, metrics, tables, drawn),
-                                       encoding="utf-8")
+    (target / "metrics.json").write_text(
+        json.dumps(page, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+    )
+    (target / "metrics.md").write_text(
+        _markdown(title, facts, metrics, tables, drawn), encoding="utf-8"
+    )
     return metrics
 
 
@@ -136,8 +159,12 @@ def _facts(work: Evaluation) -> dict[str, Any]:
     else:
         limits = np.unique(np.asarray(work.threshold, dtype=float))
         threshold = float(limits[0]) if limits.size == 1 else "per label"
-    return {"patents": work.truth.shape[0], "labels": work.truth.shape[1],
-            "levels": list(work.tree.levels) if work.tree else [], "threshold": threshold}
+    return {
+        "patents": work.truth.shape[0],
+        "labels": work.truth.shape[1],
+        "levels": list(work.tree.levels) if work.tree else [],
+        "threshold": threshold,
+    }
 
 
 def _tables(work: Evaluation, train_counts: Any) -> dict[str, pd.DataFrame]:
@@ -155,7 +182,8 @@ def _tables(work: Evaluation, train_counts: Any) -> dict[str, pd.DataFrame]:
         columns = work.columns(work.deepest)
         train = breakdown.as_counts(train_counts, truth.shape[1])
         out["frequency"] = breakdown.by_frequency(
-            counts.truth, counts.predicted, train if columns is None else train[columns])
+            counts.truth, counts.predicted, train if columns is None else train[columns]
+        )
     return out
 
 
@@ -175,18 +203,29 @@ def _json(value: Any) -> Any:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{key: _json(value) for key, value in row.items()}
-            for row in frame.to_dict(orient="records")]
+    return [
+        {key: _json(value) for key, value in row.items()} for row in frame.to_dict(orient="records")
+    ]
 
 
 def _curve_record(level: str, curve: Reliability) -> dict[str, Any]:
-    return {"level": level, "edges": curve.edges.tolist(), "count": curve.count.tolist(),
-            "mean_probability": [_json(v) for v in curve.mean_probability],
-            "share_true": [_json(v) for v in curve.share_true], "error": curve.error}
+    return {
+        "level": level,
+        "edges": curve.edges.tolist(),
+        "count": curve.count.tolist(),
+        "mean_probability": [_json(v) for v in curve.mean_probability],
+        "share_true": [_json(v) for v in curve.share_true],
+        "error": curve.error,
+    }
 
 
-def _draw(target: Path, work: Evaluation, tables: dict[str, pd.DataFrame],
-          curves: dict[str, Reliability], train_counts: Any) -> list[tuple[str, str]]:
+def _draw(
+    target: Path,
+    work: Evaluation,
+    tables: dict[str, pd.DataFrame],
+    curves: dict[str, Reliability],
+    train_counts: Any,
+) -> list[tuple[str, str]]:
     """Draw what can be drawn; returns file names with a caption each."""
     made: list[tuple[str, str]] = []
 
@@ -196,10 +235,12 @@ def _draw(target: Path, work: Evaluation, tables: dict[str, pd.DataFrame],
 
     levels = work.tree.levels if work.tree is not None else (EVERY,)
     if work.tree is not None:
-        keep(_level_picture(work), "f1_per_level.png",
-             "F1 per level; whiskers are 95 % intervals")
-        keep(pictures.section_bars(tables["sections"]), "sections.png",
-             f"Precision, recall and F1 by section, labels of level {work.tree.levels[-1]}")
+        keep(_level_picture(work), "f1_per_level.png", "F1 per level; whiskers are 95 % intervals")
+        keep(
+            pictures.section_bars(tables["sections"]),
+            "sections.png",
+            f"Precision, recall and F1 by section, labels of level {work.tree.levels[-1]}",
+        )
     counts = work.counts(work.deepest)
     columns = work.columns(work.deepest)
     if train_counts is None:
@@ -209,17 +250,33 @@ def _draw(target: Path, work: Evaluation, tables: dict[str, pd.DataFrame],
         frequency = train if columns is None else train[columns]
         what = "patents with the label in training"
     f1 = breakdown.MEASURES["f1"](counts.label_tp, counts.label_predicted, counts.label_true)
-    keep(pictures.f1_by_frequency(frequency, f1, what), "f1_by_frequency.png",
-         "F1 of each label against its frequency")
+    keep(
+        pictures.f1_by_frequency(frequency, f1, what),
+        "f1_by_frequency.png",
+        "F1 of each label against its frequency",
+    )
     if work.scores is not None:
-        keep(_curve_picture(work, levels), "precision_recall.png",
-             "Precision against recall; the dot is the threshold in use")
+        keep(
+            _curve_picture(work, levels),
+            "precision_recall.png",
+            "Precision against recall; the dot is the threshold in use",
+        )
     if curves:
-        keep(pictures.reliability_diagram(curves), "reliability.png",
-             "Reliability of the probabilities")
-    keep(pictures.label_counts({level: (work.counts(level).row_true,
-                                        work.counts(level).row_predicted) for level in levels}),
-         "label_counts.png", "Labels per patent, true and predicted")
+        keep(
+            pictures.reliability_diagram(curves),
+            "reliability.png",
+            "Reliability of the probabilities",
+        )
+    keep(
+        pictures.label_counts(
+            {
+                level: (work.counts(level).row_true, work.counts(level).row_predicted)
+                for level in levels
+            }
+        ),
+        "label_counts.png",
+        "Labels per patent, true and predicted",
+    )
     return made
 
 
@@ -232,26 +289,41 @@ def _level_picture(work: Evaluation) -> Any:
     return pictures.level_bars(
         levels,
         {label: [found[f"{name}@{level}"] for level in levels] for label, name in kinds.items()},
-        {label: [ends[f"{name}@{level}"] for level in levels] for label, name in kinds.items()})
+        {label: [ends[f"{name}@{level}"] for level in levels] for label, name in kinds.items()},
+    )
 
 
 def _curve_picture(work: Evaluation, levels: Iterable[str]) -> Any:
     names = {level: parse_names(f"average_precision:micro@{level}")[0] for level in levels}
-    rates = {level: work.metrics([f"recall:micro@{level}", f"precision:micro@{level}"])
-             for level in names}
-    points = {level: (pair[f"recall:micro@{level}"], pair[f"precision:micro@{level}"])
-              for level, pair in rates.items()}
-    return pictures.precision_recall({level: work.micro(name, level)
-                                      for level, name in names.items()}, points)
+    rates = {
+        level: work.metrics([f"recall:micro@{level}", f"precision:micro@{level}"])
+        for level in names
+    }
+    points = {
+        level: (pair[f"recall:micro@{level}"], pair[f"precision:micro@{level}"])
+        for level, pair in rates.items()
+    }
+    return pictures.precision_recall(
+        {level: work.micro(name, level) for level, name in names.items()}, points
+    )
 
 
-def _markdown(title: str, facts: dict[str, Any], metrics: Metrics,
-              tables: dict[str, pd.DataFrame], drawn: list[tuple[str, str]]) -> str:
+def _markdown(
+    title: str,
+    facts: dict[str, Any],
+    metrics: Metrics,
+    tables: dict[str, pd.DataFrame],
+    drawn: list[tuple[str, str]],
+) -> str:
     threshold = facts["threshold"]
-    parts = [f"# {title}", f"{facts['patents']:,} patents, {facts['labels']:,} labels; threshold "
-             f"{threshold if isinstance(threshold, str) else number(threshold)}. Intervals are "
-             "95 %, by bootstrap. Undefined items (nothing true and nothing predicted, or nothing "
-             "relevant) are left out of means.", metrics.to_markdown()]
+    parts = [
+        f"# {title}",
+        f"{facts['patents']:,} patents, {facts['labels']:,} labels; threshold "
+        f"{threshold if isinstance(threshold, str) else number(threshold)}. Intervals are "
+        "95 %, by bootstrap. Undefined items (nothing true and nothing predicted, or nothing "
+        "relevant) are left out of means.",
+        metrics.to_markdown(),
+    ]
     heads = {"levels": "By level", "sections": "By section", "frequency": "By training frequency"}
     for key, head in heads.items():
         if len(tables[key]):
@@ -262,6 +334,15 @@ def _markdown(title: str, facts: dict[str, Any], metrics: Metrics,
 
 def _frame_markdown(frame: pd.DataFrame) -> str:
     shown = frame.loc[:, [not (c == "title" and not frame[c].any()) for c in frame.columns]]
-    rows = [[number(v) if isinstance(v, float) else f"{v:,}" if isinstance(v, (int, np.integer))
-             else str(v) for v in row] for row in shown.itertuples(index=False)]
+    rows = [
+        [
+            number(v)
+            if isinstance(v, float)
+            else f"{v:,}"
+            if isinstance(v, (int, np.integer))
+            else str(v)
+            for v in row
+        ]
+        for row in shown.itertuples(index=False)
+    ]
     return markdown_table([c.replace("_", " ") for c in shown.columns], rows)

@@ -67,7 +67,8 @@ class Metric:
     higher_is_better: bool | None = True
     seed: int = 0
     _intervals: dict[tuple[float, int], tuple[float, float]] = field(
-        default_factory=dict, init=False, repr=False)
+        default_factory=dict, init=False, repr=False
+    )
 
     def __float__(self) -> float:
         return self.value
@@ -98,13 +99,20 @@ class Metric:
         """
         return self._interval(level, resamples, None)
 
-    def _interval(self, level: float, resamples: int,
-                  resampler: Resampler | None) -> tuple[float, float]:
+    def _interval(
+        self, level: float, resamples: int, resampler: Resampler | None
+    ) -> tuple[float, float]:
         key = (level, resamples)
         if key not in self._intervals:
-            self._intervals[key] = interval(self.parts, self.formula, self.value, level=level,
-                                            resamples=resamples, seed=self.seed,
-                                            resampler=resampler)
+            self._intervals[key] = interval(
+                self.parts,
+                self.formula,
+                self.value,
+                level=level,
+                resamples=resamples,
+                seed=self.seed,
+                resampler=resampler,
+            )
         return self._intervals[key]
 
     @property
@@ -120,9 +128,14 @@ class Metric:
     def as_dict(self) -> dict[str, Any]:
         """The row of this metric in metrics.json; nan becomes None."""
         return {
-            "value": plain(self.value), "low": plain(self.low), "high": plain(self.high),
-            "items": self.n, "undefined": self.undefined, "unit": self.unit,
-            "resampled": self.resampled or self.unit, "higher_is_better": self.higher_is_better,
+            "value": plain(self.value),
+            "low": plain(self.low),
+            "high": plain(self.high),
+            "items": self.n,
+            "undefined": self.undefined,
+            "unit": self.unit,
+            "resampled": self.resampled or self.unit,
+            "higher_is_better": self.higher_is_better,
         }
 
 
@@ -143,8 +156,13 @@ def mean_metric(items: np.ndarray, unit: str) -> Metric:
     return ratio_metric(top, defined, unit, items=values)
 
 
-def ratio_metric(top: np.ndarray, bottom: np.ndarray, unit: str,
-                 items: np.ndarray | None = None, formula: Formula = _ratio_formula) -> Metric:
+def ratio_metric(
+    top: np.ndarray,
+    bottom: np.ndarray,
+    unit: str,
+    items: np.ndarray | None = None,
+    formula: Formula = _ratio_formula,
+) -> Metric:
     """Quotient of two sums over items ("micro" average); items are the quotients of each."""
     values = ratio(top, bottom) if items is None else items
     value = float(formula(np.array([top.sum()]), np.array([bottom.sum()]))[0])
@@ -153,8 +171,17 @@ def ratio_metric(top: np.ndarray, bottom: np.ndarray, unit: str,
 
 def named(metric: Metric, name: str, seed: int = 0, higher_is_better: bool | None = True) -> Metric:
     """The same metric under a name, with the seed of its bootstrap."""
-    return Metric(name, metric.value, metric.items, metric.unit, metric.parts, metric.formula,
-                  metric.resampled, higher_is_better, seed)
+    return Metric(
+        name,
+        metric.value,
+        metric.items,
+        metric.unit,
+        metric.parts,
+        metric.formula,
+        metric.resampled,
+        higher_is_better,
+        seed,
+    )
 
 
 class Metrics(Mapping[str, float]):
@@ -203,8 +230,9 @@ class Metrics(Mapping[str, float]):
     def __or__(self, other: Metrics) -> Metrics:
         return Metrics([*self.detail.values(), *other.detail.values()])
 
-    def intervals(self, level: float = 0.95,
-                  resamples: int = 1000) -> dict[str, tuple[float, float]]:
+    def intervals(
+        self, level: float = 0.95, resamples: int = 1000
+    ) -> dict[str, tuple[float, float]]:
         """Intervals of all metrics; cheaper than one by one, because they share their resamples."""
         shared: dict[tuple[int, int], Resampler] = {}
         for metric in self.detail.values():
@@ -227,8 +255,16 @@ class Metrics(Mapping[str, float]):
     def _rows(self) -> tuple[list[str], list[list[str]]]:
         self.intervals()
         head = ["metric", "value", "95 % interval", "items", "undefined"]
-        return head, [[name, number(m.value), f"{number(m.low)} to {number(m.high)}",
-                       f"{m.n:,} {m.unit}", f"{m.undefined:,}"] for name, m in self.detail.items()]
+        return head, [
+            [
+                name,
+                number(m.value),
+                f"{number(m.low)} to {number(m.high)}",
+                f"{m.n:,} {m.unit}",
+                f"{m.undefined:,}",
+            ]
+            for name, m in self.detail.items()
+        ]
 
     def to_text(self) -> str:
         """A table in plain text."""
@@ -258,8 +294,9 @@ def text_table(head: list[str], rows: list[list[str]]) -> str:
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     lines = []
     for row in [head, ["-" * w for w in widths], *rows]:
-        cells = [row[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(row[1:], widths[1:],
-                                                                       strict=True)]
+        cells = [row[0].ljust(widths[0])] + [
+            c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)
+        ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 
@@ -267,19 +304,30 @@ def text_table(head: list[str], rows: list[list[str]]) -> str:
 def markdown_table(head: list[str], rows: list[list[str]]) -> str:
     """A pipe table, numbers to the right."""
     rule = ["---"] + ["---:"] * (len(head) - 1)
-    return "\n".join("| " + " | ".join(c.replace("|", "\\|") for c in row) + " |"
-                     for row in [head, rule, *rows])
+    return "\n".join(
+        "| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in [head, rule, *rows]
+    )
 
 
-_LATEX = str.maketrans({"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "$": r"\$",
-                        "{": r"\{", "}": r"\}"})
+_LATEX = str.maketrans(
+    {"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
+)
 
 
 def latex_table(head: list[str], rows: list[list[str]]) -> str:
     """A tabular environment with the rules of booktabs."""
     body = [" & ".join(cell.translate(_LATEX) for cell in row) + r" \\" for row in [head, *rows]]
-    return "\n".join([rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule", body[0],
-                      r"\midrule", *body[1:], r"\bottomrule", r"\end{tabular}"])
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
+            r"\toprule",
+            body[0],
+            r"\midrule",
+            *body[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+    )
 
 
 def table(head: list[str], rows: list[list[str]], form: str) -> str:
@@ -288,5 +336,3 @@ def table(head: list[str], rows: list[list[str]], form: str) -> str:
     if form not in forms:
         raise ConfigError("unknown form of table", got=form, fix=did_you_mean(form, forms))
     return forms[form](head, rows)
-
-

@@ -41,14 +41,16 @@ def retrieval_ranks(relevant: sparse.csr_matrix, run: sparse.csr_matrix) -> Rank
     size = lengths[run_rows[hit]]
     step = max(1, BLOCK_CELLS // 2 // max(1, int(size.max(initial=1))))
     for low in range(0, len(hit), step):
-        at = hit[low:low + step]
-        rank[target[low:low + step]], at_least[target[low:low + step]] = _ranks_in_rows(
-            run, run_rows[at], at)
+        at = hit[low : low + step]
+        rank[target[low : low + step]], at_least[target[low : low + step]] = _ranks_in_rows(
+            run, run_rows[at], at
+        )
     return Ranks(rows, rank, at_least, relevant.data.astype(np.float64), *relevant.shape)
 
 
-def _ranks_in_rows(run: sparse.csr_matrix, rows: np.ndarray,
-                   at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ranks_in_rows(
+    run: sparse.csr_matrix, rows: np.ndarray, at: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Rank and count-at-least of stored entries ``at`` within their rows."""
     starts, stops = run.indptr[rows].astype(np.int64), run.indptr[rows + 1].astype(np.int64)
     size = stops - starts
@@ -69,16 +71,21 @@ def _ranks_in_rows(run: sparse.csr_matrix, rows: np.ndarray,
     earlier = run.indices[cells] < np.repeat(column, size)
     before = (others > mine) | ((others == mine) & earlier)
     begin = ends - size
-    return (np.add.reduceat(before, begin, dtype=np.int64) if len(size) else begin,
-            np.add.reduceat(others >= mine, begin, dtype=np.int64) if len(size) else begin)
+    return (
+        np.add.reduceat(before, begin, dtype=np.int64) if len(size) else begin,
+        np.add.reduceat(others >= mine, begin, dtype=np.int64) if len(size) else begin,
+    )
 
 
 def as_relevant(relevant: Any) -> sparse.csr_matrix:
     """Check relevance: finite, not negative; stored zeros (judged, not relevant) are left out."""
     matrix = sparse.csr_matrix(relevant)
     if 0 in matrix.shape:
-        raise DataError("relevance is empty", got=f"shape {matrix.shape}",
-                        wanted="at least one query and one item")
+        raise DataError(
+            "relevance is empty",
+            got=f"shape {matrix.shape}",
+            wanted="at least one query and one item",
+        )
     if matrix.dtype != bool:
         bad = np.flatnonzero(~np.isfinite(matrix.data) | (matrix.data < 0))
         if bad.size:
@@ -88,13 +95,15 @@ def as_relevant(relevant: Any) -> sparse.csr_matrix:
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
     if matrix.nnz == 0:
-        raise DataError("no query has a relevant item",
-                        fix="Check that the ids of queries and items match")
+        raise DataError(
+            "no query has a relevant item", fix="Check that the ids of queries and items match"
+        )
     return matrix
 
 
-def run_matrices(qrels: Mapping[str, Mapping[str, float]], run: Mapping[str, Mapping[str, float]]
-                 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix, list[str]]:
+def run_matrices(
+    qrels: Mapping[str, Mapping[str, float]], run: Mapping[str, Mapping[str, float]]
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix, list[str]]:
     """Turn judgements and a run, as dictionaries by query and item, into two matrices.
 
     Parameters
@@ -134,8 +143,9 @@ def run_matrices(qrels: Mapping[str, Mapping[str, float]], run: Mapping[str, Map
     return matrix(qrels), matrix(run), queries
 
 
-def evaluate_ranking(relevant: Any, scores: Any, names: str | Iterable[str],
-                     seed: int = 0) -> Metrics:
+def evaluate_ranking(
+    relevant: Any, scores: Any, names: str | Iterable[str], seed: int = 0
+) -> Metrics:
     """Evaluate a retrieval run.
 
     Parameters
@@ -173,14 +183,30 @@ def evaluate_ranking(relevant: Any, scores: Any, names: str | Iterable[str],
     parsed = parse_names(names)
     for name in parsed:
         if name.family != "topk" or name.level is not None:
-            raise ConfigError("not a retrieval metric", got=repr(name.text),
-                              wanted=f"one of {', '.join(AT_K)}, with @k")
+            raise ConfigError(
+                "not a retrieval metric",
+                got=repr(name.text),
+                wanted=f"one of {', '.join(AT_K)}, with @k",
+            )
     known = as_relevant(relevant)
     if sparse.issparse(scores):
         ranks = retrieval_ranks(known, as_sparse_scores(scores, known.shape))
     else:
         ranks = label_ranks(known.astype(bool), as_scores(scores, known.shape))
-        ranks = Ranks(ranks.row, ranks.rank, ranks.at_least, known.data.astype(np.float64),
-                      ranks.n_rows, ranks.n_columns)
-    return Metrics(named(rank_metric(n.metric, n.k, ranks, "queries"), n.text, seed,
-                         n.definition.higher_is_better) for n in parsed)
+        ranks = Ranks(
+            ranks.row,
+            ranks.rank,
+            ranks.at_least,
+            known.data.astype(np.float64),
+            ranks.n_rows,
+            ranks.n_columns,
+        )
+    return Metrics(
+        named(
+            rank_metric(n.metric, n.k, ranks, "queries"),
+            n.text,
+            seed,
+            n.definition.higher_is_better,
+        )
+        for n in parsed
+    )

@@ -41,18 +41,23 @@ def as_unit_vectors(vectors: Any, what: str = "vectors") -> np.ndarray:
     """
     array = np.asarray(vectors)
     if array.ndim != 2 or 0 in array.shape:
-        raise DataError(f"{what} must be a matrix of items by dimensions",
-                        got=f"shape {array.shape}")
+        raise DataError(
+            f"{what} must be a matrix of items by dimensions", got=f"shape {array.shape}"
+        )
     if array.dtype != np.float64:
         array = array.astype(np.float32)
     if not np.isfinite(array).all():
         row = int(np.argwhere(~np.isfinite(array))[0][0])
-        raise DataError(f"{what} must be finite", where=f"row {row}",
-                        wanted="no NaN and no infinity")
+        raise DataError(
+            f"{what} must be finite", where=f"row {row}", wanted="no NaN and no infinity"
+        )
     norm = np.linalg.norm(array, axis=1, keepdims=True)
     if not norm.all():
-        raise DataError(f"{what} hold a zero vector", where=f"row {int(np.argmin(norm))}",
-                        fix="A zero vector has no direction: leave such items out")
+        raise DataError(
+            f"{what} hold a zero vector",
+            where=f"row {int(np.argmin(norm))}",
+            fix="A zero vector has no direction: leave such items out",
+        )
     return np.asarray(array / norm)
 
 
@@ -68,8 +73,10 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def triplet_margins(anchor: Any, positive: Any, negative: Any) -> np.ndarray:
     """Cosine of (anchor, positive) minus that of (anchor, negative): float64 (n,)."""
-    a, p, q = (as_unit_vectors(v, w) for v, w in ((anchor, "anchors"), (positive, "positives"),
-                                                 (negative, "negatives")))
+    a, p, q = (
+        as_unit_vectors(v, w)
+        for v, w in ((anchor, "anchors"), (positive, "positives"), (negative, "negatives"))
+    )
     _same_rows(a, p, q)
     return _cosine(a, p) - _cosine(a, q)
 
@@ -136,16 +143,17 @@ def uniformity(vectors: Any, t: float = 2.0, seed: int = 0) -> Metric:
     sums = np.empty(n)
     step = max(1, PAIR_CELLS // n)
     for start in range(0, n, step):
-        block = x[start:start + step]
+        block = x[start : start + step]
         squared = np.maximum(0.0, 2.0 - 2.0 * (block @ x.T).astype(np.float64))
         kernel = np.exp(-t * squared)
         kernel[np.arange(len(block)), start + np.arange(len(block))] = 0.0
-        sums[start:start + step] = kernel.sum(axis=1)
+        sums[start : start + step] = kernel.sum(axis=1)
     own = sums / (n - 1)
     # Each pair belongs to two vectors, so one vector moves the mean by twice its own deviation.
     pseudo = 2 * own - own.mean()
-    metric = Metric("", float(np.log(own.mean())), np.log(own), "vectors", (pseudo, np.ones(n)),
-                    _log_mean)
+    metric = Metric(
+        "", float(np.log(own.mean())), np.log(own), "vectors", (pseudo, np.ones(n)), _log_mean
+    )
     return named(metric, "uniformity", seed, higher_is_better=False)
 
 
@@ -161,7 +169,7 @@ def nearest(vectors: np.ndarray, k: int) -> np.ndarray:
     out = np.empty((n, k), dtype=np.int64)
     step = max(1, PAIR_CELLS // n)
     for start in range(0, n, step):
-        block = vectors[start:start + step]
+        block = vectors[start : start + step]
         similar = block @ vectors.T
         rows = np.arange(len(block))
         similar[rows, start + rows] = -np.inf
@@ -172,14 +180,15 @@ def nearest(vectors: np.ndarray, k: int) -> np.ndarray:
             near, cols = np.nonzero(similar > -np.inf)
             order = np.lexsort((cols, -similar[near, cols], near))
             starts = np.searchsorted(near, rows)
-            out[start:start + step] = cols[order][starts[:, None] + np.arange(k)]
+            out[start : start + step] = cols[order][starts[:, None] + np.arange(k)]
         else:
-            out[start:start + step] = np.argsort(-similar, axis=1, kind="stable")[:, :k]
+            out[start : start + step] = np.argsort(-similar, axis=1, kind="stable")[:, :k]
     return out
 
 
-def neighbour_purity(vectors: Any, labels: Any, k: int = 10, neighbours: Any = None,
-                     seed: int = 0) -> Metric:
+def neighbour_purity(
+    vectors: Any, labels: Any, k: int = 10, neighbours: Any = None, seed: int = 0
+) -> Metric:
     """Share of a patent's k nearest others that carry at least one of its labels.
 
     Parameters
@@ -211,8 +220,9 @@ def neighbour_purity(vectors: Any, labels: Any, k: int = 10, neighbours: Any = N
     if k < 1:
         raise ConfigError("k must be at least 1", got=k)
     if k >= n:
-        raise DataError("k is too large for the number of patents", got=f"k = {k}",
-                        wanted=f"below {n}")
+        raise DataError(
+            "k is too large for the number of patents", got=f"k = {k}", wanted=f"below {n}"
+        )
     if neighbours is None:
         x = as_unit_vectors(vectors)
         if len(x) != n:
@@ -221,12 +231,16 @@ def neighbour_purity(vectors: Any, labels: Any, k: int = 10, neighbours: Any = N
     else:
         near = np.asarray(neighbours)
         if near.ndim != 2 or near.shape[0] != n or near.shape[1] < k:
-            raise DataError("neighbours have the wrong shape", got=str(near.shape),
-                            wanted=f"({n}, at least {k})")
+            raise DataError(
+                "neighbours have the wrong shape",
+                got=str(near.shape),
+                wanted=f"({n}, at least {k})",
+            )
         near = near[:, :k]
         if near.min() < 0 or near.max() >= n or (near == np.arange(n)[:, None]).any():
-            raise DataError("neighbours must be rows of other patents",
-                            wanted=f"0 to {n - 1}, not itself")
+            raise DataError(
+                "neighbours must be rows of other patents", wanted=f"0 to {n - 1}, not itself"
+            )
     counts = marks.astype(np.int32)
     shared = np.zeros(n)
     for j in range(k):
@@ -246,7 +260,7 @@ def chance_purity(labels: Any) -> float:
     total = 0
     step = max(1, PAIR_CELLS // n)
     for start in range(0, len(labelled), step):
-        common = marks[labelled[start:start + step]] @ marks.T
+        common = marks[labelled[start : start + step]] @ marks.T
         total += common.nnz
     return float((total - len(labelled)) / (len(labelled) * (n - 1.0)))
 
@@ -254,8 +268,9 @@ def chance_purity(labels: Any) -> float:
 # ---- correlations -------------------------------------------------------------------------------
 
 
-def _pearson(n: np.ndarray, x: np.ndarray, y: np.ndarray, xx: np.ndarray, yy: np.ndarray,
-             xy: np.ndarray) -> np.ndarray:
+def _pearson(
+    n: np.ndarray, x: np.ndarray, y: np.ndarray, xx: np.ndarray, yy: np.ndarray, xy: np.ndarray
+) -> np.ndarray:
     spread = np.sqrt(np.maximum((n * xx - x * x) * (n * yy - y * y), 0.0))
     return ratio(n * xy - x * y, spread)
 
@@ -305,8 +320,9 @@ def spearman(x: Any, y: Any, name: str = "spearman", seed: int = 0) -> Metric:
     return pearson(a, b, name, seed)
 
 
-def set_distances(tree: CpcTree, labels: sparse.csr_matrix, first: np.ndarray,
-                  second: np.ndarray) -> np.ndarray:
+def set_distances(
+    tree: CpcTree, labels: sparse.csr_matrix, first: np.ndarray, second: np.ndarray
+) -> np.ndarray:
     """Jaccard distance of ancestor-closed label sets, 0 (same) to 1 (nothing shared), for some
     pairs.
 
@@ -332,8 +348,9 @@ def set_distances(tree: CpcTree, labels: sparse.csr_matrix, first: np.ndarray,
     return 1.0 - ratio(common, size[first] + size[second] - common)
 
 
-def tree_correlation(vectors: Any, labels: Any, tree: CpcTree, pairs: int = 100_000,
-                     seed: int = 0) -> Metric:
+def tree_correlation(
+    vectors: Any, labels: Any, tree: CpcTree, pairs: int = 100_000, seed: int = 0
+) -> Metric:
     """Spearman correlation between cosine distance and distance in the classification.
 
     Parameters
@@ -357,8 +374,11 @@ def tree_correlation(vectors: Any, labels: Any, tree: CpcTree, pairs: int = 100_
     if len(x) != marks.shape[0]:
         raise DataError("vectors and labels differ in length", got=f"{len(x)} and {marks.shape[0]}")
     if marks.shape[1] != len(tree):
-        raise DataError("labels do not match the tree", got=f"{marks.shape[1]} columns",
-                        wanted=f"{len(tree)}, one for each node")
+        raise DataError(
+            "labels do not match the tree",
+            got=f"{marks.shape[1]} columns",
+            wanted=f"{len(tree)}, one for each node",
+        )
     check_closed(marks, tree, "labels")
     first, second = sample_pairs(np.flatnonzero(np.diff(marks.indptr)), pairs, seed)
     far = 1.0 - _cosine(x[first], x[second])
@@ -432,8 +452,13 @@ def cluster_agreement(classes: Any, clusters: Any) -> dict[str, float]:
     completeness = shared / h_cluster if h_cluster > 0 else 1.0
     both = homogeneity + completeness
     v = 2 * homogeneity * completeness / both if both > 0 else 0.0
-    return {"homogeneity": homogeneity, "completeness": completeness, "v_measure": v, "nmi": v,
-            "ari": _adjusted_rand(table)}
+    return {
+        "homogeneity": homogeneity,
+        "completeness": completeness,
+        "v_measure": v,
+        "nmi": v,
+        "ari": _adjusted_rand(table),
+    }
 
 
 def _adjusted_rand(table: np.ndarray) -> float:

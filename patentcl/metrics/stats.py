@@ -69,16 +69,20 @@ class Resampler:
             return np.bincount(self.ids, weights=part, minlength=GROUPS)
         if self._member is None:
             n = len(self.ids)
-            self._member = sparse.csr_matrix((np.ones(n), (self.ids, np.arange(n))),
-                                             shape=(GROUPS, n))
+            self._member = sparse.csr_matrix(
+                (np.ones(n), (self.ids, np.arange(n))), shape=(GROUPS, n)
+            )
         return sparse.csr_matrix(self._member @ part.astype(np.float64))
 
     def totals(self, part: Any) -> np.ndarray:
         """Column sums under each weighting: (b,) for a vector, (b, m) for a matrix."""
         if id(part) not in self._totals:
             small = self.grouped(part)
-            total = (np.ascontiguousarray((small.T @ self.weights.T).T) if sparse.issparse(small)
-                     else self.weights @ small)
+            total = (
+                np.ascontiguousarray((small.T @ self.weights.T).T)
+                if sparse.issparse(small)
+                else self.weights @ small
+            )
             self._totals[id(part)] = (part, total)
         return self._totals[id(part)][1]
 
@@ -103,9 +107,16 @@ def draws(n: int, resamples: int, seed: int) -> np.ndarray:
     return out
 
 
-def interval(parts: Sequence[Any], formula: Callable[..., np.ndarray], value: float, *,
-             level: float = 0.95, resamples: int = 1000, seed: int = 0,
-             resampler: Resampler | None = None) -> tuple[float, float]:
+def interval(
+    parts: Sequence[Any],
+    formula: Callable[..., np.ndarray],
+    value: float,
+    *,
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+    resampler: Resampler | None = None,
+) -> tuple[float, float]:
     """Bootstrap interval of a function of sums.
 
     Parameters

@@ -43,9 +43,17 @@ class Evaluation:
         Names of the columns, to be checked against the tree; those of DataFrames always are.
     """
 
-    def __init__(self, truth: Any, scores: Any = None, *, tree: CpcTree | None = None,
-                 threshold: float | np.ndarray = 0.5, predicted: Any = None,
-                 labels: Sequence[str] | None = None, outside: Any = None) -> None:
+    def __init__(
+        self,
+        truth: Any,
+        scores: Any = None,
+        *,
+        tree: CpcTree | None = None,
+        threshold: float | np.ndarray = 0.5,
+        predicted: Any = None,
+        labels: Sequence[str] | None = None,
+        outside: Any = None,
+    ) -> None:
         self.truth = as_labels(truth, "truth")
         self.tree, self.threshold, self.outside = tree, threshold, outside
         if scores is None and predicted is None:
@@ -72,8 +80,11 @@ class Evaluation:
                     raise DataError("matrices differ in the order of their labels")
             return
         if self.truth.shape[1] != len(self.tree):
-            raise DataError("labels do not match the tree", got=f"{self.truth.shape[1]} columns",
-                            wanted=f"{len(self.tree)}, one for each node")
+            raise DataError(
+                "labels do not match the tree",
+                got=f"{self.truth.shape[1]} columns",
+                wanted=f"{len(self.tree)}, one for each node",
+            )
         for names in named_columns:
             check_columns(names, self.tree)
         check_closed(self.truth, self.tree)
@@ -83,15 +94,19 @@ class Evaluation:
     def need_tree(self, name: Name) -> CpcTree:
         """The tree, or an error that names the metric which needs it."""
         if self.tree is None:
-            raise ConfigError("this metric needs the label tree", got=repr(name.text),
-                              fix="Pass tree=")
+            raise ConfigError(
+                "this metric needs the label tree", got=repr(name.text), fix="Pass tree="
+            )
         return self.tree
 
     def need_scores(self, name: Name) -> Scores:
         """The scores, or an error that names the metric which needs them."""
         if self.scores is None:
-            raise ConfigError("this metric needs scores, not only decisions", got=repr(name.text),
-                              fix="Pass scores=")
+            raise ConfigError(
+                "this metric needs scores, not only decisions",
+                got=repr(name.text),
+                fix="Pass scores=",
+            )
         return self.scores
 
     @property
@@ -109,8 +124,12 @@ class Evaluation:
         if name.level is not None:
             tree = self.need_tree(name)
             if name.level not in tree.levels:
-                raise ConfigError("unknown level", where=repr(name.text), got=name.level,
-                                  fix=did_you_mean(name.level, [*tree.levels, EVERY]))
+                raise ConfigError(
+                    "unknown level",
+                    where=repr(name.text),
+                    got=name.level,
+                    fix=did_you_mean(name.level, [*tree.levels, EVERY]),
+                )
             return name.level
         deepest = name.family == "topk" or name.metric in ("hops", "hops_sd")
         return self.deepest if deepest else EVERY
@@ -126,7 +145,8 @@ class Evaluation:
         if level not in self._counts:
             columns = self.columns(level)
             self._counts[level] = sets.SetCounts(
-                select_columns(self.truth, columns), select_columns(self.predicted, columns))
+                select_columns(self.truth, columns), select_columns(self.predicted, columns)
+            )
         return self._counts[level]
 
     def hier_counts(self, tree: CpcTree) -> sets.SetCounts:
@@ -144,22 +164,25 @@ class Evaluation:
     def ranks(self, name: Name, level: str) -> Ranks:
         """Ranks of the true labels among those of a level."""
         if level not in self._ranks:
-            self._ranks[level] = label_ranks(self.truth, self.need_scores(name),
-                                             self.columns(level))
+            self._ranks[level] = label_ranks(
+                self.truth, self.need_scores(name), self.columns(level)
+            )
         return self._ranks[level]
 
     def micro(self, name: Name, level: str) -> Curve:
         """The precision-recall counts over all decisions of a level."""
         if level not in self._micro:
-            self._micro[level] = micro_curve(self.truth, self.need_scores(name),
-                                             self.columns(level))
+            self._micro[level] = micro_curve(
+                self.truth, self.need_scores(name), self.columns(level)
+            )
         return self._micro[level]
 
     def curves(self, name: Name, level: str) -> list[Curve]:
         """The same for each label."""
         if level not in self._curves:
-            self._curves[level] = label_curves(self.truth, self.need_scores(name),
-                                               self.columns(level))
+            self._curves[level] = label_curves(
+                self.truth, self.need_scores(name), self.columns(level)
+            )
         return self._curves[level]
 
     @property
@@ -171,8 +194,15 @@ class Evaluation:
 
     def metrics(self, names: str | Iterable[str], seed: int = 0) -> Metrics:
         """Compute metrics by name; see `evaluate`."""
-        return Metrics(named(_FAMILIES[name.family](self, name), name.text, seed,
-                             name.definition.higher_is_better) for name in parse_names(names))
+        return Metrics(
+            named(
+                _FAMILIES[name.family](self, name),
+                name.text,
+                seed,
+                name.definition.higher_is_better,
+            )
+            for name in parse_names(names)
+        )
 
     def _set(self, name: Name) -> Metric:
         counts = self.counts(self.level(name))
@@ -183,11 +213,15 @@ class Evaluation:
     def _hierarchical(self, name: Name) -> Metric:
         tree = self.need_tree(name)
         if name.level not in (None, EVERY):
-            raise ConfigError("a hierarchical metric looks at the whole tree and takes no level",
-                              got=repr(name.text), wanted=name.text.replace(f"@{name.level}", ""))
+            raise ConfigError(
+                "a hierarchical metric looks at the whole tree and takes no level",
+                got=repr(name.text),
+                wanted=name.text.replace(f"@{name.level}", ""),
+            )
         assert name.average is not None
-        return hierarchy.hier_metric(name.metric.removeprefix("hier_"), name.average,
-                                     self.hier_counts(tree))
+        return hierarchy.hier_metric(
+            name.metric.removeprefix("hier_"), name.average, self.hier_counts(tree)
+        )
 
     def _tree(self, name: Name) -> Metric:
         tree = self.need_tree(name)
@@ -195,23 +229,36 @@ class Evaluation:
         if name.metric in ("hops", "hops_sd"):
             columns = self.columns(level)
             if columns is None:
-                raise ConfigError("hops are counted within one level", got=repr(name.text),
-                                  wanted=f"hops@{tree.levels[-1]}")
-            return hierarchy.hops(self.truth, self.predicted, tree, columns,
-                                  spread=name.metric == "hops_sd")
+                raise ConfigError(
+                    "hops are counted within one level",
+                    got=repr(name.text),
+                    wanted=f"hops@{tree.levels[-1]}",
+                )
+            return hierarchy.hops(
+                self.truth, self.predicted, tree, columns, spread=name.metric == "hops_sd"
+            )
         if level != EVERY:
-            raise ConfigError("this metric looks at the whole tree and takes no level",
-                              got=repr(name.text), wanted=name.metric)
+            raise ConfigError(
+                "this metric looks at the whole tree and takes no level",
+                got=repr(name.text),
+                wanted=name.metric,
+            )
         if name.metric == "violations":
             return hierarchy.violations(self.predicted, tree)
-        return hierarchy.lca_metric(name.metric.removeprefix("lca_"), self.truth,
-                                    self.closed(tree), tree)
+        return hierarchy.lca_metric(
+            name.metric.removeprefix("lca_"), self.truth, self.closed(tree), tree
+        )
 
     def _curve(self, name: Name) -> Metric:
         level = self.level(name)
         if name.average == "micro":
-            return micro_metric(name.metric, self.truth, self.need_scores(name),
-                                self.micro(name, level), self.columns(level))
+            return micro_metric(
+                name.metric,
+                self.truth,
+                self.need_scores(name),
+                self.micro(name, level),
+                self.columns(level),
+            )
         assert name.average is not None
         return curve_metric(name.metric, name.average, self.curves(name, level))
 
@@ -222,21 +269,40 @@ class Evaluation:
         return rank_metric(name.metric, name.k, self.ranks(name, level))
 
     def _probability(self, name: Name) -> Metric:
-        return probability.probability_metric(name.metric, self.truth, self.need_scores(name),
-                                              self.columns(self.level(name)))
+        return probability.probability_metric(
+            name.metric, self.truth, self.need_scores(name), self.columns(self.level(name))
+        )
 
 
-_PLAIN = {"subset_accuracy": sets.subset_accuracy, "hamming_loss": sets.hamming_loss,
-          "no_prediction": sets.no_prediction, "labels_true": sets.labels_true,
-          "labels_predicted": sets.labels_predicted}
-_FAMILIES = {"set": Evaluation._set, "hier": Evaluation._hierarchical, "tree": Evaluation._tree,
-             "curve": Evaluation._curve, "rank": Evaluation._rank, "topk": Evaluation._rank,
-             "probability": Evaluation._probability}
+_PLAIN = {
+    "subset_accuracy": sets.subset_accuracy,
+    "hamming_loss": sets.hamming_loss,
+    "no_prediction": sets.no_prediction,
+    "labels_true": sets.labels_true,
+    "labels_predicted": sets.labels_predicted,
+}
+_FAMILIES = {
+    "set": Evaluation._set,
+    "hier": Evaluation._hierarchical,
+    "tree": Evaluation._tree,
+    "curve": Evaluation._curve,
+    "rank": Evaluation._rank,
+    "topk": Evaluation._rank,
+    "probability": Evaluation._probability,
+}
 
 
-def evaluate(truth: Any, scores: Any, names: str | Iterable[str], tree: CpcTree | None = None,
-             threshold: float | np.ndarray = 0.5, *, predicted: Any = None, outside: Any = None,
-             seed: int = 0) -> Metrics:
+def evaluate(
+    truth: Any,
+    scores: Any,
+    names: str | Iterable[str],
+    tree: CpcTree | None = None,
+    threshold: float | np.ndarray = 0.5,
+    *,
+    predicted: Any = None,
+    outside: Any = None,
+    seed: int = 0,
+) -> Metrics:
     """Evaluate predictions of labels under metrics asked for by name.
 
     Parameters
@@ -291,5 +357,6 @@ def evaluate(truth: Any, scores: Any, names: str | Iterable[str], tree: CpcTree 
     (0.833, 0.5)
     """
     parse_names(names := [names] if isinstance(names, str) else list(names))
-    return Evaluation(truth, scores, tree=tree, threshold=threshold, predicted=predicted,
-                      outside=outside).metrics(names, seed)
+    return Evaluation(
+        truth, scores, tree=tree, threshold=threshold, predicted=predicted, outside=outside
+    ).metrics(names, seed)

@@ -40,8 +40,14 @@ def _peak(curve: Curve) -> float:
     return float(curve.threshold[np.flatnonzero(best == best.max())[-1]])
 
 
-def best_threshold(truth: Any, scores: Any, per: str = "all", average: str = "micro",
-                   tree: CpcTree | None = None, min_true: int = 1) -> np.ndarray:
+def best_threshold(
+    truth: Any,
+    scores: Any,
+    per: str = "all",
+    average: str = "micro",
+    tree: CpcTree | None = None,
+    min_true: int = 1,
+) -> np.ndarray:
     """Thresholds that maximise F1 on labelled data.
 
     Parameters
@@ -84,8 +90,9 @@ def best_threshold(truth: Any, scores: Any, per: str = "all", average: str = "mi
     """
     for value, known, what in ((per, SCOPES, "scope"), (average, AVERAGES, "average")):
         if value not in known:
-            raise ConfigError(f"unknown {what} for a threshold", got=value,
-                              fix=did_you_mean(value, known))
+            raise ConfigError(
+                f"unknown {what} for a threshold", got=value, fix=did_you_mean(value, known)
+            )
     if min_true < 1:
         raise ConfigError("min_true is too small", got=min_true, wanted="at least 1")
     labels = as_labels(truth, "truth")
@@ -95,8 +102,11 @@ def best_threshold(truth: Any, scores: Any, per: str = "all", average: str = "mi
     width = labels.shape[1]
     if tree is not None:
         if len(tree) != width:
-            raise DataError("labels do not match the tree", got=f"{width} columns",
-                            wanted=f"{len(tree)}, one for each node")
+            raise DataError(
+                "labels do not match the tree",
+                got=f"{width} columns",
+                wanted=f"{len(tree)}, one for each node",
+            )
         check_closed(labels, tree)
     if per == "level":
         if tree is None:
@@ -111,8 +121,12 @@ def best_threshold(truth: Any, scores: Any, per: str = "all", average: str = "mi
         return out
     if per == "all":
         return np.full(width, _found(_shared(labels, matrix, average, None)))
-    out = np.array([_peak(curve) if curve.n_true >= min_true else np.nan
-                    for curve in label_curves(labels, matrix)])
+    out = np.array(
+        [
+            _peak(curve) if curve.n_true >= min_true else np.nan
+            for curve in label_curves(labels, matrix)
+        ]
+    )
     missing = np.isnan(out)
     if missing.any():
         out[missing] = _found(_shared(labels, matrix, "micro", None))
@@ -125,8 +139,9 @@ def _found(threshold: float) -> float:
     return threshold
 
 
-def _shared(truth: sparse.csr_matrix, scores: Scores, average: str,
-            columns: np.ndarray | None) -> float:
+def _shared(
+    truth: sparse.csr_matrix, scores: Scores, average: str, columns: np.ndarray | None
+) -> float:
     if average == "micro":
         return _peak(micro_curve(truth, scores, columns))
     picked = select_columns(truth, columns)
@@ -137,29 +152,34 @@ def _shared(truth: sparse.csr_matrix, scores: Scores, average: str,
     if average == "samples":
         mean = _mean_over_patents(picked, scores, columns, candidates)
     else:
-        mean = _mean_over_labels(picked, scores, columns, candidates, positives,
-                                 only_true=average == "macro_true")
+        mean = _mean_over_labels(
+            picked, scores, columns, candidates, positives, only_true=average == "macro_true"
+        )
     # Sums in another order differ in the last digits; what is equal up to them is a tie.
     return float(candidates[np.flatnonzero(mean >= mean.max() - 1e-12)[-1]])
 
 
-def _mean_over_labels(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None,
-                      candidates: np.ndarray, positives: np.ndarray,
-                      only_true: bool) -> np.ndarray:
+def _mean_over_labels(
+    truth: sparse.csr_matrix,
+    scores: Scores,
+    columns: np.ndarray | None,
+    candidates: np.ndarray,
+    positives: np.ndarray,
+    only_true: bool,
+) -> np.ndarray:
     """Macro F1 at each candidate threshold: each label's scores are sorted once and looked up."""
     everything = np.arange(scores.shape[1]) if columns is None else columns
     by_label = np.argsort(truth.indices, kind="stable")
-    bounds = np.concatenate([[0], np.cumsum(np.bincount(truth.indices,
-                                                       minlength=len(everything)))])
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(truth.indices, minlength=len(everything)))])
     total, defined = np.zeros(len(candidates)), np.zeros(len(candidates))
     # As many whole columns at a time as fit; a matrix in memory is cut at no cost.
     step = max(1, COLUMN_CELLS // scores.shape[0])
     for low in range(0, len(everything), step):
-        chunk = everything[low:low + step]
+        chunk = everything[low : low + step]
         upright = np.concatenate([block.T.copy() for _, block in scores.blocks(chunk)], axis=1)
         upright.sort(axis=1)
         for j, column in enumerate(upright, start=low):
-            own = np.sort(positives[by_label[bounds[j]:bounds[j + 1]]])
+            own = np.sort(positives[by_label[bounds[j] : bounds[j + 1]]])
             predicted = len(column) - np.searchsorted(column, candidates)
             tp = len(own) - np.searchsorted(own, candidates)
             size = predicted + len(own)
@@ -170,13 +190,14 @@ def _mean_over_labels(truth: sparse.csr_matrix, scores: Scores, columns: np.ndar
     return np.asarray(ratio(total, defined))
 
 
-def _mean_over_patents(truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None,
-                       candidates: np.ndarray) -> np.ndarray:
+def _mean_over_patents(
+    truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None, candidates: np.ndarray
+) -> np.ndarray:
     """Samples F1 at each candidate: each patent's scores are sorted once, the changes added up."""
     change = np.zeros(len(candidates) + 1)
     opened = np.zeros(len(candidates) + 1)
     for start, block in scores.blocks(columns):
-        part = truth[start:start + len(block)]
+        part = truth[start : start + len(block)]
         flag = np.zeros(block.shape, dtype=bool)
         flag[row_ids(part), part.indices] = True
         order = np.argsort(-block, axis=1, kind="stable")
