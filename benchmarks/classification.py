@@ -33,13 +33,13 @@ import numpy as np  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 from scipy import sparse  # noqa: E402
 
-from patentcl.calibration import Calibration  # noqa: E402
-from patentcl.classifier import PatentClassifier  # noqa: E402
-from patentcl.config import load_recipe  # noqa: E402
+from patentcl.classification.calibration import Calibration  # noqa: E402
+from patentcl.classification.combining import Stack, find_shares, mix_all  # noqa: E402
+from patentcl.classification.decisions import Rules, choose, fit_thresholds  # noqa: E402
+from patentcl.classification.estimator import PatentClassifier  # noqa: E402
 from patentcl.cpc import CpcTree  # noqa: E402
-from patentcl.decisions import Rules, choose, fit_thresholds  # noqa: E402
 from patentcl.metrics import Metrics, compare, evaluate  # noqa: E402
-from patentcl.mixing import Stack, find_shares, mix_all  # noqa: E402
+from patentcl.pipeline.recipe import load_recipe  # noqa: E402
 
 HERE = Path(__file__).parent
 KEEP = HERE.parent / "artifacts" / "classification"
@@ -108,7 +108,7 @@ def _listed(value: Any) -> list[str]:
 
 def vectors(data: Data) -> dict[str, np.ndarray]:
     """Embeddings of both splits under frozen MiniLM, kept for all systems."""
-    from patentcl.encoder import PatentEncoder
+    from patentcl.encoders.encoder import PatentEncoder
 
     for name, pairs in data.texts.items():
         if not (KEEP / f"vectors-{name}.npy").exists():

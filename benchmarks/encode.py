@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from patentcl import Corpus, PatentEncoder
-from patentcl.encoder import resolve_precision
+from patentcl.encoders.encoder import resolve_precision
 
 
 def main() -> None:

@@ -28,10 +28,10 @@ import torch
 from node_heads import Loop
 from torch.nn import functional as F
 
-from patentcl.classifier import PatentClassifier
+from patentcl.classification.estimator import PatentClassifier
+from patentcl.classification.heads.base import HeadSettings
+from patentcl.classification.heads.nodes import ThmmHead
 from patentcl.cpc import CpcTree
-from patentcl.heads import HeadSettings
-from patentcl.node_heads import ThmmHead
 
 VOCABULARY = 30_000
 LEVELS = (8, 120, 640)

@@ -24,16 +24,18 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse
 
-from patentcl.config import MiningRules, TrainingSettings, apply_overrides, make_settings
-from patentcl.corpus import Corpus
-from patentcl.encoder import PatentEncoder
-from patentcl.evaluation import RetrievalTask, dense_run, retrieval_tasks
-from patentcl.graph_duckdb import DuckDBGraph
+from patentcl.core.settings import apply_overrides, make_settings
+from patentcl.data.corpus import Corpus
+from patentcl.encoders.encoder import PatentEncoder
+from patentcl.encoders.settings import TrainingSettings
+from patentcl.encoders.training import train_encoder
+from patentcl.evaluation.retrieval import RetrievalTask, dense_run, retrieval_tasks
+from patentcl.graph.duckdb import DuckDBGraph
 from patentcl.metrics import Metrics, compare, evaluate, evaluate_ranking, spearman
-from patentcl.mining import mine_triplets
-from patentcl.search import unit_rows
-from patentcl.stages import open_corpus
-from patentcl.training import train_encoder
+from patentcl.pipeline.stages import open_corpus
+from patentcl.search.index import unit_rows
+from patentcl.triplets.mining import mine_triplets
+from patentcl.triplets.settings import MiningRules
 
 NEIGHBOURS = 10
 GUESS = 0.3  # a code is predicted where this share of the neighbours has it

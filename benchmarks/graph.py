@@ -30,8 +30,8 @@ import pyarrow.parquet as pq
 from scale import Scale, write_tables
 
 from patentcl import DuckDBGraph, MiningRules, mine_triplets
-from patentcl.mining import write_triplets
-from patentcl.triplet_report import cosines, leak_report, read_vectors
+from patentcl.triplets.audit import cosines, leak_report, read_vectors
+from patentcl.triplets.mining import write_triplets
 
 LOOP = 200_000
 

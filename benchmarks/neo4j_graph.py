@@ -22,13 +22,13 @@ from pathlib import Path
 import neo4j as driver
 from scale import Scale, write_tables
 
-from patentcl.config import MiningRules
-from patentcl.graph_duckdb import DuckDBGraph
-from patentcl.graph_neo4j import Neo4jGraph
-from patentcl.mining import mine_triplets
-from patentcl.neo4j_import import run_import, write_import
-from patentcl.neo4j_server import Neo4jServer, version
-from patentcl.neo4j_tables import PARTS
+from patentcl.graph.duckdb import DuckDBGraph
+from patentcl.graph.neo4j.bulk import run_import, write_import
+from patentcl.graph.neo4j.server import Neo4jServer, version
+from patentcl.graph.neo4j.staging import PARTS
+from patentcl.graph.neo4j.store import Neo4jGraph
+from patentcl.triplets.mining import mine_triplets
+from patentcl.triplets.settings import MiningRules
 
 HEAP, PAGECACHE, BATCH, PASSWORD = "2g", "1g", 50_000, "benchmarks-only"
 

@@ -26,12 +26,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from patentcl.classifier import PatentClassifier
+from patentcl.classification.decisions import Rules, choose
+from patentcl.classification.estimator import PatentClassifier
+from patentcl.classification.heads.base import HeadSettings
+from patentcl.classification.heads.nodes import ThmmHead
 from patentcl.cpc import CpcTree
-from patentcl.decisions import Rules, choose
-from patentcl.heads import HeadSettings
 from patentcl.metrics import compare, evaluate
-from patentcl.node_heads import ThmmHead
 
 PARTS = ["predict", "steps", "policies", "width"]
 BATCH = 512
@@ -105,7 +105,7 @@ class Data:
 
 def _vectors(path: Path, frame: pd.DataFrame) -> np.ndarray:
     if not path.is_file():
-        from patentcl.encoder import PatentEncoder
+        from patentcl.encoders.encoder import PatentEncoder
 
         texts = list(zip(frame["title"].fillna(""), frame["abstract"].fillna(""), strict=True))
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from patentcl.errors import ConfigError, DataError, did_you_mean
+from patentcl.core.errors import ConfigError, DataError, did_you_mean
 
 LEVELS = ("section", "class", "subclass", "group", "subgroup")
 """Names of the levels that syntax alone gives, from the root down."""

@@ -1,4 +1,4 @@
-"""Results in versions, for the tests of `patentcl.artifacts`; and the process that is killed.
+"""Results in versions, for the tests of `patentcl.core.artifacts`; and the process that is killed.
 
 Run as a program: ``artifact_cases.py ROOT KIND OLD`` writes version 2 into ``ROOT/1/v``,
 ``ROOT/2/v`` and so on, killed with signal 9 before its first, second, ... touch of the disk, until
@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from patentcl import artifacts
-from patentcl.artifacts import writing, writing_files
+from patentcl.core import artifacts
+from patentcl.core.artifacts import writing, writing_files
 
 NAMES = ("a.txt", "b.bin")
 

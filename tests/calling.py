@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from patentcl.cli import main
+from patentcl.cli.app import main
 
 
 class Done(NamedTuple):
@@ -27,7 +27,7 @@ def call(*arguments: object, cwd: Path) -> Done:
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
         patch.chdir(cwd)
         patch.setattr(sys, "argv", ["patentcl", *map(str, arguments)])
-        patch.setattr("patentcl.cli._quiet_libraries", lambda: None)
+        patch.setattr("patentcl.cli.app._quiet_libraries", lambda: None)
         try:
             main()
         except SystemExit as end:

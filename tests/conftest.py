@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from patentcl.corpus import Corpus, make_splits, write_splits
-from patentcl.graph_duckdb import DuckDBGraph
-from patentcl.neo4j_server import Neo4jServer, why_not
-from patentcl.reading import ReadOptions, read_patents
-from patentcl.sample import write_sample
+from patentcl.data.corpus import Corpus, make_splits, write_splits
+from patentcl.data.reading import ReadOptions, read_patents
+from patentcl.graph.duckdb import DuckDBGraph
+from patentcl.graph.neo4j.server import Neo4jServer, why_not
+from patentcl.sample.writer import write_sample
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import (
     LEVELS,
     CpcTree,
@@ -22,7 +23,6 @@ from patentcl.cpc import (
     symbol_level,
     truncate_symbol,
 )
-from patentcl.errors import ConfigError, DataError
 
 SECTIONS = "ABCDEFGHY"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from patentcl.core.errors import ConfigError, DataError, did_you_mean
 from patentcl.cpc import CpcTree
-from patentcl.errors import ConfigError, DataError, did_you_mean
 from patentcl.metrics.inputs import select_columns
 from patentcl.metrics.labels import MEASURES, SetCounts, set_metric
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from patentcl.errors import ConfigError, DataError, did_you_mean
+from patentcl.core.errors import ConfigError, DataError, did_you_mean
 from patentcl.metrics.result import Metric, Metrics, number, plain, table
 from patentcl.metrics.stats import Resampler, about, holm
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from patentcl.core.errors import DataError
 from patentcl.cpc import CpcTree
-from patentcl.errors import DataError
 from patentcl.metrics.inputs import as_labels, contains, row_ids
 from patentcl.metrics.labels import SetCounts, set_metric
 from patentcl.metrics.result import Metric, mean_metric, ratio, ratio_metric

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from patentcl.core.errors import DataError
 from patentcl.cpc import CpcTree
-from patentcl.errors import DataError
 
 BLOCK_CELLS = 1 << 22
 """Scores looked at in one step: 16 MB of float32, so that a step stays near the caches."""

@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from patentcl.errors import ConfigError, did_you_mean
+from patentcl.core.errors import ConfigError, did_you_mean
 from patentcl.metrics.inputs import same_shape
 from patentcl.metrics.result import Metric, mean_metric, ratio
 

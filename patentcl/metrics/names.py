@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from patentcl.errors import ConfigError
+from patentcl.core.errors import ConfigError
 
 FLAT_AVERAGES = ("micro", "macro", "macro_true", "weighted", "samples")
 HIER_AVERAGES = ("micro", "macro", "macro_all", "weighted", "samples")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from patentcl.errors import ConfigError, DataError, did_you_mean
+from patentcl.core.errors import ConfigError, DataError, did_you_mean
 from patentcl.metrics.curves import float_keys, key_floor
 from patentcl.metrics.inputs import Scores, select_columns
 from patentcl.metrics.result import Metric, mean_metric, ratio

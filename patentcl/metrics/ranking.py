@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from patentcl.errors import ConfigError, did_you_mean
+from patentcl.core.errors import ConfigError, did_you_mean
 from patentcl.metrics.inputs import BLOCK_CELLS, Scores, row_ids, select_columns
 from patentcl.metrics.result import Metric, mean_metric, ratio
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from patentcl.errors import ConfigError, did_you_mean
+from patentcl.core.errors import ConfigError, did_you_mean
 from patentcl.metrics.stats import Resampler, interval
 
 Formula = Callable[..., np.ndarray]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from patentcl.errors import ConfigError, DataError
+from patentcl.core.errors import ConfigError, DataError
 from patentcl.metrics.inputs import BLOCK_CELLS, as_scores, as_sparse_scores, contains, row_ids
 from patentcl.metrics.names import parse_names
 from patentcl.metrics.ranking import AT_K, UNRANKED, Ranks, label_ranks, rank_metric

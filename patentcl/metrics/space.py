@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import CpcTree
-from patentcl.errors import ConfigError, DataError
 from patentcl.metrics.inputs import as_labels, check_closed
 from patentcl.metrics.result import Metric, mean_metric, named, ratio
 

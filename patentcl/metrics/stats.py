@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from patentcl.errors import ConfigError
+from patentcl.core.errors import ConfigError
 
 GROUPS = 4000
 """Above this many units, random groups of them are resampled instead: the spread of a sum over

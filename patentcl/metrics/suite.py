@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from patentcl.core.errors import ConfigError, DataError, did_you_mean
 from patentcl.cpc import CpcTree
-from patentcl.errors import ConfigError, DataError, did_you_mean
 from patentcl.metrics import hierarchy, probability
 from patentcl.metrics import labels as sets
 from patentcl.metrics.curves import Curve, curve_metric, label_curves, micro_curve, micro_metric

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from patentcl.core.errors import ConfigError, DataError, did_you_mean
 from patentcl.cpc import CpcTree
-from patentcl.errors import ConfigError, DataError, did_you_mean
 from patentcl.metrics.curves import Curve, label_curves, micro_curve, true_scores
 from patentcl.metrics.inputs import (
     Scores,

@@ -1,0 +1,110 @@
+"""Losses for many labels at once, by name.
+
+A loss gives one number for each patent and node, from logits and 0/1 targets; what is averaged over
+which nodes, and how much a level counts, is the trainer's business. Labels differ in frequency by
+three orders of magnitude, and the losses differ in what they do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from patentcl.core.errors import ConfigError, did_you_mean
+
+
+@dataclass(frozen=True, eq=False)
+class LossSettings:
+    """What losses may depend on besides logits and targets.
+
+    Parameters
+    ----------
+    alpha : float
+        Weight of a true label against a false one (Mueller & Stone: 2).
+    rate : Tensor of float, shape (n_columns,)
+        Share of training patents that carry each node, in (0, 1).
+    level : Tensor of int64, shape (n_columns,)
+        Depth of each node.
+    """
+
+    alpha: float
+    rate: Tensor
+    level: Tensor
+
+
+Loss = Callable[[Tensor, Tensor, LossSettings], Tensor]
+
+
+def bce(logits: Tensor, targets: Tensor, settings: LossSettings) -> Tensor:
+    """Binary cross-entropy, true labels weighing ``alpha``."""
+    weight = torch.as_tensor(settings.alpha, device=logits.device)
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none", pos_weight=weight)
+
+
+def frequency(logits: Tensor, targets: Tensor, settings: LossSettings) -> Tensor:
+    """`bce` in which a rare node's true labels weigh more than those of a common node of its level.
+
+    The weight is ``alpha * sqrt(m / rate)`` with ``m`` the harmonic mean of the level's rates, no
+    more than ``10 * alpha``: the square root, because the full inverse drowns the common nodes.
+    """
+    inverse = 1 / settings.rate
+    n_levels = int(settings.level.max()) + 1
+    total = inverse.new_zeros(n_levels).index_add_(0, settings.level, inverse)
+    count = inverse.new_zeros(n_levels).index_add_(0, settings.level, torch.ones_like(inverse))
+    mean = (total / count.clamp(min=1))[settings.level]
+    weight = settings.alpha * (inverse / mean).sqrt().clamp(max=10.0)
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none", pos_weight=weight)
+
+
+def asymmetric(
+    logits: Tensor,
+    targets: Tensor,
+    settings: LossSettings,
+    gamma: float = 2.0,
+    margin: float = 0.05,
+) -> Tensor:
+    """Cross-entropy that lets go of easy negatives.
+
+    A false label costs ``q**gamma * -log(1 - q)`` with ``q = max(p - margin, 0)``.
+
+    References
+    ----------
+    T. Ridnik et al., Asymmetric loss for multi-label classification, ICCV 2021.
+    """
+    q = (torch.sigmoid(logits) - margin).clamp(min=0)
+    false = -(q**gamma) * torch.log1p(-q.clamp(max=1 - 1e-6))
+    true = -settings.alpha * F.logsigmoid(logits)
+    return targets * true + (1 - targets) * false
+
+
+def adjusted(logits: Tensor, targets: Tensor, settings: LossSettings, tau: float = 1.0) -> Tensor:
+    """`bce` of logits to which ``tau`` times the logit of the node's rate is added, in training.
+
+    What is learned is then how much an embedding speaks for a node beyond its frequency, which
+    ranks the tail higher.
+
+    References
+    ----------
+    A. Menon et al., Long-tail learning via logit adjustment, ICLR 2021.
+    """
+    return bce(logits + tau * torch.logit(settings.rate), targets, settings)
+
+
+LOSSES: dict[str, Loss] = {
+    "bce": bce,
+    "frequency": frequency,
+    "asymmetric": asymmetric,
+    "adjusted": adjusted,
+}
+"""Losses by name."""
+
+
+def find_loss(name: str) -> Loss:
+    """Look a loss up; an unknown name raises ConfigError with the nearest ones."""
+    if name not in LOSSES:
+        raise ConfigError("unknown loss", got=name, fix=did_you_mean(name, LOSSES))
+    return LOSSES[name]

@@ -1,0 +1,96 @@
+"""Verbs about the graph: graph, neo4j."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from patentcl.cli.options import RUN, Json, note, out, verb
+
+
+@verb()
+def graph(
+    patent: Annotated[str, typer.Argument(help="Id of a patent.")],
+    address: Annotated[
+        str, typer.Option("--graph", help="duckdb://FILE or neo4j://HOST:PORT.")
+    ] = f"duckdb://{RUN}/graph.duckdb",
+    coupled: Annotated[
+        int, typer.Option(min=0, help="At most so many patents that cite the same.")
+    ] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show a patent's codes with titles, what it cites, what cites it and what cites the same."""
+    from patentcl.graph.session import open_graph
+
+    with open_graph(address) as store:
+        found = store.neighbourhood(patent, coupled)
+    if as_json:
+        out(json.dumps({"patent_id": patent, **found}, ensure_ascii=False, default=str))
+        return
+    out(patent)
+    width = max([len(c["symbol"]) for c in found["codes"]], default=0)
+    _section("codes", [f"{c['symbol']:<{width}}  {c['title'] or ''}" for c in found["codes"]])
+    for name, key in (("cites", "cites"), ("cited by", "cited_by")):
+        _section(name, [_dated(p) for p in found[key]])
+    _section("cites the same", [f"{_dated(p)}  {p['shared']} in common" for p in found["coupled"]])
+
+
+def _dated(patent: dict[str, Any]) -> str:
+    return f"{patent['patent_id']:<12} {patent['date'] or 'no date':<10}".rstrip()
+
+
+def _section(name: str, lines: list[str]) -> None:
+    out(f"  {name}: {len(lines) or 'none'}")
+    for line in lines:
+        out(f"    {line}".rstrip())
+
+
+@verb()
+def neo4j(
+    home: Annotated[Path, typer.Argument(help="Folder of the server and its data.")] = Path(
+        "artifacts/neo4j"
+    ),
+    port: Annotated[int, typer.Option(help="Where it listens, on this machine alone.")] = 7687,
+    heap: Annotated[str, typer.Option(help="Memory for queries.")] = "2g",
+    pagecache: Annotated[str, typer.Option(help="Memory for the store.")] = "1g",
+) -> None:
+    """Fetch and run a Neo4j server without Docker (Java 17 or 21, Maven); Ctrl-C stops it."""
+    from patentcl.graph.neo4j.server import Neo4jServer, version
+
+    password, told = _password(home)
+    server = Neo4jServer(home, port, password, heap, pagecache)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the server ends, too
+    try:
+        server.start(note=note)
+        note(f"Neo4j {version()} is running; Ctrl-C stops it. In another shell:")
+        out(f"export NEO4J_URI={server.uri}")
+        out(f"export NEO4J_PASSWORD={told}")
+        sys.stdout.flush()  # who reads it through a pipe waits for these lines
+        while server.running:
+            time.sleep(0.5)
+        note(f"the server has ended by itself; see {home}/logs")
+        raise typer.Exit(1)
+    except KeyboardInterrupt:
+        note("stopping the server")
+    finally:
+        server.stop()
+
+
+def _password(home: Path) -> tuple[str, str]:
+    """The password of a server's folder, and how a shell gets at it; nobody else can read it."""
+    given, file = os.environ.get("NEO4J_PASSWORD"), home / "password"
+    if given:
+        return given, '"$NEO4J_PASSWORD"  # as in this shell'
+    if not file.is_file():
+        home.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            stream.write(secrets.token_hex(16) + "\n")
+    return file.read_text(encoding="utf-8").strip(), f'"$(cat {file.absolute()})"'

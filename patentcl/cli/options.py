@@ -1,0 +1,263 @@
+"""What all verbs of the command line share: the app, common options, results, notes, progress.
+
+Results go to stdout, progress and notes to stderr. Heavy libraries are imported inside functions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from patentcl.core.errors import ConfigError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Embeddings, classification, similarity search and maps for patents.",
+)
+
+Sets = Annotated[list[str], typer.Option("--set", help="A setting: key=value. May be repeated.")]
+Seed = Annotated[int, typer.Option(help="Decides everything random.")]
+Limit = Annotated[int | None, typer.Option(help="A sample of so many patents, for a quick try.")]
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+LevelName = Annotated[str, typer.Option(help="Deepest level of labels.")]
+CorpusFolder = Annotated[Path, typer.Option(help="Folder of the corpus.")]
+EncoderNow = Annotated[str | None, typer.Option(help="Where its encoder is now.")]
+RUN = Path("artifacts/quickstart")
+INTERRUPTED = "interrupted: what is complete is kept, and the next run goes on from there"
+
+
+@dataclass(frozen=True)
+class Common:
+    """Options of every verb that makes something from settings."""
+
+    sets: Sets = field(default_factory=list)
+    seed: Seed = 0
+    as_json: Json = False
+
+    def settings(self, kind: Any, **fixed: Any) -> Any:
+        """Settings of a kind from ``--set`` and from options of their own."""
+        return settings_of(kind, self.sets, **fixed)
+
+    def record(self, stage: str, settings: Any, **inputs: Any) -> dict[str, Any]:
+        """What the manifest of a folder says about its making."""
+        return record_of(stage, settings, self.seed, **inputs)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to look at: a text, or each patent of a file."""
+
+    text: Annotated[str | None, typer.Argument(help="An abstract.")] = None
+    file: Annotated[Path | None, typer.Option(help="CSV, TSV, JSONL or Parquet.")] = None
+
+    def items(self, limit: int | None = None) -> tuple[list[str], list[Any]]:
+        """Ids, and texts or (title, abstract) pairs."""
+        if self.file is None:
+            return ["text"], [self.text]
+        from patentcl.data.corpus import Corpus
+
+        patents = Corpus.read(self.file, limit=limit)
+        return patents.ids.tolist(), patents.texts
+
+
+def one_of(*given: Any, names: str) -> None:
+    """Exactly one of some options must be given; otherwise the call is a usage error."""
+    if sum(x is not None for x in given) != 1:
+        raise typer.BadParameter(f"give exactly one of {names}")
+
+
+# ---- verbs ----------------------------------------------------------------------------------
+
+F = TypeVar("F", bound=Callable[..., None])
+
+
+def verb(name: str | None = None) -> Callable[[F], F]:
+    """Register a function as a verb; a parameter of a dataclass stands for options, its fields."""
+
+    def register(function: F) -> F:
+        hints = get_type_hints(function, include_extras=True)
+        groups: dict[str, Any] = {}
+        parameters: list[inspect.Parameter] = []
+        common_last = sorted(
+            inspect.signature(function).parameters.values(), key=lambda p: hints[p.name] is Common
+        )
+        for p in common_last:
+            kind = hints[p.name]
+            if dataclasses.is_dataclass(kind):
+                groups[p.name] = kind
+                parameters += map(partial(_parameter, kind), dataclasses.fields(kind))
+            else:
+                parameters.append(p.replace(annotation=kind, kind=p.KEYWORD_ONLY))
+
+        def call(**given: Any) -> None:
+            for own, kind in groups.items():
+                of_kind = [f.name for f in dataclasses.fields(kind)]
+                given[own] = kind(**{f: given.pop(f) for f in of_kind})
+            try:
+                function(**given)
+            except KeyboardInterrupt:  # typer would end the program without a word
+                note(INTERRUPTED)
+                raise typer.Exit(130) from None
+
+        call.__doc__, call.__name__ = function.__doc__, function.__name__
+        call.__module__ = function.__module__
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {p.name: p.annotation for p in parameters}
+        app.command(name)(call)
+        return function
+
+    return register
+
+
+def _parameter(kind: Any, of: dataclasses.Field[Any]) -> inspect.Parameter:
+    default = inspect.Parameter.empty
+    if of.default is not dataclasses.MISSING:
+        default = of.default
+    elif of.default_factory is not dataclasses.MISSING:
+        default = of.default_factory()
+    return inspect.Parameter(
+        of.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=get_type_hints(kind, include_extras=True)[of.name],
+    )
+
+
+# ---- talking --------------------------------------------------------------------------------
+
+
+def out(text: str) -> None:
+    """A line of results."""
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    """A line of notes."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar with rate and time left; nothing where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            return Text(f"{task.speed:,.1f}/s" if task.speed else "")
+
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        tasks: dict[str, Any] = {}
+
+        def update(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(name, total=total)
+            progress.update(tasks[name], completed=done, visible=done < total)
+
+        yield update
+
+
+@contextmanager
+def steps(name: str) -> Iterator[Callable[[int, int], None]]:
+    """The bar of one piece of work, called with (done, total)."""
+    with bar() as progress:
+        yield partial(progress, name)
+
+
+def show_counts(counts: dict[str, Any], as_json: bool) -> None:
+    """Names and numbers, one to a line; with `as_json` one JSON object."""
+    if as_json:
+        out(json.dumps(counts))
+        return
+    width = max(map(len, counts))
+    for name, value in counts.items():
+        out(
+            f"{name:<{width}}  {value:>12,}"
+            if isinstance(value, int)
+            else f"{name:<{width}}  {value:>12}"
+        )
+
+
+def finish(
+    folder: Path, what: str, as_json: bool, part: str | None = "counts", more: str = ""
+) -> None:
+    """Show a part of the manifest that a stage wrote, if any, and say where it wrote."""
+    from patentcl.core.artifacts import read_manifest
+
+    if part is not None:
+        show_counts((read_manifest(folder) or {})[part], as_json)
+    note(f"{what} written to {folder}{more}")
+
+
+# ---- settings and records -------------------------------------------------------------------
+
+
+def settings_of(kind: Any, pairs: list[str], **fixed: Any) -> Any:
+    """Settings of a kind: fixed values where they are not None, then ``key=value`` texts."""
+    from patentcl.core.settings import apply_overrides, make_settings
+
+    values = {k: v for k, v in fixed.items() if v is not None}
+    return make_settings(kind, apply_overrides(values, pairs), where="--set")
+
+
+def record_of(stage: str, settings: Any, seed: int = 0, **inputs: Any) -> dict[str, Any]:
+    """What the manifest of a folder says about its making."""
+    from patentcl.core.artifacts import fingerprint
+
+    plain = settings.model_dump() if hasattr(settings, "model_dump") else settings
+    given = {k: str(v) for k, v in inputs.items()}
+    return {
+        "stage": stage,
+        "settings": plain,
+        "inputs": given,
+        "seed": seed,
+        "fingerprint": fingerprint([stage, plain, given, seed]),
+    }
+
+
+def pairs_of(texts: list[str], option: str, example: str) -> dict[str, str]:
+    """Texts of the form ours=theirs as a mapping."""
+    found = {}
+    for text in texts:
+        name, sign, theirs = text.partition("=")
+        if not sign:
+            raise ConfigError(
+                "a column must be given as ours=theirs",
+                got=text,
+                fix=f"For example {option} {example}",
+            )
+        found[name.strip()] = theirs.strip()
+    return found

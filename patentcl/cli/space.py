@@ -1,0 +1,143 @@
+"""Verbs about the embedding space: index, similar, map."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from patentcl.cli.options import (
+    RUN,
+    Common,
+    CorpusFolder,
+    EncoderNow,
+    Json,
+    Question,
+    finish,
+    one_of,
+    out,
+    record_of,
+    settings_of,
+    verb,
+)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which patents may be found."""
+
+    before: Annotated[str | None, typer.Option(help="Only older than this date.")] = None
+    after: Annotated[str | None, typer.Option(help="Only from this date on.")] = None
+    cpc: Annotated[
+        list[str], typer.Option(help="Only with a code below this. May be repeated.")
+    ] = field(default_factory=list)
+    exclude_cpc: Annotated[list[str], typer.Option(help="None with a code below this.")] = field(
+        default_factory=list
+    )
+
+    def as_arguments(self) -> dict[str, Any]:
+        """Arguments of a search."""
+        return {
+            "before": self.before,
+            "after": self.after,
+            "cpc": self.cpc or None,
+            "exclude_cpc": self.exclude_cpc or None,
+        }
+
+
+@verb()
+def index(
+    vectors: Path,
+    corpus: CorpusFolder = RUN,
+    spec: Annotated[str, typer.Option(help="auto, a name from indexes/, or a YAML file.")] = "auto",
+    to: Annotated[Path, typer.Option("--out", help="Folder for the index.")] = Path("index"),
+    as_json: Json = False,
+) -> None:
+    """Build a similarity index."""
+    from patentcl.pipeline import stages
+    from patentcl.search.settings import IndexSettings
+
+    settings = settings_of(IndexSettings, [], spec=spec)
+    record = record_of("index", settings, vectors=vectors, corpus=corpus)
+    stages.index(vectors, stages.open_corpus(corpus), to, settings, record)
+    finish(to, "index", as_json)
+
+
+@verb()
+def similar(
+    question: Question,
+    filters: Filters,
+    id_: Annotated[str | None, typer.Option("--id", help="A patent of the index.")] = None,
+    folder: Annotated[Path, typer.Option("--index", help="Folder of the index.")] = RUN / "index",
+    encoder: EncoderNow = None,
+    k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Find the nearest patents of a text, of a patent, or of each patent in a file."""
+    from patentcl.core.artifacts import require
+    from patentcl.pipeline import stages
+    from patentcl.search.index import PatentIndex
+
+    one_of(question.text, id_, question.file, names="a text, --id and --file")
+    require(folder, "index", "index VECTORS")
+    loaded = PatentIndex.load(folder)
+    arguments = filters.as_arguments()
+    if id_ is not None:
+        names, found = [id_], loaded.similar_to(id_, k, **arguments)
+    else:
+        names, items = question.items()
+        vectors = stages.encoder_for(folder, encoder).encode(items)
+        found = loaded.search(vectors, k, **arguments)
+    _print_neighbours(names, found, as_json)
+
+
+def _print_neighbours(names: list[str], found: Any, as_json: bool) -> None:
+    for q, rows in found.groupby("query", sort=True):
+        if not as_json and len(names) > 1:
+            out(names[int(q)])
+        for r in rows.itertuples():
+            date = "" if r.date is None or r.date != r.date else str(r.date)[:10]
+            codes = [str(c) for c in r.codes]
+            if as_json:
+                out(
+                    json.dumps(
+                        {
+                            "query": names[int(q)],
+                            "rank": int(r.rank),
+                            "patent_id": r.id,
+                            "similarity": round(float(r.similarity), 5),
+                            "date": date or None,
+                            "title": r.title,
+                            "codes": codes,
+                        },
+                        ensure_ascii=False,
+                    )
+                )
+            else:
+                out(
+                    f"{r.rank:>3}  {r.similarity:.3f}  {r.id:<12} {date:<10}  "
+                    f"{(r.title or '(no title)')[:60]:<60}  {', '.join(codes[:4])}".rstrip()
+                )
+
+
+@verb("map")
+def map_(
+    common: Common,
+    vectors: Path,
+    corpus: CorpusFolder = RUN,
+    to: Annotated[Path, typer.Option("--out", help="Folder for the map.")] = Path("map"),
+    title: Annotated[str, typer.Option(help="Over the picture.")] = "Patents",
+) -> None:
+    """Draw a map: PNG, SVG, a page that opens without a network, and coordinates."""
+    from patentcl.maps.settings import MapSettings
+    from patentcl.pipeline import stages
+
+    settings = common.settings(MapSettings)
+    record = common.record("map", settings, vectors=vectors, corpus=corpus)
+    patents = stages.open_corpus(corpus)
+    stages.draw(vectors, patents, to, settings, common.seed, title, record)
+    files = ": map.png, map.svg, map.html, coordinates.parquet"
+    finish(to, "map", common.as_json, more=files)

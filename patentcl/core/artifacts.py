@@ -1,0 +1,423 @@
+"""Folders that are either complete or not there: fingerprints, atomic writing, manifests.
+
+A stage writes into a temporary sibling of its folder; ``manifest.json`` goes in last, and then the
+whole is renamed into place. So a folder with a manifest is complete, and whatever a cut-off run
+leaves behind carries a name that nothing reads, and is cleared away by the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import itertools
+import json
+import os
+import platform
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import date
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from patentcl.core.errors import DataError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_PART = f".{MANIFEST}.part"
+_LIBRARIES = (
+    "patentcl",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "faiss-cpu",
+    "faiss-gpu",
+    "duckdb",
+    "pyarrow",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "umap-learn",
+    "datamapplot",
+)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What libraries say that lose the number: safetensors, faiss, DuckDB; numpy of a short write.
+_FULL_TEXT = re.compile(
+    "No space left|Disk quota exceeded|File too large"
+    r"|^\d+ requested and \d+ written$"
+)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=repr)
+    if isinstance(value, (Path, date)):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not plain data")
+
+
+def fingerprint(value: Any) -> str:
+    """Hash plain data (dicts, lists, strings, numbers, paths) whatever the order of keys.
+
+    Raises
+    ------
+    TypeError
+        For anything else: its text could differ from one process to the next.
+
+    Examples
+    --------
+    >>> fingerprint({"a": 1, "b": [2]}) == fingerprint({"b": [2], "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=_plain)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def fingerprint_path(path: str | Path) -> str:
+    """Hash the names and contents of a file, or of all files below a folder.
+
+    Hidden files and temporary siblings do not count; manifests do not either, because they hold
+    times that differ between equal results.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DataError("no such file or folder", got=path)
+    files = (
+        [path]
+        if path.is_file()
+        else sorted(
+            p
+            for p in path.rglob("*")
+            if p.is_file()
+            and p.name != MANIFEST
+            and not any(part.startswith(".") for part in p.relative_to(path).parts)
+        )
+    )
+    digest = hashlib.blake2b(digest_size=16)
+    for file in files:
+        name = file.name if path.is_file() else file.relative_to(path).as_posix()
+        digest.update(f"{name}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 22):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the installed libraries that results depend on."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def read_manifest(folder: str | Path) -> dict[str, Any] | None:
+    """Return a folder's manifest, or None where there is none: the folder is then not complete.
+
+    Raises
+    ------
+    DataError
+        If the manifest is not JSON or was written by a newer patentcl.
+    """
+    path = Path(folder) / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, OSError, RecursionError) as error:
+        raise DataError(
+            "the manifest cannot be read",
+            where=path,
+            got=str(error),
+            fix="Delete the folder and run the stage again",
+        ) from error
+    version = manifest.get("format") if isinstance(manifest, dict) else None
+    if not isinstance(version, int):
+        raise DataError(
+            "not a manifest of patentcl",
+            where=path,
+            got=f"format {version!r}",
+            fix="Delete the folder and run the stage again",
+        )
+    if version > FORMAT:
+        raise DataError(
+            "the folder was written by a newer patentcl",
+            where=path,
+            got=f"format {version}",
+            wanted=f"format {FORMAT} or older",
+            fix="Upgrade patentcl",
+        )
+    return manifest
+
+
+def require(folder: str | Path, what: str, verb: str) -> dict[str, Any]:
+    """Return the manifest of a folder that must be complete, or say which verb writes it."""
+    folder = Path(folder)
+    if not folder.exists():
+        raise DataError(f"no {what} there", got=folder, fix=f"Make one with: patentcl {verb}")
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise DataError(
+            f"the {what} folder is not complete",
+            where=folder,
+            got=f"no {MANIFEST}",
+            fix=f"Write it again with: patentcl {verb}",
+        )
+    return manifest
+
+
+# ---- leftovers of processes that are gone ---------------------------------------------------
+
+
+def _since(pid: int) -> str | None:
+    """When a process of this machine began ("0" where that is not told), None if it is gone.
+
+    Numbers of processes are used again, in containers all the time; number and beginning are not.
+    """
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if state in "ZX" else fields[18]
+    except OSError:  # gone, hidden from us, or a system without /proc
+        pass
+    try:
+        os.kill(pid, 0)  # sends nothing, only asks
+    except ProcessLookupError:
+        return None
+    except OSError:
+        pass
+    return "0"
+
+
+def _sweep(target: Path) -> None:
+    """Clear away what processes that are gone left beside a target, or put its content back."""
+    name = re.compile(rf"\.{re.escape(target.name)}\.(tmp|old)-(\d+)-(\d+)-\d+")
+    for left in list(target.parent.iterdir()):
+        match = name.fullmatch(left.name)
+        if match is None or _since(int(match[2])) in (match[3], "0"):
+            continue
+        if match[1] == "old" and not target.exists():
+            with contextlib.suppress(FileNotFoundError):  # another process was quicker
+                left.rename(target)  # a replacement was cut off between its two renames
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _temporary(target: Path) -> tuple[Path, Path]:
+    """Make an empty hidden sibling, and a name for what is to be replaced."""
+    pid = os.getpid()
+    for number in itertools.count():
+        mark = f"{pid}-{_since(pid)}-{number}"
+        temporary = target.with_name(f".{target.name}.tmp-{mark}")
+        try:
+            temporary.mkdir()
+        except FileExistsError:  # another thread
+            continue
+        return temporary, target.with_name(f".{target.name}.old-{mark}")
+    raise AssertionError
+
+
+# ---- writing --------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def explained(target: Path, kept: str = "nothing was kept") -> Iterator[None]:
+    """Turn a full disk or a forbidden place into one clear error, whichever library met it."""
+    try:
+        yield
+    except Exception as error:
+        code = getattr(error, "errno", None)
+        text = " ".join(str(error).split())
+        place = getattr(error, "filename", None) or target
+        if code in _FULL or _FULL_TEXT.search(text):
+            raise DataError(
+                f"the disk is full, {kept}",
+                where=target,
+                got=text,
+                fix="Free some space and run it again",
+            ) from error
+        if isinstance(error, PermissionError) or code == errno.EROFS:
+            raise DataError("no permission", where=place, got=text) from error
+        raise
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise DataError(
+            "the place for the results is taken by a file",
+            where=error.filename,
+            fix="Name another place, or remove it",
+        ) from error
+
+
+def _refuse_foreign(target: Path, record: dict[str, Any]) -> None:
+    """Raise unless a target is free, empty, or an earlier result of the same stage."""
+    if not target.exists():
+        return
+    got = None
+    if not target.is_dir():
+        got = "a file"
+    elif (manifest := read_manifest(target)) is None:
+        got = f"a folder without {MANIFEST}" if any(target.iterdir()) else None
+    elif _kind(manifest) != _kind(record):
+        got = f"a folder of the stage {manifest.get('stage')!r}"
+    elif any((inner / MANIFEST).exists() for inner in target.iterdir()):
+        got = "a folder with results of other stages in it"
+    if got:
+        raise DataError(
+            "the place for the results is taken by something else",
+            where=target,
+            got=got,
+            fix="Name another place, or remove it",
+        )
+
+
+def _kind(record: dict[str, Any]) -> str:
+    return str(record.get("stage")).removesuffix("-base")
+
+
+def _write_manifest(path: Path, record: dict[str, Any], started: float) -> None:
+    full = {
+        "format": FORMAT,
+        **record,
+        "seconds": round(time.perf_counter() - started, 2),
+        "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "libraries": library_versions(),
+    }
+    path.write_text(
+        json.dumps(full, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8"
+    )
+    _settle(path)
+
+
+def _settle(path: Path) -> None:
+    """Put a file, or all files below a folder, on the disk; some say only now that it is full."""
+    for file in [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]:
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
+
+
+@contextlib.contextmanager
+def writing(target: str | Path, record: dict[str, Any]) -> Iterator[Path]:
+    """Write a folder that appears complete or not at all.
+
+    Parameters
+    ----------
+    target : path
+        The folder. An older one of the same stage is replaced once the new one is complete, and
+        kept if that fails; anything else of that name is refused.
+    record : dict
+        What the manifest says; may still be changed inside the ``with`` block.
+
+    Yields
+    ------
+    Path
+        A temporary sibling to write into.
+
+    Raises
+    ------
+    DataError
+        If the place is taken by something else, the disk is full, or writing is not allowed.
+    """
+    target = Path(os.path.realpath(target))
+    started = time.perf_counter()
+    with explained(target):
+        _make_folder(target.parent)
+        _sweep(target)
+        _refuse_foreign(target, record)
+        temporary, old = _temporary(target)
+        try:
+            yield temporary
+            _settle(temporary)
+            _write_manifest(temporary / MANIFEST, record, started)
+            try:
+                if target.exists():
+                    target.rename(old)
+                temporary.rename(target)
+            except BaseException:
+                if old.exists() and not target.exists():
+                    old.rename(target)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def writing_files(
+    folder: str | Path, record: dict[str, Any], label: str = "files"
+) -> Iterator[Path]:
+    """Like `writing`, for files that live beside other stages' folders.
+
+    The old manifest goes first and the new one comes last, so that a cut in between leaves no
+    manifest and the files count as not written. Files of an earlier result that the new one does
+    not have are removed; files that no manifest lists are never overwritten.
+    """
+    folder = Path(os.path.realpath(folder))
+    started = time.perf_counter()
+    with explained(folder):
+        _make_folder(folder)
+        _sweep(folder / label)
+        earlier = _files_of(folder, record)
+        temporary, _ = _temporary(folder / label)
+        try:
+            yield temporary
+            names = sorted(p.name for p in temporary.iterdir())
+            taken = [n for n in names if (folder / n).exists() and n not in earlier]
+            if taken:
+                raise DataError(
+                    "a file that patentcl did not write would be overwritten",
+                    where=folder / taken[0],
+                    fix="Name another place, or move it",
+                )
+            _settle(temporary)
+            listed = {"files": names, "removed": sorted(earlier - set(names))}
+            _write_manifest(temporary / _PART, {**record, **listed}, started)
+            # Until the last rename this says which files are ours, should we be cut off here.
+            (temporary / _PART).replace(folder / _PART)
+            (folder / MANIFEST).unlink(missing_ok=True)
+            for name in sorted(earlier | set(names)):
+                if name not in names or (folder / name).is_dir():
+                    _remove(folder / name)
+                if name in names:
+                    (temporary / name).replace(folder / name)
+            (folder / _PART).replace(folder / MANIFEST)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _files_of(folder: Path, record: dict[str, Any]) -> set[str]:
+    """Files in a folder that earlier results of the same stage left, complete or cut off."""
+    manifest = read_manifest(folder)
+    if manifest is not None and _kind(manifest) != _kind(record):
+        raise DataError(
+            "the place for the results is taken by something else",
+            where=folder,
+            got=f"a folder of the stage {manifest.get('stage')!r}",
+            fix="Name another place, or remove it",
+        )
+    try:
+        cut = json.loads((folder / _PART).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        cut = None  # none, the usual case
+    listed = [
+        name
+        for each in (manifest, cut)
+        if isinstance(each, dict)
+        for key in ("files", "removed")
+        if isinstance(each.get(key), list)
+        for name in each[key]
+    ]
+    return {n for n in listed if isinstance(n, str) and n not in ("", "..") and Path(n).name == n}
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,138 @@
+"""A long result file that is written in steps, complete or not there, and goes on after a cut.
+
+Lines are appended to ``FILE.part``; after each step ``FILE.part.json`` is replaced and says how
+many bytes and items are settled, and what they are of. A later run of the same cuts off whatever
+came after the last settled step, and goes on from there. The last step renames the file into place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from patentcl.core.artifacts import explained
+from patentcl.core.errors import DataError
+
+_KEPT = "what was settled is kept"
+
+
+class ResumableFile:
+    """Appends steps of text to a file that appears when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        Must not be there yet.
+    about : mapping
+        Plain data on what is written, such as fingerprints of inputs: an unfinished file is gone
+        on with only if it was about the same.
+
+    Attributes
+    ----------
+    items : int
+        How many are settled already.
+
+    Raises
+    ------
+    DataError
+        If the file is there, an unfinished one is about something else, or the disk is full.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "out.txt"
+    ...     with ResumableFile(path, {"of": "letters"}) as out:
+    ...         out.add("a\\n", 1)
+    ...     with ResumableFile(path, {"of": "letters"}) as out:
+    ...         out.add("b\\n" if out.items == 1 else "?", 1)
+    ...         out.finish()
+    ...     path.read_text()
+    'a\\nb\\n'
+    """
+
+    def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
+        self.path, self.about = Path(path), json.loads(json.dumps(about))
+        self.part = self.path.with_name(f"{self.path.name}.part")
+        self.state = self.path.with_name(f"{self.path.name}.part.json")
+        self.items, self._bytes = 0, 0
+        if self.path.exists():
+            raise DataError(
+                "the file is there already", where=self.path, fix="Choose another, or remove it"
+            )
+        if not self.path.parent.is_dir():
+            raise DataError("no such folder for the file", got=self.path.parent)
+        with explained(self.path, _KEPT):
+            self._find_settled()
+            self._stream = self.part.open("ab")
+            # Whatever a cut-off step left behind the settled ones is not in the way.
+            self._stream.truncate(self._bytes)
+
+    def _find_settled(self) -> None:
+        if not (self.part.is_file() and self.state.is_file()):
+            return
+        try:
+            state = json.loads(self.state.read_text(encoding="utf-8"))
+            about, items, size = state["about"], int(state["items"]), int(state["bytes"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                "the notes on an unfinished file cannot be read",
+                where=self.state,
+                got=error,
+                fix=f"Remove it and {self.part.name}",
+            ) from error
+        if about != self.about:
+            changed = sorted(k for k in {*about, *self.about} if about.get(k) != self.about.get(k))
+            raise DataError(
+                "an unfinished file of something else is in the way",
+                where=self.part,
+                got=f"another {', '.join(changed)}",
+                fix="Finish it with what it was begun with, or remove it",
+            )
+        if self.part.stat().st_size < size:
+            raise DataError(
+                "an unfinished file is shorter than it was",
+                where=self.part,
+                got=f"{self.part.stat().st_size} bytes",
+                wanted=f"at least {size}",
+                fix=f"Remove it and {self.state.name}",
+            )
+        self.items, self._bytes = items, size
+
+    def add(self, text: str, items: int) -> None:
+        """Append a step and settle it: it will still be there after a cut."""
+        data = text.encode("utf-8")
+        with explained(self.path, _KEPT):
+            self._stream.write(data)
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._bytes += len(data)
+            self.items += items
+            fresh = self.state.with_name(f"{self.state.name}.new")
+            fresh.write_text(
+                json.dumps({"about": self.about, "items": self.items, "bytes": self._bytes}) + "\n",
+                encoding="utf-8",
+            )
+            os.replace(fresh, self.state)
+
+    def finish(self) -> None:
+        """Put the file into its place."""
+        self._stream.close()
+        with explained(self.path, _KEPT):
+            os.replace(self.part, self.path)
+            self.state.unlink(missing_ok=True)
+
+    def __enter__(self) -> ResumableFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stream.close()

@@ -1,0 +1,219 @@
+"""Typed settings and the recipes that hold them, with strict keys.
+
+A recipe is one YAML file: what to read, how to split, mine, train, classify, index and draw.
+Unknown keys raise and offer the nearest known ones; values are checked before anything runs.
+"""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from patentcl.core.errors import ConfigError, did_you_mean
+
+Level = Literal["section", "class", "subclass", "group", "subgroup"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+# Strict numbers: `yes` is not 1, and "3" is not 3.
+Whole = Annotated[int, Field(ge=0, strict=True)]
+Positive = Annotated[int, Field(ge=1, strict=True)]
+NotNegative = Annotated[float, Field(ge=0, strict=True)]
+AboveZero = Annotated[float, Field(gt=0, strict=True)]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+PartShare = Annotated[float, Field(ge=0, lt=1, strict=True)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, and strict about unknown keys."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_section(cls, value: Any) -> Any:
+        return {} if value is None else value  # `map:` with nothing below it
+
+
+def _fields(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
+    """Names of the settings that the section at a path of keys has; none if it is no section."""
+    for key in path:
+        info = model.model_fields.get(str(key))
+        inner = info.annotation if info is not None else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _keys(location: Sequence[Any], values: Any, missing: bool) -> tuple[Any, ...]:
+    """The keys of a pydantic location that stand in the values; the others name types."""
+    keys = []
+    for i, key in enumerate(location):
+        try:
+            values = values[key]
+        except (KeyError, IndexError, TypeError):
+            if not (missing and i == len(location) - 1):
+                continue
+        keys.append(key)
+    return tuple(keys)
+
+
+def _wanted(message: str) -> str:
+    """What pydantic would have accepted, from its sentence about what it was given."""
+    for start in ("Value error, ", "Input should be ", "String should "):
+        message = message.removeprefix(start)
+    return "lines of the form name: value" if message.startswith("a valid dictionary") else message
+
+
+def _explain(
+    error: ValidationError, model: type[BaseModel], values: Any, where: object
+) -> ConfigError:
+    """Turn pydantic's report into one line about its first finding."""
+    found: dict[tuple[Any, ...], list[Any]] = {}
+    for each in error.errors(include_url=False):
+        found.setdefault(_keys(each["loc"], values, each["type"] == "missing"), []).append(each)
+    path, about = next(iter(found.items()))
+    name = f"setting {'.'.join(map(str, path))!r}" if path else "these settings"
+    more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
+    first = about[0]
+    if first["type"] in ("extra_forbidden", "invalid_key"):
+        return ConfigError(
+            f"unknown {name}{more}",
+            where=where,
+            fix=did_you_mean(str(path[-1]), _fields(model, path[:-1])),
+        )
+    if first["type"] == "missing":
+        return ConfigError(f"{name} is missing{more}", where=where)
+    if first["loc"][-1:] == ("[key]",):
+        return ConfigError(f"unknown {name}{more}", where=where, wanted=_wanted(first["msg"]))
+    got = None if isinstance(first["input"], dict) else repr(first["input"])[:80]
+    return ConfigError(
+        f"{name} cannot be used{more}",
+        where=where,
+        got=got,
+        wanted=", or ".join(_wanted(each["msg"]) for each in about),
+    )
+
+
+S = typing.TypeVar("S", bound=Settings)
+
+
+def make_settings(model: type[S], values: Any, where: object = None) -> S:
+    """Check plain values against a settings class.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown key (with the nearest known ones), a missing one, or a value out of range.
+    """
+    if not isinstance(values, dict):
+        raise ConfigError(
+            "settings must be a mapping",
+            where=where,
+            got=type(values).__name__,
+            wanted="lines of the form name: value",
+        )
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _explain(error, model, values, where) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML in which no key may stand twice, 1e-3 is a number and a date is a text."""
+
+    yaml_implicit_resolvers: typing.ClassVar = {
+        first: [(tag, pattern) for tag, pattern in pairs if tag != "tag:yaml.org,2002:timestamp"]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!r} stands twice", key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def _parse_yaml(text: str) -> Any:
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Read a YAML file safely; a syntax error names the line.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file, it cannot be read, is not YAML, or has a key twice.
+    """
+    try:
+        return _parse_yaml(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError("no such file", got=path) from None
+    except OSError as error:
+        raise ConfigError("the file cannot be read", where=path, got=error.strerror) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        raise ConfigError(
+            "not valid YAML", where=f"{path}{line}", got=getattr(error, "problem", None) or error
+        ) from None
+
+
+def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return settings with ``section.key=value`` texts applied; values are read as YAML.
+
+    Examples
+    --------
+    >>> apply_overrides({"seed": 0}, ["training.epochs=2", "seed=7"])
+    {'seed': 7, 'training': {'epochs': 2}}
+    """
+    out = _copy(values)
+    for text in overrides:
+        key, sign, raw = text.partition("=")
+        *sections, last = key.strip().split(".")
+        if not sign or not all([*sections, last]):
+            raise ConfigError(
+                "a setting must be given as name=value",
+                got=repr(text),
+                fix="For example --set training.epochs=2",
+            )
+        place = out
+        for section in sections:
+            inner = place.get(section)
+            if inner is not None and not isinstance(inner, dict):
+                raise ConfigError(f"{section!r} is not a section of settings", where=f"--set {key}")
+            place[section] = inner = dict(inner or {})
+            place = inner
+        try:
+            place[last] = _parse_yaml(raw)
+        except yaml.YAMLError:
+            raise ConfigError("the value cannot be read", where=f"--set {key}", got=raw) from None
+    return out
+
+
+def _copy(value: Any) -> Any:
+    return {k: _copy(v) for k, v in value.items()} if isinstance(value, dict) else value

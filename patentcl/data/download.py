@@ -1,0 +1,359 @@
+"""Fetches PatentsView tables: from the open-data portal with a key, or from a frozen copy without.
+
+A file is written as ``NAME.part`` and gets its name when size and checksum are right, so a folder
+never holds half a table under its full name. What was cut off goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import http.client
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from patentcl.core.errors import ConfigError, DataError, did_you_mean
+
+PORTAL = "https://api.uspto.gov/api/v1/datasets/products/pvgpatdis"
+MIRROR = "https://zenodo.org/api/records/15783125"
+KEY = "USPTO_API_KEY"
+TABLES = ("g_patent", "g_patent_abstract", "g_us_patent_citation", "g_cpc_current", "g_cpc_title")
+"""What a run reads; g_ipc_at_issue and g_us_rel_doc can be asked for, too."""
+_BLOCK = 1 << 20
+_TRIES = 6
+_LONGEST_WAIT = 120.0  # seconds; a server that asks for more is not waited for
+
+Progress = Callable[[str, int, int], None]
+"""Is told the file, and how many of how many bytes are there."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file that a server offers: name, address, size in bytes and MD5 where they are told."""
+
+    name: str
+    address: str
+    size: int | None = None
+    md5: str | None = None
+
+
+class _OwnHostOnly(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, and does not tell the key to another host than the one it is for."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        new = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if new is not None and (
+            urllib.parse.urlsplit(newurl).netloc != urllib.parse.urlsplit(req.full_url).netloc
+        ):
+            new.headers.pop("X-api-key", None)
+        return new
+
+
+class Server:
+    """One of the two places, or another address of the same layout.
+
+    Parameters
+    ----------
+    key : str, optional
+        With it the open-data portal is asked, without it the frozen copy.
+    address : str, optional
+        Instead of the published one.
+    wait : float
+        Seconds before the first new try; doubles from try to try.
+    timeout : float
+        Seconds without an answer.
+    """
+
+    def __init__(
+        self,
+        key: str | None = None,
+        address: str | None = None,
+        wait: float = 1.0,
+        timeout: float = 60.0,
+    ) -> None:
+        self.key, self.wait, self.timeout = key, wait, timeout
+        self.address = address or (PORTAL if key else MIRROR)
+        self._opener = urllib.request.build_opener(_OwnHostOnly)
+
+    def files(self) -> list[RemoteFile]:
+        """List what the server offers.
+
+        Raises
+        ------
+        DataError
+            If it does not answer, refuses, or answers something else than a list of files.
+        """
+        with self._retrying(self.address) as answer:
+            text = answer.read()
+        try:
+            found = json.loads(text)
+            if self.key:
+                bag = found["bulkDataProductBag"][0]["productFileBag"]["fileDataBag"]
+                return [
+                    RemoteFile(f["fileName"], f["fileDownloadURI"], _whole(f.get("fileSize")))
+                    for f in bag
+                ]
+            return [
+                RemoteFile(
+                    f["key"],
+                    f"{self.address}/files/{f['key']}/content",
+                    _whole(f.get("size")),
+                    _md5(f.get("checksum")),
+                )
+                for f in found["files"]
+            ]
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise DataError(
+                "the server's list of files cannot be read",
+                where=self.address,
+                got=text[:80].decode("utf-8", "replace"),
+                fix="Its layout may have changed: see the place in a browser",
+            ) from error
+
+    def fetch(self, file: RemoteFile, target: Path, progress: Progress | None = None) -> None:
+        """Fetch one file, from where an earlier call was cut off, and check it.
+
+        Raises
+        ------
+        DataError
+            If the server refuses or goes away for good, size or checksum are wrong, or the disk is
+            full. What has come so far is kept, but for a wrong checksum.
+        """
+        part = target.with_name(f"{target.name}.part")
+        for attempt in range(_TRIES):
+            have = part.stat().st_size if part.is_file() else 0
+            if file.size is not None and have == file.size:
+                break
+            if file.size is not None and have > file.size:
+                part.unlink()
+                have = 0
+            try:
+                if self._go_on(file, part, have, progress):
+                    break
+            except (OSError, http.client.HTTPException) as error:
+                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                    raise DataError(
+                        "the disk is full",
+                        where=part,
+                        got=str(error),
+                        fix="Free some space and run it again: it goes on there",
+                    ) from error
+                if isinstance(error, PermissionError):
+                    raise DataError("no permission", where=part, got=str(error)) from error
+                lost = str(error) or type(error).__name__
+            else:
+                lost = "the connection ended early"
+            if attempt + 1 == _TRIES:
+                raise DataError(
+                    "the file could not be fetched whole",
+                    where=file.address,
+                    got=f"{lost}, {_TRIES} times",
+                    fix="Run it again: it goes on where it stopped",
+                )
+            time.sleep(self.wait * 2**attempt)
+        _check(file, part)
+        part.replace(target)
+
+    def _go_on(self, file: RemoteFile, part: Path, have: int, progress: Progress | None) -> bool:
+        """Fetch what is missing; whether the file is whole now, as far as that is told."""
+        with self._retrying(file.address, have) as answer:
+            begin = _begin(answer.headers.get("Content-Range")) if answer.status == 206 else 0
+            if begin not in (0, have):
+                raise http.client.HTTPException(f"bytes from {begin} instead of {have}")
+            length = _whole(answer.headers.get("Content-Length"))
+            total = (
+                file.size if file.size is not None else (None if length is None else begin + length)
+            )
+            done = begin
+            with part.open("ab" if begin else "wb") as stream:
+                while block := answer.read(_BLOCK):
+                    stream.write(block)
+                    done += len(block)
+                    if progress:
+                        progress(file.name, done, total or done)
+            return total is None or done >= total
+
+    def _retrying(self, address: str, begin: int = 0) -> Any:
+        """Open an address; a busy server is asked again, a refusal is explained."""
+        headers = {"User-Agent": "patentcl", "Accept": "*/*"}
+        if self.key:
+            headers["X-api-key"] = self.key
+        if begin:
+            headers["Range"] = f"bytes={begin}-"
+        for attempt in range(_TRIES):
+            try:
+                return self._opener.open(
+                    urllib.request.Request(address, headers=headers), timeout=self.timeout
+                )
+            except urllib.error.HTTPError as error:
+                busy = error.code == 429 or error.code >= 500
+                wait = _seconds(error.headers.get("Retry-After"), self.wait * 2**attempt)
+                if error.code == 416 and begin:  # there is nothing from there on
+                    begin = 0
+                    headers.pop("Range")
+                    continue
+                if not busy or attempt + 1 == _TRIES or wait > _LONGEST_WAIT:
+                    raise self._refused(error, address, wait) from error
+            except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
+                if attempt + 1 == _TRIES:
+                    raise DataError(
+                        "the server cannot be reached",
+                        where=address,
+                        got=str(getattr(error, "reason", error)),
+                        fix="Check the network, and a proxy that it may need",
+                    ) from error
+                wait = self.wait * 2**attempt
+            time.sleep(wait)
+        raise AssertionError
+
+    def _refused(self, error: urllib.error.HTTPError, address: str, wait: float) -> DataError:
+        keyed = f"the key in {KEY}"
+        what, fix = {
+            401: (
+                f"the server does not accept {keyed}" if self.key else "the server wants a key",
+                f"Set {KEY} to a valid key of the open-data portal"
+                if self.key
+                else f"Set {KEY}, or fetch by hand",
+            ),
+            403: (
+                "access is forbidden",
+                f"Check that {keyed} may use this product, and that its "
+                "yearly number of downloads is not used up"
+                if self.key
+                else "Try again later, or another network",
+            ),
+            404: (
+                "no such file or product on the server",
+                "It may have moved: see the place in a browser",
+            ),
+            429: ("too many requests", f"Try again in {max(1, round(wait)):,} seconds"),
+        }.get(error.code, ("the server answers with an error", "Try again later"))
+        return DataError(what, where=address, got=f"{error.code} {error.reason}", fix=fix)
+
+
+def _whole(value: object) -> int | None:
+    try:
+        return int(str(value))
+    except ValueError:
+        return None
+
+
+def _seconds(value: str | None, otherwise: float) -> float:
+    try:
+        return max(0.0, float(value)) if value is not None else otherwise
+    except ValueError:  # a date: rare, and the waits double anyway
+        return otherwise
+
+
+def _md5(value: object) -> str | None:
+    kind, _, digest = str(value).partition(":")
+    return digest if kind == "md5" and digest else None
+
+
+def _begin(value: str | None) -> int:
+    """First byte of a Content-Range such as ``bytes 100-199/200``."""
+    return _whole(str(value).removeprefix("bytes ").partition("-")[0]) or 0
+
+
+def _check(file: RemoteFile, path: Path) -> None:
+    """Compare size and MD5; without an MD5, the directory at the end of a zip must be there."""
+    size = path.stat().st_size
+    if file.size is not None and size != file.size:
+        path.unlink()
+        raise DataError(
+            "the file has the wrong size",
+            where=file.address,
+            got=f"{size:,} bytes",
+            wanted=f"{file.size:,} bytes",
+            fix="Run it again",
+        )
+    if file.md5 is not None:
+        digest = hashlib.md5(usedforsecurity=False)
+        with path.open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+        if digest.hexdigest() != file.md5:
+            path.unlink()
+            raise DataError(
+                "the file was damaged on its way: wrong checksum, thrown away",
+                where=file.address,
+                got=digest.hexdigest(),
+                wanted=file.md5,
+                fix="Run it again",
+            )
+    elif file.name.endswith(".zip") and not zipfile.is_zipfile(path):
+        path.unlink()
+        raise DataError(
+            "the file is no zip, thrown away",
+            where=file.address,
+            fix="Run it again; if it stays so, see the place in a browser",
+        )
+
+
+def download(
+    folder: str | Path,
+    tables: Sequence[str] = TABLES,
+    server: Server | None = None,
+    progress: Progress | None = None,
+) -> dict[str, int]:
+    """Fetch PatentsView tables into a folder; those that are there and right are left alone.
+
+    Parameters
+    ----------
+    folder : path
+    tables : sequence of str
+        Names such as ``g_patent``.
+    server : Server, optional
+        By default the frozen copy, which needs no key.
+    progress : callable, optional
+        Called with (file, bytes done, bytes in all).
+
+    Returns
+    -------
+    dict of str to int
+        Bytes of each table.
+
+    Raises
+    ------
+    ConfigError
+        If the server has no such table; names the nearest.
+    DataError
+        As `Server.files` and `Server.fetch`.
+    """
+    folder, server = Path(folder), server or Server()
+    offered: dict[str, RemoteFile] = {}
+    for file in server.files():
+        offered.setdefault(file.name.split(".")[0], file)
+    for name in tables:
+        if name not in offered:
+            raise ConfigError(
+                "the server has no such table",
+                where=server.address,
+                got=name,
+                fix=did_you_mean(name, sorted(offered)),
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    out = {}
+    for name in tables:
+        file = offered[name]
+        if Path(file.name).name != file.name or file.name.startswith("."):
+            raise DataError(
+                "the server gives a file a name that is none",
+                where=server.address,
+                got=repr(file.name),
+            )
+        target = folder / file.name
+        if not (target.is_file() and target.stat().st_size == (file.size or -1)):
+            server.fetch(file, target, progress)
+        out[name] = target.stat().st_size
+    return out

@@ -1,0 +1,12 @@
+"""The graph of patents, citations and codes: one protocol, in DuckDB or in Neo4j.
+
+Imports core, cpc and data.
+"""
+
+from __future__ import annotations
+
+from patentcl.core.lazy import lazily
+
+_HOME = {"open_graph": "session", "DuckDBGraph": "duckdb"}
+__all__ = list(_HOME)
+__getattr__, __dir__ = lazily(__name__, _HOME)

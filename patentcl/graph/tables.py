@@ -1,0 +1,220 @@
+"""Loads PatentsView tables straight into the graph, without texts: for all of PatentsView at once.
+
+Where texts are wanted, `data.reading` makes a corpus of them and the graph is loaded from that;
+here only what the graph holds passes through, so that memory stays bounded at any size. Every
+statement is one pass over a table or over some patents at a time.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from patentcl.core import resources
+from patentcl.core.errors import DataError
+from patentcl.data.families import components
+from patentcl.data.reading import CLEAN_SYMBOL, SECTION_TITLES, has_table, table_scan
+
+if TYPE_CHECKING:
+    from patentcl.graph.duckdb import DuckDBGraph
+
+_ONCE = 1_000_000  # patents whose citations or codes are sorted out at a time; more leave the cache
+
+
+def fill_from_tables(graph: DuckDBGraph, source: Path) -> None:
+    """Fill the graph's empty place with tables patent, cites, classified, coded and cpc.
+
+    Raises
+    ------
+    DataError
+        If a table is missing or cannot be read; names the file, and line or column.
+    """
+    graph.execute(CLEAN_SYMBOL)
+    # Keeping rows in the order of a file of gigabytes would cost memory, and nobody asks for it.
+    graph.execute("SET preserve_insertion_order = false")
+    # Trying every way to compress numbers takes longer than it spares.
+    graph.execute("SET force_compression = 'bitpacking'")
+    with tempfile.TemporaryDirectory(prefix="patentcl-") as work:
+        _patents(graph, source, Path(work))
+        patents = graph.count("patent")
+        _citations(graph, source, Path(work), patents)
+        _codes(graph, source, Path(work), patents)
+
+
+def _view(
+    graph: DuckDBGraph,
+    stack: ExitStack,
+    source: Path,
+    table: str,
+    work: Path,
+    name: str,
+    **columns: str,
+) -> None:
+    """A view on a table's file, with its columns as text under our names."""
+    scan, found = stack.enter_context(table_scan(source, table, work))
+    chosen = ", ".join(
+        f"{found.get(theirs, 'NULL::VARCHAR')} AS {ours}" for ours, theirs in columns.items()
+    )
+    graph.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {chosen} FROM {scan}")
+    stack.callback(_try, graph, f"DROP VIEW {name}")
+
+
+def _create(graph: DuckDBGraph, query: str, name: str, kind: str = "TEMP TABLE") -> None:
+    """A table of what a query reads from a view; errors of the file pass as they are.
+
+    The file streams past tables in memory: how many rows it has is not known beforehand, and DuckDB
+    would build a hash table of all its rows.
+    """
+    with graph.as_written():
+        graph.execute(f"CREATE {kind} {name} AS\n{resources.read('graph', query, '.sql')}")
+
+
+def _try(graph: DuckDBGraph, statement: str) -> None:
+    """Tidy up; in a transaction that failed nothing runs any more, and it takes its own away."""
+    with suppress(duckdb.Error):
+        graph.execute(statement)
+
+
+def _patents(graph: DuckDBGraph, source: Path, work: Path) -> None:
+    with ExitStack() as stack:
+        _view(
+            graph,
+            stack,
+            source,
+            "patent",
+            work,
+            "raw_patent",
+            patent_id="patent_id",
+            date="date",
+            type="type",
+            withdrawn="withdrawn",
+        )
+        _create(graph, "tables_patent", "patent", "TABLE")
+    if not graph.count("patent"):
+        raise DataError("no patent is left", where=source, got="none that is not withdrawn")
+    twice = graph.execute(
+        "SELECT patent_id FROM patent GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
+    ).fetchall()
+    if twice or graph.count("patent WHERE coalesce(patent_id, '') = ''"):
+        raise DataError(
+            "duplicate patent ids" if twice else "patents without an id",
+            where=source,
+            got=twice[0][0] if twice else None,
+            wanted="one row for each patent",
+        )
+    if not has_table(source, "related"):
+        return
+    with ExitStack() as stack:
+        _view(
+            graph,
+            stack,
+            source,
+            "related",
+            work,
+            "raw_related",
+            patent_id="patent_id",
+            related="related",
+        )
+        _create(graph, "tables_kin", "kin")
+    pairs = graph.execute("SELECT p, document FROM kin").fetchnumpy()
+    graph.execute("DROP TABLE kin")
+    left, right = pairs["p"], pairs["document"]
+    if len(left):
+        known = np.sort(pd.unique(np.concatenate([left, right])))  # np.unique: ten times as long
+        of = known[
+            components(np.searchsorted(known, left), np.searchsorted(known, right), len(known))
+        ]
+        inside = known < graph.count("patent")
+        family = pa.table({"p": known[inside].astype(np.int32), "first": of[inside]})
+        with graph.registered("family", family):
+            graph.run("tables_family")
+
+
+def _in_parts(graph: DuckDBGraph, query: str, patents: int) -> None:
+    for start in range(0, patents, _ONCE):
+        graph.run(query, **{"from": start, "upto": start + _ONCE})
+
+
+def _citations(graph: DuckDBGraph, source: Path, work: Path, patents: int) -> None:
+    graph.execute("CREATE TABLE cites (citing INTEGER, cited INTEGER)")
+    if not has_table(source, "citation"):
+        return
+    with ExitStack() as stack:
+        _view(
+            graph, stack, source, "citation", work, "raw_citation", citing="citing", cited="cited"
+        )
+        _create(graph, "tables_citations", "citations")
+    _in_parts(graph, "tables_cites", patents)
+    graph.execute("DROP TABLE citations")
+
+
+def _codes(graph: DuckDBGraph, source: Path, work: Path, patents: int) -> None:
+    """Symbols go through a table of the different ones: cleaning each row would take minutes."""
+    graph.execute("CREATE TEMP TABLE titled (raw VARCHAR, title VARCHAR)")
+    graph.execute("CREATE TEMP TABLE symbol_number (raw VARCHAR, symbol VARCHAR, code BIGINT)")
+    for symbol, title in SECTION_TITLES.items():
+        graph.execute(f"INSERT INTO titled VALUES ('{symbol}', '{title}')")
+    if has_table(source, "title"):
+        with ExitStack() as stack:
+            levels = ("class", "subclass", "group")
+            _view(
+                graph,
+                stack,
+                source,
+                "title",
+                work,
+                "raw_title",
+                **{f'"{c}"': c for level in levels for c in (level, f"{level}_title")},
+            )
+            for level in levels:
+                graph.execute(
+                    f'INSERT INTO titled SELECT "{level}", max("{level}_title") '
+                    "FROM raw_title GROUP BY 1"
+                )
+    _number_symbols(graph, "SELECT DISTINCT raw FROM titled")
+    with ExitStack() as stack:
+        _view(
+            graph,
+            stack,
+            source,
+            "cpc",
+            work,
+            "raw_code",
+            patent_id="patent_id",
+            raw="symbol",
+            seq="seq",
+        )
+        _create(graph, "tables_codes", "codes")
+    _number_symbols(graph, "SELECT DISTINCT raw FROM codes WHERE raw IS NOT NULL")
+    graph.execute("CREATE TABLE coded (p INTEGER, codes BIGINT[], places SMALLINT[])")
+    _in_parts(graph, "tables_coded", patents)
+    if not graph.count("coded"):
+        raise DataError(
+            "none of the codes is a CPC symbol", where=source, wanted="e.g. A01B33/08 or A01B"
+        )
+    graph.execute(
+        "CREATE TABLE symbol AS SELECT code, min(symbol) AS symbol FROM symbol_number "
+        "SEMI JOIN (SELECT unnest(codes) AS code FROM coded) USING (code) GROUP BY code"
+    )
+    graph.execute(
+        "CREATE VIEW classified AS SELECT p, symbol, place AS sequence FROM (SELECT p, "
+        "unnest(codes) AS code, unnest(places) AS place FROM coded) "
+        "JOIN symbol USING (code)"
+    )
+    graph.execute("CREATE VIEW code_count AS SELECT p, len(codes) AS codes FROM coded")
+    graph.create("tables_cpc", name="cpc")
+    for name in ("codes", "titled", "symbol_number"):
+        graph.execute(f"DROP TABLE {name}")
+
+
+def _number_symbols(graph: DuckDBGraph, query: str) -> None:
+    graph.execute(f"CREATE OR REPLACE TEMP TABLE raw_symbol AS {query}")
+    graph.run("tables_symbol")
+    graph.execute("DROP TABLE raw_symbol")

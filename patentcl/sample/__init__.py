@@ -1,0 +1,12 @@
+"""The synthetic corpus: patents written from templates, in PatentsView's own file layout.
+
+Imports core and cpc-free word lists only.
+"""
+
+from __future__ import annotations
+
+from patentcl.core.lazy import lazily
+
+_HOME = {"write_sample": "writer"}
+__all__ = list(_HOME)
+__getattr__, __dir__ = lazily(__name__, _HOME)

@@ -1,0 +1,647 @@
+"""Nearest patents by cosine similarity, with exact filters by date, classification and id.
+
+The vectors live in a FAISS index that a specification in ``indexes/`` describes. FAISS proposes
+candidates; their similarities are then computed again in double precision and put in order, so that
+results do not depend on how many queries were asked at once, and equal vectors come out in the
+order in which they were indexed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from patentcl.core.errors import ConfigError, DataError, MissingExtra, did_you_mean
+from patentcl.search.filters import Filters, checked_ids, checked_meta
+from patentcl.search.specification import IndexSpec
+
+AUTO_FLAT_ROWS = 200_000
+"""Up to this many vectors ``spec="auto"`` takes the exact index, above it the HNSW graph."""
+
+FORMAT = 1
+INDEX_FILE, IDS_FILE, SPEC_FILE = "index.faiss", "ids.parquet", "spec.yaml"
+
+_FILTERS = ("before", "after", "cpc", "exclude_cpc", "ids")
+_EXACT_SHARE = 0.1  # a filter that leaves less than this share of the rows is answered exactly
+_TIE = 4e-6  # float32 inner products of unit vectors differ by this much with the order of adding
+_CHUNK = 1024  # queries handled at a time
+_GPU_REACH = 2048  # FAISS finds no more than this many at a time on a GPU
+
+_Hits = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Query, position and similarity of results, one entry each."""
+
+
+def unit_rows(vectors: Any, what: str = "vectors") -> np.ndarray:
+    """Return a normalised copy of some vectors.
+
+    Parameters
+    ----------
+    vectors : array_like, shape (n, d)
+    what : str
+        What errors call them.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, d)
+
+    Raises
+    ------
+    DataError
+        If they are not numbers, not two-dimensional, not finite or zero; the row is named.
+
+    Examples
+    --------
+    >>> unit_rows([[3, 4]]).tolist()
+    [[0.6000000238418579, 0.800000011920929]]
+    """
+    array = np.asarray(vectors)
+    if array.dtype.kind not in "fiu":
+        raise DataError(
+            f"{what} are not numbers", got=f"dtype {array.dtype}", wanted="float32 (n, d)"
+        )
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise DataError(f"{what} have the wrong shape", got=array.shape, wanted="(n, d) with d > 0")
+    finite = np.isfinite(array).all(axis=1)
+    if not finite.all():
+        raise DataError(
+            f"{what} hold nan or infinity",
+            where=f"row {int(np.argmin(finite))}",
+            got=f"{int((~finite).sum())} such rows",
+            fix="Encode these texts again",
+        )
+    # The largest entry is divided out first: neither tiny nor huge rows lose their direction.
+    peak = np.abs(array).max(axis=1, keepdims=True, initial=0)
+    if (peak == 0).any():
+        raise DataError(
+            f"{what} hold zero vectors, which have no direction",
+            where=f"row {int(np.argmin(peak))}",
+            got=f"{int((peak == 0).sum())} such rows",
+            fix="Leave empty texts out",
+        )
+    wide = array.astype(np.float32) if array.dtype == np.float16 else array
+    out = np.ascontiguousarray(wide / peak, dtype=np.float32)
+    out /= np.sqrt(np.einsum("ij,ij->i", out, out))[:, None]
+    return out
+
+
+class PatentIndex:
+    """Vectors of patents, searchable by cosine similarity with exact filters.
+
+    Use `build` or `load`; the constructor is for them.
+
+    Attributes
+    ----------
+    ids : ndarray of str, shape (n,)
+    meta : DataFrame
+        ``id`` and whatever came with it, in the order of `ids`.
+    spec : IndexSpec
+    encoder : str or None
+        Fingerprint of the encoder that made the vectors, for whoever encodes queries to compare.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> meta = pd.DataFrame({"id": ["US1", "US2", "US3"],
+    ...                      "date": ["2001-05-08", "2010-01-05", "2015-03-31"],
+    ...                      "codes": [["A01D34/00"], ["A01D34/68", "G05D1/02"], ["H01M10/44"]]})
+    >>> index = PatentIndex.build([[1, 0], [1, 1], [0, 1]], meta["id"], meta=meta)
+    >>> found = index.search([[1, 0.1]], k=1, cpc="G05D")
+    >>> found["id"][0], round(float(found["similarity"][0]), 3)
+    ('US2', 0.774)
+    """
+
+    def __init__(
+        self, index: Any, meta: pd.DataFrame, spec: IndexSpec, encoder: str | None
+    ) -> None:
+        self._index = index
+        self.meta = meta
+        self.ids: np.ndarray = meta["id"].to_numpy(dtype=object)
+        self.spec = spec
+        self.encoder = encoder
+        self._family = _family(index)
+        self._filters = Filters(meta)
+        self._fast = _to_gpus(index) if spec.device == "gpu" else index
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"PatentIndex({len(self):,} x {self.dimension}, spec={self.spec.name!r})"
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors."""
+        return int(self._index.d)
+
+    # ---- building and files -----------------------------------------------------------------
+
+    @classmethod
+    def build(
+        cls,
+        vectors: Any,
+        ids: Iterable[str],
+        spec: str | Path | IndexSpec = "auto",
+        meta: pd.DataFrame | None = None,
+        encoder: str | None = None,
+    ) -> PatentIndex:
+        """Build an index.
+
+        Parameters
+        ----------
+        vectors : array_like, shape (n, d)
+            Any lengths; a normalised copy is stored.
+        ids : iterable of str
+            Unique, one for each vector.
+        spec : str, Path or IndexSpec
+            ``"auto"`` (flat up to `AUTO_FLAT_ROWS` vectors, then hnsw), a name in ``indexes/``, or
+            the path of a YAML file.
+        meta : DataFrame, optional
+            ``id``, ``date`` (for `before` and `after`), ``codes`` (lists of symbols, for `cpc`) and
+            any more columns to show with the results. May hold more patents than `ids`.
+        encoder : str, optional
+            Fingerprint of the encoder, kept in ``spec.yaml``.
+
+        Raises
+        ------
+        DataError
+            For zero or non-finite vectors, ids that repeat or do not fit, dates that are none.
+        ConfigError
+            If the specification is unknown or does not suit the vectors.
+        """
+        unit = unit_rows(vectors, "vectors")
+        rows, dimension = unit.shape
+        if rows == 0:
+            raise DataError("there are no vectors to index")
+        names = checked_ids(ids, rows)
+        table = checked_meta(meta, names)
+        if spec == "auto":
+            spec = "flat" if rows <= AUTO_FLAT_ROWS else "hnsw"
+        chosen = spec if isinstance(spec, IndexSpec) else IndexSpec.read(spec)
+        if rows < chosen.min_rows:
+            raise ConfigError(
+                f"too few vectors for the index {chosen.name!r}",
+                got=rows,
+                wanted=f"{chosen.min_rows} or more",
+                fix="Take flat instead",
+            )
+        out = cls(_new_index(chosen, rows, dimension), table, chosen, encoder)
+        out._filters.check()
+        if not out._index.is_trained:
+            out._index.train(unit)
+        out._index.add(unit)
+        if chosen.device == "gpu":
+            out._fast = _to_gpus(out._index)
+        return out
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``index.faiss``, ``ids.parquet`` and ``spec.yaml`` into a new or empty folder.
+
+        Raises
+        ------
+        DataError
+            If an index is already there.
+        """
+        faiss = _faiss()
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (INDEX_FILE, IDS_FILE, SPEC_FILE):
+            if (folder / name).exists():
+                raise DataError(
+                    "there is an index already", where=folder / name, fix="Name a new folder"
+                )
+        faiss.write_index(self._index, str(folder / INDEX_FILE))
+        try:
+            self.meta.to_parquet(folder / IDS_FILE, index=False)
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                "a column of meta cannot be stored",
+                where=folder / IDS_FILE,
+                got=str(error).splitlines()[0],
+            ) from error
+        record = {
+            "format": FORMAT,
+            "rows": len(self),
+            "dimension": self.dimension,
+            "metric": "cosine",
+            "encoder": self.encoder,
+            "ids": _digest(self.ids),
+            "bytes": (folder / INDEX_FILE).stat().st_size,
+            "spec": asdict(self.spec),
+        }
+        with (folder / SPEC_FILE).open("w", encoding="utf-8") as stream:
+            yaml.safe_dump(record, stream, sort_keys=False, allow_unicode=True)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> PatentIndex:
+        """Read an index written by `save`, after checking that its files belong together.
+
+        Raises
+        ------
+        DataError
+            If a file is missing, damaged, or of another index.
+        """
+        folder = Path(folder)
+        record = _read_record(folder)
+        spec = dict(record["spec"])
+        name = str(spec.pop("name", "own"))
+        chosen = IndexSpec.from_mapping(spec, name=name, where=folder / SPEC_FILE)
+        try:
+            meta = pd.read_parquet(folder / IDS_FILE)
+        except (OSError, ValueError) as error:
+            raise DataError(
+                "the table of ids cannot be read",
+                where=folder / IDS_FILE,
+                got=str(error).splitlines()[0],
+            ) from error
+        if "id" not in meta:
+            raise DataError(
+                "the table of ids has no column 'id'",
+                where=folder / IDS_FILE,
+                got=", ".join(meta.columns),
+            )
+        index = _read_index(folder / INDEX_FILE, record["bytes"])
+        for what, got, wanted in (
+            ("rows in index.faiss", index.ntotal, record["rows"]),
+            ("rows in ids.parquet", len(meta), record["rows"]),
+            ("dimension of index.faiss", index.d, record["dimension"]),
+            ("ids in ids.parquet", _digest(meta["id"]), record["ids"]),
+        ):
+            if got != wanted:
+                raise DataError(
+                    f"the index folder does not hold together: {what}",
+                    where=folder,
+                    got=got,
+                    wanted=f"{wanted} as in {SPEC_FILE}",
+                    fix="Build the index again",
+                )
+        meta = checked_meta(meta, checked_ids(meta["id"], len(meta)))
+        return cls(index, meta, chosen, record["encoder"])
+
+    # ---- searching --------------------------------------------------------------------------
+
+    def search(
+        self,
+        queries: Any,
+        k: int = 10,
+        before: Any = None,
+        after: Any = None,
+        cpc: str | Sequence[str] | None = None,
+        exclude_cpc: str | Sequence[str] | None = None,
+        ids: Iterable[str] | None = None,
+    ) -> pd.DataFrame:
+        """Find the nearest patents of each query among those that pass all filters.
+
+        A patent that does not pass is never returned, and k are returned wherever k pass.
+
+        Parameters
+        ----------
+        queries : array_like, shape (m, d)
+            Of any length (they are normalised); one vector of shape (d,) will do.
+        k : int
+            How many for each query; fewer come back only where fewer pass the filters.
+        before, after : str, int or date, optional
+            Dates from `after` on (included) and before `before` (excluded); a year, or a year and
+            month, stand for their first day. Patents without a date do not pass.
+        cpc : str or list of str, optional
+            Keep patents with a code at or below any of these symbols, of any level: ``"A01D"``.
+        exclude_cpc : str or list of str, optional
+            Drop patents with a code at or below any of these.
+        ids : iterable of str, optional
+            Search among these patents only.
+
+        Returns
+        -------
+        DataFrame
+            ``query`` (position), ``rank`` (from 1), ``id``, ``similarity`` (cosine, float32) and
+            the columns of `meta`; by query, then similarity from high to low, then order in the
+            index.
+
+        Raises
+        ------
+        DataError
+            For queries of another dimension, zero or nan; unknown ids; what is no date or symbol.
+        ConfigError
+            If k < 1, or the index has no dates or codes to filter by.
+        """
+        array = np.asarray(queries)
+        unit = self._checked_queries(array[None, :] if array.ndim == 1 else array)
+        keep = self._filters.mask(before, after, cpc, exclude_cpc, ids)
+        return self._frame(*self._nearest(unit, _checked_k(k), keep))
+
+    def similar_to(self, ids: str | Iterable[str], k: int = 10, **filters: Any) -> pd.DataFrame:
+        """Find the nearest patents of patents in the index, each without itself.
+
+        Parameters
+        ----------
+        ids : str or iterable of str
+        k : int
+        **filters
+            `before`, `after`, `cpc`, `exclude_cpc` and `ids` as in `search`.
+
+        Returns
+        -------
+        DataFrame
+            As from `search`, ``query`` being the position in `ids`.
+        """
+        own = self._filters.positions([ids] if isinstance(ids, str) else ids)
+        for name in filters:
+            if name not in _FILTERS:
+                raise ConfigError("unknown filter", got=name, fix=did_you_mean(name, _FILTERS))
+        keep = self._filters.mask(**filters)
+        query, position, similarity = self._nearest(self._vectors(own), _checked_k(k) + 1, keep)
+        other = own[query] != position
+        query, position, similarity = query[other], position[other], similarity[other]
+        rank = _rank(query)
+        return self._frame(query[rank < k], position[rank < k], similarity[rank < k])
+
+    def neighbours(self, k: int = 10) -> pd.DataFrame:
+        """Find the nearest patents of every patent: ``id, rank, neighbour, similarity``."""
+        found = self.similar_to(self.ids, k)
+        return pd.DataFrame(
+            {
+                "id": self.ids[found["query"]],
+                "rank": found["rank"],
+                "neighbour": found["id"],
+                "similarity": found["similarity"],
+            }
+        )
+
+    def vector(self, id: str) -> np.ndarray:
+        """Return the normalised vector of a patent, float32 (d,), as exactly as it is stored."""
+        return self._vectors(self._filters.positions([id]))[0]
+
+    # ---- candidates -------------------------------------------------------------------------
+
+    def _checked_queries(self, queries: np.ndarray) -> np.ndarray:
+        if queries.ndim == 2 and queries.shape[1] != self.dimension:
+            raise DataError(
+                "the queries' dimension is not the index's",
+                got=queries.shape[1],
+                wanted=self.dimension,
+                fix="Encode the queries with the encoder that the index was made with",
+            )
+        return unit_rows(queries, "queries")
+
+    def _vectors(self, positions: np.ndarray) -> np.ndarray:
+        return np.asarray(self._index.reconstruct_batch(np.ascontiguousarray(positions, np.int64)))
+
+    def _nearest(self, queries: np.ndarray, k: int, keep: np.ndarray | None) -> _Hits:
+        """All results, by query, then in order."""
+        count = len(self) if keep is None else int(keep.sum())
+        k = min(k, count)
+        if k == 0 or len(queries) == 0:
+            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
+        step = max(1, min(_CHUNK, 2**24 // (k + 8)))
+        parts = [
+            self._nearest_chunk(queries[i : i + step], k, keep, count)
+            for i in range(0, len(queries), step)
+        ]
+        query, position, similarity = (np.concatenate(c) for c in zip(*parts, strict=True))
+        return (
+            query + np.repeat(np.arange(len(parts)) * step, [len(p[0]) for p in parts]),
+            position,
+            similarity,
+        )
+
+    def _nearest_chunk(
+        self, queries: np.ndarray, k: int, keep: np.ndarray | None, count: int
+    ) -> _Hits:
+        """Ask FAISS for a few more than k, and again where that did not settle the k best."""
+        exact = count < _EXACT_SHARE * len(self) or 2 * k > count
+        todo = [(np.arange(len(queries)), min(k + 8, count), exact)]
+        parts = []
+        while todo:
+            which, reach, exact = todo.pop()
+            score, found = self._candidates(queries[which], reach, keep, count, exact)
+            short = found[:, k - 1] < 0
+            if exact and short.any():
+                raise DataError(
+                    "the index finds fewer vectors than it holds",
+                    got=f"less than {k}",
+                    fix="Build the index again",
+                )
+            # Equal similarities across the cut: look further, so that order decides, not chance.
+            tied = ~short & (found[:, -1] >= 0) & (score[:, k - 1] - score[:, -1] <= _TIE)
+            tied &= reach < count
+            parts.append(self._ordered(queries, which[~(short | tied)], found[~(short | tied)], k))
+            if short.any():  # an approximate index lost its way among filtered rows
+                todo.append((which[short], reach, True))
+            if tied.any():
+                todo.append((which[tied], min(4 * reach, count), exact))
+        query, position, similarity = (np.concatenate(c) for c in zip(*parts, strict=True))
+        order = np.argsort(query, kind="stable")
+        return query[order], position[order], similarity[order]
+
+    def _candidates(
+        self, queries: np.ndarray, reach: int, keep: np.ndarray | None, count: int, exact: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and positions (m, reach) from FAISS, best first; -1 where it found no more."""
+        faiss = _faiss()
+        if keep is None and self._fast is not self._index and reach <= _GPU_REACH:
+            score, found = self._fast.search(queries, reach)
+            return score, found
+        index, share = self._index, count / len(self)
+        chosen: dict[str, Any] = {}
+        if keep is not None:
+            chosen["sel"] = faiss.IDSelectorBitmap(np.packbits(keep, bitorder="little"))
+        parameters: Any = faiss.SearchParameters
+        if self._family == "IVF":
+            # Fewer of the rows in a list pass, so more lists are read, by as much.
+            lists = math.ceil(self.spec.search.get("nprobe", index.nprobe) / share)
+            chosen["nprobe"] = index.nlist if exact else min(lists, index.nlist)
+            parameters = faiss.SearchParametersIVF
+        elif self._family == "HNSW" and exact:
+            index = faiss.downcast_index(index.storage)
+        elif self._family == "HNSW":
+            width = self.spec.search.get("efSearch", index.hnsw.efSearch)
+            chosen["efSearch"] = max(math.ceil(width / share), reach)
+            parameters = faiss.SearchParametersHNSW
+        score, found = index.search(queries, reach, params=parameters(**chosen) if chosen else None)
+        return score, found
+
+    def _ordered(self, queries: np.ndarray, which: np.ndarray, found: np.ndarray, k: int) -> _Hits:
+        """The k best of each query's candidates by exact similarity, then by position."""
+        position = np.empty((len(which), k), dtype=np.int64)
+        similarity = np.empty((len(which), k), dtype=np.float32)
+        for i, candidates in enumerate(found):
+            # In the order of the index: a stable sort then leaves equal similarities in that order.
+            candidates = np.sort(candidates[candidates >= 0])
+            product = self._vectors(candidates).astype(np.float64) * queries[which[i]]
+            value = np.clip(product.sum(axis=1), -1, 1).astype(np.float32)
+            best = np.argsort(-value, kind="stable")[:k]
+            position[i], similarity[i] = candidates[best], value[best]
+        return np.repeat(which, k), position.ravel(), similarity.ravel()
+
+    def _frame(
+        self, query: np.ndarray, position: np.ndarray, similarity: np.ndarray
+    ) -> pd.DataFrame:
+        rows = self.meta.iloc[position].reset_index(drop=True)
+        head = pd.DataFrame(
+            {
+                "query": query.astype(np.int64),
+                "rank": _rank(query) + 1,
+                "id": rows["id"],
+                "similarity": similarity.astype(np.float32),
+            }
+        )
+        return pd.concat([head, rows.drop(columns="id")], axis=1)
+
+
+def _rank(query: np.ndarray) -> np.ndarray:
+    """Position of each entry within its run of equal values, from 0."""
+    if query.size == 0:
+        return np.empty(0, dtype=np.int64)
+    start = np.flatnonzero(np.r_[True, query[1:] != query[:-1]])
+    return np.arange(query.size) - np.repeat(start, np.diff(np.r_[start, query.size]))
+
+
+def _checked_k(k: Any) -> int:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise ConfigError("k is not a positive whole number", got=repr(k), wanted="1 or more")
+    return int(k)
+
+
+# ---- FAISS ----------------------------------------------------------------------------------
+
+
+def _faiss() -> Any:
+    try:
+        import faiss
+    except ImportError as error:
+        raise MissingExtra(
+            "faiss is not installed",
+            fix="Install patentcl[cpu], or patentcl[gpu] on a machine with a GPU",
+        ) from error
+    return faiss
+
+
+def _family(index: Any) -> str:
+    """HNSW, IVF or Flat (codes without structure): these can be filtered, others are refused."""
+    faiss = _faiss()
+    index = faiss.downcast_index(index)
+    if isinstance(index, faiss.IndexHNSW):
+        return "HNSW"
+    if isinstance(index, faiss.IndexIVF):
+        return "IVF"
+    if isinstance(index, faiss.IndexFlat | faiss.IndexScalarQuantizer | faiss.IndexPQ):
+        return "Flat"
+    raise ConfigError(
+        "this kind of FAISS index cannot be filtered",
+        got=type(index).__name__,
+        wanted="Flat, SQ, PQ, HNSW or IVF",
+    )
+
+
+def _new_index(spec: IndexSpec, rows: int, dimension: int) -> Any:
+    faiss = _faiss()
+    factory = spec.resolve(rows, dimension)
+    try:
+        index = faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        raise ConfigError(
+            "FAISS does not accept the factory string",
+            where=f"index {spec.name!r}",
+            got=f"{factory} at dimension {dimension}",
+            fix=_faiss_reason(error),
+        ) from error
+    if _family(index) == "IVF":
+        index.make_direct_map()  # so that vectors can be read back by position
+    for name, value in spec.build.items():
+        faiss.ParameterSpace().set_index_parameter(index, name, value)
+    return index
+
+
+def _faiss_reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"FAISS says: {lines[-1]}" if lines else "See the FAISS documentation"
+
+
+def _to_gpus(index: Any) -> Any:
+    faiss = _faiss()
+    count = faiss.get_num_gpus() if hasattr(faiss, "get_num_gpus") else 0
+    if count == 0:
+        built = "GPUs" if hasattr(faiss, "StandardGpuResources") else "the CPU"
+        raise ConfigError(
+            "no GPU that FAISS can use",
+            got=f"faiss {faiss.__version__} for {built}",
+            wanted="a GPU and the extra 'gpu'",
+            fix="Take the index flat instead",
+        )
+    options = faiss.GpuMultipleClonerOptions()
+    options.shard = True
+    return faiss.index_cpu_to_all_gpus(index, co=options)
+
+
+def _read_index(path: Path, size: Any) -> Any:
+    faiss = _faiss()
+    if not path.is_file():
+        raise DataError("a file of the index is missing", got=path, fix="Build the index again")
+    if path.stat().st_size != size:
+        raise DataError(
+            "the index is damaged",
+            where=path,
+            got=f"{path.stat().st_size} bytes",
+            wanted=f"{size}",
+            fix="Build the index again",
+        )
+    try:
+        index = faiss.read_index(str(path))
+    except (RuntimeError, MemoryError) as error:
+        raise DataError(
+            "the index cannot be read",
+            where=path,
+            got=_faiss_reason(error),
+            fix="Build the index again",
+        ) from error
+    if index.metric_type != faiss.METRIC_INNER_PRODUCT:
+        raise DataError(
+            "the index has another metric",
+            where=path,
+            got=f"metric {index.metric_type}",
+            wanted="inner product",
+        )
+    return index
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    path = folder / SPEC_FILE
+    for name in (SPEC_FILE, IDS_FILE):
+        if not (folder / name).is_file():
+            raise DataError(
+                "a file of the index is missing", got=folder / name, fix="Build the index again"
+            )
+    try:
+        record = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError("not a YAML file", where=path, got=" ".join(str(error).split())) from error
+    wanted = {"format", "rows", "dimension", "metric", "encoder", "ids", "bytes", "spec"}
+    if (
+        not isinstance(record, dict)
+        or set(record) != wanted
+        or not isinstance(record["spec"], dict)
+    ):
+        got = ", ".join(map(str, record)) if isinstance(record, dict) else type(record).__name__
+        raise DataError(
+            "not the record of an index", where=path, got=got, wanted=", ".join(sorted(wanted))
+        )
+    if record["format"] != FORMAT or record["metric"] != "cosine":
+        raise DataError(
+            "an index of another format",
+            where=path,
+            got=f"format {record['format']}, metric {record['metric']}",
+            wanted=f"format {FORMAT}, metric cosine",
+            fix="Build the index again",
+        )
+    return record
+
+
+def _digest(ids: Iterable[str]) -> str:
+    return hashlib.blake2b("\n".join(map(str, ids)).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,449 @@
+"""The command line as a person uses it: outputs, exit codes, one line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from calling import Done
+from calling import call as in_process
+from tiny import write_tiny_encoder
+
+from patentcl import Corpus
+from patentcl.sample.writer import write_sample
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cli")
+
+
+@pytest.fixture(scope="module")
+def cli(here: Path) -> Run:
+    """Call the command line in this process."""
+
+    def call(*arguments: object, code: int = 0) -> Done:
+        return _checked(in_process(*arguments, cwd=here), code)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def process(here: Path) -> Run:
+    """Call it in a process of its own, where files may have `limit` KiB at most."""
+
+    def call(*arguments: object, code: int = 0, limit: int | str = "unlimited") -> Done:
+        command = [
+            "bash",
+            "-c",
+            f'ulimit -f {limit}; exec "$@"',
+            "bash",
+            sys.executable,
+            "-m",
+            "patentcl.cli.app",
+            *map(str, arguments),
+        ]
+        done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=300)
+        return _checked(Done(done.returncode, done.stdout, done.stderr), code)
+
+    return call
+
+
+def _checked(done: Done, code: int) -> Done:
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    if code == 1:
+        assert len([x for x in done.stderr.splitlines() if x.startswith("error: ")]) == 1, (
+            done.stderr
+        )
+    return done
+
+
+@pytest.fixture(scope="module")
+def run(here: Path, cli: Run) -> Path:
+    """Every verb in turn, each reading what the one before wrote."""
+    write_sample(here / "tables", patents=300, seed=3)
+    write_tiny_encoder(here / "model", [f"{t} {a}" for t, a in Corpus.read(here / "tables").texts])
+    base = here / "verbs"
+    cli("load", "tables", "--graph", f"duckdb://{base}/graph.duckdb")
+    cli("mine", f"duckdb://{base}/graph.duckdb", "--out", base / "triplets", "--set", "triplets=32")
+    cli(
+        "train",
+        base / "triplets",
+        "--corpus",
+        base,
+        "--model",
+        here / "model",
+        "--out",
+        base / "encoder",
+        "--set",
+        "max_length=32",
+    )
+    cli("embed", base, "--encoder", base / "encoder", "--out", base / "vectors")
+    cli(
+        "fit", base / "vectors", "--corpus", base, "--out", base / "classifier", "--set", "epochs=3"
+    )
+    cli("index", base / "vectors", "--corpus", base, "--out", base / "index", "--spec", "hnsw")
+    cli("map", base / "vectors", "--corpus", base, "--out", base / "map", "--set", "method=pca")
+    return base
+
+
+def test_help_names_every_verb(cli: Run, process: Run) -> None:
+    text = process("--help").stdout
+    for verb in (
+        "sample",
+        "load",
+        "mine",
+        "train",
+        "embed",
+        "fit",
+        "evaluate",
+        "index",
+        "similar",
+        "classify",
+        "map",
+        "run",
+        "doctor",
+    ):
+        assert f"\n  {verb} " in text
+        assert "--help" in cli(verb, "--help").stdout
+
+
+def test_sample_counts(cli: Run, here: Path) -> None:
+    done = cli("sample", "counted", "--patents", 150, "--json")
+    assert json.loads(done.stdout)["g_patent"] >= 150
+    assert "not for findings" in done.stderr
+    assert (here / "counted" / "g_patent.tsv.zip").is_file()
+
+
+def test_load_reports_the_graph(cli: Run, run: Path, here: Path) -> None:
+    done = cli("load", "tables", "--graph", "duckdb://again/g.duckdb", "--json", "--limit", 100)
+    counts = json.loads(done.stdout)
+    assert counts["patents"] == counts["graph: patents"] == 100
+    assert (here / "again" / "corpus.parquet").is_file()
+
+
+def test_similar_by_id_text_and_file(cli: Run, run: Path) -> None:
+    ids = Corpus.read(run).ids.tolist()
+    rows = [
+        json.loads(x)
+        for x in cli(
+            "similar", "--id", ids[0], "--index", run / "index", "-k", 4, "--json"
+        ).stdout.splitlines()
+    ]
+    assert [r["rank"] for r in rows] == [1, 2, 3, 4]
+    assert ids[0] not in [r["patent_id"] for r in rows]
+    text = cli("similar", "a battery with a housing", "--index", run / "index", "-k", 3).stdout
+    assert len(text.splitlines()) == 3
+    (run / "two.jsonl").write_text(
+        '{"id": "a", "title": "battery"}\n{"id": "b", "title": "mower"}\n'
+    )
+    rows = [
+        json.loads(x)
+        for x in cli(
+            "similar", "--file", run / "two.jsonl", "--index", run / "index", "-k", 2, "--json"
+        ).stdout.splitlines()
+    ]
+    assert [r["query"] for r in rows] == ["a", "a", "b", "b"]
+
+
+def test_similar_filters(cli: Run, run: Path) -> None:
+    rows = [
+        json.loads(x)
+        for x in cli(
+            "similar",
+            "a device",
+            "--index",
+            run / "index",
+            "-k",
+            5,
+            "--cpc",
+            "H",
+            "--before",
+            "2015",
+            "--json",
+        ).stdout.splitlines()
+    ]
+    assert rows
+    for r in rows:
+        assert r["date"] < "2015" and any(c.startswith("H") for c in r["codes"])
+
+
+def test_classify_text_and_file(cli: Run, run: Path) -> None:
+    text = cli("classify", "a battery with a housing", "--model", run / "classifier").stdout
+    assert text.splitlines()[0] == "text" and "like 0." in text
+    assert "sure" in text.splitlines()[1]
+    bare = cli("classify", "a battery", "--model", run / "classifier", "--evidence", 0).stdout
+    assert "like 0." not in bare
+    (run / "three.csv").write_text(
+        "id,title,abstract\nx,Battery,A cell\ny,Mower,A blade\nz,Seat,A car\n"
+    )
+    lines = cli(
+        "classify",
+        "--file",
+        run / "three.csv",
+        "--model",
+        run / "classifier",
+        "--json",
+        "--all-scores",
+    ).stdout.splitlines()
+    rows = [json.loads(x) for x in lines]
+    tree = Corpus.read(run).tree
+    assert [r["patent_id"] for r in rows] == ["x", "y", "z"]
+    for r in rows:
+        assert set(r) == {"patent_id", "predicted", "scores", "level", "evidence"}
+        assert set(r["evidence"]) == set(r["predicted"])
+        for near in r["evidence"].values():
+            assert [set(n) for n in near] == [{"patent_id", "title", "similarity"}] * 3
+        assert set(r["scores"]) == set(tree.symbols)
+        for i, p in enumerate(tree.parent):  # a child is never likelier than its parent
+            assert p < 0 or r["scores"][tree.symbols[i]] <= r["scores"][tree.symbols[p]] + 1e-5
+
+
+def test_classify_into_a_file_goes_on_after_a_cut(
+    cli: Run, run: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from patentcl.core.resumable import ResumableFile
+
+    table = "id,abstract\n" + "".join(f"p{i},a battery number {i}\n" for i in range(20))
+    (here / "twenty.csv").write_text(table)
+    call = ("classify", "--file", "twenty.csv", "--model", run / "classifier")
+    monkeypatch.setattr("patentcl.cli.classify.STEP", 6)
+    add = ResumableFile.add
+
+    def cut_off(self: ResumableFile, text: str, items: int) -> None:
+        add(self, text, items)
+        if self.items == 12:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ResumableFile, "add", cut_off)
+        done = cli(*call, "--out", "codes.jsonl", code=130)
+    assert "interrupted" in done.stderr and not (here / "codes.jsonl").exists()
+    assert "no such" in _error(cli(*call, "--out", "no/codes.jsonl", code=1))
+    line = _error(cli(*call, "--out", "codes.jsonl", "--all-scores", code=1))
+    assert "unfinished" in line and "options" in line
+    done = cli(*call, "--out", "codes.jsonl")
+    assert "going on after 12 of 20 patents" in done.stderr and done.stdout == ""
+    written = (here / "codes.jsonl").read_text()
+    assert written == cli(*call, "--json").stdout
+    names = [json.loads(x)["patent_id"] for x in written.splitlines()]
+    assert names == sorted(f"p{i}" for i in range(20))  # a corpus is in the order of its ids
+    assert not list(here.glob("codes.jsonl.part*"))
+    assert "there already" in _error(cli(*call, "--out", "codes.jsonl", code=1))
+    assert "wanted .jsonl or .csv" in _error(cli(*call, "--out", "codes.txt", code=1))
+
+
+def test_classify_into_a_table(cli: Run, run: Path, here: Path) -> None:
+    import pandas as pd
+
+    (here / "two.csv").write_text('id,title,abstract\nx,Battery,A cell\ny,Mower,"A blade, a cut"\n')
+    call = ("classify", "--file", "two.csv", "--model", run / "classifier")
+    cli(*call, "--out", "codes.csv")
+    table = pd.read_csv(here / "codes.csv")
+    assert list(table) == [
+        "patent_id",
+        "symbol",
+        "level",
+        "title",
+        "probability",
+        "sure",
+        "evidence",
+    ]
+    rows = [json.loads(x) for x in cli(*call, "--json").stdout.splitlines()]
+    for r in rows:
+        mine = table[table["patent_id"] == r["patent_id"]]
+        assert mine["symbol"].tolist() == r["predicted"]
+        assert mine["probability"].tolist() == list(r["scores"].values())
+        first = [of[0]["patent_id"] for of in r["evidence"].values()]
+        assert [str(e).split()[0] for e in mine["evidence"]] == first
+
+
+def test_evidence_needs_an_index(cli: Run, run: Path, here: Path) -> None:
+    import shutil
+
+    shutil.copytree(run / "classifier", here / "alone" / "classifier")
+    call = ("classify", "a battery", "--model", "alone/classifier", "--encoder", run / "encoder")
+    done = cli(*call, "--json")
+    assert "no index and no corpus beside the classifier" in done.stderr
+    assert json.loads(done.stdout)["evidence"] == {}
+    named = json.loads(cli(*call, "--json", "--index", run / "index").stdout)
+    assert any(named["evidence"].values())
+    assert "patentcl index" in _error(cli(*call, "--index", "alone", code=1))
+    assert "evidence is negative" in _error(cli(*call, "--evidence", -1, code=1))
+
+
+@pytest.mark.parametrize("what", ["classifier", "index", "encoder"])
+def test_evaluate_each_kind_of_folder(cli: Run, run: Path, what: str) -> None:
+    shown = json.loads(cli("evaluate", run / what, "--json").stdout)
+    for systems in shown.values():
+        assert list(systems)[1] == "chance"
+        for values in systems.values():
+            for row in values.values():
+                assert row["value"] is None or 0 <= row["value"] <= 1
+    assert what in cli("evaluate", run / what).stdout
+
+
+def test_a_report_has_tables_and_pictures(cli: Run, run: Path) -> None:
+    cli("evaluate", run / "classifier", "--report", run / "report")
+    page = json.loads((run / "report" / "metrics.json").read_text())
+    assert page["format"] == "patentcl-metrics" and page["data"]["levels"][-1] == "subclass"
+    assert page["pictures"] and all((run / "report" / p).is_file() for p in page["pictures"])
+    assert (run / "report" / "training.png").is_file()
+    assert "training.png" in (run / "report" / "metrics.md").read_text()
+    assert (run / "report" / "labels" / "statistics.md").is_file()
+    line = _error(cli("evaluate", run / "index", "--report", run / "report2", code=1))
+    assert "of a classifier only" in line
+
+
+def test_doctor(process: Run) -> None:
+    rows = json.loads(process("doctor", "--json").stdout)
+    assert {"torch", "faiss", "gpu", "processor", "neo4j", "pipelines/"} <= {
+        r["what"] for r in rows
+    }
+
+
+def test_run_dry_prints_a_plan_and_writes_nothing(cli: Run, run: Path, here: Path) -> None:
+    done = cli("run", "quickstart", "--data", "tables", "--out", "nothing", "--dry")
+    assert done.stdout == "" and "load: would run, not there yet" in done.stderr
+    assert not (here / "nothing").exists()
+
+
+# ---- mistakes -------------------------------------------------------------------------------
+
+
+def _error(done: Done) -> str:
+    return next(line for line in done.stderr.splitlines() if line.startswith("error: "))
+
+
+def test_usage_errors_exit_2(cli: Run, run: Path) -> None:
+    cli("similar", code=2)
+    cli("similar", "a text", "--id", "1", code=2)
+    cli("classify", code=2)
+    cli("nosuchverb", code=2)
+    cli("load", code=2)
+    cli("run", "quickstart", "--nosuchoption", code=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "quikstart"], ["no such recipe", "quikstart", "Did you mean quickstart"]),
+        (
+            ["run", "quickstart", "--set", "mining.triplet=3"],
+            ["mining.triplet", "Did you mean triplets"],
+        ),
+        (["run", "quickstart", "--set", "seed"], ["name=value"]),
+        (["run", "quickstart", "--data", "nowhere"], ["no such file or folder", "nowhere"]),
+        (["load", "nowhere"], ["no such file or folder", "nowhere"]),
+        (["load", "tables", "--graph", "postgres://x"], ["unknown kind of graph", "postgres://x"]),
+        (["load", "tables", "--scheme", "uspc"], ["'cpc', 'ipc' or 'both'"]),
+        (["mine", "duckdb://nowhere.duckdb"], ["no such graph", "nowhere.duckdb"]),
+        (["train", "nowhere", "--corpus", "verbs"], ["no triplets there", "patentcl mine"]),
+        (["embed", "nowhere"], ["no corpus there", "patentcl load"]),
+        (["fit", "nowhere", "--corpus", "verbs"], ["no vectors there", "patentcl embed"]),
+        (
+            ["index", "verbs/vectors", "--corpus", "verbs", "--spec", "hnws"],
+            ["no such index specification", "hnsw"],
+        ),
+        (["evaluate", "verbs/map"], ["nothing to judge", "'map'"]),
+        (
+            ["evaluate", "verbs/classifier", "--split", "tset"],
+            ["unknown split", "Did you mean test"],
+        ),
+        (["evaluate", "verbs/classifier", "--metric", "hier_f2:micro"], ["hier_f2", "hier_f1"]),
+        (["similar", "--id", "nosuch", "--index", "verbs/index"], ["nosuch"]),
+        (["similar", "x", "--index", "verbs/index", "-k", "0"], ["k", "0"]),
+        (["similar", "x", "--index", "verbs/index", "--before", "yesterday"], ["yesterday"]),
+        (["similar", "x", "--index", "verbs/index", "--cpc", "Q99"], ["Q99"]),
+        (["similar", "", "--index", "verbs/index"], ["a text is empty"]),
+        (
+            ["similar", "x", "--index", "verbs/index", "--encoder", "model"],
+            ["not the one", "--encoder"],
+        ),
+        (["classify", "x", "--model", "verbs/nowhere"], ["no classifier there", "patentcl fit"]),
+        (
+            ["classify", "--file", "nowhere.csv", "--model", "verbs/classifier"],
+            ["no such file", "nowhere.csv"],
+        ),
+        (
+            ["map", "verbs/vectors", "--corpus", "verbs", "--set", "method=tsne"],
+            ["method", "'umap' or 'pca'"],
+        ),
+        (["sample", "tables/g_patent.tsv.zip"], ["a file"]),
+        (["sample", "new", "--patents", "3"], ["patents", "3"]),
+    ],
+)
+def test_mistakes_are_one_clear_line(
+    cli: Run, run: Path, arguments: list[str], words: list[str]
+) -> None:
+    line = _error(cli(*arguments, code=1))
+    assert [w for w in words if w not in line] == []
+
+
+def test_a_folder_in_the_way_is_not_overwritten(cli: Run, run: Path, here: Path) -> None:
+    (here / "precious").mkdir()
+    (here / "precious" / "thesis.tex").write_text("x")
+    line = _error(cli("embed", run, "--encoder", run / "encoder", "--out", "precious", code=1))
+    assert (
+        "taken by something else" in line and (here / "precious" / "thesis.tex").read_text() == "x"
+    )
+
+
+def test_a_changed_classifier_file_is_refused(cli: Run, run: Path, here: Path) -> None:
+    import shutil
+
+    shutil.copytree(run / "classifier", run / "tampered")
+    weights = run / "tampered" / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    assert "model.safetensors" in _error(cli("classify", "x", "--model", run / "tampered", code=1))
+
+
+def test_full_disk_is_one_line_and_leaves_nothing_half_written(
+    process: Run, run: Path, here: Path
+) -> None:
+    """A limit on the size of files, in KiB, stands for a disk that fills up."""
+    line = _error(
+        process("load", "tables", "--graph", "duckdb://full/graph.duckdb", code=1, limit=300)
+    )
+    assert "disk is full" in line
+    assert list((here / "full").iterdir()) == []
+    line = _error(
+        process(
+            "embed", run, "--encoder", run / "encoder", "--out", "full/vectors", code=1, limit=4
+        )
+    )
+    assert "disk is full" in line
+    assert list((here / "full").iterdir()) == []
+
+
+def test_debug_shows_where(here: Path, run: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "patentcl.cli.app", "run", "quikstart", "--debug"],
+        cwd=here,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and "Traceback" in done.stderr
+
+
+def test_a_closed_pipe_is_no_error(here: Path, run: Path) -> None:
+    command = f"{sys.executable} -m patentcl.cli.app doctor | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=here, capture_output=True, text=True
+    )
+    assert "Traceback" not in done.stderr and "rror" not in done.stderr
+
+
+def test_results_on_stdout_notes_on_stderr(cli: Run, run: Path) -> None:
+    done = cli("run", "quickstart", "--data", "tables", "--out", "nothing2", "--dry", "--json")
+    assert json.loads(done.stdout)["stages"][0]["stage"] == "load"
+    assert all(": would run" in line for line in done.stderr.splitlines())

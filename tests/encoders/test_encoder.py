@@ -1,0 +1,447 @@
+"""Encoder: equal to the library's own encoding, in any order and batch; what it refuses; saving."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import socket
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny import write_tiny_encoder
+
+from patentcl.core.errors import ConfigError, DataError, MissingExtra
+from patentcl.data.corpus import Corpus
+from patentcl.encoders import encoder as module
+from patentcl.encoders.encoder import (
+    PatentEncoder,
+    cpu_has_bf16,
+    find_model,
+    model_card,
+    quiet_bars,
+    read_vectors,
+    resolve_precision,
+    write_vectors,
+)
+
+WORDS = re.findall(
+    r"\S+",
+    "a mower blade cuts grass while the motor of wheel turns and sensor "
+    "reads soil moisture in battery cell with anode cathode , . ; ( )",
+)
+RECORDS = [
+    {"patent_id": "1", "title": "Mower", "abstract": "A blade cuts grass.", "codes": ["A01D34/00"]},
+    {"patent_id": "2", "title": "Battery cell", "abstract": "", "codes": ["H01M10/00"]},
+    {"patent_id": "3", "title": "", "abstract": "The sensor reads soil moisture.", "codes": []},
+]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> PatentEncoder:
+    folder = write_tiny_encoder(tmp_path_factory.mktemp("tiny") / "encoder", WORDS)
+    return PatentEncoder.load(folder, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def minilm() -> PatentEncoder:
+    return PatentEncoder.load("minilm", device="cpu")
+
+
+def some_texts(n: int, seed: int = 0) -> list[str]:
+    rng = np.random.default_rng(seed)
+    return [" ".join(rng.choice(WORDS, rng.integers(1, 90))) for _ in range(n)]
+
+
+# ---- values ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 64])
+def test_equals_the_library_in_fp32_whatever_the_batch(
+    tiny: PatentEncoder, batch_size: int
+) -> None:
+    texts = some_texts(41)
+    wanted = tiny.model.encode(texts, batch_size=32, show_progress_bar=False)
+    np.testing.assert_allclose(tiny.encode(texts, batch_size, "fp32"), wanted, atol=1e-5, rtol=0)
+
+
+def test_equals_the_library_on_a_real_model(minilm: PatentEncoder) -> None:
+    texts = [*some_texts(6), "Ein Mäher 草坪 " * 3, "a" * 400, "x"]
+    vectors = minilm.encode(texts, precision="fp32")
+    assert vectors.dtype == np.float32 and vectors.shape == (9, 384)
+    wanted = minilm.model.encode(texts, show_progress_bar=False)
+    np.testing.assert_allclose(vectors, wanted, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.permutations(range(12)), st.integers(1, 13))
+def test_a_vector_does_not_depend_on_order_or_company(
+    tiny: PatentEncoder, order: list[int], batch_size: int
+) -> None:
+    texts = some_texts(12, seed=3)
+    alone = np.vstack([tiny.encode([t], precision="fp32") for t in texts])
+    together = tiny.encode([texts[i] for i in order], batch_size, "fp32")
+    np.testing.assert_allclose(together, alone[list(order)], atol=1e-5, rtol=0)
+
+
+def test_many_chunks_keep_their_rows(tiny: PatentEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = some_texts(50, seed=5)
+    whole = tiny.encode(texts, precision="fp32")
+    monkeypatch.setattr(module, "_CHUNK", 7)
+    seen: list[tuple[int, int]] = []
+    vectors = tiny.encode(texts, 4, "fp32", progress=lambda done, total: seen.append((done, total)))
+    np.testing.assert_allclose(vectors, whole, atol=1e-5, rtol=0)
+    assert [d for d, _ in seen] == sorted({d for d, _ in seen}), "progress only goes up"
+    assert seen[-1] == (50, 50)
+
+
+def test_bf16_is_close_and_leaves_the_model_exact(
+    tiny: PatentEncoder, minilm: PatentEncoder
+) -> None:
+    for one in (tiny, minilm):
+        before, texts = one.fingerprint, some_texts(8, seed=7)
+        exact, quick = one.encode(texts, precision="fp32"), one.encode(texts, precision="bf16")
+        lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(quick, axis=1)
+        cosine = (exact * quick).sum(1) / lengths
+        assert (cosine > 0.999).all()
+        assert not np.array_equal(exact, quick), "bf16 was not used"
+        assert all(p.dtype == torch.float32 for p in one.model.parameters())
+        one._fingerprint = None
+        assert one.fingerprint == before
+
+
+def test_a_long_text_is_cut_at_max_length(tiny: PatentEncoder, tmp_path: Path) -> None:
+    tiny.save(tmp_path / "copy")
+    short = PatentEncoder.load(tmp_path / "copy", max_length=10, device="cpu")
+    words = some_texts(1, seed=11)[0].split() + ["motor"] * 40
+    # Two of the ten tokens are [CLS] and [SEP].
+    np.testing.assert_allclose(
+        short.encode([" ".join(words)], precision="fp32"),
+        short.encode([" ".join(words[:8])], precision="fp32"),
+        atol=1e-6,
+    )
+    assert short.max_length == short.model.max_seq_length == 10
+    assert PatentEncoder.load(tmp_path / "copy", max_length=9999, device="cpu").max_length == 128
+    with pytest.raises(ConfigError, match="max_length must be at least 1: got 0"):
+        PatentEncoder.load(tmp_path / "copy", max_length=0)
+
+
+def test_positions_are_counted_from_the_padding_index_where_a_model_does_so(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer import modules
+    from transformers import MPNetConfig, MPNetModel
+
+    inner = write_tiny_encoder(tmp_path / "bert", WORDS).with_name("bert-inner")
+    (inner / "model.safetensors").unlink()
+    config = MPNetConfig(
+        vocab_size=60,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=34,
+        pad_token_id=1,
+    )
+    MPNetModel(config).save_pretrained(inner)
+    model = SentenceTransformer(
+        modules=[modules.Transformer(str(inner)), modules.Pooling(16)], device="cpu"
+    )
+    encoder = PatentEncoder(model, "mpnet", 512)
+    assert encoder.max_length == 32
+    assert np.isfinite(encoder.encode(["motor " * 200], precision="fp32")).all()
+
+
+# ---- texts ----------------------------------------------------------------------------------
+
+
+def test_title_and_abstract_are_joined_by_the_separator(tiny: PatentEncoder) -> None:
+    corpus = Corpus.from_records(RECORDS)
+    wanted = ["Mower [SEP] A blade cuts grass.", "Battery cell", "The sensor reads soil moisture."]
+    assert tiny.texts(corpus) == wanted
+    assert tiny.texts([("Mower", "A blade cuts grass."), ("Battery cell", ""), wanted[2]]) == wanted
+    np.testing.assert_array_equal(
+        tiny.encode(corpus, precision="fp32"), tiny.encode(wanted, precision="fp32")
+    )
+
+
+def test_no_texts_give_no_vectors(tiny: PatentEncoder) -> None:
+    assert tiny.encode([]).shape == (0, 32)
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ("one text", "a list of texts is wanted, not one text: got 'one text'"),
+        (["motor", " \n"], "a text is empty (in item 1)"),
+        ([("", "")], "a text is empty (in item 0)"),
+        (["motor", 5], "neither a string nor a pair of title and abstract (in item 1): got int"),
+        ([None], "neither a string nor a pair of title and abstract (in item 0): got NoneType"),
+        (
+            [("a", "b", "c")],
+            "neither a string nor a pair of title and abstract (in item 0): got tuple",
+        ),
+        ([("a", None)], "neither a string nor a pair of title and abstract (in item 0): got tuple"),
+    ],
+)
+def test_what_is_not_a_text_is_refused(tiny: PatentEncoder, items: list, message: str) -> None:
+    with pytest.raises(DataError) as error:
+        tiny.encode(items)
+    assert message in str(error.value)
+
+
+def test_bad_settings_are_refused(tiny: PatentEncoder) -> None:
+    with pytest.raises(ConfigError, match="batch_size must be at least 1: got 0"):
+        tiny.encode(["motor"], batch_size=0)
+    with pytest.raises(ConfigError, match=r"unknown precision: got bf61.*bf16"):
+        tiny.encode(["motor"], precision="bf61")
+
+
+# ---- where vectors go -----------------------------------------------------------------------
+
+
+def test_an_array_to_write_into(tiny: PatentEncoder, tmp_path: Path) -> None:
+    texts = some_texts(9)
+    wanted = tiny.encode(texts, precision="fp32")
+    out = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", dtype=np.float16, shape=(9, 32))
+    assert tiny.encode(texts, precision="fp32", out=out) is out
+    np.testing.assert_array_equal(out, wanted.astype(np.float16))
+    with pytest.raises(DataError, match=r"wrong shape: got \(9, 31\); wanted \(9, 32\)"):
+        tiny.encode(texts, out=np.empty((9, 31), np.float32))
+
+
+def test_vectors_on_disk(tiny: PatentEncoder, tmp_path: Path) -> None:
+    corpus = Corpus.from_records(RECORDS)
+    write_vectors(tmp_path, tiny, corpus, precision="fp32", store="float32")
+    vectors, ids = read_vectors(tmp_path)
+    np.testing.assert_array_equal(vectors, tiny.encode(corpus, precision="fp32"))
+    assert ids.tolist() == ["1", "2", "3"] and isinstance(vectors, np.memmap)
+    np.save(tmp_path / "vectors.npy", np.zeros((2, 32), np.float32))
+    with pytest.raises(DataError, match=r"do not match.*\(2, 32\) and 3 ids"):
+        read_vectors(tmp_path)
+    (tmp_path / "vectors.npy").write_bytes(b"cut off")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_vectors(tmp_path)
+
+
+def test_pickled_vectors_are_not_loaded(tiny: PatentEncoder, tmp_path: Path) -> None:
+    write_vectors(tmp_path, tiny, Corpus.from_records(RECORDS))
+    np.save(tmp_path / "vectors.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_vectors(tmp_path)
+
+
+def test_a_full_gpu_makes_batches_smaller(
+    tiny: PatentEncoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts, sizes = some_texts(20), []
+    wanted, forward = tiny.encode(texts, precision="fp32"), tiny.model.forward
+
+    def full_above_five(features: dict[str, torch.Tensor], **rest: object) -> object:
+        sizes.append(len(features["input_ids"]))
+        if sizes[-1] > 5:
+            raise torch.cuda.OutOfMemoryError("full")
+        return forward(features, **rest)
+
+    monkeypatch.setattr(PatentEncoder, "_on_cores", PatentEncoder._on_gpu)
+    monkeypatch.setattr(tiny.model, "forward", full_above_five)
+    np.testing.assert_allclose(tiny.encode(texts, 16, "fp32"), wanted, atol=1e-5)
+    assert sizes[:3] == [16, 8, 4] and max(sizes[2:]) == 4
+    assert "batches of 4" in caplog.text
+
+    def always_full(features: dict[str, torch.Tensor], **rest: object) -> object:
+        raise torch.cuda.OutOfMemoryError("full")
+
+    monkeypatch.setattr(tiny.model, "forward", always_full)
+    with pytest.raises(DataError, match=r"for one text.*Lower encoder.max_length"):
+        tiny.encode(texts, 2, "fp32")
+
+
+def test_cores_share_the_work_and_the_number_of_threads_is_put_back(
+    tiny: PatentEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts, before = some_texts(50), torch.get_num_threads()
+    wanted = tiny.encode(texts, 4, "fp32")
+    torch.set_num_threads(3)
+    try:
+        np.testing.assert_allclose(tiny.encode(texts, 4, "fp32"), wanted, atol=1e-5)
+        assert torch.get_num_threads() == 3
+
+        def broken(features: dict[str, torch.Tensor], **rest: object) -> object:
+            raise ValueError("broken")
+
+        monkeypatch.setattr(tiny.model, "forward", broken)
+        with pytest.raises(ValueError, match="broken"):
+            tiny.encode(texts, 4, "fp32")
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
+def test_a_gpu_gives_what_the_cpu_gives(tiny: PatentEncoder, tmp_path: Path) -> None:
+    tiny.save(tmp_path / "copy")
+    texts = some_texts(600)
+    fast = PatentEncoder.load(tmp_path / "copy", device="cuda")
+    wanted = tiny.encode(texts, precision="fp32")
+    np.testing.assert_allclose(fast.encode(texts, precision="fp32"), wanted, atol=1e-4)
+    quick = fast.encode(texts, precision="bf16")
+    lengths = np.linalg.norm(quick, axis=1) * np.linalg.norm(wanted, axis=1)
+    assert ((quick * wanted).sum(1) / lengths > 0.999).all()
+
+
+# ---- finding, loading, saving ----------------------------------------------------------------
+
+
+def test_save_and_load_give_the_same_encoder(tiny: PatentEncoder, tmp_path: Path) -> None:
+    tiny.save(tmp_path / "copy")
+    again = PatentEncoder.load(tmp_path / "copy", device="cpu")
+    assert again.fingerprint == tiny.fingerprint and again.max_length == tiny.max_length == 64
+    np.testing.assert_array_equal(
+        again.encode(WORDS, precision="fp32"), tiny.encode(WORDS, precision="fp32")
+    )
+    with torch.no_grad():
+        next(iter(again.model.parameters()))[0, 0] += 1
+    again._fingerprint = None
+    assert again.fingerprint != tiny.fingerprint
+    other_length = PatentEncoder.load(tmp_path / "copy", max_length=63, device="cpu")
+    assert other_length.fingerprint != tiny.fingerprint
+
+
+def test_loading_and_saving_print_nothing(tiny: PatentEncoder, tmp_path: Path) -> None:
+    from transformers.utils import logging as bars
+
+    out, err, shown = io.StringIO(), io.StringIO(), bars.is_progress_bar_enabled()
+    with redirect_stdout(out), redirect_stderr(err):
+        tiny.save(tmp_path / "copy")
+        PatentEncoder.load(tmp_path / "copy", device="cpu").encode(["motor"])
+    assert out.getvalue() == "" and err.getvalue() == ""
+    assert bars.is_progress_bar_enabled() == shown
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_progress_bars_are_as_before_afterwards(shown: bool) -> None:
+    from transformers.utils import logging as bars
+
+    before = bars.is_progress_bar_enabled()
+    try:
+        (bars.enable_progress_bar if shown else bars.disable_progress_bar)()
+        with pytest.raises(KeyError), quiet_bars():
+            assert not bars.is_progress_bar_enabled()
+            raise KeyError
+        assert bars.is_progress_bar_enabled() == shown
+    finally:
+        (bars.enable_progress_bar if before else bars.disable_progress_bar)()
+
+
+def test_minilm_is_on_this_machine() -> None:
+    place, local = find_model("minilm")
+    assert local and (Path(place) / "modules.json").is_file()
+
+
+def test_minilm_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match=r"not installed.*pip install"):
+        find_model("minilm")
+
+
+def test_a_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"the folder holds no model.*modules.json"):
+        PatentEncoder.load(tmp_path)
+    (tmp_path / "modules.json").write_text("[")
+    with pytest.raises(DataError, match="no model can be loaded from there"):
+        PatentEncoder.load(tmp_path)
+
+
+def test_damaged_weights(tiny: PatentEncoder, tmp_path: Path) -> None:
+    tiny.save(tmp_path / "copy")
+    (tmp_path / "copy" / "model.safetensors").write_bytes(b"cut")
+    with pytest.raises(DataError, match="no model can be loaded from there"):
+        PatentEncoder.load(tmp_path / "copy")
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "~/no-such-folder-here", "/no/such/folder", "a/b/c"])
+def test_no_such_folder(name: str) -> None:
+    with pytest.raises(DataError, match="no such encoder folder"):
+        find_model(name)
+
+
+def test_a_file_is_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "model.bin").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"no such encoder folder: got model.bin"):
+        find_model("model.bin")
+
+
+def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(address: object, timeout: object = None) -> None:
+        raise OSError("Network is unreachable")
+
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+
+
+def test_a_hub_name_without_a_network_says_how_to_name_a_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without_network(monkeypatch)
+    with pytest.raises(ConfigError) as error:
+        find_model("nobody-9f2c/no-such-model")
+    text = str(error.value)
+    assert "\n" not in text
+    for part in (
+        "cannot be reached",
+        "Network is unreachable",
+        "nobody-9f2c/no-such-model",
+        "Name a local copy: --set encoder.model=FOLDER",
+    ):
+        assert part in text
+
+
+def test_a_hub_name_when_the_hub_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    without_network(monkeypatch)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ConfigError, match=r"HF_HUB_OFFLINE is set.*encoder.model=FOLDER"):
+        find_model("nobody-9f2c/no-such-model")
+
+
+def test_a_model_in_the_hubs_cache_needs_no_network(
+    tiny: PatentEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    without_network(monkeypatch)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--someone--tiny" / "snapshots" / ("0" * 40)
+    tiny.save(tmp_path / "copy")
+    shutil.copytree(tmp_path / "copy", snapshot)
+    (snapshot.parent.parent / "refs").mkdir()
+    (snapshot.parent.parent / "refs" / "main").write_text("0" * 40)
+    assert find_model("someone/tiny") == ("someone/tiny", True)
+
+
+# ---- precision and card ---------------------------------------------------------------------
+
+
+def test_precision_follows_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    assert resolve_precision("auto", cpu) == ("bf16" if cpu_has_bf16() else "fp32")
+    monkeypatch.setattr(module, "cpu_has_bf16", lambda: False)
+    assert resolve_precision("auto", cpu) == "fp32"
+    assert resolve_precision("fp16", cpu) == "fp16"
+
+
+def test_the_card_has_its_facts_and_readable_front_matter() -> None:
+    import yaml
+
+    card = model_card("quick", "minilm", {"triplets": 64, "loss": "triplet"})
+    assert yaml.safe_load(card.split("---")[1])["base_model"] == "minilm"
+    assert "| triplets | 64 |" in card and "# quick" in card

@@ -1,0 +1,370 @@
+"""Recipes run whole, skip what is up to date, and go on after being cut off."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from tiny import write_tiny_encoder
+
+from patentcl import Corpus, run_pipeline
+from patentcl.core.artifacts import read_manifest
+from patentcl.core.errors import ConfigError, DataError, PatentclError
+from patentcl.sample.writer import write_sample
+
+STAGES = [
+    "load",
+    "mine",
+    "train",
+    "embed-base",
+    "embed",
+    "fit-base",
+    "fit",
+    "index",
+    "evaluate",
+    "map",
+]
+FOLDERS = {
+    "mine": "triplets",
+    "train": "encoder",
+    "embed-base": "vectors-base",
+    "embed": "vectors",
+    "fit-base": "classifier-base",
+    "fit": "classifier",
+    "index": "index",
+    "evaluate": "reports",
+    "map": "reports/map",
+}
+QUICK = [
+    "mining.triplets=48",
+    "training.max_length=32",
+    "classifier.epochs=3",
+    "map.method=pca",
+    "classifier.hidden=32",
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a sample corpus and a tiny encoder that knows its words."""
+    root = tmp_path_factory.mktemp("pipeline")
+    write_sample(root / "tables", patents=300, seed=1)
+    texts = [f"{t} {a}" for t, a in Corpus.read(root / "tables").texts]
+    write_tiny_encoder(root / "model", texts)
+    return root
+
+
+@pytest.fixture(scope="module")
+def settings(place: Path) -> list[str]:
+    return [*QUICK, f"encoder.model={place / 'model'}"]
+
+
+@pytest.fixture(scope="module")
+def finished(place: Path, settings: list[str]) -> Path:
+    result = run_pipeline("quickstart", place / "tables", place / "run", settings)
+    assert [o.stage for o in result.outcomes] == STAGES
+    assert {o.status for o in result.outcomes} == {"done"}
+    return place / "run"
+
+
+def test_files_of_a_run(finished: Path) -> None:
+    wanted = [
+        "corpus.parquet",
+        "cpc.parquet",
+        "graph.duckdb",
+        "triplets/triplets.parquet",
+        "encoder/modules.json",
+        "encoder/README.md",
+        "vectors/vectors.npy",
+        "vectors/ids.parquet",
+        "classifier/config.json",
+        "classifier/model.safetensors",
+        "classifier/tree.parquet",
+        "classifier/thresholds.npz",
+        "index/index.faiss",
+        "index/ids.parquet",
+        "index/spec.yaml",
+        "reports/metrics.json",
+        "reports/metrics.md",
+        "reports/page.txt",
+        "reports/classifier/metrics.json",
+        "reports/map/map.png",
+        "reports/map/map.html",
+    ]
+    assert [w for w in wanted if not (finished / w).is_file()] == []
+    for stage, folder in {"load": ".", **FOLDERS}.items():
+        manifest = read_manifest(finished / folder)
+        assert manifest is not None and manifest["stage"] == stage
+        assert {
+            "format",
+            "settings",
+            "seed",
+            "inputs",
+            "fingerprint",
+            "seconds",
+            "libraries",
+        } <= set(manifest)
+    assert not list(finished.rglob(".*")), "temporary files were left behind"
+
+
+def test_contents_agree(finished: Path) -> None:
+    corpus = Corpus.read(finished)
+    vectors = np.load(finished / "vectors" / "vectors.npy")
+    assert vectors.shape == (len(corpus), 32) and vectors.dtype == np.float16
+    assert pq.read_table(finished / "vectors" / "ids.parquet")["patent_id"].to_pylist() == list(
+        corpus.ids
+    )
+    triplets = pq.read_table(finished / "triplets" / "triplets.parquet").to_pandas()
+    train = set(corpus.ids[corpus.split == "train"])
+    for column in ("anchor_id", "positive_id", "negative_id"):
+        assert set(triplets[column]) <= train
+    metrics = json.loads((finished / "reports" / "metrics.json").read_text())
+    assert list(metrics["classifier"]) == ["tuned", "untuned", "chance"]
+    for systems in metrics["retrieval"].values():
+        assert list(systems) == ["tuned", "untuned", "BM25", "chance"]
+    assert metrics["verdict"]["tuned"] == pytest.approx(
+        metrics["retrieval"][metrics["verdict"]["task"]]["tuned"]["ndcg@10"]["value"]
+    )
+
+
+def test_page_has_all_its_parts(finished: Path) -> None:
+    page = (finished / "reports" / "page.txt").read_text()
+    for part in (
+        "Data",
+        "Triplets",
+        "Stages",
+        "Codes of held-out patents",
+        "Retrieval: ",
+        "chance",
+        "BM25",
+        "The tuned encoder is",
+        "The five nearest to",
+        "its codes:",
+        "map.html",
+    ):
+        assert part in page
+
+
+def test_second_run_skips_everything_and_says_why(
+    place: Path, finished: Path, settings: list[str]
+) -> None:
+    before = {
+        p: p.stat().st_mtime_ns for p in finished.rglob("*") if p.is_file() and p.name != "page.txt"
+    }
+    lines: list[str] = []
+    result = run_pipeline("quickstart", place / "tables", finished, settings, say=lines.append)
+    assert {o.status for o in result.outcomes} == {"skipped"}
+    assert all("same settings and inputs" in line for line in lines)
+    assert before == {
+        p: p.stat().st_mtime_ns for p in finished.rglob("*") if p.is_file() and p.name != "page.txt"
+    }
+
+
+def test_dry_names_what_would_run_and_why(place: Path, finished: Path, settings: list[str]) -> None:
+    result = run_pipeline(
+        "quickstart", place / "tables", finished, [*settings, "classifier.epochs=4"], dry=True
+    )
+    by = {o.stage: o for o in result.outcomes}
+    assert [s for s in STAGES if by[s].status == "planned"] == ["fit-base", "fit", "evaluate"]
+    assert by["fit"].why == "settings changed: epochs"
+    assert "fit" in by["evaluate"].why and "changed" in by["evaluate"].why
+    assert result.page == ""
+
+
+def test_from_runs_a_stage_and_what_depends_on_it(
+    place: Path, finished: Path, settings: list[str]
+) -> None:
+    result = run_pipeline(
+        "quickstart", place / "tables", finished, settings, start="index", dry=True
+    )
+    by = {o.stage: o.status for o in result.outcomes}
+    assert [s for s in STAGES if by[s] == "planned"] == ["index", "evaluate"]
+    with pytest.raises(ConfigError, match=r"unknown stage: got indx.*Did you mean index"):
+        run_pipeline("quickstart", place / "tables", finished, settings, start="indx")
+
+
+def test_changed_data_run_again(
+    place: Path, finished: Path, settings: list[str], tmp_path: Path
+) -> None:
+    write_sample(tmp_path / "other", patents=300, seed=2)
+    result = run_pipeline("quickstart", tmp_path / "other", finished, settings, dry=True)
+    assert {o.status for o in result.outcomes} == {"planned"}
+    assert result.outcomes[0].why == "settings changed: source"
+
+
+def _command(place: Path, out: Path, settings: list[str]) -> list[str]:
+    sets = [x for s in settings for x in ("--set", s)]
+    return [
+        sys.executable,
+        "-m",
+        "patentcl.cli.app",
+        "run",
+        "quickstart",
+        "--data",
+        str(place / "tables"),
+        "--out",
+        str(out),
+        *sets,
+    ]
+
+
+def test_cut_off_at_every_stage(
+    place: Path, finished: Path, settings: list[str], tmp_path: Path
+) -> None:
+    """Ctrl-C and kill -9 in turn, each time a stage further; then all is as if never cut off."""
+    out = tmp_path / "run"
+    for i, stage in enumerate(STAGES):
+        with subprocess.Popen(
+            _command(place, out, settings),
+            stderr=subprocess.PIPE,
+            text=True,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        ) as run:
+            assert run.stderr is not None
+            for line in run.stderr:
+                if line.startswith(f"{stage}: running"):
+                    run.send_signal(signal.SIGKILL if i % 2 else signal.SIGINT)
+                    break
+            rest = run.stderr.read()
+            # A shell shows 130 for both: ours, and Python's own while it already takes itself down.
+            ended = (-signal.SIGKILL,) if i % 2 else (130, -signal.SIGINT)
+            assert run.wait() in ended, f"{stage}: {rest}"
+            assert "Traceback" not in rest
+        folder = out / FOLDERS.get(stage, ".")
+        manifest = read_manifest(folder)
+        assert manifest is None or (folder / "manifest.json").stat().st_size > 0
+    result = run_pipeline("quickstart", place / "tables", out, settings)
+    # Nearly all stages before the last are kept: a signal can only come in time to undo its own.
+    assert [o.status for o in result.outcomes][:-1] == ["skipped"] * (len(STAGES) - 1) or sum(
+        o.status == "done" for o in result.outcomes
+    ) <= 2
+    assert pq.read_table(out / "triplets" / "triplets.parquet").equals(
+        pq.read_table(finished / "triplets" / "triplets.parquet")
+    )
+    assert np.array_equal(
+        np.load(out / "vectors-base" / "vectors.npy"),
+        np.load(finished / "vectors-base" / "vectors.npy"),
+    )
+    assert not list(out.rglob(".*")), "temporary files were left behind"
+
+
+def test_a_half_written_folder_is_not_taken_for_complete(
+    place: Path, finished: Path, settings: list[str], tmp_path: Path
+) -> None:
+    import shutil
+
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    (out / "vectors" / "manifest.json").unlink()
+    plan = run_pipeline("quickstart", place / "tables", out, settings, dry=True)
+    why = {o.stage: o for o in plan.outcomes}
+    assert why["embed"].status == "planned" and "cut off" in why["embed"].why
+    assert why["mine"].status == "skipped"
+
+
+def test_without_codes_the_rest_still_runs(
+    place: Path, settings: list[str], tmp_path: Path
+) -> None:
+    corpus = Corpus.read(place / "tables")
+    rows = [
+        {"id": i, "title": t, "abstract": a, "citations": c[:3]}
+        for i, (t, a), c in zip(corpus.ids, corpus.texts, corpus.citations, strict=True)
+    ]
+    (tmp_path / "plain.jsonl").write_text("\n".join(json.dumps(r) for r in rows))
+    lines: list[str] = []
+    result = run_pipeline(
+        "quickstart", tmp_path / "plain.jsonl", tmp_path / "run", settings, say=lines.append
+    )
+    by = {o.stage: o for o in result.outcomes}
+    unable = [s for s in STAGES if by[s].status == "unable"]
+    assert unable == ["mine", "train", "embed-base", "fit-base", "fit"]
+    assert by["mine"].why == "no patent has a code"
+    assert {by[s].status for s in STAGES if s not in unable} == {"done"}
+    assert "There is no tuned encoder to compare" in result.page
+
+
+def test_without_codes_and_citations(place: Path, settings: list[str], tmp_path: Path) -> None:
+    corpus = Corpus.read(place / "tables")
+    rows = [
+        {"id": i, "title": t, "abstract": a}
+        for i, (t, a) in zip(corpus.ids, corpus.texts, strict=True)
+    ]
+    (tmp_path / "plain.jsonl").write_text("\n".join(json.dumps(r) for r in rows))
+    result = run_pipeline("quickstart", tmp_path / "plain.jsonl", tmp_path / "run", settings)
+    by = {o.stage: o for o in result.outcomes}
+    assert by["evaluate"].status == "unable" and "none cites another" in by["evaluate"].why
+    assert by["index"].status == by["map"].status == "done"
+
+
+def test_without_citations_pairs_come_from_classes(
+    place: Path, settings: list[str], tmp_path: Path
+) -> None:
+    corpus = Corpus.read(place / "tables")
+    rows = [
+        {"id": i, "title": t, "abstract": a, "codes": c}
+        for i, (t, a), c in zip(corpus.ids, corpus.texts, corpus.codes, strict=True)
+    ]
+    (tmp_path / "plain.jsonl").write_text("\n".join(json.dumps(r) for r in rows))
+    result = run_pipeline("quickstart", tmp_path / "plain.jsonl", tmp_path / "run", settings)
+    assert {o.status for o in result.outcomes} == {"done"}
+    counts = (read_manifest(tmp_path / "run" / "triplets") or {})["counts"]
+    assert counts["pairs by cites"] == 0 and counts["triplets"] == 48
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["training.epoch=2"], r"unknown setting 'training.epoch'.*Did you mean epochs"),
+        (["mapp.method=pca"], r"unknown setting 'mapp'.*Did you mean map"),
+        (["encoder.model=/no/such/folder"], r"no such encoder folder: got /no/such/folder"),
+    ],
+)
+def test_bad_settings_stop_before_anything_is_written(
+    place: Path, tmp_path: Path, overrides: list[str], message: str
+) -> None:
+    with pytest.raises(PatentclError, match=message):
+        run_pipeline("quickstart", place / "tables", tmp_path / "run", overrides)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_out_of_reach_is_one_clear_line(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(
+        ConfigError, match=r"AI-Growth-Lab/PatentSBERTa.*--set encoder.model=FOLDER"
+    ):
+        run_pipeline("patentcl", place / "tables", tmp_path / "run")
+
+
+def test_patentcl_recipe_runs_on_another_model(place: Path, tmp_path: Path) -> None:
+    """The full design differs from the quickstart in names and sizes only."""
+    result = run_pipeline(
+        "patentcl",
+        place / "tables",
+        tmp_path / "run",
+        [
+            f"encoder.model={place / 'model'}",
+            "mining.triplets=48",
+            "training.epochs=1",
+            "classifier.epochs=2",
+            "map.method=pca",
+        ],
+    )
+    assert {o.status for o in result.outcomes} == {"done"}
+
+
+def test_no_data_left_is_an_error_not_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no patents found in the folder"):
+        run_pipeline("quickstart", tmp_path / "empty", tmp_path / "run")

@@ -1,0 +1,702 @@
+"""Similarity search: by value against brute force, filters against pandas, and every bad input."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from patentcl.core import resources
+from patentcl.core.errors import ConfigError, DataError
+from patentcl.cpc import parse_symbol
+from patentcl.search.filters import Filters, day, days
+from patentcl.search.index import AUTO_FLAT_ROWS, PatentIndex, unit_rows
+from patentcl.search.specification import IndexSpec, spec_names
+
+faiss = pytest.importorskip("faiss")
+
+CODES = ["A01D34/00", "A01D34/68", "A01B33/08", "B60K1/00", "G06F16/00", "G06F16/22", "H01M10/44"]
+
+
+def make(n: int = 400, d: int = 16, seed: int = 0) -> tuple[np.ndarray, pd.DataFrame]:
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(8, d))
+    vectors = (centres[rng.integers(0, 8, n)] + 0.7 * rng.normal(size=(n, d))).astype(np.float32)
+    days_ = pd.Timestamp("2000-01-01") + pd.to_timedelta(rng.integers(0, 7000, n), unit="D")
+    dates = days_.strftime("%Y-%m-%d").to_numpy(dtype=object)
+    dates[::17] = None
+    codes = [list(rng.choice(CODES, rng.integers(0, 3), replace=False)) for _ in range(n)]
+    meta = pd.DataFrame(
+        {
+            "id": [f"US{i:05d}" for i in range(n)],
+            "date": dates,
+            "codes": codes,
+            "title": [f"Patent {i}" for i in range(n)],
+        }
+    )
+    return vectors, meta
+
+
+def brute(
+    vectors: np.ndarray, query: np.ndarray, k: int, keep: np.ndarray | None = None
+) -> tuple[list[int], list[float]]:
+    """Positions and cosines of the k nearest, in double precision, ties by position."""
+    a = vectors.astype(np.float64)
+    q = query.astype(np.float64)
+    cosine = np.array([row @ q / np.sqrt((row @ row) * (q @ q)) for row in a])
+    rows = [i for i in range(len(a)) if keep is None or keep[i]]
+    rows.sort(key=lambda i: (-cosine[i], i))
+    return rows[:k], [cosine[i] for i in rows[:k]]
+
+
+def passes(
+    row: pd.Series,
+    before: str | None,
+    after: str | None,
+    cpc: list[str] | None,
+    exclude: list[str] | None,
+) -> bool:
+    """The meaning of the filters, patent by patent."""
+    have = {s for code in row["codes"] for s in parse_symbol(code)}
+    if before is not None and not (row["date"] is not None and row["date"] < before):
+        return False
+    if after is not None and not (row["date"] is not None and row["date"] >= after):
+        return False
+    if cpc is not None and not have & set(cpc):
+        return False
+    return exclude is None or not have & set(exclude)
+
+
+VECTORS, META = make()
+QUERIES = make(30, seed=1)[0] * 3
+INDEXES = {name: PatentIndex.build(VECTORS, META["id"], name, META) for name in ("flat", "hnsw")}
+INDEXES["ivf"] = PatentIndex.build(
+    VECTORS, META["id"], IndexSpec("own", "IVF8,Flat", search={"nprobe": 2}), META
+)
+
+
+# ---- results by value -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [1, 10, 399, 400])
+def test_flat_equals_brute_force(k: int) -> None:
+    found = INDEXES["flat"].search(QUERIES, k)
+    assert list(found.columns) == ["query", "rank", "id", "similarity", "date", "codes", "title"]
+    assert found["similarity"].dtype == np.float32
+    for q, rows in found.groupby("query"):
+        position, cosine = brute(VECTORS, QUERIES[q], k)
+        assert rows["id"].tolist() == META["id"].iloc[position].tolist()
+        assert rows["rank"].tolist() == list(range(1, k + 1))
+        np.testing.assert_allclose(rows["similarity"], cosine, atol=2e-6)
+
+
+def test_columns_of_meta_belong_to_the_id() -> None:
+    found = INDEXES["hnsw"].search(QUERIES[:3], 5)
+    right = META.set_index("id").loc[found["id"]].reset_index()
+    pd.testing.assert_frame_equal(found[["id", "date", "codes", "title"]], right)
+
+
+def test_meta_may_be_in_another_order_and_hold_more() -> None:
+    mixed = META.sample(frac=1, random_state=0)
+    index = PatentIndex.build(VECTORS[:50], META["id"][:50], meta=mixed)
+    assert index.meta["title"].tolist() == META["title"][:50].tolist()
+
+
+@pytest.mark.parametrize("name", ["hnsw", "ivf-flat", "ivf-pq"])
+def test_recall_of_approximate_indexes(name: str) -> None:
+    width = 16 if name == "ivf-pq" else 32  # training the codes is slow
+    vectors, meta = make(10_000, width, seed=3)
+    queries = make(100, width, seed=4)[0] + vectors[:100]
+    index = PatentIndex.build(vectors, meta["id"], name)
+    unit, asked = unit_rows(vectors), unit_rows(queries)
+    truth = np.argsort(-(asked @ unit.T), axis=1)[:, :10]
+    found = index.search(queries, 10)["id"].str[2:].astype(int).to_numpy().reshape(100, 10)
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, truth, strict=True)])
+    assert recall >= {"hnsw": 0.95, "ivf-flat": 0.95, "ivf-pq": 0.25}[name]
+
+
+def test_results_do_not_depend_on_the_batch() -> None:
+    together = INDEXES["flat"].search(QUERIES, 7)
+    for q in range(len(QUERIES)):
+        alone = INDEXES["flat"].search(QUERIES[q], 7)
+        assert (
+            alone["similarity"].tolist() == together[together["query"] == q]["similarity"].tolist()
+        )
+        assert alone["id"].tolist() == together[together["query"] == q]["id"].tolist()
+
+
+@pytest.mark.parametrize("spec", ["flat", "hnsw", "own"])
+def test_equal_vectors_come_in_the_order_of_the_index(spec: str) -> None:
+    rng = np.random.default_rng(0)
+    vectors = np.vstack(
+        [
+            rng.normal(size=(100, 8)),
+            np.tile(rng.normal(size=8), (120, 1)),
+            rng.normal(size=(100, 8)),
+        ]
+    )
+    chosen = IndexSpec("own", "IVF4,Flat", search={"nprobe": 4}) if spec == "own" else spec
+    index = PatentIndex.build(vectors, map(str, range(320)), chosen)
+    asked = np.vstack([vectors[100]] * 25 + [vectors[150] + 0.01])
+    for k in (1, 5, 30):
+        found = index.search(asked, k)
+        expected = list(map(str, range(100, 100 + k)))
+        assert [rows["id"].tolist() for _, rows in found.groupby("query")] == [expected] * 26
+
+
+def test_k_above_the_number_of_rows_gives_all() -> None:
+    for index in INDEXES.values():
+        found = index.search(QUERIES[:2], 10_000)
+        assert found.groupby("query")["id"].nunique().tolist() == [400, 400]
+
+
+def test_one_vector_and_no_queries() -> None:
+    one = INDEXES["flat"].search(QUERIES[0], 3)
+    pd.testing.assert_frame_equal(one, INDEXES["flat"].search(QUERIES[:1], 3))
+    none = INDEXES["flat"].search(np.empty((0, 16)), 3)
+    assert none.empty
+    assert list(none.columns) == list(one.columns)
+    assert none["similarity"].dtype == np.float32
+
+
+def test_input_is_not_changed_and_scale_does_not_matter() -> None:
+    vectors, queries = VECTORS.copy(), QUERIES.copy()
+    index = PatentIndex.build(vectors, META["id"], meta=META)
+    found = index.search(queries, 5)
+    assert (vectors == VECTORS).all()
+    assert (queries == QUERIES).all()
+    tiny = PatentIndex.build(VECTORS.astype(np.float64) * 1e-200, META["id"], meta=META)
+    pd.testing.assert_frame_equal(
+        tiny.search(queries.astype(np.float64) * 1e200, 5), found, check_exact=False, atol=1e-6
+    )
+
+
+def test_vector_and_similar_to() -> None:
+    index = INDEXES["flat"]
+    np.testing.assert_allclose(
+        index.vector("US00007"), VECTORS[7] / np.linalg.norm(VECTORS[7]), atol=1e-6
+    )
+    found = index.similar_to(["US00007", "US00003"], 5)
+    for q, own in enumerate((7, 3)):
+        keep = np.arange(400) != own
+        position, cosine = brute(VECTORS, VECTORS[own], 5, keep)
+        rows = found[found["query"] == q]
+        assert rows["id"].tolist() == META["id"].iloc[position].tolist()
+        assert rows["rank"].tolist() == [1, 2, 3, 4, 5]
+        np.testing.assert_allclose(rows["similarity"], cosine, atol=2e-6)
+    assert (
+        index.similar_to("US00007", 5, cpc="A01D")["codes"]
+        .map(lambda codes: any(c.startswith("A01D") for c in codes))
+        .all()
+    )
+    assert len(index.similar_to("US00007", 1000)) == 399
+
+
+def test_similar_to_leaves_itself_out_among_copies() -> None:
+    index = PatentIndex.build([[1.0, 2.0]] * 40, map(str, range(40)))
+    assert index.similar_to("35", 3)["id"].tolist() == ["0", "1", "2"]
+    assert index.similar_to("0", 3)["id"].tolist() == ["1", "2", "3"]
+
+
+def test_neighbours_of_all() -> None:
+    found = INDEXES["flat"].neighbours(3)
+    assert list(found.columns) == ["id", "rank", "neighbour", "similarity"]
+    assert len(found) == 1200
+    assert (found["id"] != found["neighbour"]).all()
+    position, _ = brute(VECTORS, VECTORS[11], 3, np.arange(400) != 11)
+    mine = found[found["id"] == "US00011"]
+    assert mine["neighbour"].tolist() == META["id"].iloc[position].tolist()
+
+
+# ---- filters --------------------------------------------------------------------------------
+
+SYMBOLS = sorted({s for code in CODES for s in parse_symbol(code)} | {"C", "D01F", "G06F3/00"})
+some_date = st.none() | st.dates(date(1999, 1, 1), date(2020, 1, 1)).map(str)
+some_codes = st.none() | st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=3)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    name=st.sampled_from(sorted(INDEXES)),
+    before=some_date,
+    after=some_date,
+    cpc=some_codes,
+    exclude=some_codes,
+    k=st.integers(1, 30),
+    subset=st.none() | st.integers(0, 400),
+)
+def test_filters_equal_brute_force(
+    name: str,
+    before: str | None,
+    after: str | None,
+    cpc: list[str] | None,
+    exclude: list[str] | None,
+    k: int,
+    subset: int | None,
+) -> None:
+    keep = np.array([passes(row, before, after, cpc, exclude) for _, row in META.iterrows()])
+    ids = None
+    if subset is not None:
+        keep &= np.arange(400) < subset
+        ids = META["id"][:subset]
+    found = INDEXES[name].search(
+        QUERIES[:4], k, before=before, after=after, cpc=cpc, exclude_cpc=exclude, ids=ids
+    )
+    assert set(found["id"]) <= set(META["id"][keep])
+    assert len(found) == 4 * min(k, int(keep.sum()))
+    if name == "flat" or keep.sum() < 40:  # few rows: answered exactly by every index
+        for q, rows in found.groupby("query"):
+            position, _ = brute(VECTORS, QUERIES[q], k, keep)
+            assert rows["id"].tolist() == META["id"].iloc[position].tolist()
+
+
+@pytest.mark.parametrize("name", ["hnsw", "ivf"])
+def test_filtered_recall_of_approximate_indexes(name: str) -> None:
+    vectors, meta = make(6_000, 24, seed=5)
+    spec = IndexSpec("own", "IVF64,Flat", search={"nprobe": 16}) if name == "ivf" else "hnsw"
+    index = PatentIndex.build(vectors, meta["id"], spec, meta)
+    for share in (0.02, 0.12, 0.5):
+        keep = np.random.default_rng(7).random(6_000) < share
+        found = index.search(vectors[:50], 10, ids=meta["id"][keep])
+        scores = unit_rows(vectors[:50]) @ unit_rows(vectors).T
+        scores[:, ~keep] = -2
+        truth = np.argsort(-scores, axis=1)[:, :10]
+        got = found["id"].str[2:].astype(int).to_numpy().reshape(50, 10)
+        recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(got, truth, strict=True)])
+        assert recall >= 0.95
+
+
+def test_a_filter_that_leaves_a_far_corner_is_still_answered() -> None:
+    rng = np.random.default_rng(0)
+    near, far = rng.normal(size=(3000, 8)) + 6, rng.normal(size=(450, 8)) - 6
+    index = PatentIndex.build(np.vstack([near, far]), map(str, range(3450)), "hnsw")
+    found = index.search(near[:5], 20, ids=[str(i) for i in range(3000, 3450)])
+    assert found["query"].value_counts().tolist() == [20] * 5
+    assert found["id"].astype(int).min() >= 3000
+
+
+def test_nothing_passes() -> None:
+    found = INDEXES["hnsw"].search(QUERIES, 5, before="1950")
+    assert found.empty
+    assert "title" in found.columns
+    assert INDEXES["hnsw"].search(QUERIES, 5, cpc="C12N").empty
+    assert INDEXES["hnsw"].search(QUERIES, 5, ids=[]).empty
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2010",
+        "2010-01",
+        "2010-01-01",
+        2010,
+        date(2010, 1, 1),
+        pd.Timestamp("2010-01-01 00:00"),
+        np.datetime64("2010-01-01"),
+    ],
+)
+def test_dates_in_many_forms(value: object) -> None:
+    assert day(value, "before") == np.datetime64("2010-01-01")
+
+
+def test_before_is_exclusive_and_after_inclusive() -> None:
+    meta = pd.DataFrame({"id": list("abcd"), "date": ["2009-12-31", "2010-01-01", None, ""]})
+    index = PatentIndex.build(np.eye(4), meta["id"], meta=meta)
+    assert set(index.search(np.ones(4), before="2010")["id"]) == {"a"}
+    assert set(index.search(np.ones(4), after="2010")["id"]) == {"b"}
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(pd.to_datetime(["2009-12-31", "2010-05-01", None])),
+        pd.Series([date(2009, 12, 31), date(2010, 5, 1), None], dtype=object),
+        pd.Series(["2009-12-31", "2010-05-01", ""]),
+        pd.Series(["2009-12-31", "2010-05-01", None], dtype="string"),
+        pd.Series([pd.Timestamp("2009-12-31"), pd.Timestamp("2010-05-01"), pd.NaT], dtype=object),
+    ],
+)
+def test_date_columns_of_many_types(column: pd.Series) -> None:
+    found = days(column)
+    assert found[:2].tolist() == [date(2009, 12, 31), date(2010, 5, 1)]
+    assert np.isnat(found[2])
+
+
+def test_codes_outside_the_classification_match_as_they_are() -> None:
+    meta = pd.DataFrame({"id": ["a", "b", "c"], "codes": [["robots"], ["A01B1/00"], None]})
+    filters = Filters(PatentIndex.build(np.eye(3), meta["id"], meta=meta).meta)
+    assert filters.mask(cpc="robots").tolist() == [True, False, False]
+    assert filters.mask(cpc=["A01B  1/00", "robots"]).tolist() == [True, True, False]
+    assert filters.mask(exclude_cpc="A").tolist() == [True, False, True]
+
+
+# ---- files ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(INDEXES))
+def test_save_and_load_give_the_same_results(name: str, tmp_path: Path) -> None:
+    index = PatentIndex.build(VECTORS, META["id"], INDEXES[name].spec, META, encoder="abc123")
+    index.save(tmp_path / "index")
+    assert sorted(p.name for p in (tmp_path / "index").iterdir()) == [
+        "ids.parquet",
+        "index.faiss",
+        "spec.yaml",
+    ]
+    again = PatentIndex.load(tmp_path / "index")
+    assert again.encoder == "abc123"
+    assert again.spec == index.spec
+    pd.testing.assert_frame_equal(again.meta, index.meta)
+    for filters in ({}, {"cpc": "A01D", "before": "2012"}):
+        pd.testing.assert_frame_equal(
+            again.search(QUERIES, 10, **filters), index.search(QUERIES, 10, **filters)
+        )
+
+
+def test_save_without_meta_beside_other_files(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    PatentIndex.build(VECTORS, META["id"]).save(tmp_path)
+    assert PatentIndex.load(tmp_path).encoder is None
+    with pytest.raises(DataError, match="there is an index already"):
+        INDEXES["flat"].save(tmp_path)
+
+
+def test_a_column_that_cannot_be_stored(tmp_path: Path) -> None:
+    meta = META.assign(odd=[object()] * len(META))
+    with pytest.raises(DataError, match="cannot be stored"):
+        PatentIndex.build(VECTORS, META["id"], meta=meta).save(tmp_path)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    INDEXES["flat"].save(tmp_path / "index")
+    return tmp_path / "index"
+
+
+@pytest.mark.parametrize("name", ["index.faiss", "ids.parquet", "spec.yaml"])
+def test_a_missing_file_is_named(saved: Path, name: str) -> None:
+    (saved / name).unlink()
+    with pytest.raises(DataError, match=name):
+        PatentIndex.load(saved)
+
+
+@pytest.mark.parametrize("name", ["index.faiss", "ids.parquet", "spec.yaml"])
+def test_a_file_cut_short_is_refused(saved: Path, name: str) -> None:
+    data = (saved / name).read_bytes()
+    (saved / name).write_bytes(data[: len(data) // 2])
+    with pytest.raises(DataError):
+        PatentIndex.load(saved)
+
+
+def test_a_damaged_index_of_the_right_size(saved: Path) -> None:
+    path = saved / "index.faiss"
+    path.write_bytes(b"\0" * path.stat().st_size)
+    with pytest.raises(DataError, match="cannot be read"):
+        PatentIndex.load(saved)
+
+
+def test_no_folder_at_all(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="missing"):
+        PatentIndex.load(tmp_path / "nowhere")
+
+
+def test_ids_of_another_index(saved: Path, tmp_path: Path) -> None:
+    META.iloc[:399].to_parquet(saved / "ids.parquet")
+    with pytest.raises(DataError, match=r"rows in ids.parquet.*399.*400"):
+        PatentIndex.load(saved)
+    META.iloc[::-1].to_parquet(saved / "ids.parquet")
+    with pytest.raises(DataError, match="ids in ids"):
+        PatentIndex.load(saved)
+    META.rename(columns={"id": "number"}).to_parquet(saved / "ids.parquet")
+    with pytest.raises(DataError, match="no column 'id'"):
+        PatentIndex.load(saved)
+
+
+def test_index_of_another_size_or_dimension(saved: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    for vectors, match in (
+        (VECTORS[:, :8], "dimension of index.faiss.*8.*16"),
+        (np.vstack([VECTORS, VECTORS[:1]]), "rows in index.faiss.*401.*400"),
+    ):
+        ids = [str(i) for i in range(len(vectors))]
+        PatentIndex.build(vectors, ids).save(other)
+        record = yaml.safe_load((saved / "spec.yaml").read_text())
+        record["bytes"] = (other / "index.faiss").stat().st_size
+        (saved / "spec.yaml").write_text(yaml.safe_dump(record))
+        shutil.copy(other / "index.faiss", saved / "index.faiss")
+        with pytest.raises(DataError, match=match):
+            PatentIndex.load(saved)
+        shutil.rmtree(other)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"format": 99}, "another format"),
+        ({"metric": "l2"}, "another format"),
+        ({"extra": 1}, "not the record"),
+        ({"spec": "flat"}, "not the record"),
+        ({"spec": {"factory": "Flat", "colour": 1}}, "unknown setting"),
+    ],
+)
+def test_a_changed_record_is_refused(saved: Path, change: dict, match: str) -> None:
+    record = yaml.safe_load((saved / "spec.yaml").read_text()) | change
+    (saved / "spec.yaml").write_text(yaml.safe_dump(record))
+    with pytest.raises((DataError, ConfigError), match=match):
+        PatentIndex.load(saved)
+
+
+def test_an_index_of_another_metric(saved: Path) -> None:
+    other = faiss.IndexFlatL2(16)
+    other.add(VECTORS)
+    faiss.write_index(other, str(saved / "index.faiss"))
+    record = yaml.safe_load((saved / "spec.yaml").read_text())
+    record["bytes"] = (saved / "index.faiss").stat().st_size
+    (saved / "spec.yaml").write_text(yaml.safe_dump(record))
+    with pytest.raises(DataError, match="another metric"):
+        PatentIndex.load(saved)
+
+
+# ---- specifications -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", spec_names())
+def test_every_specification_reads_and_says_what_it_is_for(name: str) -> None:
+    spec = IndexSpec.read(name)
+    assert spec.name == name
+    assert len(spec.description) > 40
+    for rows, dimension in ((1_000, 384), (100_000, 768)):
+        factory = spec.resolve(rows, dimension)
+        assert faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT).d == dimension
+
+
+def test_specifications_that_come_along() -> None:
+    assert spec_names() == ["flat", "gpu", "hnsw", "ivf-flat", "ivf-pq"]
+    assert all(resources.path("indexes", name).is_file() for name in spec_names())
+
+
+@pytest.mark.parametrize(
+    ("rows", "dimension", "factory"),
+    [
+        (100_000, 384, "IVF1024,PQ48"),
+        (10_000, 100, "IVF256,PQ10"),
+        (1_000_000, 768, "IVF4096,PQ96"),
+        (39, 7, "IVF1,PQ1"),
+    ],
+)
+def test_placeholders(rows: int, dimension: int, factory: str) -> None:
+    assert IndexSpec("x", "IVF{lists},PQ{bytes}").resolve(rows, dimension) == factory
+
+
+def test_auto_takes_flat_for_few_and_hnsw_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert PatentIndex.build(VECTORS, META["id"]).spec.name == "flat"
+    assert AUTO_FLAT_ROWS > 87_000
+    monkeypatch.setattr("patentcl.search.index.AUTO_FLAT_ROWS", 399)
+    assert PatentIndex.build(VECTORS, META["id"]).spec.name == "hnsw"
+
+
+def test_own_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("factory: HNSW8,SQ8\nsearch: {efSearch: 64}\nbuild: {efConstruction: 80}\n")
+    index = PatentIndex.build(VECTORS, META["id"], path)
+    assert index.spec.name == "mine"
+    truth = INDEXES["flat"].search(QUERIES, 10)["id"]
+    found = index.search(QUERIES, 10)["id"]
+    assert (
+        np.mean(
+            [len(set(found[i : i + 10]) & set(truth[i : i + 10])) / 10 for i in range(0, 300, 10)]
+        )
+        > 0.9
+    )
+    assert PatentIndex.build(VECTORS, META["id"], str(path)).spec == index.spec
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("factory: Flat\nfactry: x", "Did you mean factory"),
+        ("description: nothing", "needs a factory"),
+        ("factory: 3", "needs a factory"),
+        ("- Flat", "is a mapping"),
+        ("factory: [", "not a YAML file"),
+        ("factory: Flat\nsearch: {efSearch: 5}", "efSearch is for HNSW"),
+        ("factory: HNSW8,Flat\nsearch: {efsearch: 5}", "Did you mean efSearch"),
+        ("factory: HNSW8,Flat\nsearch: {efSearch: 0}", "not a positive whole number"),
+        ("factory: HNSW8,Flat\nsearch: {efSearch: true}", "not a positive whole number"),
+        ("factory: HNSW8,Flat\nsearch: 5", "are a mapping"),
+        ("factory: Flat\nmin_rows: none", "not a positive whole number"),
+        ("factory: Flat\ndevice: tpu", "unknown device"),
+        ("factory: Flat\ndescription: 5", "not text"),
+    ],
+)
+def test_bad_specification_files(tmp_path: Path, text: str, match: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=match):
+        PatentIndex.build(VECTORS, META["id"], path)
+
+
+@pytest.mark.parametrize(
+    ("spec", "match"),
+    [
+        ("hsnw", "Did you mean hnsw"),
+        ("nowhere/own.yaml", "no such index specification"),
+        (IndexSpec("x", "Flatt"), "does not accept the factory"),
+        (IndexSpec("x", "PQ5"), "PQ5 at dimension 16"),
+        (IndexSpec("x", "LSH"), "cannot be filtered|does not accept"),
+        (IndexSpec("x", "PCA8,Flat"), "cannot be filtered"),
+        (IndexSpec("x", "Flat", min_rows=401), "got 400; wanted 401"),
+    ],
+)
+def test_specifications_that_do_not_fit(spec: object, match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        PatentIndex.build(VECTORS, META["id"], spec)
+
+
+@pytest.mark.skipif(getattr(faiss, "get_num_gpus", lambda: 0)() > 0, reason="there is a GPU")
+def test_gpu_without_a_gpu() -> None:
+    with pytest.raises(ConfigError, match="no GPU"):
+        PatentIndex.build(VECTORS, META["id"], "gpu")
+
+
+@pytest.mark.skipif(getattr(faiss, "get_num_gpus", lambda: 0)() == 0, reason="no GPU here")
+def test_gpu_equals_flat(tmp_path: Path) -> None:
+    index = PatentIndex.build(VECTORS, META["id"], "gpu", META)
+    for filters in ({}, {"cpc": "A01D"}):
+        pd.testing.assert_frame_equal(
+            index.search(QUERIES, 10, **filters), INDEXES["flat"].search(QUERIES, 10, **filters)
+        )
+    index.save(tmp_path)
+    pd.testing.assert_frame_equal(
+        PatentIndex.load(tmp_path).search(QUERIES, 10), INDEXES["flat"].search(QUERIES, 10)
+    )
+
+
+# ---- bad input ------------------------------------------------------------------------------
+
+
+def spoiled(row: int, value: float) -> np.ndarray:
+    out = VECTORS.copy()
+    out[row] = value
+    return out
+
+
+@pytest.mark.parametrize(
+    ("vectors", "match"),
+    [
+        (spoiled(3, 0), "zero vectors.*row 3"),
+        (spoiled(5, np.nan), "nan or infinity.*row 5"),
+        (spoiled(5, np.inf), "nan or infinity.*row 5"),
+        (VECTORS[0], "wrong shape"),
+        (VECTORS[None], "wrong shape"),
+        (VECTORS[:, :0], "wrong shape"),
+        (VECTORS[:0], "no vectors"),
+        (VECTORS.astype(str), "not numbers"),
+        (VECTORS > 0, "not numbers"),
+    ],
+)
+def test_bad_vectors(vectors: np.ndarray, match: str) -> None:
+    with pytest.raises(DataError, match=match):
+        PatentIndex.build(vectors, META["id"][: len(vectors)])
+
+
+@pytest.mark.parametrize(
+    ("ids", "match"),
+    [
+        (META["id"][:-1], "got 399 ids; wanted 400"),
+        (["a"] * 400, "duplicate ids.*row 1"),
+        (range(400), "not a text.*row 0"),
+        ([*META["id"][:-1], ""], "not a text.*row 399"),
+    ],
+)
+def test_bad_ids(ids: object, match: str) -> None:
+    with pytest.raises(DataError, match=match):
+        PatentIndex.build(VECTORS, ids)
+
+
+@pytest.mark.parametrize(
+    ("meta", "match"),
+    [
+        (META.drop(columns="id"), "no column 'id'"),
+        (META[:-2], "lacks some of the ids.*US00398"),
+        (META.assign(rank=1), "result column: got rank"),
+        (pd.concat([META, META[:1]]), "duplicate ids in meta"),
+        (META.assign(codes="A01B"), "codes are not a list"),
+        (META.assign(date="soon"), "not a date"),
+        (META.assign(date=3.5), "not a date"),
+        (META.assign(date="2010-13-01"), "not a date"),
+    ],
+)
+def test_bad_meta(meta: pd.DataFrame, match: str) -> None:
+    with pytest.raises(DataError, match=match):
+        PatentIndex.build(VECTORS, META["id"], meta=meta)
+
+
+@pytest.mark.parametrize(
+    ("queries", "match"),
+    [
+        (QUERIES[:, :8], "got 8; wanted 16"),
+        (QUERIES * 0, "queries hold zero vectors.*row 0"),
+        (QUERIES * np.nan, "nan or infinity"),
+        ([["a"] * 16], "not numbers"),
+        (5.0, "wrong shape"),
+    ],
+)
+def test_bad_queries(queries: object, match: str) -> None:
+    with pytest.raises(DataError, match=match):
+        INDEXES["flat"].search(queries)
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.5, True, "5", None])
+def test_bad_k(k: object) -> None:
+    with pytest.raises(ConfigError, match="k is not a positive whole number"):
+        INDEXES["flat"].search(QUERIES, k)
+    with pytest.raises(ConfigError, match="k is not a positive whole number"):
+        INDEXES["flat"].similar_to("US00001", k)
+
+
+@pytest.mark.parametrize(
+    ("filters", "match"),
+    [
+        ({"before": "yesterday"}, "not a date.*before"),
+        ({"after": 3.2}, "not a date.*after"),
+        ({"cpc": "A1"}, "not a CPC or IPC symbol"),
+        ({"cpc": []}, "empty list of symbols"),
+        ({"exclude_cpc": ["A", "Z99"]}, "not a CPC or IPC symbol"),
+        ({"ids": "US00001"}, "one text"),
+        ({"ids": ["US00001", "XX1", "XX2"]}, r"not in the index.*XX1, XX2 \(2 in all\)"),
+    ],
+)
+def test_bad_filters(filters: dict, match: str) -> None:
+    with pytest.raises(DataError, match=match):
+        INDEXES["flat"].search(QUERIES, 5, **filters)
+
+
+@pytest.mark.parametrize(
+    ("filters", "column"),
+    [
+        ({"before": "2010"}, "date"),
+        ({"after": "2010"}, "date"),
+        ({"cpc": "A"}, "codes"),
+        ({"exclude_cpc": "A"}, "codes"),
+    ],
+)
+def test_filters_without_their_column(filters: dict, column: str) -> None:
+    index = PatentIndex.build(VECTORS, META["id"])
+    with pytest.raises(ConfigError, match=f"no {column} to filter by"):
+        index.search(QUERIES, 5, **filters)
+
+
+def test_unknown_ids_and_filters_of_similar_to() -> None:
+    with pytest.raises(DataError, match="not in the index"):
+        INDEXES["flat"].similar_to("XX")
+    with pytest.raises(DataError, match="not in the index"):
+        INDEXES["flat"].vector("XX")
+    with pytest.raises(ConfigError, match="Did you mean before"):
+        INDEXES["flat"].similar_to("US00001", befor="2010")

@@ -1,0 +1,193 @@
+"""Answers for people: codes and sureness against the classifier, evidence against brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from patentcl import Corpus, CpcTree, PatentClassifier, PatentIndex
+from patentcl.cli.classify import page_of
+from patentcl.core.errors import ConfigError, DataError
+from patentcl.workspace.predictions import Answer, Answerer, Evidence, WordEvidence
+
+LEAVES = ["A01B", "A01C", "A21B", "B60K", "B60L"]
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[np.ndarray, list[list[str]], PatentClassifier, PatentIndex]:
+    rng = np.random.default_rng(1)
+    codes = [list(rng.choice(LEAVES, rng.integers(1, 3), replace=False)) for _ in range(300)]
+    codes[7] = ["H01M"]  # carried by one patent alone
+    centre = dict(zip([*LEAVES, "H01M"], np.eye(6, 12), strict=True))
+    X = np.stack([sum(centre[c] for c in row) for row in codes]) + rng.normal(0, 0.3, (300, 12))
+    X = X.astype(np.float32)
+    model = PatentClassifier(head="levels", hidden=16, epochs=10, batch_size=32, seed=2)
+    tree = CpcTree.from_symbols([*LEAVES, "H01M"], titles={"A01B": "Soil working"})
+    model.fit(X[:250], codes[:250], tree)
+    meta = pd.DataFrame(
+        {
+            "id": [f"p{i}" for i in range(300)],
+            "title": [f"Title {i}" for i in range(299)] + [None],
+            "codes": [[f"{c}1/00" for c in row] for row in codes],
+        }
+    )
+    return X, codes, model, PatentIndex.build(X, meta["id"], meta=meta)
+
+
+Parts = tuple[np.ndarray, list[list[str]], PatentClassifier, PatentIndex]
+
+
+def answers(parts: Parts, rows: np.ndarray, per_code: int = 3, **more: object) -> list[Answer]:
+    X, _, model, index = parts
+    evidence = Evidence(index, model.tree_, per_code)
+    answerer = Answerer(model, lambda texts: X[rows], evidence, **more)  # type: ignore[arg-type]
+    return list(answerer.answers([f"p{i}" for i in rows], [(f"T{i}", "") for i in rows]))
+
+
+def test_codes_scores_and_levels_are_the_classifier_s(parts: Parts) -> None:
+    X, _, model, _ = parts
+    rows = np.arange(200, 300)
+    found = answers(parts, rows)
+    tree, proba = model.tree_, model.predict_proba(X[rows])
+    predicted = model.predict(X[rows]).toarray()
+    for a, p, chosen in zip(found, proba, predicted, strict=True):
+        assert {c.symbol for c in a.codes} == {tree.symbols[j] for j in np.flatnonzero(chosen)}
+        for c in a.codes:
+            j = tree.index[c.symbol]
+            assert c.probability == p[j] and c.sure == (p[j] >= model.thresholds_[j])
+            assert a.scores[c.symbol] == pytest.approx(p[j], abs=1e-5)
+        sure = [tree.levels.index(c.level) for c in a.codes if c.sure]
+        assert a.level == (tree.levels[max(sure)] if sure else None)
+        assert a.answered == "subclass" and a.stopped_before is None
+    symbols = [c.symbol for c in found[0].codes]
+    assert symbols == sorted(symbols)  # children below their parents
+    whole = answers(parts, rows[:3], all_scores=True)
+    assert list(whole[0].scores) == list(tree.symbols)
+    assert found[0].title == "T200"
+
+
+def test_evidence_is_that_of_brute_force(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    X, codes, _, _ = parts
+    monkeypatch.setattr(
+        "patentcl.workspace.predictions.REACH", 10
+    )  # so that rare codes are looked for apart
+    rows = np.arange(0, 60)
+    unit = X / np.linalg.norm(X, axis=1, keepdims=True)
+    similarity = unit @ unit.T
+    looked_at = 0
+    for i, a in zip(rows, answers(parts, rows), strict=True):
+        assert set(a.evidence) == {c.symbol for c in a.codes}
+        for symbol, near in a.evidence.items():
+            carriers = [
+                j for j in range(300) if j != i and any(c.startswith(symbol) for c in codes[j])
+            ]
+            best = sorted(carriers, key=lambda j: -similarity[i, j])[:3]
+            assert [n.patent_id for n in near] == [f"p{j}" for j in best]
+            assert [n.similarity for n in near] == pytest.approx(
+                [similarity[i, j] for j in best], abs=1e-4
+            )
+            looked_at += len(near)
+    assert looked_at > 200
+
+
+def test_fewer_carry_the_code_than_asked_for(parts: Parts) -> None:
+    _, _, model, index = parts
+    evidence = Evidence(index, model.tree_)
+    chosen = np.zeros((2, len(model.tree_)), dtype=bool)
+    chosen[:, model.tree_.index["H01M"]] = True
+    own, other = evidence.find(parts[0][[7, 8]], chosen, ["p7", "new"])
+    assert own["H01M"] == []  # the only one is the patent itself
+    assert [n.patent_id for n in other["H01M"]] == ["p7"]
+
+
+def test_records_are_plain_and_titles_never_missing(parts: Parts) -> None:
+    import json
+
+    record = answers(parts, np.array([299]))[0].record()
+    assert set(record) == {"patent_id", "predicted", "scores", "level", "evidence"}
+    assert json.loads(json.dumps(record)) == record
+    assert all(isinstance(n["title"], str) for near in record["evidence"].values() for n in near)
+
+
+def test_evidence_from_another_encoder(parts: Parts) -> None:
+    X, _, model, index = parts
+    answerer = Answerer(model, lambda t: X[:2], Evidence(index, model.tree_), lambda t: X[2:4])
+    near = next(iter(answerer.answers(["a", "b"], ["x", "y"]))).evidence
+    first = index.search(X[2:3], 1)["id"].iloc[0]
+    assert first == "p2" and any(n.patent_id == "p2" for of in near.values() for n in of)
+
+
+def test_back_off_is_said(parts: Parts) -> None:
+    X, codes, _, _ = parts
+    model = PatentClassifier(
+        head="levels", hidden=16, epochs=3, batch_size=32, threshold=0.97, back_off=0.97, seed=2
+    ).fit(X[:250], codes[:250])
+    noise = np.random.default_rng(0).normal(0, 0.2, (50, 12)).astype(np.float32)
+    found = list(Answerer(model, lambda t: noise).answers([str(i) for i in range(50)], ["x"] * 50))
+    stopped = [a for a in found if a.stopped_before]
+    assert stopped
+    for a in stopped:
+        levels = model.tree_.levels
+        assert levels.index(a.stopped_before or "") == levels.index(a.answered or "") + 1
+        assert f"no {a.stopped_before} is likely enough" in page_of(a)[1]
+    assert all(a.evidence == {} for a in found)
+
+
+def test_a_page_for_people(parts: Parts) -> None:
+    answer = answers(parts, np.array([0]))[0]
+    lines = page_of(answer)
+    assert lines[0] == "p0  T0" and "sure" in lines[1]
+    shown = [line.split()[0] for line in lines[2:] if " like " not in line]
+    assert shown == [c.symbol for c in answer.codes]
+    leaves = [c for c in answer.codes if c.level == "subclass"]
+    assert sum(" like " in line for line in lines) == 3 * len(leaves)
+    assert any(line.startswith("          like ") for line in lines)  # below the subclass
+    assert page_of(Answer("x", "", [], None, None, None, {})) == ["x", "  no code is likely enough"]
+
+
+def test_mistakes(parts: Parts) -> None:
+    X, _, model, index = parts
+    with pytest.raises(ConfigError, match="at least one patent"):
+        Evidence(index, model.tree_, 0)
+    with pytest.raises(DataError, match="no codes"):
+        Evidence(PatentIndex.build(X, [str(i) for i in range(300)]), model.tree_)
+
+
+def test_evidence_by_words_is_that_of_brute_force() -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    rng = np.random.default_rng(3)
+    words = np.array(["plough", "soil", "share", "seed", "drill", "oven", "car", "engine", "motor"])
+    records = [
+        {
+            "patent_id": f"{i:02}",
+            "title": str(rng.choice(words)),
+            "abstract": " ".join(rng.choice(words, 5)),
+            "codes": [f"{LEAVES[i % 5]}1/00"] if i else [],
+        }
+        for i in range(40)
+    ]
+    corpus = Corpus.from_records(records)
+    tree = CpcTree.from_symbols(LEAVES)
+    queries, ids = [("Seed drill", "for a car"), ("Unheard", "of")], ["05", "new"]
+    chosen = tree.encode([["A01B", "B60K"], ["A01B"]]).toarray()
+    found = WordEvidence(corpus, tree, 2).find(queries, chosen, ids)
+    model = TfidfVectorizer(sublinear_tf=True)
+    X = model.fit_transform([f"{t} {a}" for t, a in corpus.texts[1:]])  # the first has no code
+    score = (model.transform(["Seed drill for a car"]) @ X.T).toarray()[0]
+    for symbol, near in found[0].items():
+        rows = [
+            i
+            for i in range(39)
+            if corpus.codes[i + 1][0].startswith(symbol) and corpus.ids[i + 1] != "05"
+        ]
+        best = sorted(rows, key=lambda i: -score[i])[:2]
+        assert [n.similarity for n in near] == pytest.approx(score[best], abs=1e-4)
+        assert {n.patent_id for n in near} <= {corpus.ids[i + 1] for i in rows}
+    assert set(found[0]) == {"A", "A01", "A01B", "B", "B60", "B60K"}
+    assert all(near == [] for near in found[1].values())  # no word in common
+    with pytest.raises(DataError, match="no patent of the corpus has a code"):
+        WordEvidence(corpus.select([0]), tree)
+    with pytest.raises(ConfigError, match="at least one patent"):
+        WordEvidence(corpus, tree, 0)
