@@ -32,10 +32,10 @@ from patentcl.encoders.training import train_encoder
 from patentcl.evaluation.retrieval import RetrievalTask, dense_run, retrieval_tasks
 from patentcl.graph.duckdb import DuckDBGraph
 from patentcl.metrics import Metrics, compare, evaluate, evaluate_ranking, spearman
-from patentcl.pipeline.stages import open_corpus
 from patentcl.search.index import unit_rows
 from patentcl.triplets.mining import mine_triplets
 from patentcl.triplets.settings import MiningRules
+from patentcl.workspace.folders import open_corpus
 
 NEIGHBOURS = 10
 GUESS = 0.3  # a code is predicted where this share of the neighbours has it

@@ -127,17 +127,17 @@ def _answerer(
     """The classifier, its encoder, and evidence: an index, of any encoder, or a corpus."""
     from patentcl.classification.estimator import PatentClassifier
     from patentcl.core.artifacts import read_manifest, require
-    from patentcl.pipeline import stages
+    from patentcl.workspace import folders
     from patentcl.workspace.predictions import Answerer, Evidence, WordEvidence
 
     loaded = PatentClassifier.load(model)
     encode = None
     if not loaded.reads_texts:
-        encode = stages.encoder_for(model, encoder).encode
+        encode = folders.encoder_for(model, encoder).encode
     if index is None:
         return Answerer(loaded, encode, all_scores=all_scores)
     if (index / "corpus.parquet").is_file():
-        words = WordEvidence(stages.open_corpus(index), loaded.tree_, per_code)
+        words = WordEvidence(folders.open_corpus(index), loaded.tree_, per_code)
         return Answerer(loaded, encode, words, lambda texts: texts, all_scores)
     from patentcl.search.index import PatentIndex
 
@@ -146,7 +146,7 @@ def _answerer(
     same = made_with == (read_manifest(model) or {}).get("encoder")
     if same and not loaded.reads_texts:
         return Answerer(loaded, encode, evidence, all_scores=all_scores)
-    other = stages.encoder_for(index)
+    other = folders.encoder_for(index)
     return Answerer(loaded, encode, evidence, other.encode, all_scores)
 
 

@@ -40,10 +40,11 @@ def train(
     """Fine-tune an encoder on triplets."""
     from patentcl.encoders.settings import EncoderSettings, TrainingSettings
     from patentcl.pipeline import stages
+    from patentcl.workspace import folders
 
     settings = common.settings(TrainingSettings)
     encoder = settings_of(EncoderSettings, [], model=model)
-    patents = stages.open_corpus(corpus)
+    patents = folders.open_corpus(corpus)
     record = common.record("train", settings, triplets=triplets, model=model)
     with steps("train") as progress:
         stages.train(triplets, patents, to, encoder, settings, common.seed, record, progress)
@@ -62,9 +63,10 @@ def embed(
     from patentcl.core.artifacts import read_manifest
     from patentcl.encoders.settings import EncoderSettings
     from patentcl.pipeline import stages
+    from patentcl.workspace import folders
 
     settings = settings_of(EncoderSettings, sets, model=encoder)
-    patents = stages.open_corpus(corpus)
+    patents = folders.open_corpus(corpus)
     with steps("embed") as progress:
         record = record_of("embed", settings, corpus=corpus)
         stages.embed(patents, encoder, to, settings, record, progress)
@@ -94,6 +96,7 @@ def fit(
     """
     from patentcl.classification.settings import ClassifierSettings, TextSettings
     from patentcl.pipeline import stages
+    from patentcl.workspace import folders
 
     one_of(vectors, texts, names="a folder of vectors and --texts")
     of_texts = [s.removeprefix("text.") for s in common.sets if s.startswith("text.")]
@@ -103,7 +106,7 @@ def fit(
     reading = settings_of(TextSettings, of_texts, model=texts)
     everything = settings.model_dump() | ({"text": reading.model_dump()} if texts else {})
     record = common.record("fit", everything, vectors=vectors or "texts", corpus=corpus)
-    patents = stages.open_corpus(corpus, level)
+    patents = folders.open_corpus(corpus, level)
     with steps("fit") as progress:
         stages.fit(vectors or reading, patents, to, settings, common.seed, record, progress)
     finish(to, "classifier", common.as_json)

@@ -59,10 +59,11 @@ def index(
     """Build a similarity index."""
     from patentcl.pipeline import stages
     from patentcl.search.settings import IndexSettings
+    from patentcl.workspace import folders
 
     settings = settings_of(IndexSettings, [], spec=spec)
     record = record_of("index", settings, vectors=vectors, corpus=corpus)
-    stages.index(vectors, stages.open_corpus(corpus), to, settings, record)
+    stages.index(vectors, folders.open_corpus(corpus), to, settings, record)
     finish(to, "index", as_json)
 
 
@@ -78,8 +79,8 @@ def similar(
 ) -> None:
     """Find the nearest patents of a text, of a patent, or of each patent in a file."""
     from patentcl.core.artifacts import require
-    from patentcl.pipeline import stages
     from patentcl.search.index import PatentIndex
+    from patentcl.workspace import folders
 
     one_of(question.text, id_, question.file, names="a text, --id and --file")
     require(folder, "index", "index VECTORS")
@@ -89,7 +90,7 @@ def similar(
         names, found = [id_], loaded.similar_to(id_, k, **arguments)
     else:
         names, items = question.items()
-        vectors = stages.encoder_for(folder, encoder).encode(items)
+        vectors = folders.encoder_for(folder, encoder).encode(items)
         found = loaded.search(vectors, k, **arguments)
     _print_neighbours(names, found, as_json)
 
@@ -134,10 +135,11 @@ def map_(
     """Draw a map: PNG, SVG, a page that opens without a network, and coordinates."""
     from patentcl.maps.settings import MapSettings
     from patentcl.pipeline import stages
+    from patentcl.workspace import folders
 
     settings = common.settings(MapSettings)
     record = common.record("map", settings, vectors=vectors, corpus=corpus)
-    patents = stages.open_corpus(corpus)
+    patents = folders.open_corpus(corpus)
     stages.draw(vectors, patents, to, settings, common.seed, title, record)
     files = ": map.png, map.svg, map.html, coordinates.parquet"
     finish(to, "map", common.as_json, more=files)

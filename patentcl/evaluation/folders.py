@@ -15,8 +15,8 @@ from patentcl.core.errors import ConfigError, DataError, did_you_mean
 from patentcl.data.corpus import SPLITS, Corpus
 from patentcl.evaluation.retrieval import chance_run, dense_run, judge_retrieval, retrieval_tasks
 from patentcl.evaluation.settings import ReportSettings
-from patentcl.pipeline import stages
 from patentcl.search.index import PatentIndex
+from patentcl.workspace import folders
 
 if TYPE_CHECKING:
     from patentcl.classification.estimator import PatentClassifier
@@ -103,7 +103,7 @@ def _open_classifier(
     from patentcl.classification.estimator import PatentClassifier
 
     model = PatentClassifier.load(folder)
-    patents = stages.open_corpus(corpus, model.tree_.levels[-1])
+    patents = folders.open_corpus(corpus, model.tree_.levels[-1])
     if patents.tree != model.tree_:
         raise DataError(
             "the classifier was fitted on another corpus",
@@ -149,7 +149,7 @@ def _encoder(
 ) -> tuple[str, Result]:
     from patentcl.encoders.encoder import PatentEncoder
 
-    patents = stages.open_corpus(corpus)
+    patents = folders.open_corpus(corpus)
     place = vectors or _vectors_beside(folder)
     X = (
         _vectors_of(place, folder, patents)
@@ -164,7 +164,7 @@ def _vectors_of(place: Path, folder: Path, patents: Corpus) -> np.ndarray:
     found, wanted = ((artifacts.read_manifest(f) or {}).get("encoder") for f in (place, folder))
     if found != wanted:
         raise DataError("the vectors are of another encoder", where=place, got=found, wanted=wanted)
-    return stages.aligned_vectors(place, patents)
+    return folders.aligned_vectors(place, patents)
 
 
 def _index(
@@ -176,7 +176,7 @@ def _index(
     progress: Any,
 ) -> tuple[str, Result]:
     built = PatentIndex.load(folder)
-    patents = stages.open_corpus(corpus)
+    patents = folders.open_corpus(corpus)
     row_of = pd.Index(patents.ids)
 
     def run(queries: np.ndarray) -> sparse.csr_matrix:

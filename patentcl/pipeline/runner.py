@@ -332,7 +332,7 @@ class _Run:
     @property
     def corpus(self) -> Any:
         if self._corpus is None:
-            from patentcl.pipeline.stages import open_corpus
+            from patentcl.workspace.folders import open_corpus
 
             self._corpus = open_corpus(self.root, self.recipe.data.level)
         return self._corpus
@@ -450,18 +450,18 @@ class _Run:
     def _evaluate(self, record: dict[str, Any]) -> None:
         from patentcl.classification.estimator import PatentClassifier
         from patentcl.evaluation.report import classifier_report, evaluate_run, examples
-        from patentcl.pipeline import stages
         from patentcl.search.index import PatentIndex
+        from patentcl.workspace import folders as opened
 
         tuned = "train" not in self.unable
         folders = {"tuned": "embed", "untuned": "embed-base"} if tuned else {"untuned": "embed"}
         vectors = {
-            k: stages.aligned_vectors(self._path(v), self.corpus) for k, v in folders.items()
+            k: opened.aligned_vectors(self._path(v), self.corpus) for k, v in folders.items()
         }
         fitted = {"tuned": "fit", "untuned": "fit-base"} if tuned else {}
         models = {k: PatentClassifier.load(self._path(v)) for k, v in fitted.items()}
         index = PatentIndex.load(self._path("index"))
-        encoder = stages.encoder_for(self._path("index"))
+        encoder = opened.encoder_for(self._path("index"))
         with artifacts.writing_files(self._path("evaluate"), record, "evaluate") as place:
             result = evaluate_run(
                 self.corpus, vectors, models, place, self.recipe.report, self.recipe.seed

@@ -21,6 +21,7 @@ from patentcl.encoders.settings import EncoderSettings, TrainingSettings
 from patentcl.maps.settings import MapSettings
 from patentcl.search.settings import IndexSettings
 from patentcl.triplets.settings import MiningRules
+from patentcl.workspace.folders import aligned_vectors, origin
 
 Progress = Callable[[int, int], None]
 GraphProgress = Callable[[str, int, int], None]
@@ -78,16 +79,6 @@ def load_graph(source: Path, folder: Path, record: Record, graph: str = "graph.d
         with DuckDBGraph(place / graph) as store:
             record["graph"] = store.load_tables(source)
         record["counts"] = {}
-
-
-def open_corpus(path: str | Path, level: str = "subclass") -> Corpus:
-    """Open a corpus that `load` wrote, its folder or its ``corpus.parquet``, if it is complete."""
-    path = Path(path)
-    if path.suffix != ".parquet" or path.name == "corpus.parquet":
-        folder = path if path.suffix != ".parquet" else path.parent
-        artifacts.require(folder, "corpus", "load DATA --graph duckdb://FILE")
-        return Corpus(folder / "corpus.parquet", level)
-    return Corpus(path, level)
 
 
 def mine(
@@ -191,68 +182,6 @@ def embed(
         record["precision"] = resolve_precision(settings.precision, encoder.device)
 
 
-def aligned_vectors(folder: Path, corpus: Corpus) -> np.ndarray:
-    """Vectors of a folder, checked to be those of a corpus in its order."""
-    from patentcl.encoders.encoder import read_vectors
-
-    artifacts.require(folder, "vectors", "embed CORPUS")
-    vectors, ids = read_vectors(folder)
-    if len(ids) != len(corpus) or not np.array_equal(ids, corpus.ids):
-        raise DataError(
-            "the vectors are of another corpus",
-            where=folder,
-            got=f"{len(ids)} vectors for {len(corpus)} patents",
-            fix="Write them again with: patentcl embed",
-        )
-    return vectors
-
-
-def _origin(manifest: Record) -> Record:
-    """Which encoder made some vectors, for the manifests of what is built on them."""
-    return {key: manifest.get(key) for key in ("encoder", "model", "max_length")}
-
-
-def encoder_for(folder: Path, given: str | None = None) -> Any:
-    """Load the encoder that texts must pass through for a classifier, an index or vectors.
-
-    Parameters
-    ----------
-    folder : Path
-        A folder whose manifest names its encoder.
-    given : str, optional
-        A folder or name to use instead of where the manifest says it was.
-
-    Raises
-    ------
-    DataError
-        If the encoder found is not the one that the folder was made with.
-    """
-    from patentcl.encoders.encoder import PatentEncoder
-
-    manifest = artifacts.read_manifest(folder) or {}
-    beside = folder.parent / "encoder"  # found there even when a run's folder has been moved
-    tuned = (artifacts.read_manifest(beside) or {}).get("encoder")
-    name = given or (
-        str(beside) if tuned and tuned == manifest.get("encoder") else manifest.get("model")
-    )
-    if not name:
-        raise DataError(
-            "the folder does not say which encoder it was made with",
-            where=folder,
-            fix="Name it with --encoder",
-        )
-    encoder = PatentEncoder.load(name, manifest.get("max_length"))
-    if manifest.get("encoder") not in (None, encoder.fingerprint):
-        raise DataError(
-            "the encoder is not the one that this was made with",
-            where=folder,
-            got=f"{name}, fingerprint {encoder.fingerprint}",
-            wanted=manifest["encoder"],
-            fix="Name the encoder that was used with --encoder, or embed again",
-        )
-    return encoder
-
-
 def fit(
     vectors: Path | TextSettings,
     corpus: Corpus,
@@ -286,7 +215,7 @@ def fit(
             on_epoch=lambda row: progress and progress(int(row["epoch"]), settings.epochs),
         )
         model.save(place)
-        record |= _origin(manifest)
+        record |= origin(manifest)
         record["counts"] = _counts_of(model, rows)
 
 
@@ -361,7 +290,7 @@ def index(
             X, corpus.ids, settings.spec, corpus.frame(), manifest.get("encoder")
         )
         built.save(place)
-        record |= _origin(manifest)
+        record |= origin(manifest)
         record["counts"] = {"patents": len(built), "spec": built.spec.name}
 
 

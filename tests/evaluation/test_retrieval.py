@@ -56,6 +56,7 @@ from patentcl.pipeline import stages
 from patentcl.search.bm25 import BM25, top_k
 from patentcl.search.index import PatentIndex
 from patentcl.search.settings import IndexSettings
+from patentcl.workspace import folders
 
 QUICK = {"hidden": 32, "epochs": 4, "batch_size": 64, "learning_rate": 5e-3}
 
@@ -729,7 +730,7 @@ def run_folder(
     with artifacts.writing_files(root, {"stage": "load"}) as place:
         for name in ("corpus.parquet", "cpc.parquet", "splits.parquet"):
             (place / name).write_bytes((loaded.folder / name).read_bytes())
-    corpus = stages.open_corpus(root)
+    corpus = folders.open_corpus(root)
     write_vectors(root / "vectors", corpus, vectors["tuned"], "first")
     write_vectors(root / "others", corpus, vectors["untuned"], "second")
     stages.fit(
@@ -786,14 +787,14 @@ def test_judging_an_index_gives_what_its_vectors_give(
 
 
 def test_judging_an_encoder_with_and_without_vectors(run_folder: Path, tmp_path: Path) -> None:
-    corpus = stages.open_corpus(run_folder)
+    corpus = folders.open_corpus(run_folder)
     model = write_tiny_encoder(tmp_path / "tiny", [f"{t} {a}" for t, a in corpus.texts])
     about: dict[str, Any] = {"stage": "embed"}
     settings = EncoderSettings(model=str(model), max_length=64)
     stages.embed(corpus, model, tmp_path / "vectors", settings, about)
     encoder = tmp_path / "encoder"
     with artifacts.writing(encoder, {"stage": "train", "encoder": about["encoder"]}) as place:
-        stages.encoder_for(tmp_path / "vectors").save(place)
+        folders.encoder_for(tmp_path / "vectors").save(place)
     beside = judge_folder(encoder, run_folder, metrics=["mrr"])
     assert beside[0] == "encoder"
     (tmp_path / "vectors").rename(tmp_path / "away")
