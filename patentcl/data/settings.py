@@ -1,0 +1,39 @@
+"""Settings of reading patents and of dividing them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from patentcl.core.settings import Level, Positive, Settings, Share
+
+
+class DataSettings(Settings):
+    """What to read. Without a source, a synthetic sample is written and read."""
+
+    source: str | None = None
+    sample_patents: Annotated[int, Field(ge=100, strict=True)] = 5000
+    scheme: Literal["cpc", "ipc", "both"] = "both"
+    level: Level = "subclass"
+    """Deepest level of the labels that the classifier learns."""
+    limit: Positive | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    """For CSV, TSV, JSONL and Parquet: our column name -> the file's."""
+    graph: str | None = None
+    """``neo4j://HOST:PORT`` to load and mine in that server; None for a DuckDB file of the run."""
+
+
+class SplitSettings(Settings):
+    """How patents are divided into train, dev and test; a division that the data bring wins."""
+
+    method: Literal["stratified", "random", "date", "family"] = "stratified"
+    """None divides near-copies of a text or a family: ``family`` is ``stratified`` by that name."""
+    dev: Share = 0.1
+    test: Share = 0.1
+
+    @model_validator(mode="after")
+    def _some_train(self) -> SplitSettings:
+        if self.dev + self.test >= 1:
+            raise ValueError("dev + test below 1, so that something is left to train on")
+        return self
