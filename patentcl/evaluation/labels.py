@@ -28,7 +28,7 @@ from scipy import sparse
 from patentcl.core.errors import DataError
 from patentcl.cpc import CpcTree
 from patentcl.data.corpus import SPLITS, Corpus
-from patentcl.metrics.pictures import COLOURS, GREY, figure_of, legend_of, save
+from patentcl.evaluation.pictures import COLOURS, GREY, figure_of, legend_of, save
 from patentcl.metrics.result import markdown_table
 
 if TYPE_CHECKING:

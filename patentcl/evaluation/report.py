@@ -14,6 +14,7 @@ from scipy import sparse
 from patentcl.classification.estimator import PatentClassifier
 from patentcl.core import artifacts
 from patentcl.data.corpus import Corpus
+from patentcl.evaluation.classifiers import write_report
 from patentcl.evaluation.labels import write_history, write_label_report
 from patentcl.evaluation.retrieval import (
     bm25_run,
@@ -25,7 +26,6 @@ from patentcl.evaluation.retrieval import (
 )
 from patentcl.evaluation.settings import ReportSettings
 from patentcl.metrics import Metrics, compare, evaluate
-from patentcl.metrics.report import write_report
 from patentcl.metrics.result import plain
 from patentcl.metrics.suite import Evaluation
 from patentcl.search.index import PatentIndex
@@ -140,8 +140,8 @@ def classifier_report(
     vectors : ndarray, shape (n_patents, d), or None
         Of the whole corpus; None where the classifier reads texts.
     folder : Path
-        See `patentcl.metrics.report` for what is written; `patentcl.evaluation.labels` writes
-        history.json, training.png, and in ``labels`` what the labels and texts are like.
+        See `patentcl.evaluation.classifiers` for what is written; `patentcl.evaluation.labels`
+        writes history.json, training.png, and in ``labels`` what the labels and texts are like.
     split, title : str
     seed : int
 

@@ -34,7 +34,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from patentcl.metrics import breakdown, pictures
+from patentcl.evaluation import pictures
+from patentcl.metrics import breakdown
 from patentcl.metrics.names import parse_names
 from patentcl.metrics.probability import Reliability, reliability
 from patentcl.metrics.result import Metrics, markdown_table, number

@@ -12,6 +12,7 @@ from metrics_cases import as_sets, naive_rates, random_labels, random_scores, sm
 from scipy import sparse, stats
 
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.evaluation.classifiers import write_report
 from patentcl.metrics import (
     DEFINITIONS,
     Evaluation,
@@ -23,7 +24,6 @@ from patentcl.metrics import (
 )
 from patentcl.metrics import stats as resampling
 from patentcl.metrics.names import parse_name
-from patentcl.metrics.report import write_report
 from patentcl.metrics.result import mean_metric, named
 
 # ---- names --------------------------------------------------------------------------------------
