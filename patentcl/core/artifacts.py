@@ -8,13 +8,10 @@ leaves behind carries a name that nothing reads, and is cleared away by the next
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
-import itertools
 import json
 import os
 import platform
-import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -24,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from patentcl.core.errors import DataError
+from patentcl.core.files import explained, hidden_siblings, make_folder, settle, sweep
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -42,12 +40,6 @@ _LIBRARIES = (
     "scikit-learn",
     "umap-learn",
     "datamapplot",
-)
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# What libraries say that lose the number: safetensors, faiss, DuckDB; numpy of a short write.
-_FULL_TEXT = re.compile(
-    "No space left|Disk quota exceeded|File too large"
-    r"|^\d+ requested and \d+ written$"
 )
 
 
@@ -173,86 +165,7 @@ def require(folder: str | Path, what: str, verb: str) -> dict[str, Any]:
 # ---- leftovers of processes that are gone ---------------------------------------------------
 
 
-def _since(pid: int) -> str | None:
-    """When a process of this machine began ("0" where that is not told), None if it is gone.
-
-    Numbers of processes are used again, in containers all the time; number and beginning are not.
-    """
-    try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if state in "ZX" else fields[18]
-    except OSError:  # gone, hidden from us, or a system without /proc
-        pass
-    try:
-        os.kill(pid, 0)  # sends nothing, only asks
-    except ProcessLookupError:
-        return None
-    except OSError:
-        pass
-    return "0"
-
-
-def _sweep(target: Path) -> None:
-    """Clear away what processes that are gone left beside a target, or put its content back."""
-    name = re.compile(rf"\.{re.escape(target.name)}\.(tmp|old)-(\d+)-(\d+)-\d+")
-    for left in list(target.parent.iterdir()):
-        match = name.fullmatch(left.name)
-        if match is None or _since(int(match[2])) in (match[3], "0"):
-            continue
-        if match[1] == "old" and not target.exists():
-            with contextlib.suppress(FileNotFoundError):  # another process was quicker
-                left.rename(target)  # a replacement was cut off between its two renames
-        else:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _temporary(target: Path) -> tuple[Path, Path]:
-    """Make an empty hidden sibling, and a name for what is to be replaced."""
-    pid = os.getpid()
-    for number in itertools.count():
-        mark = f"{pid}-{_since(pid)}-{number}"
-        temporary = target.with_name(f".{target.name}.tmp-{mark}")
-        try:
-            temporary.mkdir()
-        except FileExistsError:  # another thread
-            continue
-        return temporary, target.with_name(f".{target.name}.old-{mark}")
-    raise AssertionError
-
-
 # ---- writing --------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def explained(target: Path, kept: str = "nothing was kept") -> Iterator[None]:
-    """Turn a full disk or a forbidden place into one clear error, whichever library met it."""
-    try:
-        yield
-    except Exception as error:
-        code = getattr(error, "errno", None)
-        text = " ".join(str(error).split())
-        place = getattr(error, "filename", None) or target
-        if code in _FULL or _FULL_TEXT.search(text):
-            raise DataError(
-                f"the disk is full, {kept}",
-                where=target,
-                got=text,
-                fix="Free some space and run it again",
-            ) from error
-        if isinstance(error, PermissionError) or code == errno.EROFS:
-            raise DataError("no permission", where=place, got=text) from error
-        raise
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise DataError(
-            "the place for the results is taken by a file",
-            where=error.filename,
-            fix="Name another place, or remove it",
-        ) from error
 
 
 def _refuse_foreign(target: Path, record: dict[str, Any]) -> None:
@@ -292,14 +205,7 @@ def _write_manifest(path: Path, record: dict[str, Any], started: float) -> None:
     path.write_text(
         json.dumps(full, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8"
     )
-    _settle(path)
-
-
-def _settle(path: Path) -> None:
-    """Put a file, or all files below a folder, on the disk; some say only now that it is full."""
-    for file in [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]:
-        with file.open("rb") as stream:
-            os.fsync(stream.fileno())
+    settle(path)
 
 
 @contextlib.contextmanager
@@ -327,13 +233,13 @@ def writing(target: str | Path, record: dict[str, Any]) -> Iterator[Path]:
     target = Path(os.path.realpath(target))
     started = time.perf_counter()
     with explained(target):
-        _make_folder(target.parent)
-        _sweep(target)
+        make_folder(target.parent)
+        sweep(target)
         _refuse_foreign(target, record)
-        temporary, old = _temporary(target)
+        temporary, old = hidden_siblings(target)
         try:
             yield temporary
-            _settle(temporary)
+            settle(temporary)
             _write_manifest(temporary / MANIFEST, record, started)
             try:
                 if target.exists():
@@ -361,10 +267,10 @@ def writing_files(
     folder = Path(os.path.realpath(folder))
     started = time.perf_counter()
     with explained(folder):
-        _make_folder(folder)
-        _sweep(folder / label)
+        make_folder(folder)
+        sweep(folder / label)
         earlier = _files_of(folder, record)
-        temporary, _ = _temporary(folder / label)
+        temporary, _ = hidden_siblings(folder / label)
         try:
             yield temporary
             names = sorted(p.name for p in temporary.iterdir())
@@ -375,7 +281,7 @@ def writing_files(
                     where=folder / taken[0],
                     fix="Name another place, or move it",
                 )
-            _settle(temporary)
+            settle(temporary)
             listed = {"files": names, "removed": sorted(earlier - set(names))}
             _write_manifest(temporary / _PART, {**record, **listed}, started)
             # Until the last rename this says which files are ours, should we be cut off here.

@@ -10,7 +10,9 @@ import difflib
 import functools
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class PatentclError(Exception):
@@ -101,3 +103,24 @@ def did_you_mean(name: str, known: Iterable[str], n: int = 3) -> str:
     if near:
         return f"Did you mean {', '.join(near)}?"
     return f"Known: {', '.join(names)}" if names else ""
+
+
+def choose(value: T, known: Iterable[T], what: str, where: object = None) -> T:
+    """Return a value that is one of the known ones.
+
+    Raises
+    ------
+    ConfigError
+        ``unknown WHAT: got VALUE. Did you mean ...?``, or a list of all known ones.
+
+    Examples
+    --------
+    >>> choose("pca", ("umap", "pca"), "projection method")
+    'pca'
+    """
+    names = list(known)
+    if value not in names:
+        raise ConfigError(
+            f"unknown {what}", where=where, got=value, fix=did_you_mean(str(value), map(str, names))
+        )
+    return value

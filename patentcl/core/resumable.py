@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from patentcl.core.artifacts import explained
 from patentcl.core.errors import DataError
+from patentcl.core.files import explained, write_whole
 
 _KEPT = "what was settled is kept"
 
@@ -112,12 +112,8 @@ class ResumableFile:
             os.fsync(self._stream.fileno())
             self._bytes += len(data)
             self.items += items
-            fresh = self.state.with_name(f"{self.state.name}.new")
-            fresh.write_text(
-                json.dumps({"about": self.about, "items": self.items, "bytes": self._bytes}) + "\n",
-                encoding="utf-8",
-            )
-            os.replace(fresh, self.state)
+        state = {"about": self.about, "items": self.items, "bytes": self._bytes}
+        write_whole(self.state, json.dumps(state) + "\n", _KEPT)
 
     def finish(self) -> None:
         """Put the file into its place."""

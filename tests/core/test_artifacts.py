@@ -23,7 +23,7 @@ from artifact_cases import NAMES, fill, record, write, write_beside
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patentcl.core import artifacts
+from patentcl.core import files
 from patentcl.core.artifacts import (
     FORMAT,
     MANIFEST,
@@ -428,7 +428,7 @@ def test_the_temporary_of_a_dead_process_goes_even_when_nobody_buried_it(tmp_pat
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_a_number_of_a_process_that_was_used_again(tmp_path: Path) -> None:
-    mine = artifacts._since(os.getpid())
+    mine = files.since(os.getpid())
     for since in ("0", str(int(mine or 0) - 1)):
         (tmp_path / f".v.tmp-{os.getpid()}-{since}-0").mkdir()
     write(tmp_path / "v", 1)
@@ -443,9 +443,9 @@ def test_without_proc_living_processes_are_known_too(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_text", no_proc)
-        assert artifacts._since(os.getpid()) == "0"
-        assert artifacts._since(1) == "0"
-        assert artifacts._since(999_999_999) is None
+        assert files.since(os.getpid()) == "0"
+        assert files.since(1) == "0"
+        assert files.since(999_999_999) is None
 
 
 def test_only_leftovers_of_the_same_name_are_touched(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""How long work reports how far it has come, and the lines shown where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeAlias
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with how many items are done and how many there are."""
+StageProgress: TypeAlias = Callable[[str, int, int], None]
+"""Called with the name of the work, how many items are done and how many there are."""
+
+
+def duration(seconds: float) -> str:
+    """A time in words.
+
+    Examples
+    --------
+    >>> duration(7.4), duration(139), duration(7500)
+    ('7 s', '2 min 19 s', '2 h 5 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+class ProgressLines:
+    """A `StageProgress` that says a line now and then, with rate and time left.
+
+    For logs and pipes, where a bar cannot be drawn: work shorter than `every` stays silent.
+
+    Parameters
+    ----------
+    say : callable
+        Called with each line.
+    every : float
+        Seconds between two lines of one piece of work.
+    clock : callable
+        Returns seconds.
+
+    Examples
+    --------
+    >>> now = iter([0, 60])
+    >>> lines = ProgressLines(print, clock=lambda: next(now))
+    >>> lines("embed", 8, 3000)
+    >>> lines("embed", 608, 3000)
+    embed: 608 of 3,000 (20 %), 10.0/s, 3 min 59 s left
+    """
+
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        every: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.say, self.every, self.clock = say, every, clock
+        self._began: dict[str, tuple[float, int]] = {}
+        self._told: dict[str, float] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = self.clock()
+        began, first = self._began.setdefault(stage, (now, done))
+        if done < first:  # the same work anew
+            began, first = self._began[stage] = now, done
+            self._told.pop(stage, None)
+        if now - self._told.get(stage, began) < self.every:
+            return
+        self._told[stage] = now
+        text = f"{stage}: {done:,} of {total:,}"
+        if total > 0:
+            text += f" ({100 * done // total} %)"
+        if done > first and now > began:
+            rate = (done - first) / (now - began)
+            text += f", {rate:,.1f}/s"
+            if done < total:
+                text += f", {duration((total - done) / rate)} left"
+        self.say(text)

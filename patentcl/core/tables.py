@@ -1,0 +1,100 @@
+"""Tables as plain text, Markdown and LaTeX: one way to write numbers, one way to lay out cells."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from patentcl.core.errors import choose
+
+Row = Sequence[Any]
+
+
+def number(value: float) -> str:
+    """Four decimals below 10, two above; a dash where it is not finite.
+
+    Examples
+    --------
+    >>> number(0.5), number(1234.5), number(float("nan"))
+    ('0.5000', '1,234.50', '-')
+    """
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:,.2f}"
+
+
+def cell(value: Any) -> str:
+    """One value of a table: 1,234 for whole numbers, `number` for others, a dash for None."""
+    if value is None:
+        return "-"
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return f"{value:,}" if isinstance(value, numbers.Integral) else number(float(value))
+    return str(value)
+
+
+def _cells(head: Row, rows: Iterable[Row]) -> tuple[list[str], list[list[str]]]:
+    return [str(name) for name in head], [[cell(value) for value in row] for row in rows]
+
+
+def text_table(head: Row | None, rows: Iterable[Row], indent: str = "", rule: bool = True) -> str:
+    """Columns padded to one width: the first flush left, the others flush right.
+
+    Without a head there is no rule below it either.
+
+    Examples
+    --------
+    >>> print(text_table(["", "one"], [["patents", 1234], ["share", 0.5]]))
+                one
+    -------  ------
+    patents   1,234
+    share    0.5000
+    """
+    names, lines = _cells(head or (), rows)
+    if head is not None:
+        lines = [names, *lines]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    if head is not None and rule:
+        lines.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        indent
+        + "  ".join(
+            text.rjust(width) if i else text.ljust(width)
+            for i, (text, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def markdown_table(head: Row, rows: Iterable[Row]) -> str:
+    """A pipe table: the first column flush left, the others flush right."""
+    names, lines = _cells(head, rows)
+    rule = ["---"] + ["---:"] * (len(names) - 1)
+    return "\n".join(
+        "| " + " | ".join(text.replace("|", "\\|").replace("\n", " ") for text in line) + " |"
+        for line in [names, rule, *lines]
+    )
+
+
+_LATEX = str.maketrans({c: rf"\{c}" for c in "%_&#${}"})
+
+
+def latex_table(head: Row, rows: Iterable[Row]) -> str:
+    """A tabular environment with the rules of booktabs."""
+    names, lines = _cells(head, rows)
+    first, *rest = (
+        " & ".join(text.translate(_LATEX) for text in line) + r" \\" for line in [names, *lines]
+    )
+    begin = rf"\begin{{tabular}}{{l{'r' * (len(names) - 1)}}}"
+    return "\n".join(
+        [begin, r"\toprule", first, r"\midrule", *rest, r"\bottomrule", r"\end{tabular}"]
+    )
+
+
+_FORMS = {"text": text_table, "markdown": markdown_table, "latex": latex_table}
+
+
+def table(head: Row, rows: Iterable[Row], form: str) -> str:
+    """A table in one of the forms ``text``, ``markdown`` and ``latex``."""
+    return _FORMS[choose(form, _FORMS, "form of table")](head, rows)
