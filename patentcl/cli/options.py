@@ -19,6 +19,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from patentcl.core.errors import ConfigError
+from patentcl.core.progress import Progress, ProgressLines, StageProgress
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -152,34 +153,24 @@ def note(text: str) -> None:
 
 
 @contextmanager
-def bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar with rate and time left; nothing where stderr is no terminal."""
+def bar() -> Iterator[StageProgress]:
+    """A progress bar with rate and time left; a line a minute where stderr is no terminal."""
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield ProgressLines(note)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
     from rich.text import Text
 
     class Rate(ProgressColumn):
         def render(self, task: Any) -> Text:
             return Text(f"{task.speed:,.1f}/s" if task.speed else "")
 
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), Rate())
+    with Bar(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
         tasks: dict[str, Any] = {}
 
         def update(name: str, done: int, total: int) -> None:
@@ -191,7 +182,7 @@ def bar() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def steps(name: str) -> Iterator[Callable[[int, int], None]]:
+def steps(name: str) -> Iterator[Progress]:
     """The bar of one piece of work, called with (done, total)."""
     with bar() as progress:
         yield partial(progress, name)

@@ -121,6 +121,9 @@ def choose(value: T, known: Iterable[T], what: str, where: object = None) -> T:
     names = list(known)
     if value not in names:
         raise ConfigError(
-            f"unknown {what}", where=where, got=value, fix=did_you_mean(str(value), map(str, names))
+            f"unknown {what}",
+            where=where,
+            got=str(value),
+            fix=did_you_mean(str(value), map(str, names)),
         )
     return value

@@ -110,8 +110,6 @@ def settle(path: Path) -> None:
             os.fsync(stream.fileno())
 
 
-
-
 @contextlib.contextmanager
 def whole_file(path: str | Path, kept: str = "nothing was kept") -> Iterator[Path]:
     """Write one file that appears whole or not at all; an older one is replaced in one step.

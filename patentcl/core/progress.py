@@ -59,18 +59,17 @@ class ProgressLines:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.say, self.every, self.clock = say, every, clock
-        self._began: dict[str, tuple[float, int]] = {}
-        self._told: dict[str, float] = {}
+        self._seen: dict[str, tuple[float, int, float, int]] = {}  # began, first, told, last
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         now = self.clock()
-        began, first = self._began.setdefault(stage, (now, done))
-        if done < first:  # the same work anew
-            began, first = self._began[stage] = now, done
-            self._told.pop(stage, None)
-        if now - self._told.get(stage, began) < self.every:
+        began, first, told, last = self._seen.get(stage, (now, done, now, done))
+        if done < last:  # the same work anew
+            began, first, told = now, done, now
+        due = now - told >= self.every
+        self._seen[stage] = began, first, now if due else told, done
+        if not due:
             return
-        self._told[stage] = now
         text = f"{stage}: {done:,} of {total:,}"
         if total > 0:
             text += f" ({100 * done // total} %)"

@@ -129,7 +129,7 @@ def make_settings(model: type[S], values: Any, where: object = None) -> S:
 class _Loader(yaml.SafeLoader):
     """Plain YAML in which no key may stand twice, 1e-3 is a number and a date is a text."""
 
-    yaml_implicit_resolvers: typing.ClassVar = {
+    yaml_implicit_resolvers: typing.ClassVar = {  # type: ignore[misc]
         first: [(tag, pattern) for tag, pattern in pairs if tag != "tag:yaml.org,2002:timestamp"]
         for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

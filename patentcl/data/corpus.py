@@ -21,8 +21,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scipy import sparse
 
-from patentcl.cpc import CpcTree, level_index
 from patentcl.core.errors import ConfigError, DataError, did_you_mean
+from patentcl.cpc import CpcTree, level_index
 from patentcl.data.families import read_families, united
 from patentcl.data.nearcopies import near_copies
 from patentcl.data.reading import ReadOptions, read_patents

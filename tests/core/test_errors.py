@@ -15,6 +15,7 @@ from patentcl.core.errors import (
     GraphError,
     MissingExtra,
     PatentclError,
+    choose,
     did_you_mean,
 )
 
@@ -98,3 +99,16 @@ def test_at_most_n_suggestions() -> None:
 def test_a_known_name_is_among_its_own_suggestions(known: list[str], data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(known))
     assert name in did_you_mean(name, known, n=len(known))
+
+
+def test_choose_returns_what_is_known_and_explains_what_is_not() -> None:
+    assert choose("b", ("a", "b"), "letter") == "b"
+    assert choose(2, {1: "x", 2: "y"}, "number") == 2
+    with pytest.raises(ConfigError) as caught:
+        choose("ump", ("umap", "pca"), "projection method")
+    assert str(caught.value) == "unknown projection method: got ump. Did you mean umap?"
+    with pytest.raises(ConfigError) as caught:
+        choose(None, ("umap", "pca"), "method", where="map.method")
+    assert str(caught.value) == "unknown method (in map.method): got None. Known: pca, umap."
+    with pytest.raises(ConfigError, match=r"unknown level: got \['a'\]"):
+        choose(["a"], {"b": 1}, "level")
