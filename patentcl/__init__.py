@@ -26,6 +26,8 @@ _HOME = {
     "compare": "metrics",
     "plot_map": "maps.drawing",
     "run_pipeline": "pipeline.runner",
+    "Run": "workspace.run",
+    "open_run": "workspace.run",
     "PatentclError": "core.errors",
 }
 
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
     from patentcl.search.index import PatentIndex as PatentIndex
     from patentcl.triplets.mining import mine_triplets as mine_triplets
     from patentcl.triplets.settings import MiningRules as MiningRules
+    from patentcl.workspace.run import Run as Run
+    from patentcl.workspace.run import open_run as open_run
 
 __getattr__, _listed = lazily(__name__, _HOME)
 

@@ -28,7 +28,7 @@ from patentcl.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from patentcl.data.corpus import Corpus
-    from patentcl.workspace.predictions import Answer, Answerer
+    from patentcl.workspace.predictions import Prediction, Predictor
 
 STEP = 512
 """Patents classified, and written, at a time."""
@@ -36,7 +36,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Proof:
+class EvidenceOptions:
     """Where evidence comes from, and how much of it."""
 
     index: Annotated[
@@ -50,32 +50,11 @@ class Proof:
         int, typer.Option(help="Labelled patents to show for each code; 0 for none.")
     ] = 3
 
-    def place(self, model: Path) -> Path | None:
-        """Folder of the index, or of the corpus where there is none; None for no evidence."""
-        from patentcl.core.artifacts import read_manifest
-
-        if self.evidence < 0:
-            raise ConfigError("evidence is negative", got=self.evidence, wanted="0 or more")
-        if self.evidence == 0:
-            return None
-        if self.index is not None:
-            return self.index
-        beside = model.parent / "index"
-        if read_manifest(beside) is not None:
-            return beside
-        if read_manifest(model.parent) is not None:
-            return model.parent
-        note(
-            "no index and no corpus beside the classifier, so no evidence: make an index with "
-            "patentcl index, or name one with --index"
-        )
-        return None
-
 
 @verb()
 def classify(
     question: Question,
-    proof: Proof,
+    source: EvidenceOptions,
     model: Annotated[Path, typer.Option(help="Folder of the classifier.")] = RUN / "classifier",
     encoder: EncoderNow = None,
     all_scores: Annotated[bool, typer.Option("--all-scores", help="Scores of all nodes.")] = False,
@@ -92,62 +71,40 @@ def classify(
     Below each most specific code stand the labelled patents that carry it and are most alike.
     Patents of a file come in the order of their ids.
     """
-    from patentcl.core.artifacts import fingerprint_path, require
+    from patentcl.core.artifacts import fingerprint_path
+    from patentcl.workspace.run import Run
 
     one_of(question.text, question.file, names="a text and --file")
     if to is not None and to.suffix not in FORMS:
         raise ConfigError("unknown kind of file", got=to, wanted=" or ".join(FORMS))
-    require(model, "classifier", "fit VECTORS")
-    place = proof.place(model)
+    run = Run(model.parent, classifier=model, index=source.index, encoder=encoder)
+    run.require("classifier")
+    place = run.evidence_folder if source.evidence else None
+    if place is None and source.evidence:
+        note(
+            "no index and no corpus beside the classifier, so no evidence: make an index with "
+            "patentcl index, or name one with --index"
+        )
     with steps("classify") as progress:
-        answerer = _answerer(model, encoder, place, proof.evidence, all_scores)
+        predictor = run.predictor(source.evidence, all_scores)
         if question.file is None:
             assert question.text is not None
-            _show(answerer.answers(["text"], [question.text]), as_json)
+            _show(predictor.predict(["text"], [question.text]), as_json)
             return
         from patentcl.data.corpus import Corpus
 
         patents = Corpus.read(question.file, limit=limit)
         if to is None:
             for ids, texts in _parts(patents, 0, progress):
-                _show(answerer.answers(ids, texts), as_json)
+                _show(predictor.predict(ids, texts), as_json)
             return
         about = {
             "input": fingerprint_path(question.file),
             "classifier": fingerprint_path(model / "config.json"),
             "index": None if place is None else fingerprint_path(place / "manifest.json"),
-            "options": [all_scores, proof.evidence, limit],
+            "options": [all_scores, source.evidence, limit],
         }
-        _write(answerer, patents, to, about, progress)
-
-
-def _answerer(
-    model: Path, encoder: str | None, index: Path | None, per_code: int, all_scores: bool
-) -> Answerer:
-    """The classifier, its encoder, and evidence: an index, of any encoder, or a corpus."""
-    from patentcl.classification.estimator import PatentClassifier
-    from patentcl.core.artifacts import read_manifest, require
-    from patentcl.workspace import folders
-    from patentcl.workspace.predictions import Answerer, Evidence, WordEvidence
-
-    loaded = PatentClassifier.load(model)
-    encode = None
-    if not loaded.reads_texts:
-        encode = folders.encoder_for(model, encoder).encode
-    if index is None:
-        return Answerer(loaded, encode, all_scores=all_scores)
-    if (index / "corpus.parquet").is_file():
-        words = WordEvidence(folders.open_corpus(index), loaded.tree_, per_code)
-        return Answerer(loaded, encode, words, lambda texts: texts, all_scores)
-    from patentcl.search.index import PatentIndex
-
-    made_with = require(index, "index", "index VECTORS").get("encoder")
-    evidence = Evidence(PatentIndex.load(index), loaded.tree_, per_code)
-    same = made_with == (read_manifest(model) or {}).get("encoder")
-    if same and not loaded.reads_texts:
-        return Answerer(loaded, encode, evidence, all_scores=all_scores)
-    other = folders.encoder_for(index)
-    return Answerer(loaded, encode, evidence, other.encode, all_scores)
+        _write(predictor, patents, to, about, progress)
 
 
 def _parts(
@@ -164,7 +121,7 @@ def _parts(
 
 
 def _write(
-    answerer: Answerer, patents: Corpus, to: Path, about: dict[str, Any], progress: Progress
+    predictor: Predictor, patents: Corpus, to: Path, about: dict[str, Any], progress: Progress
 ) -> None:
     from patentcl.core.resumable import ResumableFile
 
@@ -174,7 +131,7 @@ def _write(
             note(f"going on after {file.items:,} of {len(patents):,} patents")
         for ids, texts in _parts(patents, file.items, progress):
             first = not file.items
-            file.add(form(answerer.answers(ids, texts), first), len(ids))
+            file.add(form(predictor.predict(ids, texts), first), len(ids))
         file.finish()
     note(f"codes of {len(patents):,} patents written to {to}")
 
@@ -182,66 +139,72 @@ def _write(
 # ---- forms ----------------------------------------------------------------------------------
 
 
-def _json_line(answer: Answer) -> str:
-    return json.dumps(answer.record(), ensure_ascii=False)
+def _json_line(prediction: Prediction) -> str:
+    return json.dumps(prediction.record(), ensure_ascii=False)
 
 
-def _as_jsonl(answers: Iterator[Answer], first: bool) -> str:
-    return "".join(f"{_json_line(a)}\n" for a in answers)
+def _as_jsonl(predictions: Iterator[Prediction], first: bool) -> str:
+    return "".join(f"{_json_line(a)}\n" for a in predictions)
 
 
-def _as_csv(answers: Iterator[Answer], first: bool) -> str:
+def _as_csv(predictions: Iterator[Prediction], first: bool) -> str:
     """One line for each predicted code; a patent without any has one line, without a symbol."""
     stream = io.StringIO()
     lines = csv.writer(stream, lineterminator="\n")
     if first:
         head = ("patent_id", "symbol", "level", "title", "probability", "sure", "evidence")
         lines.writerow(head)
-    for answer in answers:
-        for code in answer.codes:
-            near = " ".join(n.patent_id for n in answer.evidence.get(code.symbol, []))
+    for prediction in predictions:
+        for code in prediction.codes:
+            near = " ".join(n.patent_id for n in prediction.evidence.get(code.symbol, []))
             probability = f"{code.probability:.5f}"
             lines.writerow(
                 (
-                    answer.patent_id,
+                    prediction.patent_id,
                     code.symbol,
                     code.level,
                     code.title,
                     probability,
-                    code.sure,
+                    code.confident,
                     near,
                 )
             )
-        if not answer.codes:
-            lines.writerow((answer.patent_id, "", "", "", "", "", ""))
+        if not prediction.codes:
+            lines.writerow((prediction.patent_id, "", "", "", "", "", ""))
     return stream.getvalue()
 
 
-FORMS: dict[str, Callable[[Iterator[Answer], bool], str]] = {".jsonl": _as_jsonl, ".csv": _as_csv}
+FORMS: dict[str, Callable[[Iterator[Prediction], bool], str]] = {
+    ".jsonl": _as_jsonl,
+    ".csv": _as_csv,
+}
 
 
-def _show(answers: Iterator[Answer], as_json: bool) -> None:
-    for answer in answers:
-        out(_json_line(answer) if as_json else "\n".join(page_of(answer)))
+def _show(predictions: Iterator[Prediction], as_json: bool) -> None:
+    for prediction in predictions:
+        out(_json_line(prediction) if as_json else "\n".join(page_of(prediction)))
 
 
-def page_of(answer: Answer) -> list[str]:
-    """An answer as lines for a person: how sure it is, codes as a tree, evidence."""
+def page_of(prediction: Prediction) -> list[str]:
+    """A prediction as lines for a person: how deep it is confident, codes as a tree, evidence."""
     from patentcl.evaluation.report import short
 
-    lines = [f"{answer.patent_id}  {_cut(answer.title, 90)}".rstrip(), f"  {_sureness(answer)}"]
+    lines = [
+        f"{prediction.patent_id}  {_cut(prediction.title, 90)}".rstrip(),
+        f"  {_confidence(prediction)}",
+    ]
     levels: list[str] = []
-    for i, code in enumerate(answer.codes):
+    for i, code in enumerate(prediction.codes):
         if code.level not in levels:
             levels.append(code.level)
         depth = levels.index(code.level)
-        unsure = "" if code.sure else "  (unsure)"
+        unsure = "" if code.confident else "  (unsure)"
         indent = "  " * (1 + depth)
         name = f"{indent}{code.symbol:<12}"
         lines.append(f"{name} {code.probability:.2f}  {short(code.title)}{unsure}".rstrip())
-        following = answer.codes[i + 1] if i + 1 < len(answer.codes) else None
+        following = prediction.codes[i + 1] if i + 1 < len(prediction.codes) else None
         inner = following is not None and levels_below(levels, following.level, depth)
-        for near in () if inner else answer.evidence.get(code.symbol, []):
+        for near in () if inner else prediction.evidence.get(code.symbol, []):
             title = _cut(near.title, 60) or "(no title)"
             lines.append(f"{indent}    like {near.similarity:.2f}  {near.patent_id:<12} {title}")
     return lines
@@ -252,16 +215,16 @@ def levels_below(levels: Sequence[str], level: str, depth: int) -> bool:
     return level not in levels or list(levels).index(level) > depth
 
 
-def _sureness(answer: Answer) -> str:
-    if answer.answered is None:
+def _confidence(prediction: Prediction) -> str:
+    if prediction.predicted_level is None:
         return "no code is likely enough"
-    if answer.level is None:
-        text = "sure of none of these; they are the likeliest"
-    elif answer.level == answer.answered:
-        text = f"sure down to {answer.level}"
+    if prediction.confident_level is None:
+        text = "confident of none of these; they are the likeliest"
+    elif prediction.confident_level == prediction.predicted_level:
+        text = f"confident down to {prediction.confident_level}"
     else:
-        text = f"sure down to {answer.level}; below it the likeliest"
-    stopped = answer.stopped_before
+        text = f"confident down to {prediction.confident_level}; below it the likeliest"
+    stopped = prediction.stopped_before
     return f"{text}; no {stopped} is likely enough" if stopped else text
 
 

@@ -78,27 +78,22 @@ def similar(
     as_json: Json = False,
 ) -> None:
     """Find the nearest patents of a text, of a patent, or of each patent in a file."""
-    from patentcl.core.artifacts import require
-    from patentcl.search.index import PatentIndex
-    from patentcl.workspace import folders
+    from patentcl.workspace.run import Run
 
     one_of(question.text, id_, question.file, names="a text, --id and --file")
-    require(folder, "index", "index VECTORS")
-    loaded = PatentIndex.load(folder)
-    arguments = filters.as_arguments()
+    run = Run(folder.parent, index=folder, encoder=encoder)
     if id_ is not None:
-        names, found = [id_], loaded.similar_to(id_, k, **arguments)
+        found = run.similar(ids=id_, k=k, **filters.as_arguments())
     else:
-        names, items = question.items()
-        vectors = folders.encoder_for(folder, encoder).encode(items)
-        found = loaded.search(vectors, k, **arguments)
-    _print_neighbours(names, found, as_json)
+        found = run.similar(question.file or [question.text], k, **filters.as_arguments())
+    _print_neighbours(found, as_json)
 
 
-def _print_neighbours(names: list[str], found: Any, as_json: bool) -> None:
-    for q, rows in found.groupby("query", sort=True):
-        if not as_json and len(names) > 1:
-            out(names[int(q)])
+def _print_neighbours(found: Any, as_json: bool) -> None:
+    several = found["query"].nunique() > 1
+    for query, rows in found.groupby("query", sort=False):
+        if several and not as_json:
+            out(str(query))
         for r in rows.itertuples():
             date = "" if r.date is None or r.date != r.date else str(r.date)[:10]
             codes = [str(c) for c in r.codes]
@@ -106,7 +101,7 @@ def _print_neighbours(names: list[str], found: Any, as_json: bool) -> None:
                 out(
                     json.dumps(
                         {
-                            "query": names[int(q)],
+                            "query": "text" if query == 0 else query,
                             "rank": int(r.rank),
                             "patent_id": r.id,
                             "similarity": round(float(r.similarity), 5),

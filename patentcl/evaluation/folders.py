@@ -113,12 +113,16 @@ def _open_classifier(
         )
     if model.reads_texts:
         return model, patents, None
-    place = vectors or _vectors_beside(folder)
+    place = vectors or folders.vectors_beside(folder)
     if place is None:
         raise DataError(
             "no vectors of the same encoder beside it", where=folder, fix="Name them with --vectors"
         )
-    return model, patents, _vectors_of(place, folder, patents)
+    return model, patents, folders.aligned_vectors(place, patents, _encoder_of(folder))
+
+
+def _encoder_of(folder: Path) -> str | None:
+    return folders.manifest_of(folder).get("encoder")
 
 
 def _classifier(
@@ -150,21 +154,13 @@ def _encoder(
     from patentcl.encoders.encoder import PatentEncoder
 
     patents = folders.open_corpus(corpus)
-    place = vectors or _vectors_beside(folder)
+    place = vectors or folders.vectors_beside(folder)
     X = (
-        _vectors_of(place, folder, patents)
+        folders.aligned_vectors(place, patents, _encoder_of(folder))
         if place
         else PatentEncoder.load(folder).encode(patents, progress=progress)
     )
     return "encoder", _retrieval(patents, "encoder", lambda q: dense_run(X, q), split, metrics)
-
-
-def _vectors_of(place: Path, folder: Path, patents: Corpus) -> np.ndarray:
-    """Vectors that were made with the encoder of a folder; others are refused."""
-    found, wanted = ((artifacts.read_manifest(f) or {}).get("encoder") for f in (place, folder))
-    if found != wanted:
-        raise DataError("the vectors are of another encoder", where=place, got=found, wanted=wanted)
-    return folders.aligned_vectors(place, patents)
 
 
 def _index(
@@ -219,13 +215,3 @@ def _retrieval(
         }
         for task in tasks
     }
-
-
-def _vectors_beside(folder: Path) -> Path | None:
-    """The sibling folder whose vectors were made with the encoder that a folder was made with."""
-    wanted = (artifacts.read_manifest(folder) or {}).get("encoder")
-    for name in ("vectors", "vectors-base"):
-        manifest = artifacts.read_manifest(folder.parent / name)
-        if manifest and manifest.get("encoder") == wanted:
-            return folder.parent / name
-    return None

@@ -4,3 +4,9 @@ Imports all that makes those folders: data, graph, encoders, search, maps, class
 """
 
 from __future__ import annotations
+
+from patentcl.core.lazy import lazily
+
+_HOME = {"Run": "run", "open_run": "run"}
+__all__ = list(_HOME)
+__getattr__, __dir__ = lazily(__name__, _HOME)

@@ -1,9 +1,9 @@
-"""Opens the folders that stages wrote, and checks that they belong together."""
+"""Opens single folders that stages wrote, and checks that they belong together."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,15 @@ from patentcl.core import artifacts
 from patentcl.core.errors import DataError
 from patentcl.data.corpus import Corpus
 
+if TYPE_CHECKING:
+    from patentcl.encoders.encoder import PatentEncoder
+
 Record = dict[str, Any]
+
+
+def manifest_of(folder: Path) -> Record:
+    """The manifest of a folder; empty where it has none."""
+    return artifacts.read_manifest(folder) or {}
 
 
 def open_corpus(path: str | Path, level: str = "subclass") -> Corpus:
@@ -20,15 +28,22 @@ def open_corpus(path: str | Path, level: str = "subclass") -> Corpus:
     if path.suffix != ".parquet" or path.name == "corpus.parquet":
         folder = path if path.suffix != ".parquet" else path.parent
         artifacts.require(folder, "corpus", "load DATA --graph duckdb://FILE")
-        return Corpus(folder / "corpus.parquet", level)
+        path = folder / "corpus.parquet"
     return Corpus(path, level)
 
 
-def aligned_vectors(folder: Path, corpus: Corpus) -> np.ndarray:
-    """Vectors of a folder, checked to be those of a corpus in its order."""
+def aligned_vectors(folder: Path, corpus: Corpus, encoder: str | None = None) -> np.ndarray:
+    """Vectors of a folder, checked to be those of a corpus in its order: a memory map (n, d).
+
+    With a fingerprint in `encoder`, vectors of another encoder are refused.
+    """
     from patentcl.encoders.encoder import read_vectors
 
-    artifacts.require(folder, "vectors", "embed CORPUS")
+    made_with = artifacts.require(folder, "vectors", "embed CORPUS").get("encoder")
+    if encoder is not None and made_with != encoder:
+        raise DataError(
+            "the vectors are of another encoder", where=folder, got=made_with, wanted=encoder
+        )
     vectors, ids = read_vectors(folder)
     if len(ids) != len(corpus) or not np.array_equal(ids, corpus.ids):
         raise DataError(
@@ -40,26 +55,24 @@ def aligned_vectors(folder: Path, corpus: Corpus) -> np.ndarray:
     return vectors
 
 
-def encoder_for(folder: Path, given: str | None = None) -> Any:
+def vectors_beside(folder: Path) -> Path | None:
+    """The sibling folder whose vectors were made with the encoder that a folder was made with."""
+    wanted = manifest_of(folder).get("encoder")
+    siblings = (folder.parent / name for name in ("vectors", "vectors-base"))
+    return next((s for s in siblings if (m := manifest_of(s)) and m.get("encoder") == wanted), None)
+
+
+def encoder_for(folder: Path, given: str | None = None) -> PatentEncoder:
     """Load the encoder that texts must pass through for a classifier, an index or vectors.
 
-    Parameters
-    ----------
-    folder : Path
-        A folder whose manifest names its encoder.
-    given : str, optional
-        A folder or name to use instead of where the manifest says it was.
-
-    Raises
-    ------
-    DataError
-        If the encoder found is not the one that the folder was made with.
+    The folder's manifest names it; `given`, a folder or a name, is used instead of that name. An
+    encoder other than the one that the folder was made with is refused.
     """
     from patentcl.encoders.encoder import PatentEncoder
 
-    manifest = artifacts.read_manifest(folder) or {}
+    manifest = manifest_of(folder)
     beside = folder.parent / "encoder"  # found there even when a run's folder has been moved
-    tuned = (artifacts.read_manifest(beside) or {}).get("encoder")
+    tuned = manifest_of(beside).get("encoder")
     name = given or (
         str(beside) if tuned and tuned == manifest.get("encoder") else manifest.get("model")
     )

@@ -1,4 +1,4 @@
-"""Answers for people: codes and sureness against the classifier, evidence against brute force."""
+"""Predictions: codes and confidence against the classifier, evidence against brute force."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from patentcl import Corpus, CpcTree, PatentClassifier, PatentIndex
 from patentcl.cli.classify import page_of
 from patentcl.core.errors import ConfigError, DataError
-from patentcl.workspace.predictions import Answer, Answerer, Evidence, WordEvidence
+from patentcl.workspace.evidence import VectorEvidence, WordEvidence
+from patentcl.workspace.predictions import Prediction, Predictor
 
 LEAVES = ["A01B", "A01C", "A21B", "B60K", "B60L"]
 
@@ -38,31 +39,33 @@ def parts() -> tuple[np.ndarray, list[list[str]], PatentClassifier, PatentIndex]
 Parts = tuple[np.ndarray, list[list[str]], PatentClassifier, PatentIndex]
 
 
-def answers(parts: Parts, rows: np.ndarray, per_code: int = 3, **more: object) -> list[Answer]:
+def predictions(
+    parts: Parts, rows: np.ndarray, per_code: int = 3, **more: object
+) -> list[Prediction]:
     X, _, model, index = parts
-    evidence = Evidence(index, model.tree_, per_code)
-    answerer = Answerer(model, lambda texts: X[rows], evidence, **more)  # type: ignore[arg-type]
-    return list(answerer.answers([f"p{i}" for i in rows], [(f"T{i}", "") for i in rows]))
+    evidence = VectorEvidence(index, model.tree_, per_code)
+    predictor = Predictor(model, lambda texts: X[rows], evidence, **more)  # type: ignore[arg-type]
+    return list(predictor.predict([f"p{i}" for i in rows], [(f"T{i}", "") for i in rows]))
 
 
 def test_codes_scores_and_levels_are_the_classifier_s(parts: Parts) -> None:
     X, _, model, _ = parts
     rows = np.arange(200, 300)
-    found = answers(parts, rows)
+    found = predictions(parts, rows)
     tree, proba = model.tree_, model.predict_proba(X[rows])
     predicted = model.predict(X[rows]).toarray()
     for a, p, chosen in zip(found, proba, predicted, strict=True):
         assert {c.symbol for c in a.codes} == {tree.symbols[j] for j in np.flatnonzero(chosen)}
         for c in a.codes:
             j = tree.index[c.symbol]
-            assert c.probability == p[j] and c.sure == (p[j] >= model.thresholds_[j])
+            assert c.probability == p[j] and c.confident == (p[j] >= model.thresholds_[j])
             assert a.scores[c.symbol] == pytest.approx(p[j], abs=1e-5)
-        sure = [tree.levels.index(c.level) for c in a.codes if c.sure]
-        assert a.level == (tree.levels[max(sure)] if sure else None)
-        assert a.answered == "subclass" and a.stopped_before is None
+        confident = [tree.levels.index(c.level) for c in a.codes if c.confident]
+        assert a.confident_level == (tree.levels[max(confident)] if confident else None)
+        assert a.predicted_level == "subclass" and a.stopped_before is None
     symbols = [c.symbol for c in found[0].codes]
     assert symbols == sorted(symbols)  # children below their parents
-    whole = answers(parts, rows[:3], all_scores=True)
+    whole = predictions(parts, rows[:3], all_scores=True)
     assert list(whole[0].scores) == list(tree.symbols)
     assert found[0].title == "T200"
 
@@ -70,13 +73,13 @@ def test_codes_scores_and_levels_are_the_classifier_s(parts: Parts) -> None:
 def test_evidence_is_that_of_brute_force(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     X, codes, _, _ = parts
     monkeypatch.setattr(
-        "patentcl.workspace.predictions.REACH", 10
+        "patentcl.workspace.evidence.REACH", 10
     )  # so that rare codes are looked for apart
     rows = np.arange(0, 60)
     unit = X / np.linalg.norm(X, axis=1, keepdims=True)
     similarity = unit @ unit.T
     looked_at = 0
-    for i, a in zip(rows, answers(parts, rows), strict=True):
+    for i, a in zip(rows, predictions(parts, rows), strict=True):
         assert set(a.evidence) == {c.symbol for c in a.codes}
         for symbol, near in a.evidence.items():
             carriers = [
@@ -93,7 +96,7 @@ def test_evidence_is_that_of_brute_force(parts: Parts, monkeypatch: pytest.Monke
 
 def test_fewer_carry_the_code_than_asked_for(parts: Parts) -> None:
     _, _, model, index = parts
-    evidence = Evidence(index, model.tree_)
+    evidence = VectorEvidence(index, model.tree_)
     chosen = np.zeros((2, len(model.tree_)), dtype=bool)
     chosen[:, model.tree_.index["H01M"]] = True
     own, other = evidence.find(parts[0][[7, 8]], chosen, ["p7", "new"])
@@ -104,7 +107,7 @@ def test_fewer_carry_the_code_than_asked_for(parts: Parts) -> None:
 def test_records_are_plain_and_titles_never_missing(parts: Parts) -> None:
     import json
 
-    record = answers(parts, np.array([299]))[0].record()
+    record = predictions(parts, np.array([299]))[0].record()
     assert set(record) == {"patent_id", "predicted", "scores", "level", "evidence"}
     assert json.loads(json.dumps(record)) == record
     assert all(isinstance(n["title"], str) for near in record["evidence"].values() for n in near)
@@ -112,8 +115,10 @@ def test_records_are_plain_and_titles_never_missing(parts: Parts) -> None:
 
 def test_evidence_from_another_encoder(parts: Parts) -> None:
     X, _, model, index = parts
-    answerer = Answerer(model, lambda t: X[:2], Evidence(index, model.tree_), lambda t: X[2:4])
-    near = next(iter(answerer.answers(["a", "b"], ["x", "y"]))).evidence
+    predictor = Predictor(
+        model, lambda t: X[:2], VectorEvidence(index, model.tree_, encode=lambda t: X[2:4])
+    )
+    near = next(iter(predictor.predict(["a", "b"], ["x", "y"]))).evidence
     first = index.search(X[2:3], 1)["id"].iloc[0]
     assert first == "p2" and any(n.patent_id == "p2" for of in near.values() for n in of)
 
@@ -124,34 +129,37 @@ def test_back_off_is_said(parts: Parts) -> None:
         head="levels", hidden=16, epochs=3, batch_size=32, threshold=0.97, back_off=0.97, seed=2
     ).fit(X[:250], codes[:250])
     noise = np.random.default_rng(0).normal(0, 0.2, (50, 12)).astype(np.float32)
-    found = list(Answerer(model, lambda t: noise).answers([str(i) for i in range(50)], ["x"] * 50))
+    found = list(Predictor(model, lambda t: noise).predict([str(i) for i in range(50)], ["x"] * 50))
     stopped = [a for a in found if a.stopped_before]
     assert stopped
     for a in stopped:
         levels = model.tree_.levels
-        assert levels.index(a.stopped_before or "") == levels.index(a.answered or "") + 1
+        assert levels.index(a.stopped_before or "") == levels.index(a.predicted_level or "") + 1
         assert f"no {a.stopped_before} is likely enough" in page_of(a)[1]
     assert all(a.evidence == {} for a in found)
 
 
 def test_a_page_for_people(parts: Parts) -> None:
-    answer = answers(parts, np.array([0]))[0]
-    lines = page_of(answer)
-    assert lines[0] == "p0  T0" and "sure" in lines[1]
+    found = predictions(parts, np.array([0]))[0]
+    lines = page_of(found)
+    assert lines[0] == "p0  T0" and "confident" in lines[1]
     shown = [line.split()[0] for line in lines[2:] if " like " not in line]
-    assert shown == [c.symbol for c in answer.codes]
-    leaves = [c for c in answer.codes if c.level == "subclass"]
+    assert shown == [c.symbol for c in found.codes]
+    leaves = [c for c in found.codes if c.level == "subclass"]
     assert sum(" like " in line for line in lines) == 3 * len(leaves)
     assert any(line.startswith("          like ") for line in lines)  # below the subclass
-    assert page_of(Answer("x", "", [], None, None, None, {})) == ["x", "  no code is likely enough"]
+    assert page_of(Prediction("x", "", [], None, None, None, {})) == [
+        "x",
+        "  no code is likely enough",
+    ]
 
 
 def test_mistakes(parts: Parts) -> None:
     X, _, model, index = parts
     with pytest.raises(ConfigError, match="at least one patent"):
-        Evidence(index, model.tree_, 0)
+        VectorEvidence(index, model.tree_, 0)
     with pytest.raises(DataError, match="no codes"):
-        Evidence(PatentIndex.build(X, [str(i) for i in range(300)]), model.tree_)
+        VectorEvidence(PatentIndex.build(X, [str(i) for i in range(300)]), model.tree_)
 
 
 def test_evidence_by_words_is_that_of_brute_force() -> None:
@@ -172,7 +180,8 @@ def test_evidence_by_words_is_that_of_brute_force() -> None:
     tree = CpcTree.from_symbols(LEAVES)
     queries, ids = [("Seed drill", "for a car"), ("Unheard", "of")], ["05", "new"]
     chosen = tree.encode([["A01B", "B60K"], ["A01B"]]).toarray()
-    found = WordEvidence(corpus, tree, 2).find(queries, chosen, ids)
+    evidence = WordEvidence(corpus, tree, 2)
+    found = evidence.find(evidence.encode(queries), chosen, ids)
     model = TfidfVectorizer(sublinear_tf=True)
     X = model.fit_transform([f"{t} {a}" for t, a in corpus.texts[1:]])  # the first has no code
     score = (model.transform(["Seed drill for a car"]) @ X.T).toarray()[0]

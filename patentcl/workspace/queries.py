@@ -1,0 +1,42 @@
+"""What people ask about, in the forms that they have it in: texts, files, tables, corpora."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from patentcl.core.errors import DataError
+from patentcl.data.corpus import Corpus
+
+Text = str | tuple[str, str]
+
+FILES = (".csv", ".tsv", ".jsonl", ".parquet")
+
+
+def as_texts(queries: Any, limit: int | None = None) -> tuple[list[Any], list[Text]]:
+    """Names and texts of what is asked about, in its order.
+
+    Patents of a file, a DataFrame or a Corpus go by their ids, texts by their numbers from 0. A str
+    is a text, unless it is a single word that ends as the name of a file does.
+    """
+    import pandas as pd
+
+    if isinstance(queries, str):
+        if not queries.lower().endswith(FILES) or any(c.isspace() for c in queries):
+            return [0], [queries]
+        queries = Path(queries)
+    if isinstance(queries, Path):
+        queries = Corpus.read(queries, limit=limit)
+    elif isinstance(queries, pd.DataFrame):
+        queries = Corpus.from_records(queries.to_dict("records"))
+    if isinstance(queries, Corpus):
+        return queries.ids.tolist(), queries.texts
+    try:
+        texts = list(queries)
+    except TypeError as error:
+        raise DataError(
+            "nothing that can be read as texts",
+            got=type(queries).__name__,
+            wanted="a text, a list of texts, a file, a DataFrame or a Corpus",
+        ) from error
+    return list(range(len(texts))), texts

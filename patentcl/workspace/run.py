@@ -1,0 +1,326 @@
+"""`Run`: the folders of a run, opened when they are first used, and questions answered on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from patentcl.core import artifacts
+from patentcl.core.errors import ConfigError, DataError
+from patentcl.workspace import folders
+from patentcl.workspace.queries import as_texts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from patentcl.classification.estimator import PatentClassifier
+    from patentcl.data.corpus import Corpus
+    from patentcl.encoders.encoder import PatentEncoder
+    from patentcl.search.index import PatentIndex
+    from patentcl.workspace.predictions import Predictor
+
+PARTS = {
+    "corpus": (".", "load DATA --graph duckdb://FILE"),
+    "encoder": ("encoder", "train TRIPLETS"),
+    "vectors": ("vectors", "embed CORPUS"),
+    "index": ("index", "index VECTORS"),
+    "classifier": ("classifier", "fit VECTORS"),
+    "report": ("reports", "run RECIPE"),
+    "map": ("reports/map", "map VECTORS"),
+}
+"""Parts of a run: the folder below the run's, and the command that writes it."""
+
+
+class Run:
+    """The results of a run, opened when they are first used.
+
+    `open_run` opens a folder that ``patentcl run`` wrote. Parts that lie elsewhere are named.
+
+    Parameters
+    ----------
+    folder : path
+        The run's folder.
+    encoder : str or path, optional
+        A folder or a model's name, used instead of the name that the run's manifests give. An
+        encoder other than the one that the vectors were made with is refused.
+    **parts : path
+        Folders to use instead of the run's own: corpus, vectors, index, classifier, report, map.
+
+    Examples
+    --------
+    >>> run = open_run("artifacts/quickstart")  # doctest: +SKIP
+    >>> run.similar("A battery pack with a cooling plate", k=5, before="2020")  # doctest: +SKIP
+    >>> run.classify(["A lawn mower with a blade", "A pump"])  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, folder: str | Path, *, encoder: str | Path | None = None, **parts: str | Path | None
+    ) -> None:
+        self.folder = Path(folder)
+        self._given = None if encoder is None else str(encoder)
+        unknown = sorted(set(parts) - set(PARTS))
+        if unknown:
+            raise ConfigError("unknown part of a run", got=unknown[0], wanted=", ".join(PARTS))
+        self._parts = {name: Path(place) for name, place in parts.items() if place is not None}
+        self._encoders: dict[str, PatentEncoder] = {}
+
+    def __repr__(self) -> str:
+        there = [name for name in PARTS if self.has(name)]
+        return f"Run({str(self.folder)!r}: {', '.join(there) or 'nothing yet'})"
+
+    # ---- parts ------------------------------------------------------------------------------
+
+    def where(self, part: str) -> Path:
+        """The folder of a part, there or not."""
+        return self._parts.get(part, self.folder / PARTS[part][0])
+
+    def has(self, part: str) -> bool:
+        """Whether the folder of a part is complete."""
+        return artifacts.read_manifest(self.where(part)) is not None
+
+    def require(self, part: str) -> Path:
+        """The folder of a part, which must be complete.
+
+        Raises
+        ------
+        DataError
+            Names the command that writes what is missing.
+        """
+        folder = self.where(part)
+        if part in ("encoder", "vectors", "index", "map") and not folder.exists():
+            recipe = folders.manifest_of(self.folder).get("recipe")
+            if self.has("classifier") and not folders.manifest_of(self.where("classifier")).get(
+                "encoder"
+            ):
+                raise DataError(
+                    f"this run has no {part}: its classifier reads texts without an encoder",
+                    where=folder,
+                    got=f"recipe {recipe}" if recipe else None,
+                    fix=f"Embed its patents with: patentcl embed {self.folder} --out "
+                    f"{self.where('vectors')}; then: patentcl index {self.where('vectors')} "
+                    f"--corpus {self.folder} --out {self.where('index')}",
+                )
+        artifacts.require(folder, part, PARTS[part][1])
+        return folder
+
+    @cached_property
+    def level(self) -> str:
+        """Deepest level of the labels: the classifier's, or else as the corpus was loaded."""
+        if self.has("classifier"):
+            return self.classifier.tree_.levels[-1]
+        settings = folders.manifest_of(self.where("corpus")).get("settings", {})
+        return str(settings.get("data", settings).get("level", "subclass"))
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The patents, with labels down to `level`."""
+        return folders.open_corpus(self.where("corpus"), self.level)
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """Vectors of the corpus in its order: a memory map of float16 or float32, shape (n, d)."""
+        return folders.aligned_vectors(self.require("vectors"), self.corpus)
+
+    @cached_property
+    def index(self) -> PatentIndex:
+        """The similarity index."""
+        from patentcl.search.index import PatentIndex
+
+        return PatentIndex.load(self.require("index"))
+
+    @cached_property
+    def classifier(self) -> PatentClassifier:
+        """The classifier."""
+        from patentcl.classification.estimator import PatentClassifier
+
+        return PatentClassifier.load(self.require("classifier"))
+
+    @cached_property
+    def encoder(self) -> PatentEncoder:
+        """The encoder of the index and the vectors."""
+        from patentcl.encoders.encoder import PatentEncoder
+
+        made = next((part for part in ("index", "vectors") if self.has(part)), None)
+        if made is not None:
+            return self.encoder_of(made, self._given)
+        return PatentEncoder.load(self._given or self.require("encoder"))
+
+    def encoder_of(self, part: str, given: str | None = None) -> PatentEncoder:
+        """The encoder that a part's vectors were made with; `given` says where it is now."""
+        made_with = str(folders.manifest_of(self.require(part)).get("encoder"))
+        if made_with not in self._encoders:
+            self._encoders[made_with] = folders.encoder_for(self.where(part), given)
+        return self._encoders[made_with]
+
+    @property
+    def base(self) -> Run | None:
+        """The same run before its encoder was tuned; None where it was not."""
+        if artifacts.read_manifest(self.folder / "vectors-base") is None:
+            return None
+        parts = {name: self.folder / f"{name}-base" for name in ("vectors", "classifier")}
+        return type(self)(self.folder, corpus=self.where("corpus"), **parts)
+
+    @cached_property
+    def report(self) -> pd.DataFrame:
+        """Figures of the run: ``task``, ``system``, ``metric``, ``value``, ``low``, ``high``.
+
+        Low and high are the ends of a 95 % interval. The page of the run is `page`.
+        """
+        import pandas as pd
+
+        path = self.require("report") / "metrics.json"
+        result = json.loads(path.read_text(encoding="utf-8"))
+        tasks = {"codes": result["classifier"], **result["retrieval"]}
+        rows = [
+            (task, system, metric, figure["value"], figure["low"], figure["high"])
+            for task, systems in tasks.items()
+            for system, figures in systems.items()
+            for metric, figure in figures.items()
+        ]
+        columns = ["task", "system", "metric", "value", "low", "high"]
+        return pd.DataFrame(rows, columns=columns)
+
+    @property
+    def page(self) -> str:
+        """What the run says of itself, as text."""
+        return (self.require("report") / "page.txt").read_text(encoding="utf-8")
+
+    # ---- questions --------------------------------------------------------------------------
+
+    def similar(
+        self,
+        queries: Any = None,
+        k: int = 10,
+        *,
+        ids: str | Iterable[str] | None = None,
+        before: Any = None,
+        after: Any = None,
+        cpc: str | Sequence[str] | None = None,
+        exclude_cpc: str | Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Find the nearest patents of texts, or of patents of the index.
+
+        Parameters
+        ----------
+        queries : str, sequence of str or of (title, abstract), path, DataFrame or Corpus
+            What to look for; a str is a text, unless it is the name of a file.
+        k : int
+            How many for each; fewer come back only where fewer pass the filters.
+        ids : str or iterable of str
+            Patents of the index to look for instead, each without itself.
+        before, after, cpc, exclude_cpc
+            As in `PatentIndex.search`.
+
+        Returns
+        -------
+        DataFrame
+            ``query`` (id of the patent that asks, or number of the text from 0), ``rank`` (from 1),
+            ``id``, ``similarity`` (cosine), ``date``, ``title``, ``codes``, and whatever more the
+            index holds; by query in the order given, then from most to least similar.
+        """
+        filters = {"before": before, "after": after, "cpc": cpc, "exclude_cpc": exclude_cpc}
+        if (queries is None) == (ids is None):
+            raise ConfigError("similar takes either queries or ids", got="both" if ids else "none")
+        if ids is not None:
+            names: list[Any] = [ids] if isinstance(ids, str) else list(ids)
+            found = self.index.similar_to(names, k, **filters)
+        else:
+            names, texts = as_texts(queries)
+            self.index  # noqa: B018 (a folder that is not there costs no loading of the encoder)
+            vectors = self.encoder_of("index", self._given).encode(texts)
+            found = self.index.search(vectors, k, **filters)
+        for column in ("date", "title", "codes"):
+            if column not in found:
+                found[column] = [[] if column == "codes" else None for _ in range(len(found))]
+        found["query"] = [names[i] for i in found["query"]]
+        first = ["query", "rank", "id", "similarity", "date", "title", "codes"]
+        return found[first + [c for c in found if c not in first]]
+
+    def classify(
+        self, queries: Any = None, *, ids: str | Iterable[str] | None = None, evidence: int = 3
+    ) -> pd.DataFrame:
+        """Predict the codes of texts, or of patents of the corpus.
+
+        Parameters
+        ----------
+        queries : str, sequence of str or of (title, abstract), path, DataFrame or Corpus
+            What to classify; a str is a text, unless it is the name of a file.
+        ids : str or iterable of str
+            Patents of the run's corpus to classify instead.
+        evidence : int
+            Labelled patents to find for each code; 0 for none.
+
+        Returns
+        -------
+        DataFrame
+            One row a code, children below their parents, patents in the order given: ``query`` (id
+            of the patent, or number of the text from 0), ``symbol``, ``level``, ``title`` (of the
+            code), ``probability``, ``confident`` (passes its own threshold) and ``evidence`` (ids
+            of the most similar patents that carry the code). A patent without a code has one row
+            without a symbol.
+        """
+        from patentcl.workspace.predictions import as_frame
+
+        if (queries is None) == (ids is None):
+            raise ConfigError("classify takes either queries or ids", got="both" if ids else "none")
+        if ids is not None:
+            queries = self.corpus.select([ids] if isinstance(ids, str) else list(ids))
+        predictor = self.predictor(evidence)
+        return as_frame(predictor.predict(*as_texts(queries)))
+
+    def predictor(self, evidence: int = 3, all_scores: bool = False) -> Predictor:
+        """The classifier with its encoder and, unless `evidence` is 0, a source of evidence."""
+        from patentcl.workspace.evidence import VectorEvidence, WordEvidence
+        from patentcl.workspace.predictions import Predictor
+
+        if evidence < 0:
+            raise ConfigError("evidence is negative", got=evidence, wanted="0 or more")
+        model, place = self.classifier, self.evidence_folder if evidence else None
+        encode = None
+        if not model.reads_texts:
+            encode = self.encoder_of("classifier", self._given).encode
+        if place is None:
+            return Predictor(model, encode, None, all_scores)
+        if (place / "corpus.parquet").is_file():
+            words = WordEvidence(folders.open_corpus(place), model.tree_, evidence)
+            return Predictor(model, encode, words, all_scores)
+        made_with, fitted_on = (
+            folders.manifest_of(self.require(part)).get("encoder")
+            for part in ("index", "classifier")
+        )
+        other = None
+        if model.reads_texts or made_with != fitted_on:
+            other = self.encoder_of("index").encode
+        return Predictor(
+            model, encode, VectorEvidence(self.index, model.tree_, evidence, other), all_scores
+        )
+
+    @property
+    def evidence_folder(self) -> Path | None:
+        """Where evidence comes from: the index, or else the corpus; None where there is neither."""
+        if "index" in self._parts or self.has("index"):
+            return self.where("index")
+        return self.where("corpus") if self.has("corpus") else None
+
+
+def open_run(folder: str | Path, **parts: Any) -> Run:
+    """Open the folder of a run, `parts` as in `Run`.
+
+    Raises
+    ------
+    DataError
+        If the folder is not there, or holds nothing that a stage wrote.
+    """
+    run = Run(folder, **parts)
+    if not any(map(run.has, PARTS)):
+        raise DataError(
+            "no run there",
+            got=run.folder,
+            wanted="a folder that patentcl run has written",
+            fix="Make one with: patentcl run RECIPE",
+        )
+    return run

@@ -1,0 +1,158 @@
+"""`Run`: what it opens, what it refuses, and its answers against those of the parts themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Loaded
+from tiny import write_tiny_encoder
+
+from patentcl import PatentClassifier, PatentIndex, open_run
+from patentcl.classification.settings import ClassifierSettings
+from patentcl.core import artifacts
+from patentcl.core.errors import ConfigError, DataError
+from patentcl.encoders.settings import EncoderSettings
+from patentcl.pipeline import stages
+from patentcl.search.settings import IndexSettings
+from patentcl.workspace import Run, folders
+
+
+@pytest.fixture(scope="module")
+def place(loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run's folder of a small encoder that was not tuned."""
+    root = tmp_path_factory.mktemp("runs") / "run"
+    with artifacts.writing_files(root, {"stage": "load"}) as inner:
+        for name in ("corpus.parquet", "cpc.parquet", "splits.parquet"):
+            (inner / name).write_bytes((loaded.folder / name).read_bytes())
+    corpus = folders.open_corpus(root)
+    model = write_tiny_encoder(root.parent / "tiny", [f"{t} {a}" for t, a in corpus.texts])
+    settings = EncoderSettings(model=str(model), max_length=64)
+    vectors = root / "vectors"
+    stages.embed(corpus, model, vectors, settings, {"stage": "embed"})
+    fit = ClassifierSettings(hidden=32, epochs=2, batch_size=64)
+    stages.fit(vectors, corpus, root / "classifier", fit, 0, {"stage": "fit"})
+    stages.index(vectors, corpus, root / "index", IndexSettings(spec="flat"), {"stage": "index"})
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(place: Path) -> Run:
+    return open_run(place)
+
+
+TEXTS = ["a battery with a housing", "a mower with a blade"]
+
+
+def test_parts_are_what_the_folders_hold(run: Run, place: Path, loaded: Loaded) -> None:
+    assert run.corpus.ids.tolist() == loaded.corpus.ids.tolist() and run.level == "subclass"
+    assert run.vectors.shape == (len(loaded.corpus), 32)
+    assert run.index.encoder == run.encoder.fingerprint == run.encoder_of("classifier").fingerprint
+    assert run.classifier.tree_ == run.corpus.tree
+    assert run.corpus is run.corpus and run.base is None
+    assert repr(run).endswith("corpus, vectors, index, classifier)")
+
+
+def test_similar_is_the_index_s(run: Run) -> None:
+    found = run.similar(TEXTS, k=4, before="2015", cpc="H")
+    assert list(found)[:7] == ["query", "rank", "id", "similarity", "date", "title", "codes"]
+    by_hand = run.index.search(run.encoder.encode(TEXTS), 4, before="2015", cpc="H")
+    for column in ("query", "rank", "id"):
+        assert found[column].tolist() == by_hand[column].tolist()
+    np.testing.assert_allclose(found["similarity"], by_hand["similarity"])
+    ids = run.corpus.ids[[5, 3]].tolist()
+    like = run.similar(ids=ids, k=2)
+    assert like["query"].tolist() == [ids[0], ids[0], ids[1], ids[1]]
+    assert like["id"].tolist() == run.index.similar_to(ids, 2)["id"].tolist()
+    assert run.similar(ids=ids[0], k=2)["id"].tolist() == like["id"].tolist()[:2]
+    assert run.similar(TEXTS, before="1800").empty
+
+
+def test_every_form_of_a_question(run: Run, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"patent_id": ["b", "a"], "title": ["", ""], "abstract": TEXTS})
+    frame.to_csv(tmp_path / "two.csv", index=False)
+    texts = run.similar(TEXTS, k=3)
+    wanted = {name: texts[texts["query"] == i]["id"].tolist() for i, name in enumerate("ba")}
+    for form in (frame, tmp_path / "two.csv", str(tmp_path / "two.csv")):
+        found = run.similar(form, k=3)
+        assert {q: g["id"].tolist() for q, g in found.groupby("query")} == wanted
+    assert run.similar(TEXTS[0], k=3)["id"].tolist() == wanted["b"]
+    part = run.corpus.select([7, 2])
+    assert run.similar(part, k=1)["query"].tolist() == part.ids.tolist()
+    with pytest.raises(DataError, match="nothing that can be read as texts: got int"):
+        run.similar(7)
+    with pytest.raises(DataError, match=r"no such file or folder: got nowhere\.csv"):
+        run.classify("nowhere.csv")
+    for call in (run.similar, run.classify):
+        with pytest.raises(ConfigError, match="either queries or ids"):
+            call()
+
+
+def test_classify_is_the_classifier_s(run: Run) -> None:
+    found = run.classify(TEXTS)
+    decided = run.classifier.decide(run.encoder.encode(TEXTS), ids=[0, 1])
+    assert found["query"].tolist() == decided["patent_id"].tolist()
+    for column in ("symbol", "level", "title"):
+        assert found[column].tolist() == decided[column].tolist()
+    np.testing.assert_allclose(found["probability"].astype(float), decided["probability"], 1e-5)
+    assert found["evidence"].map(len).eq(3).all()
+    codes = dict(zip(run.corpus.ids, run.corpus.codes, strict=True))
+    for symbol, near in zip(found["symbol"], found["evidence"], strict=True):
+        assert all(any(c.startswith(symbol) for c in codes[i]) for i in near)
+    ids = run.corpus.ids[[9, 4]].tolist()
+    of_patents = run.classify(ids=ids, evidence=0)
+    assert of_patents["query"].drop_duplicates().tolist() == ids
+    assert not any(of_patents["evidence"])
+
+
+def test_evidence_without_an_index_is_by_words(run: Run, place: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "classifier"
+    with artifacts.writing(alone, folders.origin(folders.manifest_of(place / "classifier"))) as to:
+        run.classifier.save(to)
+    moved = Run(tmp_path, classifier=alone, corpus=place)
+    assert moved.evidence_folder == place
+    assert moved.classify(TEXTS)["symbol"].tolist() == run.classify(TEXTS)["symbol"].tolist()
+    assert Run(tmp_path, classifier=alone).evidence_folder is None
+    with_index = Run(tmp_path, classifier=alone, index=place / "index")
+    pd.testing.assert_frame_equal(with_index.classify(TEXTS), run.classify(TEXTS))
+
+
+def test_what_is_missing_names_the_command(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no run there: got .* patentcl run RECIPE"):
+        open_run(tmp_path)
+    with pytest.raises(DataError, match=r"no index there: got .*index.* patentcl index VECTORS"):
+        Run(tmp_path).similar("x")
+    with pytest.raises(DataError, match=r"no classifier there.*patentcl fit VECTORS"):
+        _ = Run(tmp_path).classifier
+    with pytest.raises(DataError, match="no corpus there"):
+        _ = Run(tmp_path / "nowhere").corpus
+    with pytest.raises(DataError, match="no report there"):
+        _ = open_run(place).report
+    with pytest.raises(ConfigError, match="unknown part of a run: got indexes"):
+        Run(place, indexes=place)
+
+
+def test_a_run_of_a_recipe_without_an_encoder_says_so(place: Path, tmp_path: Path) -> None:
+    with artifacts.writing_files(tmp_path, {"stage": "load", "recipe": "twistbytes"}):
+        pass
+    with artifacts.writing(tmp_path / "classifier", {"stage": "fit"}) as to:
+        PatentClassifier.load(place / "classifier").save(to)
+    run = open_run(tmp_path)
+    for part in ("index", "vectors", "encoder"):
+        with pytest.raises(DataError, match=r"reads texts without an encoder.*recipe twistbytes"):
+            getattr(run, part)
+
+
+def test_parts_that_do_not_belong_together(run: Run, place: Path, tmp_path: Path) -> None:
+    other = write_tiny_encoder(tmp_path / "other", TEXTS, seed=1)
+    with pytest.raises(DataError, match=r"not the one that this was made with .*--encoder"):
+        open_run(place, encoder=other).similar("a mower")
+    index = PatentIndex.build(np.eye(3), list("abc"))
+    with artifacts.writing(tmp_path / "index", {"stage": "index"}) as to:
+        index.save(to)
+    with pytest.raises(DataError, match="does not say which encoder"):
+        Run(place, index=tmp_path / "index").similar("a mower")
+    nameless = Run(place, index=tmp_path / "index").similar(ids="a", k=1)
+    assert nameless["codes"].tolist() == [[]] and nameless["date"].tolist() == [None]
