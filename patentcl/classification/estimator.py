@@ -31,11 +31,13 @@ from patentcl.classification.heads.base import HeadSettings
 from patentcl.classification.inputs import Labels, as_labels, build_tree, labelled_rows, take
 from patentcl.classification.members import split_name
 from patentcl.classification.settings import TextSettings
+from patentcl.classification.text.export import export_encoder
 from patentcl.classification.text.inputs import text_settings
 from patentcl.classification.text.training import TextRun
 from patentcl.classification.training import FitSettings, find_device
 from patentcl.core.errors import ConfigError, DataError, did_you_mean
 from patentcl.cpc import CpcTree
+from patentcl.encoders.encoder import PatentEncoder
 from patentcl.encoders.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -588,6 +590,33 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         return 2.0 * truth.multiply(predicted).nnz / total if total else float("nan")
 
     # ---- files ------------------------------------------------------------------------------
+
+    def text_encoder(self) -> PatentEncoder:
+        """The encoder that was tuned for this classifier, for search and maps.
+
+        With pooling ``encoder``, ``cls`` and ``mean`` its vectors are the classifier's own
+        document vectors. ``harnn`` and a convolution read tokens: there the mean of the last
+        layer's token vectors stands for a text.
+
+        Returns
+        -------
+        PatentEncoder
+            A copy; `PatentEncoder.save` writes a plain sentence-transformers folder.
+
+        Raises
+        ------
+        DataError
+            If there is none, and why: it was fitted on embeddings, or reads words alone.
+        """
+        if not hasattr(self, "thresholds_"):
+            raise NotFittedError("This PatentClassifier is not fitted yet. Call fit, or load one.")
+        if self._mixture.text is None:
+            raise DataError(
+                "the classifier holds no text encoder",
+                got=f"{self.head}, fitted on {'words' if self.reads_texts else 'embeddings'}",
+                wanted="a classifier fitted on texts that an encoder reads",
+            )
+        return export_encoder(self._mixture.text.net.text)
 
     def save(self, folder: str | Path) -> None:
         """Write config.json, model.safetensors, tree.parquet and thresholds.npz into a folder.

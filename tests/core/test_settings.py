@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from patentcl.data.settings import DataSettings, SplitSettings
 from pydantic import BaseModel, ValidationError
 
 from patentcl.classification.estimator import PatentClassifier
@@ -20,7 +21,6 @@ from patentcl.core import resources
 from patentcl.core.errors import ConfigError
 from patentcl.core.settings import Level, Settings, apply_overrides, make_settings, read_yaml
 from patentcl.cpc import CpcTree, level_index
-from patentcl.data.settings import DataSettings, SplitSettings
 from patentcl.pipeline.recipe import Recipe, load_recipe
 from patentcl.triplets.settings import MiningRules
 
