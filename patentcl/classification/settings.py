@@ -36,40 +36,69 @@ class ClassifierSettings(Settings):
     """Arguments of `patentcl.PatentClassifier` but its seed, with its defaults."""
 
     head: HeadName = "levels"
+    """What learns: a head, or an ensemble such as levels+knn."""
     mask: Literal["none", "hard", "soft"] = "soft"
+    """How a parent's probability limits its children's."""
     hidden: Whole | None = None
-    """None for this and the next two: the head's own."""
+    """Width of the hidden layers, 0 for none; None is the head's own."""
     layers: Positive = 1
+    """Number of hidden layers."""
     dropout: PartShare | None = None
+    """Share of hidden units dropped in training; None is the head's own."""
     input_dropout: PartShare = 0.2
+    """Share of the entries of an embedding dropped in training."""
     policy: Literal["path", "siblings", "all"] | None = None
+    """Which patents a node is trained on; None is the head's own."""
     rank: Positive | None = None
-    """With tmm and thmm: a first matrix of this rank, its larger half shared within a level."""
+    """With tmm and thmm: rank of the first matrix, its larger half shared within a level."""
     loss: Literal["bce", "frequency", "asymmetric", "adjusted"] = "bce"
+    """What is minimised."""
     alpha: AboveZero = 1.0
+    """Weight of a true label against a false one; above 1 raises recall."""
     level_weights: tuple[NotNegative, ...] | None = None
+    """What a node of each level counts in the loss; None: all alike."""
     epochs: Positive = 20
+    """Passes over the training patents, at most."""
     batch_size: Positive = 256
+    """Patents in one step."""
     learning_rate: AboveZero = 2e-3
+    """Highest learning rate of the head."""
     weight_decay: NotNegative = 0.01
+    """Weight decay of AdamW."""
     patience: Whole = 5
+    """Stop after this many epochs without a gain on dev; 0 never stops early."""
     monitor: Literal["average_precision", "hier_f1", "none"] = "average_precision"
+    """Dev figure by which the best epoch is found; with none the last one is kept."""
     threshold: Literal["global", "level", "label"] | Share = "label"
+    """Tuned on dev for F1 by label, by level or globally; or a fixed number."""
     shrinkage: NotNegative = 20.0
+    """With threshold label: how strongly rare labels are drawn to their level's threshold."""
     at_least_one: Annotated[bool, Field(strict=True)] | Level = True
+    """Predict a label for every patent at every level, or down to the level named."""
     back_off: Share = 0.0
+    """A label that only at_least_one adds must be this likely."""
     top_k: Positive | None = None
+    """At most this many labels at each level; None: no limit."""
     calibration: Literal["temperature", "isotonic"] | None = None
+    """How probabilities of each level are corrected on dev; None: not at all."""
     mixing: Literal["mean", "stacked"] = "mean"
-    """Of several voices: an average, or a regression that also knows how frequent a node is."""
+    """How ensemble members are combined: an average, or a regression that knows frequencies."""
     neighbors: Positive = 40
+    """With knn: number of neighbours that vote."""
     sharpness: NotNegative = 8.0
+    """With knn: a vote weighs the cosine to this power."""
     neighbor_weight: Literal["auto"] | Share = "auto"
+    """With knn and mixing mean: weight of the vote; auto is the best on dev."""
     prune: PartShare = 0.01
+    """With tmm and thmm: nodes below a node less likely than this are given 0."""
     dev_fraction: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.1
+    """Share of the training patents held out where there is no dev set."""
     precision: Precision = "auto"
+    """Precision of the products in training."""
     device: str = "auto"
+    """auto (a GPU if there is one), cpu or cuda."""
     cost: AboveZero = 1.0
+    """With local-svm and svm: what an error costs, liblinear's C."""
 
 
 class TextSettings(Settings):
@@ -80,49 +109,48 @@ class TextSettings(Settings):
     """
 
     model: str | None = None
-    """As `EncoderSettings.model`, which is taken in a recipe; ``words`` for word vectors trained on
-    the training texts; a .txt or .vec file in GloVe's format. None is ``minilm``."""
+    """As encoder.model; words or a .txt or .vec file for word vectors; None is minilm."""
     max_length: Positive | None = None
-    """Tokens read of each text; None is 256, and the encoder section's in a recipe."""
+    """Tokens read of each text; None is 256."""
     pooling: Literal["encoder", "cls", "mean", "cnn"] = "encoder"
-    """What stands for a text: the encoder's own vector, its first token's, the mean of all tokens',
-    or a convolution over them. The head ``harnn`` looks at each token instead."""
+    """What stands for a text: the encoder's own vector, first token, mean, or a convolution."""
     layers: Positive = 1
-    """Token vectors are the sum of so many of the last layers (but with pooling ``encoder``)."""
+    """Token vectors are the sum of this many of the last layers."""
     kernels: Annotated[tuple[Positive, ...], Field(min_length=1)] = (2, 3, 4, 5)
+    """Widths of the convolutions, in tokens."""
     filters: Positive = 512
+    """Convolutions of each width."""
     dense: Whole = 0
-    """Width of a layer with batch normalisation between convolution and head; 0 for none."""
+    """Width of a layer between convolutions and head; 0 for none."""
     dropout: PartShare = 0.0
-    """After that layer."""
+    """Share dropped after that layer."""
     word_width: Positive = 100
+    """Width of word vectors trained here."""
     min_count: Positive = 2
+    """Words found less often are one unknown word."""
     vocabulary: Positive = 100_000
+    """At most this many words."""
     frozen: Annotated[bool, Field(strict=True)] = False
-    """The encoder, or the word vectors, stay as they are; what they give is computed once."""
+    """Encoder or word vectors stay as they are."""
     frozen_layers: Whole = 0
-    """So many of the lowest layers, and the embeddings below them, stay as they are."""
+    """This many of the lowest layers, and the embeddings below them, stay as they are."""
     untuned: Annotated[bool, Field(strict=True)] = False
-    """Beside an encoder that is tuned, the same one as it was speaks too: heads after the first
-    learn on its vectors, and its neighbours vote besides those of the tuned one."""
+    """Heads after the first, and neighbours, also use the vectors of the untuned encoder."""
     head_first: Annotated[bool, Field(strict=True)] = False
-    """The head is trained alone first, on the vectors of the encoder as it is, then both together,
-    at the rate below: a head that knows nothing yet spoils what the encoder knows (linear probing,
-    then fine-tuning: A. Kumar et al., ICLR 2022)."""
+    """Train the head alone first, on vectors of the untuned encoder."""
     epochs: Positive | None = None
-    """Of the training on texts, if other than the classifier's, of which further heads have theirs.
-    """
+    """Epochs of the training on texts; None: those of the classifier."""
     batch_size: Positive | None = None
-    """Likewise."""
+    """Batch size of the training on texts; None: that of the classifier."""
     learning_rate: AboveZero = 2e-5
     """Highest rate of the encoder's top layer, or of the word vectors."""
     layer_decay: Annotated[float, Field(gt=0, le=1, strict=True)] = 1.0
     """A layer's rate is that of the layer above times this."""
     warmup: Share = 0.1
+    """Share of the steps in which the rate rises."""
     accumulate: Positive = 1
-    """A batch is computed in so many parts, of which the gradients are added up."""
+    """A batch is computed in this many parts, which saves memory."""
     encoder_dropout: PartShare | None = None
-    """Of the encoder's own layers while it is tuned; None is what it was made with. Without any, a
-    CPU is a quarter faster."""
+    """Dropout of the encoder while it is tuned; None is its own, 0 is faster."""
     checkpointing: Annotated[bool, Field(strict=True)] = False
-    """Compute again in the backward pass instead of keeping: a third slower, far less memory."""
+    """Compute again in the backward pass: a third slower, far less memory."""

@@ -177,7 +177,7 @@ def _refuse_foreign(target: Path, record: dict[str, Any]) -> None:
         got = "a file"
     elif (manifest := read_manifest(target)) is None:
         got = f"a folder without {MANIFEST}" if any(target.iterdir()) else None
-    elif _kind(manifest) != _kind(record):
+    elif stage_of(manifest)[0] != stage_of(record)[0]:
         got = f"a folder of the stage {manifest.get('stage')!r}"
     elif any((inner / MANIFEST).exists() for inner in target.iterdir()):
         got = "a folder with results of other stages in it"
@@ -190,8 +190,11 @@ def _refuse_foreign(target: Path, record: dict[str, Any]) -> None:
         )
 
 
-def _kind(record: dict[str, Any]) -> str:
-    return str(record.get("stage")).removesuffix("-base")
+def stage_of(record: dict[str, Any]) -> tuple[str, str | None]:
+    """Stage and variant that a manifest names; older ones join the two, as in ``embed-base``."""
+    stage = str(record.get("stage"))
+    plain = stage.removesuffix("-base")
+    return plain, "base" if plain != stage else record.get("variant")
 
 
 def _write_manifest(path: Path, record: dict[str, Any], started: float) -> None:
@@ -300,7 +303,7 @@ def writing_files(
 def _files_of(folder: Path, record: dict[str, Any]) -> set[str]:
     """Files in a folder that earlier results of the same stage left, complete or cut off."""
     manifest = read_manifest(folder)
-    if manifest is not None and _kind(manifest) != _kind(record):
+    if manifest is not None and stage_of(manifest)[0] != stage_of(record)[0]:
         raise DataError(
             "the place for the results is taken by something else",
             where=folder,

@@ -6,11 +6,13 @@ Unknown keys raise and offer the nearest known ones; values are checked before a
 
 from __future__ import annotations
 
+import inspect
 import re
+import types
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -28,17 +30,112 @@ Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 PartShare = Annotated[float, Field(ge=0, lt=1, strict=True)]
 
 
-class Settings(BaseModel):
-    """Base of all settings: frozen, and strict about unknown keys."""
+class _Names(type(BaseModel)):  # type: ignore[misc]
+    """Lists the settings of a class, so that help() and completion show these and no machinery."""
+
+    def __dir__(cls) -> list[str]:
+        return list(getattr(cls, "model_fields", ()))
+
+
+class Settings(BaseModel, metaclass=_Names):
+    """Base of all settings: frozen, and strict about unknown keys.
+
+    A string below a field says what it means, in one sentence; `describe` reads it.
+    """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+        extra="forbid",
+        frozen=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Add the settings to the class's docstring, and keep its signature short."""
+        lines = [
+            f"{row.key} : {row.type}"
+            + ("" if row.type == "section" else f", default {row.default!r}")
+            + f"\n    {row.meaning}"
+            for row in describe(cls)
+            if "." not in row.key
+        ]
+        cls.__doc__ = "\n".join([f"{cls.__doc__}", "", "Settings", "--------", *lines])
+        cls.__signature__ = inspect.Signature(
+            [inspect.Parameter("settings", inspect.Parameter.VAR_KEYWORD)]
+        )
 
     @model_validator(mode="before")
     @classmethod
     def _empty_section(cls, value: Any) -> Any:
         return {} if value is None else value  # `map:` with nothing below it
+
+
+class Setting(NamedTuple):
+    """One setting as people are told of it; the default of a section is not told."""
+
+    key: str
+    type: str
+    default: Any
+    meaning: str
+
+
+def describe(model: type[BaseModel], prefix: str = "") -> list[Setting]:
+    """List the settings of a class, those of its sections below each with a dotted key.
+
+    Examples
+    --------
+    >>> class Part(Settings):
+    ...     size: Positive | None = None
+    >>> [row[:3] for row in describe(Part)]
+    [('size', 'whole number >= 1 | null', None)]
+    """
+    rows = []
+    for name, field in model.model_fields.items():
+        kind, key = field.annotation, f"{prefix}{name}"
+        meaning = field.description or ""
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            rows += [Setting(key, "section", None, meaning), *describe(kind, f"{key}.")]
+            continue
+        default = (
+            "(needed)" if field.is_required() else field.get_default(call_default_factory=True)
+        )
+        rows.append(Setting(key, _type_text(kind, field.metadata), default, meaning))
+    return rows
+
+
+_TYPES = {
+    int: "whole number",
+    float: "number",
+    str: "text",
+    bool: "true | false",
+    type(None): "null",
+}
+_LIMITS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+
+
+def _type_text(kind: Any, metadata: Sequence[Any] = ()) -> str:
+    """A type as people write its values."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        rules = [m for field in inner[1:] for m in getattr(field, "metadata", [field])]
+        return _type_text(inner[0], rules)
+    if origin is Literal:
+        return " | ".join(map(str, inner))
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(map(_type_text, inner))
+    if origin is tuple:
+        return f"list of {_type_text(inner[0])}"
+    if origin is dict:
+        return f"mapping of {_type_text(inner[0])} to {_type_text(inner[1])}"
+    limits = [
+        f"{sign} {getattr(rule, name)}"
+        for rule in metadata
+        for name, sign in _LIMITS.items()
+        if getattr(rule, name, None) is not None
+    ]
+    return " ".join([_TYPES.get(kind, str(kind)), " and ".join(limits)]).strip()
 
 
 def _fields(model: type[BaseModel], path: Sequence[Any]) -> list[str]:

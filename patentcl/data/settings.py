@@ -13,24 +13,30 @@ class DataSettings(Settings):
     """What to read. Without a source, a synthetic sample is written and read."""
 
     source: str | None = None
+    """File or folder of patents; None: a synthetic sample is made."""
     sample_patents: Annotated[int, Field(ge=100, strict=True)] = 5000
+    """Size of the synthetic sample."""
     scheme: Literal["cpc", "ipc", "both"] = "both"
+    """Which classification the labels come from; both: CPC, and IPC where there is none."""
     level: Level = "subclass"
     """Deepest level of the labels that the classifier learns."""
     limit: Positive | None = None
+    """A random sample of this many patents; None: all."""
     columns: dict[str, str] = Field(default_factory=dict)
-    """For CSV, TSV, JSONL and Parquet: our column name -> the file's."""
+    """For CSV, TSV, JSONL and Parquet: our column name to the file's."""
     graph: str | None = None
-    """``neo4j://HOST:PORT`` to load and mine in that server; None for a DuckDB file of the run."""
+    """neo4j://HOST:PORT to load and mine in that server; None: a DuckDB file of the run."""
 
 
 class SplitSettings(Settings):
     """How patents are divided into train, dev and test; a division that the data bring wins."""
 
     method: Literal["stratified", "random", "date", "family"] = "stratified"
-    """None divides near-copies of a text or a family: ``family`` is ``stratified`` by that name."""
+    """How patents are divided; none separates near-copies or a family. family means stratified."""
     dev: Share = 0.1
+    """Share of the patents to tune on."""
     test: Share = 0.1
+    """Share of the patents to evaluate on."""
 
     @model_validator(mode="after")
     def _some_train(self) -> SplitSettings:

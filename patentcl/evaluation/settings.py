@@ -26,16 +26,18 @@ class ReportSettings(Settings):
         "recall@5",
         "hit@3",
     )
+    """Metrics of the classifier."""
     retrieval: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "ndcg@10",
         "recall@10",
         "recall@100",
         "mrr",
     )
+    """Metrics of retrieval."""
     queries: Positive = 2000
-    """At most so many held-out patents ask for what they cite or share a group with."""
+    """At most this many held-out patents search for what they cite or share a group with."""
     example: str = (
         "A robotic lawn mower detects the boundary of a lawn with a camera, and a control unit "
         "steers the wheel motors so that the cutting blade stays inside it."
     )
-    """A new abstract for the page to classify and to look up."""
+    """An abstract for the page of the run to classify and to look up."""

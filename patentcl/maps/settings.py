@@ -13,7 +13,10 @@ class MapSettings(Settings):
     """The picture of the embedding space."""
 
     method: Literal["umap", "pca"] = "umap"
+    """How vectors become two coordinates."""
     neighbors: Annotated[int, Field(ge=2, strict=True)] = 15
+    """Neighbours that count: fewer show detail, more the large picture."""
     min_dist: Share = 0.1
+    """How tightly UMAP may pack points."""
     fit_sample: Positive | None = None
-    """UMAP is fitted on so many patents and places the rest; None: on all up to 150,000."""
+    """UMAP is fitted on this many patents and places the rest; None: all up to 150,000."""

@@ -24,20 +24,33 @@ class Recipe(Settings):
     """A whole run: one section per stage."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    """Name of the recipe, and of the folder of its runs."""
     description: str = ""
+    """What it is for, in one sentence."""
     learns_from: Literal["vectors", "texts"] = "vectors"
-    """``texts``: the classifier is trained on texts, without a graph, triplets and vectors."""
+    """texts: the classifier is trained on texts, without graph, triplets and vectors."""
     seed: Whole = 0
+    """Decides everything random."""
     data: DataSettings = DataSettings()
+    """What to read."""
     split: SplitSettings = SplitSettings()
+    """How patents are divided."""
     mining: MiningRules = MiningRules()
+    """Which triplets to mine."""
     encoder: EncoderSettings = EncoderSettings()
+    """Which model makes vectors."""
     training: TrainingSettings = TrainingSettings()
+    """How the encoder is tuned."""
     classifier: ClassifierSettings = ClassifierSettings()
+    """How the classifier learns."""
     text: TextSettings = TextSettings()
+    """How a classifier reads texts."""
     index: IndexSettings = IndexSettings()
+    """How vectors are indexed."""
     map: MapSettings = MapSettings()
+    """How the map is drawn."""
     report: ReportSettings = ReportSettings()
+    """What the evaluation looks at."""
 
     @model_validator(mode="after")
     def _one_encoder(self) -> Recipe:

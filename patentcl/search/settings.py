@@ -9,3 +9,4 @@ class IndexSettings(Settings):
     """A specification from ``indexes/`` by name, or a YAML file of one's own."""
 
     spec: str = "auto"
+    """auto, a name in indexes/, or a YAML file."""

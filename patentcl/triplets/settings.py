@@ -16,22 +16,21 @@ class MiningRules(Settings):
     """Which triplets to look for; see `patentcl.triplets.mining.mine_triplets`."""
 
     relations: tuple[Literal["cites", "coupled", "class"], ...] = ("cites", "class")
-    """Where positives come from: the anchor cites them, cites the same documents, or shares codes
-    with them. Each relation gets an equal part; what one lacks goes to the others."""
+    """Where positives come from: cited, citing the same documents, or sharing codes."""
     shared_level: Level = "subclass"
     """Anchor and positive must share a symbol of this level."""
     coupled_by: Positive = 2
-    """Patents that cite so many documents in common are coupled: positives of the relation
-    ``coupled``, and never negatives of each other."""
+    """Patents that cite this many documents in common are coupled."""
     negatives: dict[Hardness, Share] = {"easy": 0.2, "medium": 0.3, "hard": 0.5}
     """Shares of negatives from another section, another class, the same subclass."""
     triplets: Positive = 10_000
+    """Number of triplets to mine."""
     per_anchor: Positive = 1
-    """At most so many triplets of one anchor and relation."""
+    """At most this many triplets of one anchor and relation."""
     within_years: Whole | None = 5
-    """Negatives are looked for at most so many years from the anchor; None for any time."""
+    """Negatives are at most this many years from the anchor; None: any time."""
     before: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
-    """Patents of this day or later are in no triplet; None for all."""
+    """Patents of this day or later are in no triplet; None: all may be."""
 
     @model_validator(mode="after")
     def _shares(self) -> MiningRules:

@@ -31,6 +31,7 @@ from patentcl.core.artifacts import (
     fingerprint_path,
     read_manifest,
     require,
+    stage_of,
     writing,
     writing_files,
 )
@@ -567,8 +568,15 @@ def test_an_empty_folder_will_do(tmp_path: Path) -> None:
     assert version_of(tmp_path / "v") == 1
 
 
-def test_a_tuned_stage_may_take_the_place_of_its_untuned_twin(tmp_path: Path) -> None:
-    with writing(tmp_path / "v", {"stage": "embed-base", "version": 1}) as place:
+def test_variants_of_a_stage_by_field_or_as_older_manifests_name_them() -> None:
+    assert stage_of({"stage": "embed"}) == ("embed", None)
+    assert stage_of({"stage": "embed", "variant": "base"}) == ("embed", "base")
+    assert stage_of({"stage": "embed-base"}) == ("embed", "base")
+
+
+@pytest.mark.parametrize("about", [{"stage": "embed", "variant": "base"}, {"stage": "embed-base"}])
+def test_a_stage_may_take_the_place_of_its_variant(tmp_path: Path, about: dict) -> None:
+    with writing(tmp_path / "v", {**about, "version": 1}) as place:
         fill(place, 1)
     write(tmp_path / "v", 2)
     assert version_of(tmp_path / "v") == 2

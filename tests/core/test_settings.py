@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import pydoc
+import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import pytest
 import yaml
@@ -19,7 +21,16 @@ from patentcl.classification.losses import LOSSES
 from patentcl.classification.settings import ClassifierSettings
 from patentcl.core import resources
 from patentcl.core.errors import ConfigError
-from patentcl.core.settings import Level, Settings, apply_overrides, make_settings, read_yaml
+from patentcl.core.settings import (
+    Level,
+    Positive,
+    Settings,
+    Share,
+    apply_overrides,
+    describe,
+    make_settings,
+    read_yaml,
+)
 from patentcl.cpc import CpcTree, level_index
 from patentcl.pipeline.recipe import Recipe, load_recipe
 from patentcl.triplets.settings import MiningRules
@@ -438,3 +449,52 @@ def test_every_settings_class_is_strict_and_explained() -> None:
         assert model.model_config["frozen"]
         assert model.__doc__
         assert not dataclasses.is_dataclass(model)
+
+
+def test_every_setting_has_a_short_meaning() -> None:
+    rows = describe(Recipe)
+    assert len(rows) > 80 and len({row.key for row in rows}) == len(rows)
+    for row in rows:
+        assert re.fullmatch(r"\S.{5,95}\.", row.meaning), row
+        assert row.type and "<class" not in row.type, row
+
+
+def test_settings_are_described_by_key_type_default_and_meaning() -> None:
+    class Inner(Settings):
+        """What is inside."""
+
+        share: Share | None = None
+        """A share."""
+
+    class Outer(Settings):
+        """All of it."""
+
+        name: str
+        """Its name."""
+        kinds: tuple[Literal["a", "b"], ...] = ("a",)
+        """Its kinds."""
+        parts: dict[str, Positive] = {}  # noqa: RUF012
+        """Its parts."""
+        flag: bool = True
+        """Its flag."""
+        inner: Inner = Inner()
+        """What is in it."""
+
+    assert list(map(tuple, describe(Outer))) == [
+        ("name", "text", "(needed)", "Its name."),
+        ("kinds", "list of a | b", ("a",), "Its kinds."),
+        ("parts", "mapping of text to whole number >= 1", {}, "Its parts."),
+        ("flag", "true | false", True, "Its flag."),
+        ("inner", "section", None, "What is in it."),
+        ("inner.share", "number >= 0 and <= 1 | null", None, "A share."),
+    ]
+
+
+@pytest.mark.parametrize("model", [Recipe, *SECTIONS.values()])
+def test_help_on_settings_explains_each_and_little_else(model: type[Settings]) -> None:
+    text = pydoc.plain(pydoc.render_doc(model))
+    for name, field in model.model_fields.items():
+        assert f"{name} : " in text
+        assert str(field.description) in text
+    assert len(text) < 6_000 and "model_dump" not in text
+    assert dir(model) == sorted(model.model_fields)
