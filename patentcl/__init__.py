@@ -26,8 +26,8 @@ _HOME = {
     "compare": "metrics",
     "plot_map": "maps.drawing",
     "run_pipeline": "pipeline.runner",
-    "Run": "workspace.run",
-    "open_run": "workspace.run",
+    "Run": "pipeline.build",
+    "open_run": "pipeline.build",
     "PatentclError": "core.errors",
 }
 
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
     from patentcl.maps.drawing import plot_map as plot_map
     from patentcl.metrics import compare as compare
     from patentcl.metrics import evaluate as evaluate
+    from patentcl.pipeline.build import Run as Run
+    from patentcl.pipeline.build import open_run as open_run
     from patentcl.pipeline.runner import run_pipeline as run_pipeline
     from patentcl.search.index import PatentIndex as PatentIndex
     from patentcl.triplets.mining import mine_triplets as mine_triplets
     from patentcl.triplets.settings import MiningRules as MiningRules
-    from patentcl.workspace.run import Run as Run
-    from patentcl.workspace.run import open_run as open_run
 
 __getattr__, _listed = lazily(__name__, _HOME)
 

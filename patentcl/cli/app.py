@@ -1,8 +1,6 @@
 """The command line. Its modules are the only ones that print or exit.
 
-Exit codes: 0 done, 1 the user's data or settings (one line), 2 usage, 130 interrupted. The verbs
-stand in ``cli_data``, ``cli_graph``, ``cli_models``, ``cli_classify``, ``cli_space`` and, for
-whole runs, here.
+Exit codes: 0 done, 1 the user's data or settings (one line), 2 usage, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,16 +14,12 @@ from typing import Annotated
 
 import typer
 
-from patentcl.cli import classify as cli_classify
-from patentcl.cli import data as cli_data
-from patentcl.cli import graph as cli_graph
-from patentcl.cli import models as cli_models
-from patentcl.cli import space as cli_space
+from patentcl.cli import classify, graph, models, space, stages
 from patentcl.cli.options import INTERRUPTED, Json, Limit, Sets, app, bar, note, out, verb
 from patentcl.core.errors import PatentclError
 
-VERBS = [m.__name__ for m in (cli_data, cli_graph, cli_models, cli_classify, cli_space)]
-"""Importing these registered their verbs; help lists them in this order, then those below."""
+COMMANDS = [m.__name__ for m in (stages, graph, models, classify, space)]
+"""Importing these registered their commands; help lists them in this order, then those below."""
 
 
 def main() -> None:
@@ -67,9 +61,26 @@ def _quiet_libraries() -> None:
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from patentcl import __version__
+
+        out(f"patentcl {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Embeddings, classification, similarity search and maps for patents."""
+
+
 @verb()
 def run(
-    recipe: Annotated[str, typer.Argument(help="A name from pipelines/, or a YAML file.")],
+    recipe: Annotated[str, typer.Argument(help="A name, such as quickstart, or a YAML file.")],
     data: Annotated[
         Path | None, typer.Option(help="What to read instead of the recipe's source.")
     ] = None,
@@ -77,12 +88,16 @@ def run(
     sets: Sets = [],
     limit: Limit = None,
     start: Annotated[
-        str | None, typer.Option("--from", help="Run this stage and what depends on it again.")
+        str | None, typer.Option("--from", help="Repeat this stage and all that depend on it.")
     ] = None,
-    dry: Annotated[bool, typer.Option("--dry", help="Only say what would run, and why.")] = False,
+    dry: Annotated[bool, typer.Option("--dry", help="Only print the plan.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Run a recipe: all of its stages that are not up to date."""
+    """Run a recipe: all of its stages that are not up to date.
+
+    Examples: patentcl run quickstart;
+    patentcl run quickstart --data mine.csv --out artifacts/mine --set train.epochs=2
+    """
     from patentcl.pipeline.runner import run_pipeline
 
     overrides = [*sets, *([f"data.limit={limit}"] if limit else [])]
@@ -113,7 +128,7 @@ def doctor(as_json: Json = False) -> None:
 
 
 app.registered_commands.sort(
-    key=lambda c: VERBS.index(c.callback.__module__) if c.callback.__module__ in VERBS else 99
+    key=lambda c: COMMANDS.index(m) if (m := c.callback.__module__) in COMMANDS else 99
 )
 
 if __name__ == "__main__":

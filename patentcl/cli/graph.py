@@ -1,4 +1,4 @@
-"""Verbs about the graph: graph, neo4j."""
+"""Commands about the graph: graph, neo4j."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ def graph(
         str, typer.Option("--graph", help="duckdb://FILE or neo4j://HOST:PORT.")
     ] = f"duckdb://{RUN}/graph.duckdb",
     coupled: Annotated[
-        int, typer.Option(min=0, help="At most so many patents that cite the same.")
+        int, typer.Option(min=0, help="Show at most N patents that cite the same documents.")
     ] = 20,
     as_json: Json = False,
 ) -> None:
-    """Show a patent's codes with titles, what it cites, what cites it and what cites the same."""
+    """Show a patent's codes with titles, what it cites, what cites it and what cites the same.
+
+    Example: patentcl graph 10005747 --graph duckdb://work/graph.duckdb
+    """
     from patentcl.graph.session import open_graph
 
     with open_graph(address) as store:
@@ -44,7 +47,7 @@ def graph(
 
 
 def _dated(patent: dict[str, Any]) -> str:
-    return f"{patent['patent_id']:<12} {patent['date'] or 'no date':<10}".rstrip()
+    return f"{patent['patent_id']:<12} {patent['date'] or 'no date'!s:<10}".rstrip()
 
 
 def _section(name: str, lines: list[str]) -> None:
@@ -58,11 +61,14 @@ def neo4j(
     home: Annotated[Path, typer.Argument(help="Folder of the server and its data.")] = Path(
         "artifacts/neo4j"
     ),
-    port: Annotated[int, typer.Option(help="Where it listens, on this machine alone.")] = 7687,
+    port: Annotated[int, typer.Option(help="Port, on this machine only.")] = 7687,
     heap: Annotated[str, typer.Option(help="Memory for queries.")] = "2g",
     pagecache: Annotated[str, typer.Option(help="Memory for the store.")] = "1g",
 ) -> None:
-    """Fetch and run a Neo4j server without Docker (Java 17 or 21, Maven); Ctrl-C stops it."""
+    """Fetch and run a Neo4j server without Docker (Java 17 or 21, Maven); Ctrl-C stops it.
+
+    Example: patentcl neo4j artifacts/neo4j --heap 4g
+    """
     from patentcl.graph.neo4j.server import Neo4jServer, version
 
     password, told = _password(home)
@@ -76,7 +82,7 @@ def neo4j(
         sys.stdout.flush()  # who reads it through a pipe waits for these lines
         while server.running:
             time.sleep(0.5)
-        note(f"the server has ended by itself; see {home}/logs")
+        note(f"the server stopped by itself; see {home}/logs")
         raise typer.Exit(1)
     except KeyboardInterrupt:
         note("stopping the server")

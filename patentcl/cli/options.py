@@ -14,12 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from patentcl.core.errors import ConfigError
 from patentcl.core.progress import Progress, ProgressLines, StageProgress
+
+if TYPE_CHECKING:
+    from patentcl.pipeline.recipe import Recipe
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,32 +33,53 @@ app = typer.Typer(
     help="Embeddings, classification, similarity search and maps for patents.",
 )
 
-Sets = Annotated[list[str], typer.Option("--set", help="A setting: key=value. May be repeated.")]
-Seed = Annotated[int, typer.Option(help="Decides everything random.")]
-Limit = Annotated[int | None, typer.Option(help="A sample of so many patents, for a quick try.")]
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-LevelName = Annotated[str, typer.Option(help="Deepest level of labels.")]
-CorpusFolder = Annotated[Path, typer.Option(help="Folder of the corpus.")]
-EncoderNow = Annotated[str | None, typer.Option(help="Where its encoder is now.")]
+Sets = Annotated[
+    list[str],
+    typer.Option(
+        "--set", help="A setting, section.key=value; see `patentcl settings`. May be repeated."
+    ),
+]
+Seed = Annotated[int | None, typer.Option(help="Random seed. [default: 0]")]
+FromRecipe = Annotated[
+    str | None, typer.Option("--recipe", help="Start from the settings of this recipe.")
+]
+Limit = Annotated[int | None, typer.Option(help="Read only N patents, for a quick try.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Level = Annotated[
+    str | None,
+    typer.Option(help="Deepest level of labels. [default: subclass, or as the corpus was loaded]"),
+]
+EncoderNow = Annotated[
+    str | None, typer.Option(help="Where the encoder is now, if it has been moved.")
+]
 RUN = Path("artifacts/quickstart")
-INTERRUPTED = "interrupted: what is complete is kept, and the next run goes on from there"
+INTERRUPTED = "interrupted: finished work is kept, and the next run resumes from there"
 
 
 @dataclass(frozen=True)
 class Common:
-    """Options of every verb that makes something from settings."""
+    """Options of every command that makes something from settings."""
 
     sets: Sets = field(default_factory=list)
-    seed: Seed = 0
+    recipe: FromRecipe = None
     as_json: Json = False
 
-    def settings(self, kind: Any, **fixed: Any) -> Any:
-        """Settings of a kind from ``--set`` and from options of their own."""
-        return settings_of(kind, self.sets, **fixed)
+    def settings(self, section: str, *more: str, **options: Any) -> Recipe:
+        """Settings from a recipe, from options, and from ``--set``."""
+        from patentcl.pipeline.recipe import stage_recipe
 
-    def record(self, stage: str, settings: Any, **inputs: Any) -> dict[str, Any]:
-        """What the manifest of a folder says about its making."""
-        return record_of(stage, settings, self.seed, **inputs)
+        return stage_recipe(self.sets, section, (section, *more), self.recipe, **options)
+
+
+@dataclass(frozen=True)
+class Seeded(Common):
+    """The same, where the result depends on chance."""
+
+    seed: Seed = None
+
+    def settings(self, section: str, *more: str, **options: Any) -> Recipe:
+        """Settings from a recipe, from options, and from ``--set``."""
+        return super().settings(section, *more, seed=self.seed, **options)
 
 
 @dataclass(frozen=True)
@@ -94,7 +118,8 @@ def verb(name: str | None = None) -> Callable[[F], F]:
         groups: dict[str, Any] = {}
         parameters: list[inspect.Parameter] = []
         common_last = sorted(
-            inspect.signature(function).parameters.values(), key=lambda p: hints[p.name] is Common
+            inspect.signature(function).parameters.values(),
+            key=lambda p: hints[p.name] in (Common, Seeded),
         )
         for p in common_last:
             kind = hints[p.name]
@@ -200,43 +225,6 @@ def show_counts(counts: dict[str, Any], as_json: bool) -> None:
             if isinstance(value, int)
             else f"{name:<{width}}  {value:>12}"
         )
-
-
-def finish(
-    folder: Path, what: str, as_json: bool, part: str | None = "counts", more: str = ""
-) -> None:
-    """Show a part of the manifest that a stage wrote, if any, and say where it wrote."""
-    from patentcl.core.artifacts import read_manifest
-
-    if part is not None:
-        show_counts((read_manifest(folder) or {})[part], as_json)
-    note(f"{what} written to {folder}{more}")
-
-
-# ---- settings and records -------------------------------------------------------------------
-
-
-def settings_of(kind: Any, pairs: list[str], **fixed: Any) -> Any:
-    """Settings of a kind: fixed values where they are not None, then ``key=value`` texts."""
-    from patentcl.core.settings import apply_overrides, make_settings
-
-    values = {k: v for k, v in fixed.items() if v is not None}
-    return make_settings(kind, apply_overrides(values, pairs), where="--set")
-
-
-def record_of(stage: str, settings: Any, seed: int = 0, **inputs: Any) -> dict[str, Any]:
-    """What the manifest of a folder says about its making."""
-    from patentcl.core.artifacts import fingerprint
-
-    plain = settings.model_dump() if hasattr(settings, "model_dump") else settings
-    given = {k: str(v) for k, v in inputs.items()}
-    return {
-        "stage": stage,
-        "settings": plain,
-        "inputs": given,
-        "seed": seed,
-        "fingerprint": fingerprint([stage, plain, given, seed]),
-    }
 
 
 def pairs_of(texts: list[str], option: str, example: str) -> dict[str, str]:

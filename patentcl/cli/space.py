@@ -9,20 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from patentcl.cli.options import (
-    RUN,
-    Common,
-    CorpusFolder,
-    EncoderNow,
-    Json,
-    Question,
-    finish,
-    one_of,
-    out,
-    record_of,
-    settings_of,
-    verb,
-)
+from patentcl.cli.options import RUN, EncoderNow, Json, Question, one_of, out, verb
 
 
 @dataclass(frozen=True)
@@ -46,25 +33,6 @@ class Filters:
             "cpc": self.cpc or None,
             "exclude_cpc": self.exclude_cpc or None,
         }
-
-
-@verb()
-def index(
-    vectors: Path,
-    corpus: CorpusFolder = RUN,
-    spec: Annotated[str, typer.Option(help="auto, a name from indexes/, or a YAML file.")] = "auto",
-    to: Annotated[Path, typer.Option("--out", help="Folder for the index.")] = Path("index"),
-    as_json: Json = False,
-) -> None:
-    """Build a similarity index."""
-    from patentcl.pipeline import stages
-    from patentcl.search.settings import IndexSettings
-    from patentcl.workspace import folders
-
-    settings = settings_of(IndexSettings, [], spec=spec)
-    record = record_of("index", settings, vectors=vectors, corpus=corpus)
-    stages.index(vectors, folders.open_corpus(corpus), to, settings, record)
-    finish(to, "index", as_json)
 
 
 @verb()
@@ -117,24 +85,3 @@ def _print_neighbours(found: Any, as_json: bool) -> None:
                     f"{r.rank:>3}  {r.similarity:.3f}  {r.id:<12} {date:<10}  "
                     f"{(r.title or '(no title)')[:60]:<60}  {', '.join(codes[:4])}".rstrip()
                 )
-
-
-@verb("map")
-def map_(
-    common: Common,
-    vectors: Path,
-    corpus: CorpusFolder = RUN,
-    to: Annotated[Path, typer.Option("--out", help="Folder for the map.")] = Path("map"),
-    title: Annotated[str, typer.Option(help="Over the picture.")] = "Patents",
-) -> None:
-    """Draw a map: PNG, SVG, a page that opens without a network, and coordinates."""
-    from patentcl.maps.settings import MapSettings
-    from patentcl.pipeline import stages
-    from patentcl.workspace import folders
-
-    settings = common.settings(MapSettings)
-    record = common.record("map", settings, vectors=vectors, corpus=corpus)
-    patents = folders.open_corpus(corpus)
-    stages.draw(vectors, patents, to, settings, common.seed, title, record)
-    files = ": map.png, map.svg, map.html, coordinates.parquet"
-    finish(to, "map", common.as_json, more=files)

@@ -19,4 +19,8 @@ class MapSettings(Settings):
     min_dist: Share = 0.1
     """How tightly UMAP may pack points."""
     fit_sample: Positive | None = None
-    """UMAP is fitted on this many patents and places the rest; None: all up to 150,000."""
+    """UMAP is fitted on that many patents and places the rest; None: on all up to 150,000."""
+    title: str | None = None
+    """Above the picture; None for a title from the data."""
+    compare: Annotated[bool, Field(strict=True)] = False
+    """Also draw the vectors before fine-tuning, side by side with those after it."""

@@ -1,263 +1,291 @@
-"""The stages of a run: each reads what earlier ones wrote and writes one complete folder.
-
-Recipes and single commands call the same functions, so a folder is the same however it was made.
-"""
+"""The stages of a run as data: what each reads, which settings it depends on, what it writes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from patentcl.classification.settings import ClassifierSettings, TextSettings
 from patentcl.core import artifacts
-from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.errors import DataError
 from patentcl.data.corpus import SPLITS, Corpus, make_splits, write_splits
-from patentcl.data.settings import DataSettings, SplitSettings
-from patentcl.encoders.settings import EncoderSettings, TrainingSettings
-from patentcl.maps.settings import MapSettings
-from patentcl.search.settings import IndexSettings
-from patentcl.triplets.settings import MiningRules
-from patentcl.workspace.folders import aligned_vectors, origin
+from patentcl.graph.session import graph_file, is_server
+from patentcl.pipeline.recipe import Recipe
+from patentcl.workspace.folders import aligned_vectors, encoder_for, open_corpus, origin
 
-Progress = Callable[[int, int], None]
-GraphProgress = Callable[[str, int, int], None]
 Record = dict[str, Any]
+StageProgress = Callable[[str, int, int], None]
 
 
-def sample(folder: Path, patents: int, seed: int, record: Record) -> None:
-    """Write a synthetic corpus in PatentsView's layout."""
+@dataclass(frozen=True)
+class Stage:
+    """A kind of step.
+
+    Attributes
+    ----------
+    name : str
+    folder : str
+        Where it writes in a run.
+    sections : mapping of str to (set of str or None)
+        Sections of a recipe that its result depends on, and which of their settings; None for all.
+    write : callable
+        Writes the results of a step into a folder, and adds to the record for its manifest.
+    seeded : bool
+        Whether the result depends on the seed.
+    beside : bool
+        Its files lie beside the folders of other stages.
+    """
+
+    name: str
+    folder: str
+    sections: Mapping[str, frozenset[str] | None]
+    write: Callable[[Step, Path, Record, StageProgress], None]
+    seeded: bool = True
+    beside: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage with its inputs, settings and the folder that it writes.
+
+    Attributes
+    ----------
+    stage : Stage
+    out : Path
+    recipe : Recipe
+    inputs : mapping of str to (str or Path)
+        Folders, files, addresses of servers, and names of models.
+    variant : str
+        ``base`` for what is made with the encoder before fine-tuning.
+    options : mapping
+        ``level`` of the labels if not the corpus's own, and ``batch``, rows in one transaction.
+    unable : str
+        Why it cannot run, if it cannot.
+    """
+
+    stage: Stage
+    out: Path
+    recipe: Recipe
+    inputs: Mapping[str, str | Path] = field(default_factory=dict)
+    variant: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    unable: str = ""
+
+    @property
+    def name(self) -> str:
+        """The stage's name, and the variant's."""
+        return f"{self.stage.name}-{self.variant}" if self.variant else self.stage.name
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that the result depends on, as plain data by section."""
+        out: dict[str, Any] = {
+            name: getattr(self.recipe, name).model_dump(mode="json", include=keys)
+            for name, keys in self.stage.sections.items()
+        }
+        if self.stage.seeded:
+            out["seed"] = self.recipe.seed
+        if "level" in self.options:
+            out["level"] = self.options["level"]
+        return out
+
+    def path(self, name: str) -> Path:
+        """An input as a path."""
+        return Path(self.inputs[name])
+
+    def corpus(self) -> Corpus:
+        """The corpus among the inputs; its labels go as deep as it was loaded for."""
+        place = self.path("corpus")
+        manifest = artifacts.read_manifest(place) or {}
+        level = self.options.get("level") or level_of(manifest)
+        return _opened(place, level, str(manifest.get("written")))
+
+
+def level_of(manifest: Record) -> str:
+    """The deepest level of labels that a corpus was loaded for, by its manifest."""
+    settings = manifest.get("settings", {})
+    return str(settings.get("data", settings).get("level", "subclass"))
+
+
+@lru_cache(maxsize=1)
+def _opened(folder: Path, level: str, written: str) -> Corpus:
+    """A corpus that several steps of a run read; another load has another time of writing."""
+    return open_corpus(folder, level)
+
+
+def _sample(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
     from patentcl.sample.writer import write_sample
 
-    with artifacts.writing(folder, record) as place:
-        record["counts"] = write_sample(place / "tables", patents, seed)
+    record["counts"] = write_sample(place, step.recipe.data.sample_patents, step.recipe.seed)
 
 
-def load(
-    source: str | Path,
-    folder: Path,
-    data: DataSettings,
-    split: SplitSettings,
-    seed: int,
-    record: Record,
-    graph: str = "graph.duckdb",
-    progress: GraphProgress | None = None,
-    batch: int | None = None,
-) -> None:
-    """Read patents into corpus.parquet, cpc.parquet and splits.parquet, and build their graph.
+def graph_of(recipe: Recipe) -> str:
+    """Address of a server, or the name of a file in the folder of the corpus."""
+    graph = recipe.data.graph
+    if graph is None or is_server(graph):
+        return graph or "graph.duckdb"
+    return graph_file(graph).name
 
-    The graph is a file of the folder, or in a server (``neo4j://HOST:PORT``). A server is asked
-    before anything is read; if it goes away later, nothing is kept here, and the next call goes on
-    with what is there. `batch` rows are written to it in one transaction.
-    """
+
+def _load(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
+    """A server is reached before anything is read; if it goes away later, nothing is kept here."""
     from patentcl.data.reading import ReadOptions, read_patents
-    from patentcl.graph.session import is_server, open_graph
+    from patentcl.graph.session import open_graph
 
+    data, split, graph = step.recipe.data, step.recipe.split, graph_of(step.recipe)
     if is_server(graph):
         open_graph(graph).close()
-    with artifacts.writing_files(folder, record, "load") as place:
-        counts = read_patents(source, place, ReadOptions(data.scheme, data.limit, data.columns))
-        corpus = Corpus(place / "corpus.parquet", data.level)
-        division = make_splits(corpus, split.method, split.dev, split.test, seed)
-        write_splits(place / "splits.parquet", corpus, division)
-        counts |= {f"{name} split": int((division == name).sum()) for name in SPLITS}
-        address = graph if is_server(graph) else str(place / graph)
-        options = {"batch": batch} if batch is not None and is_server(graph) else {}
-        with open_graph(address, read_only=False, **options) as store:
-            record["graph"] = store.load(place / "corpus.parquet", progress)
-        record["counts"] = counts
+    options = ReadOptions(data.scheme, data.limit, data.columns)
+    counts = read_patents(step.inputs["source"], place, options)
+    corpus = Corpus(place / "corpus.parquet", data.level)
+    division = make_splits(corpus, split.method, split.dev, split.test, step.recipe.seed)
+    write_splits(place / "splits.parquet", corpus, division)
+    counts |= {f"{name} split": int((division == name).sum()) for name in SPLITS}
+    address = graph if is_server(graph) else str(place / graph)
+    batch = {k: v for k, v in step.options.items() if k == "batch" and v and is_server(graph)}
+    with open_graph(address, read_only=False, **batch) as store:
+        record["graph"] = store.load(place / "corpus.parquet", progress)
+    record["counts"] = counts
 
 
-def load_graph(source: Path, folder: Path, record: Record, graph: str = "graph.duckdb") -> None:
-    """Build the graph alone, straight from PatentsView tables: no corpus, no splits, no texts."""
+def _load_graph(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
+    """The graph alone, straight from PatentsView tables: no corpus, no splits, no texts."""
     from patentcl.graph.duckdb import DuckDBGraph
 
-    with artifacts.writing_files(folder, record, "load") as place:
-        with DuckDBGraph(place / graph) as store:
-            record["graph"] = store.load_tables(source)
-        record["counts"] = {}
+    with DuckDBGraph(place / graph_of(step.recipe)) as store:
+        record["graph"] = store.load_tables(step.path("source"))
+    record["counts"] = {}
 
 
-def mine(
-    graph: str | Path,
-    folder: Path,
-    rules: MiningRules,
-    seed: int,
-    record: Record,
-    corpus: Path | None = None,
-    vectors: Path | None = None,
-) -> None:
-    """Mine triplets among the training patents, and report on leaks and quality beside them.
-
-    The splits are those of the folder `corpus`, by default that of the graph's file. With a folder
-    of vectors the report says how near positives and negatives lie.
-    """
-    from patentcl.graph.session import graph_file, is_server, open_graph
+def _mine(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
+    """Triplets among the training patents, and a report on leaks and quality beside them."""
+    from patentcl.graph.session import open_graph
     from patentcl.triplets.audit import write_report
     from patentcl.triplets.mining import write_triplets
 
-    if corpus is None:
-        if is_server(graph):
-            raise ConfigError(
-                "which patents are for training is not told by the graph in a server",
-                fix="Name the folder of the corpus",
-            )
-        corpus = graph_file(graph).parent
-    splits = corpus / "splits.parquet"
-    if is_server(graph) and not splits.is_file():
+    graph, corpus = step.inputs["graph"], step.path("corpus")
+    splits, among = corpus / "splits.parquet", None
+    if splits.is_file():
+        table = pq.read_table(splits).to_pandas()
+        among = table.loc[table["split"] == "train", "patent_id"].tolist()
+    elif is_server(graph):
         raise DataError(
             "no splits beside the corpus",
             got=splits,
             fix="Name the folder that `patentcl load` wrote: --corpus DIR",
         )
-    among = None
-    if splits.is_file():
-        table = pq.read_table(splits).to_pandas()
-        among = table.loc[table["split"] == "train", "patent_id"].tolist()
-    with artifacts.writing(folder, record) as place, open_graph(graph) as store:
-        counts = write_triplets(store, rules, place / "triplets.parquet", seed, among)
-        record["counts"] = counts
-        record["results"] = write_report(place, counts, corpus, vectors)
+    with open_graph(graph) as store:
+        counts = write_triplets(
+            store, step.recipe.mine, place / "triplets.parquet", step.recipe.seed, among
+        )
+    vectors = step.path("vectors") if "vectors" in step.inputs else None
+    record["counts"] = counts
+    record["results"] = write_report(place, counts, corpus, vectors)
 
 
-def train(
-    triplets: Path,
-    corpus: Corpus,
-    folder: Path,
-    encoder: EncoderSettings,
-    settings: TrainingSettings,
-    seed: int,
-    record: Record,
-    progress: Progress | None = None,
-) -> None:
-    """Fine-tune an encoder on triplets."""
+def _train(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
     from patentcl.encoders.encoder import PatentEncoder, model_card
     from patentcl.encoders.training import train_encoder
 
-    artifacts.require(triplets, "triplets", "mine GRAPH")
-    table = pq.read_table(triplets / "triplets.parquet")
-    base = PatentEncoder.load(encoder.model, encoder.max_length)
-    with artifacts.writing(folder, record) as place:
-        result = train_encoder(base, table, corpus, settings, seed, progress)
-        result.encoder.save(place)
-        record["results"] = result.facts
-        record["base"] = {"model": encoder.model, "fingerprint": base.fingerprint}
-        record["encoder"] = result.encoder.fingerprint
-        np.save(place / "losses.npy", np.array(result.losses, dtype=np.float32))
-        (place / "README.md").write_text(
-            model_card(folder.parent.name or "encoder", encoder.model, result.facts),
-            encoding="utf-8",
-        )
+    model = str(step.inputs["model"])
+    artifacts.require(step.path("triplets"), "triplets", "mine GRAPH")
+    corpus = step.corpus()
+    table = pq.read_table(step.path("triplets") / "triplets.parquet")
+    base = PatentEncoder.load(model, step.recipe.encoder.max_length)
+    result = train_encoder(
+        base,
+        table,
+        corpus,
+        step.recipe.train,
+        step.recipe.seed,
+        lambda done, total: progress(step.name, done, total),
+    )
+    result.encoder.save(place)
+    record["results"] = result.facts
+    record["base"] = {"model": model, "fingerprint": base.fingerprint}
+    record["encoder"] = result.encoder.fingerprint
+    np.save(place / "losses.npy", np.array(result.losses, dtype=np.float32))
+    card = model_card(step.out.resolve().parent.name or "encoder", model, result.facts)
+    (place / "README.md").write_text(card, encoding="utf-8")
 
 
-def embed(
-    corpus: Corpus,
-    model: str | Path,
-    folder: Path,
-    settings: EncoderSettings,
-    record: Record,
-    progress: Progress | None = None,
-) -> None:
-    """Encode a corpus."""
+def _embed(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
     from patentcl.encoders.encoder import PatentEncoder, resolve_precision, write_vectors
 
+    settings, corpus, model = step.recipe.encoder, step.corpus(), str(step.inputs["encoder"])
     encoder = PatentEncoder.load(model, settings.max_length)
-    with artifacts.writing(folder, record) as place:
-        write_vectors(
-            place,
-            encoder,
-            corpus,
-            settings.batch_size,
-            settings.precision,
-            settings.store,
-            progress,
-        )
-        record["model"], record["encoder"] = str(model), encoder.fingerprint
-        record["max_length"] = encoder.max_length
-        record["device"] = str(encoder.device)
-        record["counts"] = {"vectors": len(corpus), "width": encoder.dim}
-        record["precision"] = resolve_precision(settings.precision, encoder.device)
+    write_vectors(
+        place,
+        encoder,
+        corpus,
+        settings.batch_size,
+        settings.precision,
+        settings.store,
+        lambda done, total: progress(step.name, done, total),
+    )
+    record |= {
+        "model": model,
+        "encoder": encoder.fingerprint,
+        "max_length": encoder.max_length,
+        "device": str(encoder.device),
+        "counts": {"vectors": len(corpus), "width": encoder.dim},
+        "precision": resolve_precision(settings.precision, encoder.device),
+    }
 
 
-def fit(
-    vectors: Path | TextSettings,
-    corpus: Corpus,
-    folder: Path,
-    settings: ClassifierSettings,
-    seed: int,
-    record: Record,
-    progress: Progress | None = None,
-) -> None:
-    """Train a classifier on the train split and tune it on the dev split.
-
-    Given settings of reading in place of vectors, it is trained on the texts; if that is cut off,
-    the next call takes it up where it was.
-    """
-    if isinstance(vectors, TextSettings):
-        _fit_on_texts(vectors, corpus, folder, settings, seed, record, progress)
-        return
+def _fit(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
+    """Train on the train split and tune on the dev split; what is cut off on texts resumes."""
     from patentcl.classification.estimator import PatentClassifier
 
-    X = aligned_vectors(vectors, corpus)
-    manifest = artifacts.read_manifest(vectors) or {}
+    corpus, recipe = step.corpus(), step.recipe
     rows = _labelled_splits(corpus)
-    model = PatentClassifier(**settings.model_dump(), seed=seed)
-    with artifacts.writing(folder, record) as place:
-        model.fit(
-            np.asarray(X[rows["train"]], np.float32),
-            corpus.labels[rows["train"]],
-            corpus.tree,
-            (np.asarray(X[rows["dev"]], np.float32), corpus.labels[rows["dev"]]),
-            encoder=manifest.get("encoder"),
-            on_epoch=lambda row: progress and progress(int(row["epoch"]), settings.epochs),
-        )
-        model.save(place)
-        record |= origin(manifest)
-        record["counts"] = _counts_of(model, rows)
-
-
-def _fit_on_texts(
-    text: TextSettings,
-    corpus: Corpus,
-    folder: Path,
-    settings: ClassifierSettings,
-    seed: int,
-    record: Record,
-    progress: Progress | None,
-) -> None:
-    from patentcl.classification.estimator import PatentClassifier
-    from patentcl.classification.text.backbones import LENGTH
-
-    rows = _labelled_splits(corpus)
-    train, dev = corpus.select(rows["train"]), corpus.select(rows["dev"])
-    model = PatentClassifier(**settings.model_dump(), seed=seed, text=text)
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
-    with artifacts.writing(folder, record) as place:
+    settings = recipe.fit.model_dump()
+    if "model" in step.inputs:
+        text = recipe.reading.model_copy(update={"model": str(step.inputs["model"])})
+        model = PatentClassifier(**settings, seed=recipe.seed, text=text)
+        train, dev = (corpus.select(rows[name]) for name in ("train", "dev"))
+        unfinished = step.out.with_name(f".{step.out.name}.unfinished")
         model.fit(
             train,
             train.labels,
             corpus.tree,
             (dev, dev.labels),
-            progress=progress,
+            progress=lambda done, total: progress(step.name, done, total),
             checkpoint=unfinished,
         )
-        model.save(place)
-        limit = text.max_length or LENGTH
-        cut = {f"{k} texts cut to {limit} tokens": n for k, n in model.truncated_.items()}
-        record["counts"] = {**_counts_of(model, rows), **cut}
         record["device"] = str(model.device_)
-    unfinished.unlink(missing_ok=True)
+    else:
+        X = aligned_vectors(step.path("vectors"), corpus)
+        made_with = origin(artifacts.read_manifest(step.path("vectors")) or {})
+        model = PatentClassifier(**settings, seed=recipe.seed)
+        model.fit(
+            np.asarray(X[rows["train"]], np.float32),
+            corpus.labels[rows["train"]],
+            corpus.tree,
+            (np.asarray(X[rows["dev"]], np.float32), corpus.labels[rows["dev"]]),
+            encoder=made_with["encoder"],
+            on_epoch=lambda row: progress(step.name, int(row["epoch"]), recipe.fit.epochs),
+        )
+        record |= made_with
+    model.save(place)
+    record["counts"] = {
+        **{f"{k} patents with codes": len(v) for k, v in rows.items()},
+        "labels": len(model.tree_),
+        "epochs": len(model.history_),
+        **{f"{k} texts truncated": n for k, n in model.truncated_.items() if model.reads_texts},
+    }
 
 
 def _labelled_splits(corpus: Corpus) -> dict[str, np.ndarray]:
     """Rows with codes by split; train and dev must have some."""
-    rows = {
-        name: np.flatnonzero((corpus.split == name) & (np.diff(corpus.labels.indptr) > 0))
-        for name in SPLITS
-    }
+    labelled = np.diff(corpus.labels.indptr) > 0
+    rows = {name: np.flatnonzero((corpus.split == name) & labelled) for name in SPLITS}
     for name in ("train", "dev"):
         if not rows[name].size:
             raise DataError(
@@ -269,72 +297,168 @@ def _labelled_splits(corpus: Corpus) -> dict[str, np.ndarray]:
     return rows
 
 
-def _counts_of(model: Any, rows: dict[str, np.ndarray]) -> dict[str, int]:
-    return {
-        **{f"{k} patents with codes": len(v) for k, v in rows.items()},
-        "labels": len(model.tree_),
-        "epochs": len(model.history_),
-    }
+def _encoder(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
+    """The encoder that a classifier was trained with, as a folder of its own."""
+    from patentcl.classification.estimator import PatentClassifier
+
+    encoder = PatentClassifier.load(step.path("classifier")).text_encoder()
+    encoder.save(place)
+    record |= {"encoder": encoder.fingerprint, "counts": {"width": encoder.dim}}
 
 
-def index(
-    vectors: Path, corpus: Corpus, folder: Path, settings: IndexSettings, record: Record
-) -> None:
-    """Build a similarity index with dates, codes and titles to filter and show by."""
+def _index(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
     from patentcl.search.index import PatentIndex
 
-    X = aligned_vectors(vectors, corpus)
-    manifest = artifacts.read_manifest(vectors) or {}
-    with artifacts.writing(folder, record) as place:
-        built = PatentIndex.build(
-            X, corpus.ids, settings.spec, corpus.frame(), manifest.get("encoder")
-        )
-        built.save(place)
-        record |= origin(manifest)
-        record["counts"] = {"patents": len(built), "spec": built.spec.name}
+    corpus = step.corpus()
+    X = aligned_vectors(step.path("vectors"), corpus)
+    made_with = origin(artifacts.read_manifest(step.path("vectors")) or {})
+    spec = step.recipe.index.spec
+    built = PatentIndex.build(X, corpus.ids, spec, corpus.frame(), made_with["encoder"])
+    built.save(place)
+    record |= made_with
+    record["counts"] = {"patents": len(built), "spec": built.spec.name}
 
 
-def _sections(codes: list[list[str]]) -> list[str]:
-    """Names for a map without dense regions: the section of each patent's first code."""
-    from patentcl.maps.drawing import SECTIONS
-
-    return [SECTIONS[row[0][0]] if row else "Without codes" for row in codes]
-
-
-def draw(
-    vectors: Path,
-    corpus: Corpus,
-    folder: Path,
-    settings: MapSettings,
-    seed: int,
-    title: str,
-    record: Record,
-) -> None:
-    """Draw the map: PNG, SVG, a page that opens without a network, coordinates."""
+def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
+    """PNG, SVG, a page that opens without a network, coordinates."""
     from patentcl.maps.clusters import cluster
-    from patentcl.maps.drawing import MapStyle, plot_map, project
+    from patentcl.maps.drawing import SECTIONS, MapStyle, plot_map
+    from patentcl.maps.projection import project
 
-    X = aligned_vectors(vectors, corpus)
-    with artifacts.writing(folder, record) as place:
-        points = project(
-            X, seed, settings.neighbors, settings.min_dist, settings.method, settings.fit_sample
+    settings, seed, corpus = step.recipe.map, step.recipe.seed, step.corpus()
+    X = aligned_vectors(step.path("vectors"), corpus)
+    points = project(
+        X, seed, settings.neighbors, settings.min_dist, settings.method, settings.fit_sample
+    )
+    frame = corpus.frame()
+    groups = cluster(
+        points,
+        codes=corpus.codes,
+        texts=frame["title"].tolist(),
+        titles=corpus.code_titles,
+        seed=seed,
+    )
+    labels, clusters = groups.labels.tolist(), groups.cluster
+    if not (clusters >= 0).any():  # no dense region: the section of each patent's first code
+        labels = [SECTIONS[row[0][0]] if row else "Without codes" for row in corpus.codes]
+        clusters = None
+    style = MapStyle(title=settings.title or "Patents", subtitle=f"{len(corpus):,} patents")
+    plot_map(points, labels, place, meta=frame, clusters=clusters, style=style)
+    groups.table.to_parquet(place / "clusters.parquet", index=False)
+    record["counts"] = {"patents": len(corpus), "groups": len(groups.table)}
+
+
+def _evaluate(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
+    """Figures of the run's encoders and classifiers beside baselines, and examples."""
+    from patentcl.classification.estimator import PatentClassifier
+    from patentcl.evaluation.report import classifier_report, evaluate_run, examples
+    from patentcl.search.index import PatentIndex
+
+    corpus, recipe, given = step.corpus(), step.recipe, step.inputs
+    folders = {
+        name: {"tuned": name, "untuned": f"{name}-base"} for name in ("vectors", "classifier")
+    }
+    if "vectors-base" not in given:
+        system = "encoder" if recipe.learns_from == "texts" else "untuned"
+        folders = {name: {system: name} for name in folders}
+    vectors = {
+        system: aligned_vectors(step.path(name), corpus)
+        for system, name in folders["vectors"].items()
+        if name in given
+    }
+    models = {
+        system: PatentClassifier.load(step.path(name))
+        for system, name in folders["classifier"].items()
+        if name in given
+    }
+    model = next(iter(models.values()), None)
+    reads_texts = model is not None and model.reads_texts
+    if model is not None and reads_texts:
+        models = {recipe.fit.head: model}
+    result = evaluate_run(corpus, vectors, models, place, recipe.evaluate, recipe.seed)
+    if model is not None:
+        X = None if reads_texts else next(iter(vectors.values()))
+        classifier_report(corpus, model, X, place / "classifier")
+    if "index" in given:
+        index, encoder = PatentIndex.load(step.path("index")), encoder_for(step.path("index"))
+        shown = examples(
+            corpus, index, encoder.encode, None if reads_texts else model, recipe.evaluate
         )
-        frame = corpus.frame()
-        groups = cluster(
-            points,
-            codes=corpus.codes,
-            texts=frame["title"].tolist(),
-            titles=corpus.code_titles,
-            seed=seed,
-        )
-        found = bool((groups.cluster >= 0).any())
-        plot_map(
-            points,
-            groups.labels.tolist() if found else _sections(corpus.codes),
-            place,
-            meta=frame,
-            clusters=groups.cluster if found else None,
-            style=MapStyle(title=title, subtitle=f"{len(corpus):,} patents"),
-        )
-        groups.table.to_parquet(place / "clusters.parquet", index=False)
-        record["counts"] = {"patents": len(corpus), "groups": len(groups.table)}
+        text = json.dumps(shown, indent=2, ensure_ascii=False)
+        (place / "examples.json").write_text(text + "\n", encoding="utf-8")
+    record["results"] = {"verdict": result["verdict"]}
+
+
+_ENCODING = frozenset({"max_length", "batch_size", "precision", "store"})
+_LENGTH = frozenset({"max_length"})
+_READING = frozenset({"scheme", "level", "limit", "columns", "graph"})
+
+SAMPLE = Stage("sample", "sample", {"data": frozenset({"sample_patents"})}, _sample)
+LOAD = Stage("load", ".", {"data": _READING, "split": None}, _load, beside=True)
+LOAD_GRAPH = Stage("load", ".", {}, _load_graph, seeded=False, beside=True)
+MINE = Stage("mine", "triplets", {"mine": None}, _mine)
+TRAIN = Stage("train", "encoder", {"encoder": _LENGTH, "train": None}, _train)
+EMBED = Stage("embed", "vectors", {"encoder": _ENCODING}, _embed, seeded=False)
+FIT = Stage("fit", "classifier", {"fit": None}, _fit)
+FIT_TEXTS = Stage("fit", "classifier", {"fit": None, "text": None, "encoder": _LENGTH}, _fit)
+ENCODER = Stage("encoder", "encoder", {}, _encoder, seeded=False)
+INDEX = Stage("index", "index", {"index": None}, _index, seeded=False)
+EVALUATE = Stage("evaluate", "reports", {"evaluate": None}, _evaluate, beside=True)
+MAP = Stage("map", "reports/map", {"map": None}, _map)
+
+
+def plan(recipe: Recipe, root: Path, counts: Mapping[str, int] | None = None) -> list[Step]:
+    """The steps of a recipe in the order in which they run.
+
+    With the counts of the corpus, once it is there, the steps that it does not allow are marked.
+    """
+    codes = citations = True
+    if counts is not None:
+        codes = bool(counts.get("patents with codes"))
+        citations = bool(counts.get("citations inside the corpus"))
+    no_codes = "" if codes else "no patent has a code"
+    steps: list[Step] = []
+
+    def add(stage: Stage, variant: str = "", unable: str = "", **inputs: str | Path) -> Path:
+        folder = f"{stage.folder}-{variant}" if variant else stage.folder
+        steps.append(Step(stage, root / folder, recipe, inputs, variant, unable=unable))
+        return root / folder
+
+    source = add(SAMPLE) if recipe.data.source is None else recipe.data.source
+    corpus = add(LOAD, source=source)
+    model, graph = recipe.encoder.model, graph_of(recipe)
+    encoder: str | Path = model
+    judged: dict[str, Path] = {}
+    none = ""
+    if recipe.learns_from == "texts":
+        judged["classifier"] = add(FIT_TEXTS, unable=no_codes, corpus=corpus, model=model)
+        none = recipe.without_encoder or no_codes
+        encoder = add(ENCODER, unable=none, classifier=judged["classifier"])
+        vectors = add(EMBED, unable=none, corpus=corpus, encoder=encoder)
+    elif recipe.tune:
+        store = graph if is_server(graph) else corpus / graph
+        triplets = add(MINE, unable=no_codes, graph=store, corpus=corpus)
+        why = no_codes and f"{no_codes}, so there are no triplets"
+        tuned = add(TRAIN, unable=why, triplets=triplets, corpus=corpus, model=model)
+        why = no_codes and "the encoder is not tuned: embed writes its vectors"
+        base = add(EMBED, "base", why, corpus=corpus, encoder=model)
+        vectors = add(EMBED, corpus=corpus, encoder=tuned if codes else model)
+        fitted = add(FIT, "base", no_codes, corpus=corpus, vectors=base)
+        if codes:
+            judged |= {"vectors-base": base, "classifier-base": fitted}
+    else:
+        vectors = add(EMBED, corpus=corpus, encoder=model)
+    if recipe.learns_from == "vectors":
+        fitted = add(FIT, unable=no_codes, corpus=corpus, vectors=vectors)
+        if codes:
+            judged["classifier"] = fitted
+    index = add(INDEX, unable=none, corpus=corpus, vectors=vectors)
+    if not none:
+        judged |= {"vectors": vectors, "index": index}
+    nothing = "" if codes or citations else f"{no_codes} and none cites another"
+    add(EVALUATE, unable=nothing, corpus=corpus, **judged)
+    compared = {}
+    if recipe.map.compare and "vectors-base" in judged:
+        compared["base"] = judged["vectors-base"]
+    add(MAP, unable=none, corpus=corpus, vectors=vectors, **compared)
+    return steps

@@ -13,7 +13,6 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from patentcl.data.settings import DataSettings, SplitSettings
 from pydantic import BaseModel, ValidationError
 
 from patentcl.classification.estimator import PatentClassifier
@@ -32,6 +31,7 @@ from patentcl.core.settings import (
     read_yaml,
 )
 from patentcl.cpc import CpcTree, level_index
+from patentcl.data.settings import DataSettings, SplitSettings
 from patentcl.pipeline.recipe import Recipe, load_recipe
 from patentcl.triplets.settings import MiningRules
 

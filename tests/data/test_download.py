@@ -17,8 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 from patentcl.cli.app import app
-from patentcl.data.download import Server, download
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.data.download import Server, download
 
 
 def packed(size: int) -> bytes:

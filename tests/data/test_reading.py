@@ -20,8 +20,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from patentcl.cpc import is_symbol, parse_symbol
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.cpc import is_symbol, parse_symbol
 from patentcl.data.reading import CLEAN_SYMBOL, ReadOptions, read_patents
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from tiny import write_tiny_encoder
 
-from patentcl import Corpus, run_pipeline
+from patentcl import Corpus, open_run, run_pipeline
 from patentcl.core.artifacts import read_manifest
 from patentcl.core.errors import ConfigError, DataError, PatentclError
 from patentcl.sample.writer import write_sample
@@ -101,7 +101,9 @@ def test_files_of_a_run(finished: Path) -> None:
     assert [w for w in wanted if not (finished / w).is_file()] == []
     for stage, folder in {"load": ".", **FOLDERS}.items():
         manifest = read_manifest(finished / folder)
-        assert manifest is not None and manifest["stage"] == stage
+        assert manifest is not None
+        name = "-".join(filter(None, (manifest["stage"], manifest["variant"])))
+        assert name == stage
         assert {
             "format",
             "settings",
@@ -173,8 +175,8 @@ def test_dry_names_what_would_run_and_why(place: Path, finished: Path, settings:
     )
     by = {o.stage: o for o in result.outcomes}
     assert [s for s in STAGES if by[s].status == "planned"] == ["fit-base", "fit", "evaluate"]
-    assert by["fit"].why == "settings changed: epochs"
-    assert "fit" in by["evaluate"].why and "changed" in by["evaluate"].why
+    assert by["fit"].why == "settings changed: fit.epochs"
+    assert "classifier" in by["evaluate"].why and "changed" in by["evaluate"].why
     assert result.page == ""
 
 
@@ -196,7 +198,7 @@ def test_changed_data_run_again(
     write_sample(tmp_path / "other", patents=300, seed=2)
     result = run_pipeline("quickstart", tmp_path / "other", finished, settings, dry=True)
     assert {o.status for o in result.outcomes} == {"planned"}
-    assert result.outcomes[0].why == "settings changed: source"
+    assert result.outcomes[0].why == "source changed"
 
 
 def _command(place: Path, out: Path, settings: list[str]) -> list[str]:
@@ -322,7 +324,7 @@ def test_without_citations_pairs_come_from_classes(
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["training.epoch=2"], r"unknown setting 'training.epoch'.*Did you mean epochs"),
+        (["training.epoch=2"], r"unknown setting 'train.epoch'.*Did you mean epochs"),
         (["mapp.method=pca"], r"unknown setting 'mapp'.*Did you mean map"),
         (["encoder.model=/no/such/folder"], r"no such encoder folder: got /no/such/folder"),
     ],
@@ -368,3 +370,63 @@ def test_no_data_left_is_an_error_not_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no patents found in the folder"):
         run_pipeline("quickstart", tmp_path / "empty", tmp_path / "run")
+
+
+def test_the_encoder_of_a_text_classifier_serves_every_use(place: Path, tmp_path: Path) -> None:
+    """After a recipe that learns from texts, `similar` and `map` use the encoder that it tuned."""
+    settings = [f"encoder.model={place / 'model'}", "encoder.max_length=32", "fit.epochs=1"]
+    result = run_pipeline(
+        "sheffield", place / "tables", tmp_path / "run", [*settings, "map.method=pca"]
+    )
+    assert [o.stage for o in result.outcomes] == [
+        "load",
+        "fit",
+        "encoder",
+        "embed",
+        "index",
+        "evaluate",
+        "map",
+    ]
+    assert {o.status for o in result.outcomes} == {"done"}
+    run = open_run(tmp_path / "run")
+    title, abstract = run.corpus.texts[0]
+    found = run.similar([(title, abstract)], k=1)
+    assert found["similarity"][0] == pytest.approx(1.0, abs=2e-3)
+    prints = {
+        (read_manifest(run.where(p)) or {})["encoder"] for p in ("encoder", "vectors", "index")
+    }
+    assert len(prints) == 1 and prints != {open_run_base(place)}
+    assert run.similar(ids=run.corpus.ids[:1], k=3)["rank"].tolist() == [1, 2, 3]
+    assert (tmp_path / "run" / "reports" / "map" / "map.png").is_file()
+    assert "Retrieval" in result.page
+
+
+def open_run_base(place: Path) -> str:
+    """The fingerprint of the model before it was tuned."""
+    from patentcl import PatentEncoder
+
+    return PatentEncoder.load(place / "model", 32).fingerprint
+
+
+def test_a_recipe_without_an_encoder_says_so(place: Path, tmp_path: Path) -> None:
+    result = run_pipeline("twistbytes", place / "tables", tmp_path / "run")
+    by = {o.stage: o for o in result.outcomes}
+    for stage in ("encoder", "embed", "index", "map"):
+        assert by[stage].status == "unable" and "has no encoder" in by[stage].why
+    assert by["fit"].status == by["evaluate"].status == "done"
+    with pytest.raises(DataError, match="no index"):
+        open_run(tmp_path / "run").similar("a pump")
+
+
+def test_without_tuning_nothing_is_mined(place: Path, settings: list[str], tmp_path: Path) -> None:
+    result = run_pipeline("pretrained", place / "tables", tmp_path / "run", settings)
+    assert [o.stage for o in result.outcomes] == [
+        "load",
+        "embed",
+        "fit",
+        "index",
+        "evaluate",
+        "map",
+    ]
+    assert {o.status for o in result.outcomes} == {"done"}
+    assert "There is no tuned encoder to compare" in result.page
