@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -112,8 +113,43 @@ def run(
 
 
 @verb()
+def settings(
+    section: Annotated[
+        str | None, typer.Argument(help="Only this section of a recipe, such as train.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List settings with their defaults and meanings, for --set and for recipes.
+
+    Example: patentcl settings train
+    """
+    from patentcl.core.errors import choose
+    from patentcl.core.settings import describe
+    from patentcl.pipeline.recipe import FORMER, Recipe
+
+    rows = describe(Recipe)
+    if section is not None:
+        sections = [row.key for row in rows if row.type == "section"]
+        name = choose(FORMER.get(section, section), sections, "section")
+        rows = [row for row in rows if row.key.startswith(f"{name}.")]
+    if as_json:
+        out(json.dumps([row._asdict() for row in rows], default=str))
+        return
+    for row in rows:
+        if row.type == "section":
+            out(f"\n{row.key}: {row.meaning}")
+        else:
+            default = json.dumps(row.default, ensure_ascii=False, default=str)
+            out(f"  {row.key} = {default}  ({row.type})")
+            out(textwrap.fill(row.meaning, 96, initial_indent="      ", subsequent_indent="      "))
+
+
+@verb()
 def doctor(as_json: Json = False) -> None:
-    """Show versions, processor, GPU, models and resources, and say what is missing."""
+    """Show versions, processor, GPU, models and resources, and say what is missing.
+
+    Example: patentcl doctor --json
+    """
     from patentcl.cli.doctor import examine
 
     rows = examine()
