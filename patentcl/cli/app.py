@@ -64,9 +64,9 @@ def _quiet_libraries() -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from patentcl import __version__
+        import patentcl
 
-        out(f"patentcl {__version__}")
+        out(f"patentcl {patentcl.__version__}")
         raise typer.Exit()
 
 

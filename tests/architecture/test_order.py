@@ -200,7 +200,7 @@ def test_the_command_line_does_what_others_must_not() -> None:
     }
     assert {"sys.exit", "sys.stdout.write", "logging.basicConfig", "os.environ.setdefault"} <= seen
     known = set().union(*(own_imports(SOURCES[name]) for name in SOURCES if name.startswith("cli")))
-    assert {"pipeline", "core", "search"} <= known  # inside functions
+    assert {"pipeline", "core", "workspace"} <= known  # inside functions
 
 
 PUT_BACK = {
