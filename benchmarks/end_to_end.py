@@ -29,7 +29,7 @@ from node_heads import Loop
 from torch.nn import functional as F
 
 from patentcl.classification.estimator import PatentClassifier
-from patentcl.classification.heads.base import HeadSettings
+from patentcl.classification.heads import HeadSettings
 from patentcl.classification.heads.nodes import ThmmHead
 from patentcl.cpc import CpcTree
 

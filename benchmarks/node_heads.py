@@ -2,7 +2,7 @@
 
 Compares `thmm` with the loop that its definition reads like (a network for each node, called one
 after the other for every patent): prediction and training on one thread, in one run. Then trains it
-at several widths, ranks and policies. Rows go into a file of JSON lines as soon as they are known;
+at several widths and policies. Rows go into a file of JSON lines as soon as they are known;
 the table is written from that file.
 
     OMP_NUM_THREADS=1 python benchmarks/node_heads.py DATA --vectors DIR [--part predict] ...
@@ -28,7 +28,7 @@ from torch.nn import functional as F
 
 from patentcl.classification.decisions import Rules, choose
 from patentcl.classification.estimator import PatentClassifier
-from patentcl.classification.heads.base import HeadSettings
+from patentcl.classification.heads import HeadSettings
 from patentcl.classification.heads.nodes import ThmmHead
 from patentcl.cpc import CpcTree
 from patentcl.metrics import compare, evaluate
@@ -273,8 +273,6 @@ WIDTHS: list[dict[str, Any]] = [
     {"hidden": 16},
     {"hidden": 32},
     {"hidden": 64},
-    {"hidden": 64, "rank": 16},
-    {"hidden": 64, "rank": 64},
     {"head": "tmm", "hidden": 64},
     {"hidden": 128},
     {"hidden": 256},
@@ -372,11 +370,11 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "",
         "6 epochs of training; dev figures, thresholds tuned on dev too.",
         "",
-        "| head | hidden | rank | policy | weights | seconds | hF1 micro | hF1 macro | AUPRC |",
-        "|---" * 9 + "|",
+        "| head | hidden | policy | weights | seconds | hF1 micro | hF1 macro | AUPRC |",
+        "|---" * 8 + "|",
     ]
     lines += [
-        f"| {r.get('head', 'thmm')} | {r['hidden']} | {r.get('rank') or 'full'} | "
+        f"| {r.get('head', 'thmm')} | {r['hidden']} | "
         f"{r.get('policy', 'siblings')} | {r['weights'] / 1e6:.1f} M | {r['seconds']:.0f} | "
         + " | ".join(f"{r[n]:.3f}" for n in NAMES)
         + " |"
@@ -404,7 +402,7 @@ def main() -> None:
     for part in given.part or PARTS:
         if part == "width":
             done = [
-                {k: r[k] for k in ("head", "hidden", "rank", "policy") if k in r}
+                {k: r[k] for k in ("head", "hidden", "policy") if k in r}
                 for r in rows
                 if r["part"] == "width"
             ]

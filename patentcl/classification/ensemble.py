@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,8 +14,8 @@ from torch import Tensor
 
 from patentcl.classification.combining import Stack, find_shares, mix_all
 from patentcl.classification.decisions import Rules
-from patentcl.classification.heads.base import Head, HeadSettings, build_head
-from patentcl.classification.heads.labels import label_blocks
+from patentcl.classification.heads import Head, HeadSettings, build_head
+from patentcl.classification.heads.nodes import TmmHead
 from patentcl.classification.inputs import Worded, as_vectors
 from patentcl.classification.local_svm import LocalSVM
 from patentcl.classification.members import LOCAL_SVM, split_name
@@ -414,7 +414,13 @@ class Mixture:
         self, inputs: Any, thresholds: np.ndarray, rules: Rules, least: float
     ) -> Iterator[np.ndarray]:
         """Of node heads: labels (rows, n_nodes) by thresholds, without all probabilities."""
-        yield from label_blocks(self.models[0], inputs, self.device, thresholds, rules, least)
+        model = self.models[0].eval()
+        head = cast(TmmHead, model.head)
+        for start in range(0, len(inputs), CHUNK):
+            block = np.array(inputs[start : start + CHUNK], dtype=np.float32)
+            with torch.inference_mode():
+                x = model.scaled(torch.from_numpy(block).to(self.device))
+                yield head.labels(x, thresholds, rules, least)
 
     @property
     def one_of_nodes(self) -> bool:

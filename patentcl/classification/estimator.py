@@ -27,7 +27,7 @@ from patentcl.classification.decisions import (
 )
 from patentcl.classification.ensemble import Mixture, MixtureSettings
 from patentcl.classification.files import load_classifier, save_classifier
-from patentcl.classification.heads.base import HeadSettings
+from patentcl.classification.heads import HeadSettings
 from patentcl.classification.inputs import Labels, as_labels, build_tree, labelled_rows, take
 from patentcl.classification.members import split_name
 from patentcl.classification.settings import TextSettings
@@ -70,9 +70,6 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         Share of the embeddings' entries dropped in training.
     policy : {"path", "siblings", "all"}, optional
         What a node is trained on; see `HeadSettings`. None is the head's own.
-    rank : int, optional
-        With ``tmm`` and ``thmm``: rank of the first matrix of each node, of which the larger half
-        is then shared within a level; see `HeadSettings`.
     loss : str
         A name in `patentcl.classification.losses.LOSSES`.
     alpha : float
@@ -166,7 +163,6 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         dropout: float | None = None,
         input_dropout: float = 0.2,
         policy: str | None = None,
-        rank: int | None = None,
         loss: str = "bce",
         alpha: float = 1.0,
         level_weights: Sequence[float] | None = None,
@@ -201,7 +197,6 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         self.dropout = dropout
         self.input_dropout = input_dropout
         self.policy = policy
-        self.rank = rank
         self.loss = loss
         self.alpha = alpha
         self.level_weights = level_weights
@@ -384,13 +379,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             self.seed,
         )
         head = HeadSettings(
-            self.hidden,
-            self.layers,
-            self.dropout,
-            self.input_dropout,
-            self.mask,
-            self.policy,
-            self.rank,
+            self.hidden, self.layers, self.dropout, self.input_dropout, self.mask, self.policy
         )
         return MixtureSettings(
             self.head, fit, head, self.neighbors, self.sharpness, share, self.cost, self.mixing

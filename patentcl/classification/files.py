@@ -11,6 +11,7 @@ from torch import Tensor
 
 from patentcl.classification.calibration import Calibration
 from patentcl.classification.ensemble import Mixture
+from patentcl.classification.losses import LOSSES
 from patentcl.classification.text.inputs import text_settings
 from patentcl.classification.training import find_device
 from patentcl.core.artifacts import fingerprint, fingerprint_path, library_versions
@@ -60,7 +61,7 @@ def load_classifier(
     """Read a folder; see `patentcl.PatentClassifier.load`."""
     record = read_config(folder, encoder)
     state, tree, arrays = read_arrays(folder)
-    out = kind(**record["params"])
+    out = kind(**_supported(record["params"], folder))
     mixture = Mixture.load(
         folder,
         out._settings(),
@@ -200,6 +201,20 @@ def read_config(folder: Path, encoder: str | None) -> dict[str, Any]:
             fix="Embed with that encoder, or fit again",
         )
     return record
+
+
+def _supported(params: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The saved settings without `rank`, which is gone; refuse those that need what is gone."""
+    rank, loss = params.pop("rank", None), params["loss"]
+    gone = f"rank {rank}" if rank is not None else f"loss {loss}" if loss not in LOSSES else None
+    if gone is not None:
+        raise DataError(
+            "the classifier was fitted with a setting that patentcl no longer has",
+            where=folder,
+            got=gone,
+            fix="Fit it again without that setting",
+        )
+    return params
 
 
 def _encoders(record: dict[str, Any]) -> list[str]:

@@ -60,46 +60,7 @@ def frequency(logits: Tensor, targets: Tensor, settings: LossSettings) -> Tensor
     return F.binary_cross_entropy_with_logits(logits, targets, reduction="none", pos_weight=weight)
 
 
-def asymmetric(
-    logits: Tensor,
-    targets: Tensor,
-    settings: LossSettings,
-    gamma: float = 2.0,
-    margin: float = 0.05,
-) -> Tensor:
-    """Cross-entropy that lets go of easy negatives.
-
-    A false label costs ``q**gamma * -log(1 - q)`` with ``q = max(p - margin, 0)``.
-
-    References
-    ----------
-    T. Ridnik et al., Asymmetric loss for multi-label classification, ICCV 2021.
-    """
-    q = (torch.sigmoid(logits) - margin).clamp(min=0)
-    false = -(q**gamma) * torch.log1p(-q.clamp(max=1 - 1e-6))
-    true = -settings.alpha * F.logsigmoid(logits)
-    return targets * true + (1 - targets) * false
-
-
-def adjusted(logits: Tensor, targets: Tensor, settings: LossSettings, tau: float = 1.0) -> Tensor:
-    """`bce` of logits to which ``tau`` times the logit of the node's rate is added, in training.
-
-    What is learned is then how much an embedding speaks for a node beyond its frequency, which
-    ranks the tail higher.
-
-    References
-    ----------
-    A. Menon et al., Long-tail learning via logit adjustment, ICLR 2021.
-    """
-    return bce(logits + tau * torch.logit(settings.rate), targets, settings)
-
-
-LOSSES: dict[str, Loss] = {
-    "bce": bce,
-    "frequency": frequency,
-    "asymmetric": asymmetric,
-    "adjusted": adjusted,
-}
+LOSSES: dict[str, Loss] = {"bce": bce, "frequency": frequency}
 """Losses by name."""
 
 

@@ -49,9 +49,7 @@ class ClassifierSettings(Settings):
     """Share of the entries of an embedding dropped in training."""
     policy: Literal["path", "siblings", "all"] | None = None
     """Which patents a node is trained on; None is the head's own."""
-    rank: Positive | None = None
-    """With tmm and thmm: rank of the first matrix, its larger half shared within a level."""
-    loss: Literal["bce", "frequency", "asymmetric", "adjusted"] = "bce"
+    loss: Literal["bce", "frequency"] = "bce"
     """What is minimised."""
     alpha: AboveZero = 1.0
     """Weight of a true label against a false one; above 1 raises recall."""

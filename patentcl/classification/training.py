@@ -14,7 +14,7 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
-from patentcl.classification.heads.base import Head
+from patentcl.classification.heads import Head
 from patentcl.classification.losses import LossSettings, find_loss
 from patentcl.core.errors import ConfigError, DataError, did_you_mean
 from patentcl.cpc import CpcTree

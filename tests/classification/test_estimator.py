@@ -21,7 +21,7 @@ from sklearn.model_selection import KFold, cross_validate
 from patentcl.classification.calibration import Calibration
 from patentcl.classification.decisions import Rules, answered_level, choose, fit_thresholds, needed
 from patentcl.classification.estimator import PatentClassifier
-from patentcl.classification.heads.base import HEADS, HeadSettings, build_head
+from patentcl.classification.heads import HEADS, HeadSettings, build_head
 from patentcl.classification.losses import LOSSES, LossSettings, find_loss
 from patentcl.classification.neighbours import NeighbourVote
 from patentcl.classification.training import (
@@ -31,6 +31,7 @@ from patentcl.classification.training import (
     find_precision,
     rate_factor,
 )
+from patentcl.core.artifacts import fingerprint
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import CpcTree
 
@@ -245,26 +246,14 @@ def test_losses_by_value(alpha: float) -> None:
         for j in range(4):
             z, y = float(logits[i, j]), float(targets[i, j])
             p = 1 / (1 + np.exp(-z))
-            q = max(p - 0.05, 0)
-            rate = float(RATE[j])
-            shifted = 1 / (1 + np.exp(-(z + np.log(rate / (1 - rate)))))
             want = {
                 "bce": -alpha * np.log(p) if y else -np.log(1 - p),
                 "frequency": -alpha * weight[j] * np.log(p) if y else -np.log(1 - p),
-                "asymmetric": -alpha * np.log(p) if y else -(q**2) * np.log(1 - q),
-                "adjusted": -alpha * np.log(shifted) if y else -np.log(1 - shifted),
             }
             assert set(want) == set(LOSSES)
             for name, value in want.items():
                 got = float(find_loss(name)(logits, targets, spec)[i, j])
                 assert got == pytest.approx(value, rel=1e-4, abs=1e-6), name
-
-
-def test_asymmetric_has_finite_gradients() -> None:
-    logits = torch.tensor([[-60.0, 60.0]], requires_grad=True)
-    spec = LossSettings(1.0, RATE[:2], LEVEL[:2])
-    find_loss("asymmetric")(logits, torch.tensor([[0.0, 0.0]]), spec).sum().backward()
-    assert logits.grad is not None and torch.isfinite(logits.grad).all()
 
 
 # ---- fitting --------------------------------------------------------------------------------
@@ -639,6 +628,23 @@ def test_odd_config_files_are_refused(saved: Path, tmp_path: Path) -> None:
         PatentClassifier.load(saved)
     with pytest.raises(DataError, match="no classifier in this folder"):
         PatentClassifier.load(tmp_path)
+
+
+def test_settings_that_are_gone(saved: Path) -> None:
+    """A rank of None still loads; a rank, or a loss that is gone, asks for a new fit."""
+    path = saved / "config.json"
+    record = json.loads(path.read_text())
+    del record["fingerprint"]
+
+    def load_with(**changes: object) -> PatentClassifier:
+        changed = {**record, "params": {**record["params"], **changes}}
+        path.write_text(json.dumps({**changed, "fingerprint": fingerprint(changed)}))
+        return PatentClassifier.load(saved)
+
+    assert load_with(rank=None).predict(X_DEV).nnz
+    for changes, got in (({"rank": 16}, "rank 16"), ({"loss": "asymmetric"}, "loss asymmetric")):
+        with pytest.raises(DataError, match=rf"no longer has.*got {got}\. Fit it again"):
+            load_with(**changes)
 
 
 def test_another_encoder_is_refused_with_both_named(tmp_path: Path) -> None:

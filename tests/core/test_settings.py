@@ -412,7 +412,8 @@ def choices(field: str) -> set[Any]:
 
 def test_names_in_the_settings_are_the_names_that_the_classifier_knows() -> None:
     from patentcl.classification.calibration import METHODS
-    from patentcl.classification.heads.base import HEADS, MASKS, POLICIES
+    from patentcl.classification.heads import HEADS
+    from patentcl.classification.heads.base import MASKS, POLICIES
     from patentcl.classification.members import HEAD_NAMES
     from patentcl.classification.training import MONITORS
 

@@ -8,14 +8,14 @@ approach, CIKM 2019.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from patentcl.classification.heads.base import Head, HeadSettings, logit
+from patentcl.classification.heads.base import Defaults, Head, HeadSettings, log_odds
 from patentcl.core.errors import ConfigError
 from patentcl.cpc import CpcTree
 from patentcl.encoders.tokens import Padded
@@ -37,14 +37,6 @@ class AttentionUnit(nn.Module):
 
     The scaling is ours: as printed, w is about one over the numbers of labels and tokens, and the
     next level, fed with what is nearly zero, attends to all tokens alike.
-
-    Parameters
-    ----------
-    n_labels : int
-    width : int
-        Of the reader's outputs.
-    hidden : int
-        Of the dense layer.
     """
 
     def __init__(self, n_labels: int, width: int, hidden: int) -> None:
@@ -59,12 +51,8 @@ class AttentionUnit(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (n, labels), the dense layer (n, hidden), and the next level's weights (n, t).
 
-        Parameters
-        ----------
-        reader : Tensor, shape (n, t, width)
-        mask : Tensor of bool, shape (n, t)
-        weight : Tensor, shape (n, t)
-        mean : Tensor, shape (n, width)
+        Takes the reader's outputs (n, t, width), which tokens are real (n, t), their weights
+        (n, t), and the mean output (n, width).
         """
         seen = reader * weight.unsqueeze(2)
         scores = self.labels(torch.tanh(self.attend(seen)))  # (n, t, labels)
@@ -86,11 +74,11 @@ class HarnnHead(Head):
     the two. A matrix of embeddings is read as texts of one token.
     """
 
-    own = HeadSettings(hidden=512, dropout=0.5, policy="all")
+    defaults: ClassVar = Defaults(hidden=512, dropout=0.5, policy="all")
 
     def __init__(self, tree: CpcTree, dim: int, settings: HeadSettings) -> None:
         super().__init__(tree, dim, settings)
-        hidden = self.settings.hidden or 0
+        hidden = self.hidden
         if hidden < 2:
             raise ConfigError(
                 "the head harnn needs a hidden width", got=hidden, wanted="at least 2"
@@ -104,11 +92,11 @@ class HarnnHead(Head):
         self.whole = nn.Linear(hidden * len(self.units), hidden)
         self.out = nn.Linear(hidden, len(tree))
 
-    def raw(self, x: Tensor | Padded) -> Tensor:  # type: ignore[override]
+    def raw(self, x: Tensor | Padded) -> Tensor:
         """Logits (n, 2 n_nodes): the levels' in tree order, then the global ones."""
         if not isinstance(x, Padded):
             x = Padded(x.unsqueeze(1), torch.ones(len(x), 1, dtype=torch.bool, device=x.device))
-        states = F.dropout(x.states, self.settings.input_dropout, self.training)
+        states = F.dropout(x.states, self.input_dropout, self.training)
         reader = self._read(states, x.mask)
         mask = x.mask[:, : reader.shape[1]]
         weight = mask.to(reader.dtype)
@@ -119,8 +107,8 @@ class HarnnHead(Head):
             local.append(logits)
             hidden.append(dense)
         joined = F.relu(self.whole(torch.cat(hidden, dim=1)))
-        joined = F.dropout(joined, self.settings.dropout or 0.0, self.training)
-        return torch.cat([self._join(local), self.out(joined)], dim=1)
+        joined = F.dropout(joined, self.dropout, self.training)
+        return torch.cat([self.join(local), self.out(joined)], dim=1)
 
     def _read(self, states: Tensor, mask: Tensor) -> Tensor:
         """Outputs of the BiLSTM (n, t, width), 0 where there is no token."""
@@ -135,30 +123,14 @@ class HarnnHead(Head):
 
     def start_at(self, rate: np.ndarray) -> None:
         """Set the biases to the nodes' rates."""
-        start = logit(rate)
+        start = log_odds(rate)
         with torch.no_grad():
             self.out.bias.copy_(start)
-            for unit, part in zip(self.units, self._slices(start[None]), strict=True):
+            for unit, part in zip(self.units, self.slices(start[None]), strict=True):
                 cast(AttentionUnit, unit).out.bias.copy_(part[0])
-
-    def forward(
-        self,
-        x: Tensor | Padded,  # type: ignore[override]
-        active: Tensor | None = None,
-    ) -> Tensor:
-        """Logits (n, 2 n_nodes) to train on."""
-        return self.raw(x)
-
-    def active(self, targets: Tensor) -> Tensor | None:
-        """None: every node learns from every patent."""
-        return None
 
     def probabilities(self, raw: Tensor) -> Tensor:
         """Coherent probabilities (n, n_nodes): local and global mixed, capped by the parent."""
         local, whole = torch.sigmoid(raw.float()).chunk(2, dim=1)
         mixed = (1 - SHARE) * local + SHARE * whole
-        return self._down(self._slices(mixed), torch.minimum)
-
-    def predict(self, x: Tensor | Padded, least: float = 0.0) -> Tensor:  # type: ignore[override]
-        """Coherent probabilities (n, n_nodes) of token vectors or embeddings."""
-        return self.probabilities(self.raw(x))
+        return self.descend(mixed, torch.minimum)

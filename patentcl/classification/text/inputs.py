@@ -11,7 +11,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from patentcl.classification.heads.base import Head
+from patentcl.classification.heads import Head
 from patentcl.classification.settings import TextSettings
 from patentcl.classification.text.backbones import TextModel, load_reader, make_reader
 from patentcl.classification.text.network import Feed, TextNet, predict_texts

@@ -17,7 +17,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from patentcl.classification.heads.base import Head
+from patentcl.classification.heads import Head
 from patentcl.classification.settings import TextSettings
 from patentcl.classification.text.backbones import TextModel, decay_groups
 from patentcl.classification.text.network import Feed, TextNet, feed, halved, predict_texts

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patentcl.classification.heads.base import HEADS, HeadSettings, Layout, _log1mexp, build_head
+from patentcl.classification.heads import HEADS, Head, HeadSettings, build_head
+from patentcl.classification.heads.base import Layout, log1mexp
 from patentcl.classification.heads.nodes import TmmHead, _buckets, _grouped, _grouped_outer
 from patentcl.core.errors import ConfigError
 from patentcl.cpc import CpcTree
@@ -96,7 +97,7 @@ def test_path_logits_are_those_of_the_products(tree: CpcTree, seed: int) -> None
     head = build_head("levels", tree, 4, HeadSettings(hidden=0, mask="soft", policy="path"))
     raw = torch.from_numpy(np.random.default_rng(seed).normal(0, 2, (3, len(tree)))).float()
     product = naive(tree, raw.numpy(), "soft")
-    got = head._path_logits(raw).numpy()
+    got = head.path_logits(raw).numpy()
     np.testing.assert_allclose(got, np.log(product / (1 - product)), rtol=2e-3, atol=2e-3)
 
 
@@ -104,7 +105,7 @@ def test_path_logits_stay_finite_at_the_ends() -> None:
     head = build_head("levels", UNEVEN, 4, HeadSettings(hidden=0))
     for value in (-1e4, -80.0, 80.0, 1e4):
         raw = torch.full((2, len(UNEVEN)), value, requires_grad=True)
-        logits = head._path_logits(raw)
+        logits = head.path_logits(raw)
         assert torch.isfinite(logits).all()
         logits.sum().backward()
         assert raw.grad is not None and torch.isfinite(raw.grad).all()
@@ -112,7 +113,7 @@ def test_path_logits_stay_finite_at_the_ends() -> None:
 
 def test_log1mexp_by_value() -> None:
     x = -np.logspace(-6, 2, 50)
-    got = _log1mexp(torch.from_numpy(x)).numpy()
+    got = log1mexp(torch.from_numpy(x)).numpy()
     np.testing.assert_allclose(got, np.log(-np.expm1(x)), rtol=1e-6, atol=1e-12)
 
 
@@ -313,50 +314,19 @@ def test_node_heads_need_a_width() -> None:
 
 
 def test_heads_fill_in_their_own_settings() -> None:
-    assert build_head("thmm", SMALL, 4).settings == HeadSettings(64, 1, 0.25, policy="siblings")
-    assert build_head("levels", SMALL, 4).settings == HeadSettings(1024, 1, 0.5, policy="path")
-    kept = HeadSettings(7, 2, 0.0, policy="all")
-    assert build_head("tmm", SMALL, 4, kept).settings == kept
+    def filled(head: Head) -> tuple[int, float, str]:
+        return head.hidden, head.dropout, head.policy
+
+    assert filled(build_head("thmm", SMALL, 4)) == (64, 0.25, "siblings")
+    assert filled(build_head("levels", SMALL, 4)) == (1024, 0.5, "path")
+    kept = HeadSettings(hidden=7, dropout=0.0, policy="all")
+    assert filled(build_head("tmm", SMALL, 4, kept)) == (7, 0.0, "all")
 
 
 @pytest.mark.parametrize("name", ["tmm", "thmm"])
-@pytest.mark.parametrize("tree", TREES)
-def test_low_rank_is_a_product_of_two_matrices(name: str, tree: str) -> None:
-    """The same head with the products of its matrices in their place gives the same numbers."""
-    narrow, full = node_head(name, TREES[tree], rank=2), node_head(name, TREES[tree])
-    state = full.state_dict()
-    for key, value in narrow.state_dict().items():
-        if key.endswith(".first"):
-            shared = narrow.state_dict()[key.replace(".first", ".shared")]
-            state[key] = torch.stack([shared @ own for own in value])
-        elif not key.endswith(".shared"):
-            state[key] = value
-    full.load_state_dict(state)
-    assert (
-        sum(p.numel() for p in narrow.levels[0].parameters())
-        < sum(p.numel() for p in full.levels[0].parameters())
-        or len(TREES[tree]) == 1
-    )
-    x = torch.randn(9, 6, generator=torch.Generator().manual_seed(2))
-    want = naive_nodes(full, x.numpy())
-    np.testing.assert_allclose(narrow.raw(x).detach().numpy(), want, rtol=1e-4, atol=1e-4)
-    forest = TREES[tree]
-    active = forest.close(np.random.default_rng(1).random((9, len(forest))) < 0.3).toarray()
-    found = narrow(x, torch.from_numpy(active))
-    np.testing.assert_allclose(
-        found.detach().numpy(), np.where(active, want, 0), rtol=1e-4, atol=1e-4
-    )
-    found.square().sum().backward()  # what is shared learns from all nodes
-    assert all(level.shared.grad.abs().sum() > 0 for level in narrow.levels if active[:, :1].any())
-    with pytest.raises(ConfigError, match="rank is too small"):
-        HeadSettings(rank=0)
-
-
-@pytest.mark.parametrize("name", ["tmm", "thmm"])
-@pytest.mark.parametrize("rank", [None, 3])
-def test_one_node_after_the_other_without_gradients(name: str, rank: int | None) -> None:
+def test_one_node_after_the_other_without_gradients(name: str) -> None:
     """Prediction goes node by node through the cache; training all pairs at a time."""
-    head = node_head(name, UNEVEN, rank=rank)
+    head = node_head(name, UNEVEN)
     x = torch.randn(40, 6, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         whole = head.predict(x)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import write_tiny_encoder
 
-from patentcl.classification.heads.base import HeadSettings, build_head
+from patentcl.classification.heads import HeadSettings, build_head
 from patentcl.classification.heads.harnn import SHARE, HarnnHead
 from patentcl.classification.settings import TextSettings
 from patentcl.classification.text.backbones import (
