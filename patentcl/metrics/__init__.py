@@ -1,52 +1,36 @@
-"""Metrics for hierarchical multi-label classification, retrieval and embedding spaces.
+"""Metrics of hierarchical multi-label classification, retrieval and embedding spaces: numbers only.
 
-`evaluate` computes any set of metrics by name; `evaluate_ranking` does so for retrieval runs;
-`compare` tests two systems against each other; `best_threshold` chooses decision thresholds.
-Everything is computed for each item first; aggregates come with a bootstrap interval and the number
-of undefined items.
+`evaluate` computes any set of metrics by name, `evaluate_ranking` does so for retrieval runs, and
+`compare` tests two systems against each other. Each metric has a value for each item, an aggregate
+with a bootstrap interval, and the number of undefined items. Imports core and cpc.
 """
 
 from __future__ import annotations
 
-from patentcl.metrics.compare import Comparison, compare
-from patentcl.metrics.names import DEFINITIONS, known_names
-from patentcl.metrics.result import Metric, Metrics
-from patentcl.metrics.retrieval import evaluate_ranking, run_matrices
-from patentcl.metrics.space import (
-    alignment,
-    chance_purity,
-    cluster_agreement,
-    neighbour_purity,
-    pearson,
-    spearman,
-    tree_correlation,
-    triplet_accuracy,
-    triplet_margin,
-    uniformity,
-)
-from patentcl.metrics.suite import Evaluation, evaluate
-from patentcl.metrics.thresholds import best_threshold
+from patentcl.core.lazy import lazily
 
-__all__ = [
-    "DEFINITIONS",
-    "Comparison",
-    "Evaluation",
-    "Metric",
-    "Metrics",
-    "alignment",
-    "best_threshold",
-    "chance_purity",
-    "cluster_agreement",
-    "compare",
-    "evaluate",
-    "evaluate_ranking",
-    "known_names",
-    "neighbour_purity",
-    "pearson",
-    "run_matrices",
-    "spearman",
-    "tree_correlation",
-    "triplet_accuracy",
-    "triplet_margin",
-    "uniformity",
-]
+_HOME = {
+    "DEFINITIONS": "names",
+    "Comparison": "comparison",
+    "Evaluation": "suite",
+    "Metric": "result",
+    "Metrics": "result",
+    "alignment": "space",
+    "best_threshold": "thresholds",
+    "chance_purity": "space",
+    "cluster_agreement": "space",
+    "compare": "comparison",
+    "evaluate": "suite",
+    "evaluate_ranking": "retrieval",
+    "known_names": "names",
+    "neighbour_purity": "space",
+    "pearson": "space",
+    "run_matrices": "retrieval",
+    "spearman": "space",
+    "tree_correlation": "space",
+    "triplet_accuracy": "space",
+    "triplet_margin": "space",
+    "uniformity": "space",
+}
+__all__ = list(_HOME)
+__getattr__, __dir__ = lazily(__name__, _HOME)
