@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from patentcl import Corpus, PatentEncoder
-from patentcl.encoders.encoder import resolve_precision
+from patentcl.core.devices import find_precision
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
             texts, batch_size=32, show_progress_bar=False
         ),
         "PatentEncoder.encode, fp32": lambda: encoder.encode(texts, precision="fp32"),
-        f"PatentEncoder.encode, auto ({resolve_precision('auto', encoder.device)})": lambda: (
+        f"PatentEncoder.encode, auto ({find_precision('auto', encoder.model.device)})": lambda: (
             encoder.encode(texts)
         ),
     }

@@ -1,9 +1,20 @@
-"""A sentence-transformers model of two small random layers, made on the spot."""
+"""A sentence-transformers model of two small random layers, made on the spot, and words for it."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+
+WORDS = re.findall(
+    r"\S+",
+    "a mower blade cuts grass while the motor of wheel turns and sensor "
+    "reads soil moisture in battery cell with anode cathode , . ; ( )",
+)
+RECORDS = [
+    {"patent_id": "1", "title": "Mower", "abstract": "A blade cuts grass.", "codes": ["A01D34/00"]},
+    {"patent_id": "2", "title": "Battery cell", "abstract": "", "codes": ["H01M10/00"]},
+    {"patent_id": "3", "title": "", "abstract": "The sensor reads soil moisture.", "codes": []},
+]
 
 
 def write_tiny_encoder(folder: Path, texts: list[str], width: int = 32, seed: int = 0) -> Path:

@@ -71,7 +71,7 @@ def _resource(kind: str) -> Row:
 
 def _processor() -> Row:
     try:
-        from patentcl.encoders.encoder import cpu_has_bf16
+        from patentcl.core.devices import cpu_has_bf16
     except ImportError as error:
         return "processor", f"cannot be examined: {error}", False
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

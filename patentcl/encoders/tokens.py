@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from patentcl.core.errors import DataError
 from patentcl.data.corpus import Corpus
@@ -15,17 +16,16 @@ if TYPE_CHECKING:
 
 WINDOW = 50
 """Batches among which texts are sorted by length; more would make the order less random."""
+_WANTED = (
+    "a list of texts, a list of (title, abstract) pairs, a Corpus, or a DataFrame with the columns "
+    "title and abstract"
+)
 
 
 class Tokens:
     """Token numbers of many texts, end to end.
 
-    Parameters
-    ----------
-    numbers : sequence of sequence of int
-        For each text.
-    cut : ndarray of bool, shape (n_texts,), optional
-        Which texts were longer than the limit.
+    `truncated`, a bool for each text, says which were longer than the limit.
 
     Examples
     --------
@@ -36,13 +36,13 @@ class Tokens:
     """
 
     def __init__(
-        self, numbers: Iterable[Sequence[int] | np.ndarray], cut: np.ndarray | None = None
+        self, numbers: Iterable[Sequence[int] | np.ndarray], truncated: np.ndarray | None = None
     ) -> None:
         parts = [np.asarray(row, dtype=np.int32) for row in numbers]
         self.lengths = np.array([len(p) for p in parts], dtype=np.int64)
         self.starts = np.concatenate([[0], np.cumsum(self.lengths)])
         self.flat = np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
-        self.cut = np.zeros(len(parts), dtype=bool) if cut is None else cut
+        self.truncated = np.zeros(len(parts), dtype=bool) if truncated is None else truncated
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -52,17 +52,10 @@ class Tokens:
 
     def take(self, rows: np.ndarray) -> Tokens:
         """Some of the texts."""
-        return Tokens((self[int(i)] for i in rows), self.cut[rows])
+        return Tokens((self[int(i)] for i in rows), self.truncated[rows])
 
     def padded(self, rows: np.ndarray, pad: int) -> tuple[np.ndarray, np.ndarray]:
-        """A batch cut to its longest text.
-
-        Returns
-        -------
-        ids : ndarray of int64, shape (len(rows), longest)
-        mask : ndarray of bool, same shape
-            False where `ids` is `pad` only to fill up.
-        """
+        """A batch of texts, int64 (len(rows), longest), and a mask that is False at the padding."""
         lengths = self.lengths[rows]
         longest = max(1, int(lengths.max(initial=0)))
         mask = np.arange(longest) < lengths[:, None]
@@ -73,36 +66,20 @@ class Tokens:
 
 
 class Padded(NamedTuple):
-    """Vectors of the tokens of each text, filled up to the longest.
-
-    Attributes
-    ----------
-    states : Tensor of float, shape (n, t, d)
-    mask : Tensor of bool, shape (n, t)
-        False where there is no token.
-    """
+    """Vectors of the tokens of n texts, padded to the longest of t tokens."""
 
     states: Tensor
+    """Float, shape (n, t, d)."""
     mask: Tensor
+    """Bool, shape (n, t): False where there is no token."""
 
 
 def batches(lengths: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Cut texts into random batches of like length: padding costs as much as words do.
+    """Divide texts into random batches of like length: padding costs as much as words do.
 
-    Texts are shuffled; windows of some batches are sorted by length and cut; the order of the
-    batches is shuffled. Batches differ in size by at most one, so that none is tiny.
-
-    Parameters
-    ----------
-    lengths : ndarray of int, shape (n_texts,)
-    size : int
-        At most so many texts in a batch.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    list of ndarray of int64
-        Row numbers, each row once.
+    Texts are shuffled; windows of some batches are sorted by length and divided; the order of the
+    batches is shuffled. Batches hold at most `size` row numbers (int64), each row once, and differ
+    in size by at most one, so that none is tiny.
     """
     order = rng.permutation(len(lengths))
     n_batches = -(-len(order) // size)
@@ -114,23 +91,27 @@ def batches(lengths: np.ndarray, size: int, rng: np.random.Generator) -> list[np
     return [order[edges[i] : edges[i + 1]] for i in rng.permutation(n_batches)]
 
 
+# ---- what counts as texts -------------------------------------------------------------------
+
+
 def is_texts(items: Any) -> bool:
-    """Whether something is a corpus or a sequence of texts, rather than a matrix.
+    """Whether something is a corpus, texts, or a table of them, rather than a matrix.
 
     A list counts as texts if any of its items is a string, or a pair of strings.
     """
-    if isinstance(items, (Corpus, str)):
-        return True
-    if isinstance(items, np.ndarray):
-        return items.ndim == 1 and items.dtype.kind in "OU"
-    if hasattr(items, "dtype") and hasattr(items, "to_numpy"):  # a pandas Series
-        return getattr(items, "ndim", 0) == 1 and is_texts(items.to_numpy())
-    return isinstance(items, (list, tuple)) and any(_is_text(each) for each in items)
+    if isinstance(items, pd.DataFrame):
+        return {"title", "abstract"} <= set(items.columns)
+    if isinstance(items, np.ndarray | pd.Series | pd.Index):
+        values = np.asarray(items)
+        return values.ndim == 1 and values.dtype.kind in "OUT"
+    if isinstance(items, list | tuple):
+        return any(_is_text(each) for each in items)
+    return isinstance(items, Corpus | str)
 
 
 def _is_text(item: Any) -> bool:
     return isinstance(item, str) or (
-        isinstance(item, (list, tuple))
+        isinstance(item, list | tuple)
         and len(item) == 2
         and all(isinstance(part, str) for part in item)
     )
@@ -141,14 +122,14 @@ def join_texts(items: Any, separator: str) -> list[str]:
 
     Parameters
     ----------
-    items : Corpus, or sequence of str or of (title, abstract)
+    items : Corpus, DataFrame with title and abstract, or sequence of str or of (title, abstract)
     separator : str
-        Between title and abstract.
+        Between title and abstract, with a space on both sides.
 
     Raises
     ------
     DataError
-        If it is one text instead of a list, an item is not a text, or a text is empty.
+        If it is none of these, an item is not a text, or a text is empty.
 
     Examples
     --------
@@ -157,7 +138,28 @@ def join_texts(items: Any, separator: str) -> list[str]:
     """
     if isinstance(items, str):
         raise DataError("a list of texts is wanted, not one text", got=repr(items[:40]))
-    return list(_joined(items.texts if isinstance(items, Corpus) else items, separator))
+    if isinstance(items, Corpus):
+        items = items.texts
+    elif isinstance(items, pd.DataFrame):
+        missing = {"title", "abstract"} - set(items.columns)
+        if missing:
+            raise DataError(
+                "a table without texts",
+                got=f"a DataFrame with the columns {', '.join(map(str, items.columns[:8]))}",
+                wanted=_WANTED,
+                fix="Name its columns title and abstract, or give one column: table['text']",
+            )
+        columns = (items[name].astype(object) for name in ("title", "abstract"))
+        items = list(zip(*(c.where(c.notna(), "") for c in columns), strict=True))
+    elif (
+        isinstance(items, Mapping | Set | bytes)
+        or not isinstance(items, Iterable)
+        or (hasattr(items, "shape") and not is_texts(items))
+    ):
+        shape = getattr(items, "shape", None)
+        got = type(items).__name__ + (f" of shape {shape}" if shape is not None else "")
+        raise DataError("these are not texts", got=got, wanted=_WANTED)
+    return list(_joined(items, separator))
 
 
 def _joined(items: Iterable[Any], separator: str) -> Iterator[str]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import random
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
+from patentcl.core.devices import find_precision, own_randomness, set_dropout
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.progress import Progress
+from patentcl.core.settings import make_settings
 from patentcl.data.corpus import Corpus
-from patentcl.encoders.encoder import PatentEncoder, Progress, resolve_precision
+from patentcl.encoders.encoder import PatentEncoder
 from patentcl.encoders.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -48,10 +50,10 @@ class TrainingResult:
 
 
 def train_encoder(
-    encoder: PatentEncoder,
-    triplets: pa.Table,
+    encoder: PatentEncoder | str | Path,
+    triplets: Any,
     corpus: Corpus,
-    settings: TrainingSettings | None = None,
+    settings: TrainingSettings | Mapping[str, Any] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> TrainingResult:
@@ -59,13 +61,14 @@ def train_encoder(
 
     Parameters
     ----------
-    encoder : PatentEncoder
+    encoder : PatentEncoder, or what `PatentEncoder.load` takes
         Left as it is.
-    triplets : pyarrow.Table
+    triplets : MiningResult, pyarrow.Table or DataFrame
         With the columns anchor_id, positive_id and negative_id.
     corpus : Corpus
         Where the texts are.
-    settings : TrainingSettings, optional
+    settings : TrainingSettings or mapping, optional
+        Such as ``{"epochs": 2, "batch_size": 32}``.
     seed : int
         Decides the order of triplets and the dropout.
     progress : callable, optional
@@ -80,7 +83,7 @@ def train_encoder(
     DataError
         If there are no triplets, a column is missing, or one names a patent that the corpus lacks.
     ConfigError
-        If all layers would be frozen.
+        If a setting is not accepted, or all layers would be frozen.
 
     References
     ----------
@@ -88,19 +91,41 @@ def train_encoder(
     2019; Henderson et al., Efficient natural language response suggestion, 2017 (the loss ``mnr``);
     Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022 (``blend``).
     """
-    settings = settings or TrainingSettings()
-    missing = [c for c in _COLUMNS if c not in triplets.column_names]
+    settings = make_settings(TrainingSettings, settings or {}, "training settings")
+    table = _triplet_table(triplets)
+    if not isinstance(corpus, Corpus):
+        raise DataError(
+            "train_encoder needs the corpus that the triplets are of",
+            got=type(corpus).__name__,
+            wanted="a Corpus",
+            fix="Make one with Corpus.read",
+        )
+    if not isinstance(encoder, PatentEncoder):
+        encoder = PatentEncoder.load(encoder)
+    with tempfile.TemporaryDirectory(prefix="patentcl-train-") as place, own_randomness(None):
+        dataset = _text_dataset(encoder, table, corpus, Path(place))
+        return _fit(encoder, dataset, settings, seed, progress, place)
+
+
+def _triplet_table(triplets: Any) -> pa.Table:
+    """Triplets as an Arrow table of ids, which is checked to have rows."""
+    table = getattr(triplets, "triplets", triplets)  # a MiningResult
+    if isinstance(table, pd.DataFrame):
+        table = pa.Table.from_pandas(table, preserve_index=False)
+    if not isinstance(table, pa.Table):
+        raise DataError(
+            "these are not triplets",
+            got=type(triplets).__name__,
+            wanted="what mine_triplets returns, or a table with the columns " + ", ".join(_COLUMNS),
+        )
+    missing = [c for c in _COLUMNS if c not in table.column_names]
     if missing:
         raise DataError(
-            f"column {missing[0]!r} is missing",
-            where="triplets",
-            got=", ".join(triplets.column_names),
+            f"column {missing[0]!r} is missing", where="triplets", got=", ".join(table.column_names)
         )
-    if triplets.num_rows == 0:
+    if table.num_rows == 0:
         raise DataError("there are no triplets to train on")
-    with tempfile.TemporaryDirectory(prefix="patentcl-train-") as place, _own_randomness():
-        dataset = _text_dataset(encoder, triplets, corpus, Path(place))
-        return _fit(encoder, dataset, settings, seed, progress, place)
+    return table.select(_COLUMNS).cast(pa.schema([(name, pa.string()) for name in _COLUMNS]))
 
 
 def _fit(
@@ -114,11 +139,14 @@ def _fit(
     from transformers import PrinterCallback
 
     model = copy.deepcopy(encoder.model).float()
-    model.max_seq_length = min(settings.max_length, encoder.max_length)
-    _hold(model, settings)
-    precision = resolve_precision(settings.precision, encoder.device)
+    model.max_seq_length = min(settings.max_length, encoder.model.max_seq_length)
+    if settings.frozen_layers:
+        _freeze(model, settings.frozen_layers)
+    if not settings.dropout:
+        set_dropout(model, 0.0)
+    precision = find_precision(settings.precision, model.device, training=True)
     steps = int(np.ceil(settings.epochs * np.ceil(len(dataset) / settings.batch_size)))
-    arguments = _arguments(settings, steps, precision, encoder.device.type == "cpu", seed, place)
+    arguments = _arguments(settings, steps, precision, model.device.type == "cpu", seed, place)
     watcher = _watch(progress)
     trainer = _trainer_class()(
         model=model,
@@ -134,7 +162,7 @@ def _fit(
     losses = watcher.losses
     plain = copy.deepcopy(encoder.model).float()  # without what was frozen or switched off to train
     plain.load_state_dict(_blended(plain.state_dict(), model.state_dict(), settings.blend))
-    tuned = PatentEncoder(plain.eval(), encoder.name, encoder.max_length)
+    tuned = PatentEncoder(plain.eval(), encoder.name, encoder.max_length).fit()
     tenth = max(1, len(losses) // 10)
     facts = {
         "base model": encoder.name,
@@ -193,11 +221,7 @@ def _loss(model: SentenceTransformer, settings: TrainingSettings) -> torch.nn.Mo
 
     if settings.loss == "mnr":
         return MultipleNegativesRankingLoss(model)
-    metric = (
-        TripletDistanceMetric.COSINE
-        if settings.distance == "cosine"
-        else TripletDistanceMetric.EUCLIDEAN
-    )
+    metric = getattr(TripletDistanceMetric, settings.distance.upper())
     return TripletLoss(model, distance_metric=metric, triplet_margin=settings.margin)
 
 
@@ -213,33 +237,21 @@ def _trainer_class() -> type[SentenceTransformerTrainer]:
     return Trainer
 
 
-def _layers(model: SentenceTransformer) -> torch.nn.ModuleList:
-    """The stack of like layers of a transformer: the longest list of modules in it."""
+def _freeze(model: SentenceTransformer, count: int) -> None:
+    """Freeze the lowest layers and the embeddings below them."""
     import torch
 
-    lists = [m for m in model[0].modules() if isinstance(m, torch.nn.ModuleList)]
-    return max(lists, key=len, default=torch.nn.ModuleList())
-
-
-def _hold(model: SentenceTransformer, settings: TrainingSettings) -> None:
-    """Freeze the lowest layers and switch dropout off, as the settings say."""
-    import torch
-
-    if settings.frozen_layers:
-        layers = _layers(model)
-        if settings.frozen_layers >= len(layers):
-            raise ConfigError(
-                "training.frozen_layers leaves no layer to tune",
-                got=settings.frozen_layers,
-                wanted=f"fewer than {len(layers)}",
-            )
-        tuned = {id(p) for layer in layers[settings.frozen_layers :] for p in layer.parameters()}
-        for parameter in model.parameters():
-            parameter.requires_grad_(id(parameter) in tuned)
-    if not settings.dropout:
-        for module in model.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0
+    lists = (m for m in model[0].modules() if isinstance(m, torch.nn.ModuleList))
+    layers = max(lists, key=len, default=torch.nn.ModuleList())  # the longest list of modules
+    if count >= len(layers):
+        raise ConfigError(
+            "training.frozen_layers leaves no layer to tune",
+            got=count,
+            wanted=f"fewer than {len(layers)}",
+        )
+    tuned = {id(p) for layer in layers[count:] for p in layer.parameters()}
+    for parameter in model.parameters():
+        parameter.requires_grad_(id(parameter) in tuned)
 
 
 def _blended(
@@ -263,18 +275,11 @@ def _watch(progress: Progress | None) -> Any:
         def __init__(self) -> None:
             self.losses: list[float] = []
 
-        def on_log(
-            self,
-            args: Any,
-            state: Any,
-            control: Any,
-            logs: Mapping[str, Any] | None = None,
-            **rest: Any,
-        ) -> None:
-            if logs and "loss" in logs:
-                self.losses.append(float(logs["loss"]))
+        def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+            if "loss" in (given.get("logs") or {}):
+                self.losses.append(float(given["logs"]["loss"]))
 
-        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
             if progress:
                 progress(state.global_step, state.max_steps)
 
@@ -287,46 +292,23 @@ def _text_dataset(
     """Write the triplets' texts to an Arrow file and map it: millions of them need no memory."""
     import datasets
 
-    position = {pid: i for i, pid in enumerate(corpus.ids)}
+    index = pd.Index(corpus.ids)
     rows = {}
     for name in _COLUMNS:
-        ids = triplets[name].to_pylist()
-        missing = next((i for i in ids if i not in position), None)
-        if missing is not None:
+        ids = triplets[name].to_pandas()
+        rows[name] = index.get_indexer(ids)
+        if (rows[name] < 0).any():
+            missing = ids[rows[name] < 0].iloc[0]
             raise DataError(
                 "a triplet names a patent that the corpus lacks", where=name, got=missing
             )
-        rows[name] = np.array([position[i] for i in ids])
     used = np.unique(np.concatenate(list(rows.values())))
     texts = np.array(encoder.texts(corpus.select(used)), dtype=object)
     schema = pa.schema([(name.removesuffix("_id"), pa.string()) for name in _COLUMNS])
     file = place / "triplets.arrow"
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
         for start in range(0, triplets.num_rows, _ROWS):
-            writer.write_batch(
-                pa.record_batch(
-                    [
-                        pa.array(
-                            texts[np.searchsorted(used, rows[n][start : start + _ROWS])],
-                            pa.string(),
-                        )
-                        for n in _COLUMNS
-                    ],
-                    schema=schema,
-                )
-            )
+            parts = (np.searchsorted(used, rows[name][start : start + _ROWS]) for name in _COLUMNS)
+            arrays = [pa.array(texts[part], pa.string()) for part in parts]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
     return datasets.Dataset.from_file(str(file))
-
-
-@contextlib.contextmanager
-def _own_randomness() -> Iterator[None]:
-    """The trainer seeds every global generator; put them back as they were."""
-    import torch
-
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002
-    with torch.random.fork_rng():
-        try:
-            yield
-        finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])  # noqa: NPY002

@@ -282,7 +282,7 @@ def run_pipeline(
 def _check_ahead(recipe: Recipe) -> None:
     """Refuse what only a late step would notice before the first one spends any time."""
     from patentcl.classification.text.words import WORDS, is_words
-    from patentcl.encoders.encoder import find_model
+    from patentcl.encoders.models import find_model
     from patentcl.metrics.names import parse_names
     from patentcl.search.specification import IndexSpec
 

@@ -190,7 +190,8 @@ def _mine(step: Step, place: Path, record: Record, progress: StageProgress) -> N
 
 
 def _train(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
-    from patentcl.encoders.encoder import PatentEncoder, model_card
+    from patentcl.encoders.encoder import PatentEncoder
+    from patentcl.encoders.models import model_card
     from patentcl.encoders.training import train_encoder
 
     model = str(step.inputs["model"])
@@ -211,12 +212,15 @@ def _train(step: Step, place: Path, record: Record, progress: StageProgress) -> 
     record["base"] = {"model": model, "fingerprint": base.fingerprint}
     record["encoder"] = result.encoder.fingerprint
     np.save(place / "losses.npy", np.array(result.losses, dtype=np.float32))
-    card = model_card(step.out.resolve().parent.name or "encoder", model, result.facts)
+    name, separator = step.out.resolve().parent.name or "encoder", result.encoder.separator
+    card = model_card(name, model, result.facts, separator)
     (place / "README.md").write_text(card, encoding="utf-8")
 
 
 def _embed(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
-    from patentcl.encoders.encoder import PatentEncoder, resolve_precision, write_vectors
+    from patentcl.core.devices import find_precision
+    from patentcl.encoders.encoder import PatentEncoder
+    from patentcl.encoders.vectors import write_vectors
 
     settings, corpus, model = step.recipe.encoder, step.corpus(), str(step.inputs["encoder"])
     encoder = PatentEncoder.load(model, settings.max_length)
@@ -235,7 +239,7 @@ def _embed(step: Step, place: Path, record: Record, progress: StageProgress) -> 
         "max_length": encoder.max_length,
         "device": str(encoder.device),
         "counts": {"vectors": len(corpus), "width": encoder.dim},
-        "precision": resolve_precision(settings.precision, encoder.device),
+        "precision": find_precision(settings.precision, encoder.model.device),
     }
 
 

@@ -37,7 +37,7 @@ def aligned_vectors(folder: Path, corpus: Corpus, encoder: str | None = None) ->
 
     With a fingerprint in `encoder`, vectors of another encoder are refused.
     """
-    from patentcl.encoders.encoder import read_vectors
+    from patentcl.encoders.vectors import read_vectors
 
     made_with = artifacts.require(folder, "vectors", "embed CORPUS").get("encoder")
     if encoder is not None and made_with != encoder:

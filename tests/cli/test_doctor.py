@@ -91,7 +91,7 @@ def test_an_installation_that_is_broken_is_still_examined(monkeypatch: pytest.Mo
         raise ConfigError("resources are missing from this installation", where=kind)
 
     monkeypatch.setattr(resources, "names", broken)
-    monkeypatch.setitem(sys.modules, "patentcl.encoders.encoder", None)  # importing it fails
+    monkeypatch.setitem(sys.modules, "patentcl.core.devices", None)  # importing it fails
     text, ok = look("graph/")
     assert (text, ok) == ("resources are missing from this installation (in graph).", False)
     text, ok = look("processor")

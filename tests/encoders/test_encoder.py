@@ -1,51 +1,28 @@
-"""Encoder: equal to the library's own encoding, in any order and batch; what it refuses; saving."""
+"""Encoder: equal to the library's own encoding, in any order and batch; scikit-learn; saving."""
 
 from __future__ import annotations
 
 import io
-import re
-import shutil
-import socket
+import pickle
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import write_tiny_encoder
+from sklearn.base import clone
+from sklearn.model_selection import cross_validate
+from sklearn.pipeline import Pipeline
+from tiny import RECORDS, WORDS, write_tiny_encoder
 
-from patentcl.core.errors import ConfigError, DataError, MissingExtra
+from patentcl import PatentClassifier
+from patentcl.core.errors import ConfigError, DataError
 from patentcl.data.corpus import Corpus
 from patentcl.encoders import encoder as module
-from patentcl.encoders.encoder import (
-    PatentEncoder,
-    cpu_has_bf16,
-    find_model,
-    model_card,
-    quiet_bars,
-    read_vectors,
-    resolve_precision,
-    write_vectors,
-)
-
-WORDS = re.findall(
-    r"\S+",
-    "a mower blade cuts grass while the motor of wheel turns and sensor "
-    "reads soil moisture in battery cell with anode cathode , . ; ( )",
-)
-RECORDS = [
-    {"patent_id": "1", "title": "Mower", "abstract": "A blade cuts grass.", "codes": ["A01D34/00"]},
-    {"patent_id": "2", "title": "Battery cell", "abstract": "", "codes": ["H01M10/00"]},
-    {"patent_id": "3", "title": "", "abstract": "The sensor reads soil moisture.", "codes": []},
-]
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> PatentEncoder:
-    folder = write_tiny_encoder(tmp_path_factory.mktemp("tiny") / "encoder", WORDS)
-    return PatentEncoder.load(folder, device="cpu")
+from patentcl.encoders.encoder import PatentEncoder
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +87,8 @@ def test_bf16_is_close_and_leaves_the_model_exact(
         lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(quick, axis=1)
         cosine = (exact * quick).sum(1) / lengths
         assert (cosine > 0.999).all()
+        if one is minilm:  # which normalises: a dot product is a cosine
+            assert np.linalg.norm(quick, axis=1) == pytest.approx(1, abs=1e-6)
         assert not np.array_equal(exact, quick), "bf16 was not used"
         assert all(p.dtype == torch.float32 for p in one.model.parameters())
         one._fingerprint = None
@@ -170,6 +149,32 @@ def test_title_and_abstract_are_joined_by_the_separator(tiny: PatentEncoder) -> 
     )
 
 
+def test_a_table_of_titles_and_abstracts(tiny: PatentEncoder) -> None:
+    table = pd.DataFrame(RECORDS)[["abstract", "title"]]
+    table.index = [7, 7, 8]
+    table.loc[7, "date"] = "2020-01-01"
+    wanted = tiny.encode(Corpus.from_records(RECORDS), precision="fp32")
+    np.testing.assert_array_equal(tiny.encode(table, precision="fp32"), wanted)
+    gaps = table.replace("", np.nan)
+    np.testing.assert_array_equal(tiny.encode(gaps, precision="fp32"), wanted)
+    texts = pd.Series(tiny.texts(table), index=[3, 1, 2], dtype="string")
+    np.testing.assert_array_equal(tiny.encode(texts, precision="fp32"), wanted)
+    np.testing.assert_array_equal(tiny.encode(iter(texts), precision="fp32"), wanted)
+
+
+def test_one_text_is_one_vector(tiny: PatentEncoder) -> None:
+    vector = tiny.encode("motor of wheel", precision="fp32")
+    assert vector.shape == tiny.model.encode("motor of wheel", show_progress_bar=False).shape
+    np.testing.assert_array_equal(vector, tiny.encode(["motor of wheel"], precision="fp32")[0])
+
+
+def test_a_progress_bar_is_drawn_when_asked_for(tiny: PatentEncoder) -> None:
+    err = io.StringIO()
+    with redirect_stderr(err):
+        tiny.encode(some_texts(9), show_progress_bar=True)
+    assert "9/9" in err.getvalue()
+
+
 def test_no_texts_give_no_vectors(tiny: PatentEncoder) -> None:
     assert tiny.encode([]).shape == (0, 32)
 
@@ -177,7 +182,16 @@ def test_no_texts_give_no_vectors(tiny: PatentEncoder) -> None:
 @pytest.mark.parametrize(
     ("items", "message"),
     [
-        ("one text", "a list of texts is wanted, not one text: got 'one text'"),
+        (
+            pd.DataFrame({"title": ["a"], "text": ["b"]}),
+            "a table without texts: got a DataFrame with the columns title, text; wanted a list of",
+        ),
+        (pd.Series([1.5, 2.0]), "these are not texts: got Series of shape (2,); wanted a list of"),
+        (np.zeros((2, 3)), "these are not texts: got ndarray of shape (2, 3); wanted a list"),
+        ({"title": "a", "abstract": "b"}, "these are not texts: got dict; wanted a list of texts,"),
+        (7000001, "these are not texts: got int; wanted a list of texts, a list of (title, abs"),
+        (None, "these are not texts: got NoneType"),
+        ("", "a text is empty (in item 0)"),
         (["motor", " \n"], "a text is empty (in item 1)"),
         ([("", "")], "a text is empty (in item 0)"),
         (["motor", 5], "neither a string nor a pair of title and abstract (in item 1): got int"),
@@ -202,6 +216,59 @@ def test_bad_settings_are_refused(tiny: PatentEncoder) -> None:
         tiny.encode(["motor"], precision="bf61")
 
 
+# ---- scikit-learn ---------------------------------------------------------------------------
+
+
+def test_clones_and_pickles_encode_the_same(tiny: PatentEncoder) -> None:
+    texts = some_texts(5)
+    wanted = tiny.encode(texts, precision="fp32")
+    in_memory = PatentEncoder(tiny.model, "in memory", precision="fp32")
+    for one in (clone(tiny), clone(in_memory), clone(in_memory.fit()), clone(clone(tiny).fit())):
+        np.testing.assert_array_equal(one.encode(texts, precision="fp32"), wanted)
+    copied = pickle.loads(pickle.dumps(in_memory))
+    assert copied.get_params().keys() == tiny.get_params().keys() and copied.name == "in memory"
+    np.testing.assert_array_equal(copied.fit_transform(texts), wanted)
+
+
+def test_parameters_can_be_changed(tiny: PatentEncoder, tmp_path: Path) -> None:
+    tiny.save(tmp_path / "other")
+    one, text = clone(tiny), " ".join(["motor", *WORDS, "blade"] * 2)
+    assert one.set_params(max_length=5, precision="fp32") is one
+    np.testing.assert_array_equal(one.transform([text]), one.transform(["motor a mower"]))
+    assert one.fingerprint != tiny.fingerprint
+    one.set_params(source=tmp_path / "other")
+    assert (one.fit().max_length, one.name) == (64, str(tmp_path / "other"))
+    assert one.fingerprint == tiny.fingerprint
+    with pytest.raises(ValueError, match="Invalid parameter 'length'"):
+        one.set_params(length=5)
+
+
+def test_in_a_pipeline_with_a_classifier(tiny: PatentEncoder) -> None:
+    rng = np.random.default_rng(0)
+    kinds = ("a mower blade cuts grass", "battery cell with anode cathode")
+    rows = [
+        {
+            "patent_id": f"{i:02}",
+            "title": " ".join(rng.permutation(kinds[i % 2].split())),
+            "abstract": str(rng.choice(WORDS)),
+            "codes": [("A01D34/00", "H01M10/00")[i % 2]],
+        }
+        for i in range(24)
+    ]
+    corpus = Corpus.from_records(rows)
+    classifier = PatentClassifier(epochs=10, patience=0, seed=0)
+    pipeline = Pipeline([("encoder", clone(tiny)), ("clf", classifier)])
+    found = cross_validate(
+        pipeline,
+        corpus.texts,
+        corpus.labels.toarray(),
+        params={"clf__tree": corpus.tree},
+        cv=2,
+        error_score="raise",
+    )
+    assert found["test_score"].min() > 0.9
+
+
 # ---- where vectors go -----------------------------------------------------------------------
 
 
@@ -213,27 +280,6 @@ def test_an_array_to_write_into(tiny: PatentEncoder, tmp_path: Path) -> None:
     np.testing.assert_array_equal(out, wanted.astype(np.float16))
     with pytest.raises(DataError, match=r"wrong shape: got \(9, 31\); wanted \(9, 32\)"):
         tiny.encode(texts, out=np.empty((9, 31), np.float32))
-
-
-def test_vectors_on_disk(tiny: PatentEncoder, tmp_path: Path) -> None:
-    corpus = Corpus.from_records(RECORDS)
-    write_vectors(tmp_path, tiny, corpus, precision="fp32", store="float32")
-    vectors, ids = read_vectors(tmp_path)
-    np.testing.assert_array_equal(vectors, tiny.encode(corpus, precision="fp32"))
-    assert ids.tolist() == ["1", "2", "3"] and isinstance(vectors, np.memmap)
-    np.save(tmp_path / "vectors.npy", np.zeros((2, 32), np.float32))
-    with pytest.raises(DataError, match=r"do not match.*\(2, 32\) and 3 ids"):
-        read_vectors(tmp_path)
-    (tmp_path / "vectors.npy").write_bytes(b"cut off")
-    with pytest.raises(DataError, match="cannot be read"):
-        read_vectors(tmp_path)
-
-
-def test_pickled_vectors_are_not_loaded(tiny: PatentEncoder, tmp_path: Path) -> None:
-    write_vectors(tmp_path, tiny, Corpus.from_records(RECORDS))
-    np.save(tmp_path / "vectors.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match="cannot be read"):
-        read_vectors(tmp_path)
 
 
 def test_a_full_gpu_makes_batches_smaller(
@@ -252,13 +298,13 @@ def test_a_full_gpu_makes_batches_smaller(
     monkeypatch.setattr(tiny.model, "forward", full_above_five)
     np.testing.assert_allclose(tiny.encode(texts, 16, "fp32"), wanted, atol=1e-5)
     assert sizes[:3] == [16, 8, 4] and max(sizes[2:]) == 4
-    assert "batches of 4" in caplog.text
+    assert "4 texts at a time" in caplog.text
 
     def always_full(features: dict[str, torch.Tensor], **rest: object) -> object:
         raise torch.cuda.OutOfMemoryError("full")
 
     monkeypatch.setattr(tiny.model, "forward", always_full)
-    with pytest.raises(DataError, match=r"for one text.*Lower encoder.max_length"):
+    with pytest.raises(ConfigError, match=r"a single text.*Lower encoder.max_length"):
         tiny.encode(texts, 2, "fp32")
 
 
@@ -322,126 +368,3 @@ def test_loading_and_saving_print_nothing(tiny: PatentEncoder, tmp_path: Path) -
         PatentEncoder.load(tmp_path / "copy", device="cpu").encode(["motor"])
     assert out.getvalue() == "" and err.getvalue() == ""
     assert bars.is_progress_bar_enabled() == shown
-
-
-@pytest.mark.parametrize("shown", [True, False])
-def test_progress_bars_are_as_before_afterwards(shown: bool) -> None:
-    from transformers.utils import logging as bars
-
-    before = bars.is_progress_bar_enabled()
-    try:
-        (bars.enable_progress_bar if shown else bars.disable_progress_bar)()
-        with pytest.raises(KeyError), quiet_bars():
-            assert not bars.is_progress_bar_enabled()
-            raise KeyError
-        assert bars.is_progress_bar_enabled() == shown
-    finally:
-        (bars.enable_progress_bar if before else bars.disable_progress_bar)()
-
-
-def test_minilm_is_on_this_machine() -> None:
-    place, local = find_model("minilm")
-    assert local and (Path(place) / "modules.json").is_file()
-
-
-def test_minilm_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtra, match=r"not installed.*pip install"):
-        find_model("minilm")
-
-
-def test_a_folder_without_a_model(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the folder holds no model.*modules.json"):
-        PatentEncoder.load(tmp_path)
-    (tmp_path / "modules.json").write_text("[")
-    with pytest.raises(DataError, match="no model can be loaded from there"):
-        PatentEncoder.load(tmp_path)
-
-
-def test_damaged_weights(tiny: PatentEncoder, tmp_path: Path) -> None:
-    tiny.save(tmp_path / "copy")
-    (tmp_path / "copy" / "model.safetensors").write_bytes(b"cut")
-    with pytest.raises(DataError, match="no model can be loaded from there"):
-        PatentEncoder.load(tmp_path / "copy")
-
-
-@pytest.mark.parametrize("name", ["./nowhere", "~/no-such-folder-here", "/no/such/folder", "a/b/c"])
-def test_no_such_folder(name: str) -> None:
-    with pytest.raises(DataError, match="no such encoder folder"):
-        find_model(name)
-
-
-def test_a_file_is_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "model.bin").write_bytes(b"")
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match=r"no such encoder folder: got model.bin"):
-        find_model("model.bin")
-
-
-def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(address: object, timeout: object = None) -> None:
-        raise OSError("Network is unreachable")
-
-    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(socket, "create_connection", refuse)
-
-
-def test_a_hub_name_without_a_network_says_how_to_name_a_folder(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    without_network(monkeypatch)
-    with pytest.raises(ConfigError) as error:
-        find_model("nobody-9f2c/no-such-model")
-    text = str(error.value)
-    assert "\n" not in text
-    for part in (
-        "cannot be reached",
-        "Network is unreachable",
-        "nobody-9f2c/no-such-model",
-        "Name a local copy: --set encoder.model=FOLDER",
-    ):
-        assert part in text
-
-
-def test_a_hub_name_when_the_hub_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    from huggingface_hub import constants
-
-    without_network(monkeypatch)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(ConfigError, match=r"HF_HUB_OFFLINE is set.*encoder.model=FOLDER"):
-        find_model("nobody-9f2c/no-such-model")
-
-
-def test_a_model_in_the_hubs_cache_needs_no_network(
-    tiny: PatentEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from huggingface_hub import constants
-
-    without_network(monkeypatch)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    snapshot = tmp_path / "models--someone--tiny" / "snapshots" / ("0" * 40)
-    tiny.save(tmp_path / "copy")
-    shutil.copytree(tmp_path / "copy", snapshot)
-    (snapshot.parent.parent / "refs").mkdir()
-    (snapshot.parent.parent / "refs" / "main").write_text("0" * 40)
-    assert find_model("someone/tiny") == ("someone/tiny", True)
-
-
-# ---- precision and card ---------------------------------------------------------------------
-
-
-def test_precision_follows_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu = torch.device("cpu")
-    assert resolve_precision("auto", cpu) == ("bf16" if cpu_has_bf16() else "fp32")
-    monkeypatch.setattr(module, "cpu_has_bf16", lambda: False)
-    assert resolve_precision("auto", cpu) == "fp32"
-    assert resolve_precision("fp16", cpu) == "fp16"
-
-
-def test_the_card_has_its_facts_and_readable_front_matter() -> None:
-    import yaml
-
-    card = model_card("quick", "minilm", {"triplets": 64, "loss": "triplet"})
-    assert yaml.safe_load(card.split("---")[1])["base_model"] == "minilm"
-    assert "| triplets | 64 |" in card and "# quick" in card

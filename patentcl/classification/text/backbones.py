@@ -29,9 +29,9 @@ from patentcl.classification.text.words import (
     read_glove,
     train_vectors,
 )
+from patentcl.core.devices import cpu_has_bf16 as cpu_has_bf16
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.encoders.encoder import PatentEncoder
-from patentcl.encoders.encoder import cpu_has_bf16 as cpu_has_bf16
 from patentcl.encoders.tokens import Padded, Tokens, join_texts
 
 log = logging.getLogger("patentcl")
@@ -449,10 +449,10 @@ class TextModel(nn.Module):
             What the warning calls them.
         """
         tokens = self.reader.tokens(join_texts(items, self.reader.separator))
-        if tokens.cut.any():
+        if tokens.truncated.any():
             log.warning(
                 "%d of %d in %s are longer than %d tokens and were cut",
-                int(tokens.cut.sum()),
+                int(tokens.truncated.sum()),
                 len(tokens),
                 what,
                 self.reader.limit,

@@ -127,7 +127,7 @@ class TextSide:
     def read(self, items: Any, what: str) -> Tokens:
         """Texts as numbers; those that are cut are counted, and told in a warning."""
         tokens = self.net.text.read(items, what)
-        self.cut = int(tokens.cut.sum())
+        self.cut = int(tokens.truncated.sum())
         return tokens
 
     def parts(

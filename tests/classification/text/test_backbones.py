@@ -68,7 +68,7 @@ def test_tokens_are_cut_to_the_longest_of_the_batch() -> None:
     ids, mask = tokens.padded(np.array([1, 3]), pad=9)
     assert ids.tolist() == [[4, 9], [5, 6]] and mask.tolist() == [[True, False], [True, True]]
     some = tokens.take(np.array([3, 0]))
-    assert some[0].tolist() == [5, 6] and some.cut.tolist() == [False, True]
+    assert some[0].tolist() == [5, 6] and some.truncated.tolist() == [False, True]
     assert tokens.padded(np.array([2]), 0)[1].tolist() == [[False]]
 
 
@@ -123,7 +123,7 @@ def test_vocabulary_counts_cuts_and_knows_what_it_does_not_know() -> None:
     assert vocabulary.words == ["a", "b"] and len(vocabulary) == 4
     tokens = vocabulary.read(["a c b b", "...", "b"], limit=3)
     assert [tokens[i].tolist() for i in range(3)] == [[2, 1, 3], [1], [3]]
-    assert tokens.cut.tolist() == [True, False, False]
+    assert tokens.truncated.tolist() == [True, False, False]
     with pytest.raises(DataError, match="min_count"):
         Vocabulary.of(["a b"], least=2)
 
@@ -391,7 +391,7 @@ def test_long_texts_are_cut_and_told(tiny: Path, caplog: pytest.LogCaptureFixtur
     model = TextModel(make_reader(given, None), given)
     with caplog.at_level(logging.WARNING, logger="patentcl"):
         tokens = model.read(["a plough", "a plough for soil " * 50], "my texts")
-    assert tokens.lengths.tolist() == [4, 6] and tokens.cut.tolist() == [False, True]
+    assert tokens.lengths.tolist() == [4, 6] and tokens.truncated.tolist() == [False, True]
     assert "1 of 2 in my texts are longer than 6 tokens and were cut" in caplog.text
 
 
