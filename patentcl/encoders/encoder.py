@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 8192  # texts tokenised and sorted at a time: bounds memory, and hides tokenising on a GPU
 Features = dict[str, list[int]]
-Encoded = Iterator[tuple[np.ndarray, np.ndarray]]
+Encoded = Generator[tuple[np.ndarray, np.ndarray], None, None]
 """Row numbers, and the vectors of these rows."""
 
 

@@ -138,8 +138,8 @@ def _fit(
 ) -> TrainingResult:
     from transformers import PrinterCallback
 
-    model = copy.deepcopy(encoder.model).float()
-    model.max_seq_length = min(settings.max_length, encoder.model.max_seq_length)
+    model = copy.deepcopy(encoder.model).float()  # loads it, which settles its length
+    model.max_seq_length = min(settings.max_length, encoder.max_length or settings.max_length)
     if settings.frozen_layers:
         _freeze(model, settings.frozen_layers)
     if not settings.dropout:

@@ -6,6 +6,8 @@ import copy
 import io
 import random
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +15,7 @@ import pytest
 import torch
 from tiny import write_tiny_encoder
 
-from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.errors import ConfigError, DataError, PatentclError
 from patentcl.data.corpus import Corpus
 from patentcl.encoders import training as module
 from patentcl.encoders.encoder import PatentEncoder
@@ -267,7 +269,86 @@ def test_texts_are_written_in_blocks(
     assert train_encoder(base, triplets, corpus, short).losses == whole
 
 
+def test_without_dropout_chance_decides_nothing_where_attention_drops_by_a_number(
+    base: PatentEncoder, corpus: Corpus, triplets: pa.Table, tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer import modules
+    from transformers import ModernBertConfig, ModernBertModel
+
+    base.model.tokenizer.save_pretrained(tmp_path)
+    config = ModernBertConfig(
+        vocab_size=len(base.model.tokenizer),
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        attention_dropout=0.5,
+        pad_token_id=0,
+    )
+    ModernBertModel(config).save_pretrained(tmp_path)
+    parts = [modules.Transformer(str(tmp_path)), modules.Pooling(16)]
+    encoder = PatentEncoder(SentenceTransformer(modules=parts, device="cpu"))
+    for dropout in (True, False):
+        settings = {**FAST.model_dump(), "batch_size": 64, "epochs": 1.0, "dropout": dropout}
+        [[first], [second]] = (
+            train_encoder(encoder, triplets, corpus, settings, seed).losses for seed in (0, 1)
+        )
+        assert (first == pytest.approx(second, rel=1e-5)) is not dropout
+
+
+# ---- what callers try -----------------------------------------------------------------------
+
+
+@dataclass
+class Mined:
+    """As `patentcl.triplets.mining.MiningResult`."""
+
+    triplets: pa.Table
+
+
+def test_triplets_settings_and_encoder_in_any_form(
+    base: PatentEncoder, corpus: Corpus, triplets: pa.Table, tmp_path: Path
+) -> None:
+    base.save(tmp_path / "base")
+    wanted = train_encoder(base, triplets, corpus, FAST.model_copy(update={"epochs": 1})).losses
+    settings = {**FAST.model_dump(), "epochs": 1}
+    table = triplets.to_pandas()
+    table.insert(0, "rule", "why")
+    for given in (Mined(triplets), table):
+        assert train_encoder(base, given, corpus, settings).losses == wanted
+    numbers = table.drop(columns="rule").astype(int)  # ids of patents are often read as numbers
+    unpadded = Corpus.from_records(
+        [
+            {"patent_id": str(int(i)), "title": t, "abstract": a}
+            for i, (t, a) in zip(corpus.ids, corpus.texts, strict=True)
+        ]
+    )
+    named = train_encoder(str(tmp_path / "base"), numbers, unpadded, settings)
+    assert named.losses == pytest.approx(wanted, rel=1e-5)
+
+
 # ---- bad input ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"triplets": [("1", "2", "3")]},
+            "these are not triplets: got list; wanted what mine_triplets returns, or a table with",
+        ),
+        ({"corpus": ["a text"]}, "train_encoder needs the corpus that the triplets are of: got li"),
+        ({"settings": {"epoch": 1}}, "unknown setting 'epoch' (in training settings). Did you mea"),
+        ({"settings": 3}, "settings must be a mapping (in training settings): got int"),
+    ],
+)
+def test_what_cannot_be_taken(
+    base: PatentEncoder, corpus: Corpus, triplets: pa.Table, given: dict, message: str
+) -> None:
+    with pytest.raises(PatentclError) as error:
+        train_encoder(base, **{"triplets": triplets, "corpus": corpus, **given})
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize("column", ["anchor_id", "positive_id", "negative_id"])
