@@ -144,7 +144,7 @@ def recipe(name: str, *overrides: str) -> System:
     """A system as a recipe of ``pipelines/`` describes it, on texts."""
     told = load_recipe(name, overrides)
     reads = told.encoder.model_dump(include={"model", "max_length"})
-    return ours(**told.classifier.model_dump(), seed=told.seed, text=told.text.model_dump() | reads)
+    return ours(**told.fit.model_dump(), seed=told.seed, text=told.text.model_dump() | reads)
 
 
 def voices(model: PatentClassifier, texts: list[tuple[str, str]]) -> list[np.ndarray]:

@@ -188,10 +188,10 @@ def test_mistakes_in_settings_and_use(published: PatentClassifier) -> None:
 
 def test_the_recipes_have_the_published_settings() -> None:
     recipe = load_recipe("twistbytes")
-    assert recipe.learns_from == "texts" and recipe.classifier.head == "local-svm"
-    assert recipe.classifier.threshold == pytest.approx(PUBLISHED_THRESHOLD, abs=1e-7)
-    assert recipe.classifier.prune == recipe.classifier.threshold
-    assert recipe.classifier.mask == "hard" and recipe.classifier.at_least_one is False
+    assert recipe.learns_from == "texts" and recipe.fit.head == "local-svm"
+    assert recipe.fit.threshold == pytest.approx(PUBLISHED_THRESHOLD, abs=1e-7)
+    assert recipe.fit.prune == recipe.fit.threshold
+    assert recipe.fit.mask == "hard" and recipe.fit.at_least_one is False
     knn = load_recipe("patentsberta-knn", ["encoder.model=minilm"])
     assert (knn.classifier.head, knn.classifier.sharpness, knn.text.frozen) == ("knn", 1.0, True)
 

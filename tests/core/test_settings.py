@@ -155,14 +155,14 @@ def test_a_key_like_no_other_lists_all() -> None:
 
 
 def test_the_first_of_several_slips_is_told_and_the_others_counted() -> None:
-    assert "unknown setting 'training.epoch' (2 more)" in refused(
-        {"training": {"epoch": 1}, "maps": {}, "seeds": 0}
+    assert "unknown setting 'train.epoch' (2 more)" in refused(
+        {"train": {"epoch": 1}, "maps": {}, "seeds": 0}
     )
 
 
 def test_keys_of_mappings_are_checked_too() -> None:
-    message = refused({"mining": {"negatives": {"esay": 1.0}}})
-    assert "unknown setting 'mining.negatives.esay'" in message
+    message = refused({"mine": {"negatives": {"esay": 1.0}}})
+    assert "unknown setting 'mine.negatives.esay'" in message
     assert "'easy', 'medium' or 'hard'" in message
 
 
@@ -197,42 +197,42 @@ BAD = [
     ("split.test", -0.1, "greater than or equal to 0"),
     ("split.dev", "10%", "a valid number"),
     ("split.dev", float("nan"), "a finite number"),
-    ("mining.relations", "cites", "a valid tuple"),
-    ("mining.relations", [], "one relation"),
-    ("mining.relations.0", ["cite"], "'cites', 'coupled' or 'class'"),
+    ("mine.relations", "cites", "a valid tuple"),
+    ("mine.relations", [], "one relation"),
+    ("mine.relations.0", ["cite"], "'cites', 'coupled' or 'class'"),
     ("mining.shared_level", "x", "'section', 'class'"),
-    ("mining.negatives", {"easy": 0.5}, "sum to 1, not 0.5"),
-    ("mining.negatives.easy", 2, "less than or equal to 1"),
-    ("mining.triplets", 0, "greater than or equal to 1"),
+    ("mine.negatives", {"easy": 0.5}, "sum to 1, not 0.5"),
+    ("mine.negatives.easy", 2, "less than or equal to 1"),
+    ("mine.triplets", 0, "greater than or equal to 1"),
     ("mining.per_anchor", 0.5, "a valid integer"),
-    ("mining.within_years", -1, "equal to 0"),
+    ("mine.within_years", -1, "equal to 0"),
     ("encoder.model", None, "a valid string"),
     ("encoder.max_length", 0, "equal to 1"),
     ("encoder.batch_size", 0, "equal to 1"),
     ("encoder.precision", "fp8", "'auto', 'fp32'"),
     ("encoder.store", "float64", "'float16' or 'float32'"),
-    ("training.epochs", 0, "greater than 0"),
-    ("training.epochs", float("inf"), "a finite number"),
-    ("training.batch_size", 0, "equal to 1"),
-    ("training.learning_rate", 0, "greater than 0"),
+    ("train.epochs", 0, "greater than 0"),
+    ("train.epochs", float("inf"), "a finite number"),
+    ("train.batch_size", 0, "equal to 1"),
+    ("train.learning_rate", 0, "greater than 0"),
     ("training.warmup", 1.5, "equal to 1"),
-    ("training.margin", -1, "greater than 0"),
+    ("train.margin", -1, "greater than 0"),
     ("training.distance", "cosin", "'cosine' or 'euclidean'"),
     ("training.max_length", 0, "to 1"),
-    ("classifier.head", "level", "one or more of 'levels'"),
-    ("classifier.head", "knn+levels", "in this order"),
-    ("classifier.head", "levels+levels", "joined by"),
-    ("classifier.head", "svm", "'local-svm'"),
-    ("classifier.head", "flat+harnn", "'harnn' first"),
-    ("classifier.mask", "medium", "'none', 'hard'"),
+    ("fit.head", "level", "one or more of 'levels'"),
+    ("fit.head", "knn+levels", "in this order"),
+    ("fit.head", "levels+levels", "joined by"),
+    ("fit.head", "svm", "'local-svm'"),
+    ("fit.head", "flat+harnn", "'harnn' first"),
+    ("fit.mask", "medium", "'none', 'hard'"),
     ("classifier.hidden", -1, "equal to 0"),
     ("classifier.layers", 0, "equal to 1"),
     ("classifier.dropout", 1, "less than 1"),
     ("classifier.input_dropout", -1, "equal to 0"),
     ("classifier.policy", "most", "'path', 'siblings' or 'all'"),
-    ("classifier.loss", "bec", "'bce'"),
+    ("fit.loss", "bec", "'bce'"),
     ("classifier.calibration", "platt", "'temperature' or"),
-    ("classifier.epochs", 0, "equal to 1"),
+    ("fit.epochs", 0, "equal to 1"),
     ("classifier.batch_size", 1.5, "a valid integer"),
     ("classifier.learning_rate", 0, "greater than 0"),
     ("classifier.patience", -1, "equal to 0"),
@@ -243,17 +243,17 @@ BAD = [
     ("classifier.neighbor_weight", 2, "'auto', or less than or equal to 1"),
     ("classifier.prune", 1, "less than 1"),
     ("classifier.device", 0, "a valid string"),
-    ("training.loss", "cosine", "'triplet' or 'mnr'"),
+    ("train.loss", "cosine", "'triplet' or 'mnr'"),
     ("training.dropout", 0.1, "a valid boolean"),
     ("training.frozen_layers", -1, "equal to 0"),
     ("training.precision", "x", "'auto'"),
     ("classifier.alpha", 0, "greater than 0"),
     ("classifier.level_weights.1", [1.0, -2.0], "equal to 0"),
     ("classifier.monitor", "f1", "'average_precision'"),
-    ("classifier.threshold", 2, "'label', or less than or equal to 1"),
-    ("classifier.threshold", "lable", "'label', or a valid number"),
-    ("classifier.at_least_one", 1, "a valid boolean, or 'section'"),
-    ("classifier.at_least_one", "subclas", "a valid boolean, or 'section'"),
+    ("fit.threshold", 2, "'label', or less than or equal to 1"),
+    ("fit.threshold", "lable", "'label', or a valid number"),
+    ("fit.at_least_one", 1, "a valid boolean, or 'section'"),
+    ("fit.at_least_one", "subclas", "a valid boolean, or 'section'"),
     ("classifier.back_off", 1.1, "to 1"),
     ("classifier.top_k", 0, "to 1"),
     ("classifier.dev_fraction", 0, "greater than 0"),
@@ -263,9 +263,9 @@ BAD = [
     ("map.neighbors", 1, "equal to 2"),
     ("map.min_dist", 2, "to 1"),
     ("map.fit_sample", 2e4, "a valid integer"),
-    ("report.metrics", [], "at least 1 item"),
-    ("report.retrieval", [], "at least 1 item"),
-    ("report.queries", 0, "equal to 1"),
+    ("evaluate.metrics", [], "at least 1 item"),
+    ("evaluate.retrieval", [], "at least 1 item"),
+    ("evaluate.queries", 0, "equal to 1"),
     ("report.example", 3, "a valid string"),
 ]
 
@@ -303,8 +303,8 @@ def test_nothing_is_taken_for_something_else() -> None:
     """YAML's 1.1 corners: yes is not 1, a quoted number is no number, 1e-3 is one."""
     values = yaml.safe_load("{a: yes, b: '3', c: 1e-3}")
     assert values == {"a": True, "b": "3", "c": "1e-3"}  # what plain YAML reads
-    recipe = load_recipe("quickstart", ["training.learning_rate=1e-3", "training.margin=5E-1"])
-    assert (recipe.training.learning_rate, recipe.training.margin) == (1e-3, 0.5)
+    recipe = load_recipe("quickstart", ["train.learning_rate=1e-3", "train.margin=5E-1"])
+    assert (recipe.train.learning_rate, recipe.train.margin) == (1e-3, 0.5)
 
 
 # ---- overrides ------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ def test_overrides_reach_down_and_the_last_one_wins() -> None:
         ("Seed=1", r"unknown setting 'Seed' .*Did you mean seed\?"),
         ("trainin.epochs=1", r"unknown setting 'trainin' .*Did you mean training, mining\?"),
         ("training.epocs=1", r"unknown setting 'training.epocs' .*Did you mean epochs\?"),
-        ("training.epochs=many", "setting 'training.epochs' cannot be used"),
+        ("train.epochs=many", "setting 'train.epochs' cannot be used"),
         ("data=5", "setting 'data' cannot be used"),
     ],
 )
@@ -369,17 +369,17 @@ def test_bad_overrides(text: str, message: str) -> None:
 
 
 def test_null_takes_a_setting_back_to_nothing() -> None:
-    recipe = load_recipe("quickstart", ["mining.within_years=null", "data.limit=10", "data.limit="])
-    assert recipe.mining.within_years is None
+    recipe = load_recipe("quickstart", ["mine.within_years=null", "data.limit=10", "data.limit="])
+    assert recipe.mine.within_years is None
     assert recipe.data.limit is None
 
 
 @given(st.integers(0, 10**9), st.floats(1e-9, 1e9), st.sampled_from(["umap", "pca"]))
 def test_what_is_set_is_what_is_there(seed: int, rate: float, method: str) -> None:
     recipe = load_recipe(
-        "quickstart", [f"seed={seed}", f"training.learning_rate={rate!r}", f"map.method={method}"]
+        "quickstart", [f"seed={seed}", f"train.learning_rate={rate!r}", f"map.method={method}"]
     )
-    assert (recipe.seed, recipe.training.learning_rate, recipe.map.method) == (seed, rate, method)
+    assert (recipe.seed, recipe.train.learning_rate, recipe.map.method) == (seed, rate, method)
 
 
 # ---- agreement ------------------------------------------------------------------------------

@@ -18,17 +18,16 @@ from conftest import Loaded
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from making import make
 from scipy import sparse
 from sklearn.metrics import average_precision_score, f1_score
 from tiny import write_tiny_encoder
 
 from patentcl.classification.estimator import PatentClassifier
-from patentcl.classification.settings import ClassifierSettings
 from patentcl.core import artifacts
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import truncate_symbol
 from patentcl.data.corpus import Corpus
-from patentcl.encoders.settings import EncoderSettings
 from patentcl.evaluation import report as reporting
 from patentcl.evaluation.folders import judge_folder
 from patentcl.evaluation.report import (
@@ -52,10 +51,9 @@ from patentcl.evaluation.retrieval import (
     retrieval_tasks,
 )
 from patentcl.evaluation.settings import ReportSettings
-from patentcl.pipeline import stages
+from patentcl.pipeline.stages import EMBED, FIT, INDEX
 from patentcl.search.bm25 import BM25, top_k
 from patentcl.search.index import PatentIndex
-from patentcl.search.settings import IndexSettings
 from patentcl.workspace import folders
 
 QUICK = {"hidden": 32, "epochs": 4, "batch_size": 64, "learning_rate": 5e-3}
@@ -733,17 +731,9 @@ def run_folder(
     corpus = folders.open_corpus(root)
     write_vectors(root / "vectors", corpus, vectors["tuned"], "first")
     write_vectors(root / "others", corpus, vectors["untuned"], "second")
-    stages.fit(
-        root / "vectors",
-        corpus,
-        root / "classifier",
-        ClassifierSettings(**QUICK),
-        0,
-        {"stage": "fit"},
-    )
-    stages.index(
-        root / "vectors", corpus, root / "index", IndexSettings(spec="flat"), {"stage": "index"}
-    )
+    vectors_of = {"corpus": root, "vectors": root / "vectors"}
+    make(FIT, root / "classifier", *(f"fit.{k}={v}" for k, v in QUICK.items()), **vectors_of)
+    make(INDEX, root / "index", "index.spec=flat", **vectors_of)
     return root
 
 
@@ -789,9 +779,8 @@ def test_judging_an_index_gives_what_its_vectors_give(
 def test_judging_an_encoder_with_and_without_vectors(run_folder: Path, tmp_path: Path) -> None:
     corpus = folders.open_corpus(run_folder)
     model = write_tiny_encoder(tmp_path / "tiny", [f"{t} {a}" for t, a in corpus.texts])
-    about: dict[str, Any] = {"stage": "embed"}
-    settings = EncoderSettings(model=str(model), max_length=64)
-    stages.embed(corpus, model, tmp_path / "vectors", settings, about)
+    place = tmp_path / "vectors"
+    about = make(EMBED, place, "encoder.max_length=64", corpus=run_folder, encoder=model)
     encoder = tmp_path / "encoder"
     with artifacts.writing(encoder, {"stage": "train", "encoder": about["encoder"]}) as place:
         folders.encoder_for(tmp_path / "vectors").save(place)

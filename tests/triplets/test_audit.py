@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from making import make
 
 from patentcl.core.errors import DataError
 from patentcl.graph.duckdb import DuckDBGraph
-from patentcl.pipeline import stages
+from patentcl.pipeline.stages import MINE
 from patentcl.triplets.audit import ROLES, cosines, leak_report, quality_report, render
 from patentcl.triplets.mining import mine_triplets, write_triplets
 from patentcl.triplets.settings import MiningRules
@@ -119,20 +120,14 @@ def test_quality_of_mined_triplets(loaded: Loaded) -> None:
 @pytest.fixture
 def folder(loaded: Loaded, tmp_path: Path) -> Path:
     shutil.copytree(loaded.folder, tmp_path / "work")
+    (tmp_path / "work" / "manifest.json").write_text('{"format": 1, "stage": "load"}')
     return tmp_path / "work"
 
 
 def mine(folder: Path, vectors: Path | None = None) -> dict[str, Any]:
-    record: dict[str, Any] = {"stage": "mine"}
-    stages.mine(
-        folder / "graph.duckdb",
-        folder / "triplets",
-        MiningRules(triplets=100),
-        0,
-        record,
-        vectors=vectors,
-    )
-    return record
+    given = {"vectors": vectors} if vectors is not None else {}
+    graph = folder / "graph.duckdb"
+    return make(MINE, folder / "triplets", "mine.triplets=100", graph=graph, corpus=folder, **given)
 
 
 def test_the_stage_writes_both(folder: Path) -> None:

@@ -8,15 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import Loaded
+from making import make
 from tiny import write_tiny_encoder
 
 from patentcl import PatentClassifier, PatentIndex, open_run
-from patentcl.classification.settings import ClassifierSettings
 from patentcl.core import artifacts
 from patentcl.core.errors import ConfigError, DataError
-from patentcl.encoders.settings import EncoderSettings
-from patentcl.pipeline import stages
-from patentcl.search.settings import IndexSettings
+from patentcl.pipeline.stages import EMBED, FIT, INDEX
 from patentcl.workspace import Run, folders
 
 
@@ -29,12 +27,11 @@ def place(loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Path:
             (inner / name).write_bytes((loaded.folder / name).read_bytes())
     corpus = folders.open_corpus(root)
     model = write_tiny_encoder(root.parent / "tiny", [f"{t} {a}" for t, a in corpus.texts])
-    settings = EncoderSettings(model=str(model), max_length=64)
-    vectors = root / "vectors"
-    stages.embed(corpus, model, vectors, settings, {"stage": "embed"})
-    fit = ClassifierSettings(hidden=32, epochs=2, batch_size=64)
-    stages.fit(vectors, corpus, root / "classifier", fit, 0, {"stage": "fit"})
-    stages.index(vectors, corpus, root / "index", IndexSettings(spec="flat"), {"stage": "index"})
+    given = {"corpus": root, "vectors": root / "vectors"}
+    make(EMBED, root / "vectors", "encoder.max_length=64", corpus=root, encoder=model)
+    settings = ("fit.hidden=32", "fit.epochs=2", "fit.batch_size=64")
+    make(FIT, root / "classifier", *settings, **given)
+    make(INDEX, root / "index", "index.spec=flat", **given)
     return root
 
 

@@ -532,7 +532,7 @@ NEURAL = {
 def test_recipes_say_what_the_papers_say(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.learns_from == "texts"
-    assert (recipe.classifier.head, recipe.text.pooling) == NEURAL[name]
+    assert (recipe.fit.head, recipe.text.pooling) == NEURAL[name]
     if name.endswith("-cnn"):
         cnn = ((3, 4, 5), 512, 1) if name == "flat-cnn" else ((2, 3, 4, 5, 2), 256, 4)
         assert (recipe.text.kernels, recipe.text.filters, recipe.text.layers) == cnn
