@@ -30,19 +30,19 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Judge a classifier, an encoder or an index on a held-out split."""
-    from patentcl.evaluation.folders import judge_folder, report_folder
+    from patentcl.evaluation.folders import evaluate_folder, report_folder
 
     place = corpus or folder.parent
     with steps("embed") as progress:
-        title, result = judge_folder(folder, place, vectors, split, metrics, progress)
+        title, result = evaluate_folder(folder, place, vectors, split, metrics, progress)
     if report is not None:
         report_folder(folder, report, place, vectors, split)
         note(f"report written to {report}")
     if as_json:
         out(json.dumps(result))
         return
-    from patentcl.evaluation.report import cells, plain_table
+    from patentcl.evaluation.report import figures_table
 
     for name, systems in result.items():
         out(f"{title}: {name} ({split} split)")
-        out("\n".join(plain_table(*cells(systems))))
+        out(figures_table(systems))

@@ -1,217 +1,153 @@
-"""Judges one folder that a stage wrote: a classifier, an encoder or an index."""
+"""Evaluates one folder that a stage wrote: a classifier, an encoder or an index."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from patentcl.core import artifacts
-from patentcl.core.errors import ConfigError, DataError, did_you_mean
+from patentcl.core.errors import ConfigError, DataError, choose
+from patentcl.core.progress import Progress
 from patentcl.data.corpus import SPLITS, Corpus
-from patentcl.evaluation.retrieval import chance_run, dense_run, judge_retrieval, retrieval_tasks
+from patentcl.evaluation.classifiers import classifier_report, evaluate_classifiers
+from patentcl.evaluation.retrieval import (
+    DEPTH,
+    chance_run,
+    dense_run,
+    evaluate_retrieval,
+    main_task,
+    retrieval_tasks,
+)
 from patentcl.evaluation.settings import ReportSettings
-from patentcl.search.index import PatentIndex
-from patentcl.workspace import folders
-
-if TYPE_CHECKING:
-    from patentcl.classification.estimator import PatentClassifier
+from patentcl.workspace import Run, folders
 
 Result = dict[str, dict[str, dict[str, Any]]]
+"""task -> system -> metric -> value and interval."""
+KINDS = {"fit": "classifier", "train": "encoder", "encoder": "encoder", "index": "index"}
 
 
-def judge_folder(
+def evaluate_folder(
     folder: Path,
     corpus: Path,
     vectors: Path | None = None,
     split: str = "test",
     metrics: Sequence[str] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[str, Result]:
-    """Judge what a folder holds on a held-out split, beside chance.
+    """Evaluate what a folder holds on a held-out split, beside chance; returns its kind, too.
 
-    Parameters
-    ----------
-    folder : Path
-        As written by the stages train, fit or index; its manifest says which.
-    corpus : Path
-        Folder of the corpus.
-    vectors : Path, optional
-        Folder of the vectors; by default the one beside that was made with the same encoder. An
-        encoder without any encodes the corpus.
-    split : {"test", "dev", "train"}
-    metrics : sequence of str
-        Names; those of a run's report by default.
-    progress : callable, optional
-
-    Returns
-    -------
-    tuple of (title, {task: {system: {metric: values}}})
+    The folder's manifest says what it is. `vectors` are by default those beside it that were made
+    with the same encoder; an encoder without any encodes the corpus. `metrics` are by default those
+    of a run's report.
     """
-    if split not in SPLITS:
-        raise ConfigError("unknown split", got=split, fix=did_you_mean(split, SPLITS))
-    kind = artifacts.require(folder, "classifier, encoder or index", "run RECIPE").get("stage", "")
-    judges = {"fit": _classifier, "train": _encoder, "index": _index}
-    judge = judges.get(str(kind).removesuffix("-base"))
-    if judge is None:
+    choose(split, SPLITS, "split")
+    stage = artifacts.require(folder, "classifier, encoder or index", "run RECIPE").get("stage", "")
+    kind = KINDS.get(str(stage).removesuffix("-base"))
+    if kind is None:
         raise DataError(
-            "nothing to judge in the folder",
+            "nothing to evaluate in the folder",
             where=folder,
-            got=f"the stage {kind!r}",
+            got=f"the stage {stage!r}",
             wanted="a classifier, an encoder or an index",
         )
-    return judge(folder, corpus, vectors, split, metrics, progress)
+    settings = ReportSettings()
+    if kind == "classifier":
+        run, X = _opened_classifier(folder, corpus, vectors)
+        chosen = ReportSettings(metrics=tuple(metrics)) if metrics else settings
+        found = evaluate_classifiers(run.corpus, {kind: (run.classifier, X)}, chosen, split=split)
+        if not found:
+            raise DataError(f"no patent of the {split} split has a code", where=corpus)
+        return kind, {"codes": {k: m.as_dict() for k, m in found.items()}}
+    patents = folders.open_corpus(corpus)
+    find = (
+        _index_run(folder, patents)
+        if kind == "index"
+        else _encoder_run(folder, patents, vectors, progress)
+    )
+    tasks = retrieval_tasks(patents, settings.queries, split=split)
+    main_task(tasks, split)  # complains where there is none
+    result: Result = {}
+    for task in tasks:
+        runs = {kind: find(task.queries), "chance": chance_run(len(patents), task.queries)}
+        by = evaluate_retrieval(task, runs, metrics or settings.retrieval)
+        result[task.name] = {k: m.as_dict() for k, m in by.items()}
+    return kind, result
 
 
 def report_folder(
     folder: Path, to: Path, corpus: Path, vectors: Path | None = None, split: str = "test"
 ) -> None:
-    """Write the full report on a classifier into a folder: metrics, tables, pictures.
-
-    Parameters
-    ----------
-    folder : Path
-        The classifier.
-    to : Path
-    corpus, vectors, split
-        As for `judge_folder`.
-    """
-    from patentcl.evaluation.report import classifier_report
-
-    stage = artifacts.require(folder, "classifier", "fit VECTORS").get("stage")
-    if stage not in ("fit", "fit-base"):
+    """Write the full report on a classifier into the folder `to`: metrics, tables, pictures."""
+    stage = artifacts.require(folder, "classifier", "fit VECTORS").get("stage", "")
+    if KINDS.get(str(stage).removesuffix("-base")) != "classifier":
         raise ConfigError("a report is made of a classifier only", got=folder)
-    model, patents, X = _open_classifier(folder, corpus, vectors)
+    run, X = _opened_classifier(folder, corpus, vectors)
     record = {
         "stage": "report",
         "settings": {"split": split},
         "inputs": {"classifier": str(folder)},
     }
+    title = f"{folder}, {split} split"
     with artifacts.writing(to, record) as place:
-        if not classifier_report(patents, model, X, place, split, f"{folder}, {split} split"):
+        if not classifier_report(run.corpus, run.classifier, X, place, split, title):
             raise DataError(f"no patent of the {split} split has a code", where=corpus)
 
 
-def _open_classifier(
+def _opened_classifier(
     folder: Path, corpus: Path, vectors: Path | None
-) -> tuple[PatentClassifier, Corpus, np.ndarray | None]:
-    """A classifier, the corpus it was fitted on, and its vectors; none if it reads texts."""
-    from patentcl.classification.estimator import PatentClassifier
-
-    model = PatentClassifier.load(folder)
-    patents = folders.open_corpus(corpus, model.tree_.levels[-1])
-    if patents.tree != model.tree_:
+) -> tuple[Run, np.ndarray | None]:
+    """A classifier with the corpus it was fitted on, and its vectors; none if it reads texts."""
+    run = Run(corpus, classifier=folder)
+    if run.corpus.tree != run.classifier.tree_:
         raise DataError(
             "the classifier was fitted on another corpus",
             where=folder,
-            got=f"{len(model.tree_)} labels",
-            wanted=f"the {len(patents.tree)} labels of {corpus}",
+            got=f"{len(run.classifier.tree_)} labels",
+            wanted=f"the {len(run.corpus.tree)} labels of {corpus}",
         )
-    if model.reads_texts:
-        return model, patents, None
+    if run.classifier.reads_texts:
+        return run, None
     place = vectors or folders.vectors_beside(folder)
     if place is None:
         raise DataError(
             "no vectors of the same encoder beside it", where=folder, fix="Name them with --vectors"
         )
-    return model, patents, folders.aligned_vectors(place, patents, _encoder_of(folder))
+    made_with = folders.manifest_of(folder).get("encoder")
+    return run, folders.aligned_vectors(place, run.corpus, made_with)
 
 
-def _encoder_of(folder: Path) -> str | None:
-    return folders.manifest_of(folder).get("encoder")
+Find = Callable[[np.ndarray], sparse.csr_matrix]
 
 
-def _classifier(
-    folder: Path,
-    corpus: Path,
-    vectors: Path | None,
-    split: str,
-    metrics: Sequence[str],
-    progress: Any,
-) -> tuple[str, Result]:
-    from patentcl.evaluation.report import judge_classifiers
-
-    model, patents, X = _open_classifier(folder, corpus, vectors)
-    settings = ReportSettings(metrics=tuple(metrics)) if metrics else ReportSettings()
-    result = judge_classifiers(patents, {"classifier": (model, X)}, settings, split=split)
-    if not result:
-        raise DataError(f"no patent of the {split} split has a code", where=corpus)
-    return "classifier", {"codes": {k: m.as_dict() for k, m in result.items()}}
-
-
-def _encoder(
-    folder: Path,
-    corpus: Path,
-    vectors: Path | None,
-    split: str,
-    metrics: Sequence[str],
-    progress: Any,
-) -> tuple[str, Result]:
+def _encoder_run(
+    folder: Path, patents: Corpus, vectors: Path | None, progress: Progress | None
+) -> Find:
     from patentcl.encoders.encoder import PatentEncoder
 
-    patents = folders.open_corpus(corpus)
     place = vectors or folders.vectors_beside(folder)
-    X = (
-        folders.aligned_vectors(place, patents, _encoder_of(folder))
-        if place
-        else PatentEncoder.load(folder).encode(patents, progress=progress)
-    )
-    return "encoder", _retrieval(patents, "encoder", lambda q: dense_run(X, q), split, metrics)
+    if place is None:
+        X = PatentEncoder.load(folder).encode(patents, progress=progress)
+    else:
+        made_with = folders.manifest_of(folder).get("encoder")
+        X = folders.aligned_vectors(place, patents, made_with)
+    return lambda queries: dense_run(X, queries)
 
 
-def _index(
-    folder: Path,
-    corpus: Path,
-    vectors: Path | None,
-    split: str,
-    metrics: Sequence[str],
-    progress: Any,
-) -> tuple[str, Result]:
-    built = PatentIndex.load(folder)
-    patents = folders.open_corpus(corpus)
-    row_of = pd.Index(patents.ids)
+def _index_run(folder: Path, patents: Corpus) -> Find:
+    index, row_of = Run(folder.parent, index=folder).index, pd.Index(patents.ids)
 
-    def run(queries: np.ndarray) -> sparse.csr_matrix:
-        found = built.similar_to(patents.ids[queries], 100)
+    def find(queries: np.ndarray) -> sparse.csr_matrix:
+        found = index.similar_to(patents.ids[queries], DEPTH)
         columns = row_of.get_indexer(pd.Index(found["id"]))
         kept = columns >= 0
+        entries = (found["query"].to_numpy()[kept], columns[kept])
         return sparse.csr_matrix(
-            (
-                found["similarity"].to_numpy()[kept],
-                (found["query"].to_numpy()[kept], columns[kept]),
-            ),
-            shape=(len(queries), len(patents)),
+            (found["similarity"].to_numpy()[kept], entries), shape=(len(queries), len(patents))
         )
 
-    return "index", _retrieval(patents, "index", run, split, metrics)
-
-
-def _retrieval(
-    patents: Corpus,
-    name: str,
-    run: Callable[[np.ndarray], sparse.csr_matrix],
-    split: str,
-    metrics: Sequence[str],
-) -> Result:
-    settings = ReportSettings()
-    tasks = retrieval_tasks(patents, settings.queries, split=split)
-    if not tasks:
-        raise DataError(
-            f"nothing can be looked up: no patent of the {split} split has a citation "
-            "or a group in common with another"
-        )
-    return {
-        task.name: {
-            k: m.as_dict()
-            for k, m in judge_retrieval(
-                task,
-                {name: run(task.queries), "chance": chance_run(len(patents), task.queries)},
-                metrics or settings.retrieval,
-            ).items()
-        }
-        for task in tasks
-    }
+    return find

@@ -1,8 +1,5 @@
 """What a classifier is given to learn from: labels of each split, label counts, lengths of texts.
 
-`write_label_report` writes statistics.json, statistics.md, one picture of label counts for each
-level, and one of word counts; `write_history` draws a classifier's training curves.
-
 statistics.json, version 1:
 
     format     "patentcl-labels"
@@ -15,10 +12,7 @@ statistics.json, version 1:
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -28,35 +22,20 @@ from scipy import sparse
 from patentcl.core.errors import DataError
 from patentcl.cpc import CpcTree
 from patentcl.data.corpus import SPLITS, Corpus
-from patentcl.evaluation.pictures import COLOURS, GREY, figure_of, legend_of, save
-from patentcl.metrics.result import markdown_table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from patentcl.evaluation import pictures
+from patentcl.evaluation.tables import frame_table, records, write_page
 
 VERSION = 1
-NAMED = 24
-"""So many labels of a level can be named below their bars; more are drawn as one area."""
 
 
 def label_statistics(labels: sparse.csr_matrix, split: np.ndarray, tree: CpcTree) -> pd.DataFrame:
-    """Labels of each level in each split.
+    """Labels of each level in each split, and in ``all`` three together.
 
-    Parameters
-    ----------
-    labels : csr_matrix of bool, shape (n_patents, n_nodes)
-        Closed under ancestors.
-    split : ndarray of str, shape (n_patents,)
-        Only "train", "dev" and "test" are counted.
-    tree : CpcTree
-
-    Returns
-    -------
-    DataFrame
-        For each level and split (``all`` is the three together): ``labels`` that occur,
-        ``patents`` with a label of the level, ``assignments``, ``mean_per_patent`` and
-        ``most_per_patent`` among those patents, ``median_patents`` of a label that occurs,
-        ``largest`` (patents of the commonest label), ``unseen`` (labels not in train).
+    Of closed labels, bool CSR (n_patents, n_nodes), and the split of each patent; other splits than
+    train, dev and test do not count. Columns: ``labels`` that occur, ``patents`` with a label of
+    the level, ``assignments``, ``mean_per_patent`` and ``most_per_patent`` among those patents,
+    ``median_patents`` of a label that occurs, ``largest`` (patents of the most frequent label),
+    ``unseen`` (labels not in train).
 
     Examples
     --------
@@ -72,8 +51,7 @@ def label_statistics(labels: sparse.csr_matrix, split: np.ndarray, tree: CpcTree
     masks["all"] = np.isin(split, SPLITS)
     rows = []
     for depth, level in enumerate(tree.levels):
-        columns = tree.at_level(depth)
-        part = labels[:, columns]
+        part = labels[:, tree.at_level(depth)]
         trained = np.asarray(part[np.flatnonzero(split == "train")].sum(axis=0)).ravel() > 0
         for name, mask in masks.items():
             mine = part[np.flatnonzero(mask)]
@@ -128,18 +106,7 @@ def split_statistics(corpus: Corpus, words: np.ndarray) -> pd.DataFrame:
 
 
 def write_label_report(corpus: Corpus, folder: str | Path) -> pd.DataFrame:
-    """Write statistics.json, statistics.md and pictures into a folder, which is made if need be.
-
-    Parameters
-    ----------
-    corpus : Corpus
-        With codes, and divided into splits.
-    folder : path
-
-    Returns
-    -------
-    DataFrame
-        As from `label_statistics`.
+    """Write statistics.json, statistics.md and pictures into a folder; returns `label_statistics`.
 
     Raises
     ------
@@ -153,217 +120,35 @@ def write_label_report(corpus: Corpus, folder: str | Path) -> pd.DataFrame:
     words = word_counts(corpus)
     splits = split_statistics(corpus, words)
     table = label_statistics(corpus.labels, corpus.split, corpus.tree)
-    drawn = []
+    drawn = pictures.Album(target)
     for level in corpus.tree.levels:
         columns = corpus.tree.at_level(level)
         counts = np.asarray(corpus.labels[:, columns].sum(axis=0)).ravel()
         names = [corpus.tree.symbols[i] for i in columns]
-        name = f"patents_per_{level}.png"
-        save(label_picture(counts, names, level), target / name)
-        drawn.append((name, f"Patents of each {level}, and their mean"))
-    save(
-        word_picture({str(n): words[corpus.split == n] for n in splits["split"]}),
-        target / "words.png",
+        drawn.add(
+            pictures.patents_per_label(counts, names, level),
+            f"patents_per_{level}.png",
+            f"Patents of each {level}, and their mean",
+        )
+    drawn.add(
+        pictures.words_per_patent({str(n): words[corpus.split == n] for n in splits["split"]}),
+        "words.png",
+        "Words of title and abstract",
     )
-    drawn.append(("words.png", "Words of title and abstract"))
     page = {
         "format": "patentcl-labels",
         "version": VERSION,
-        "splits": _plain(splits),
-        "labels": _plain(table),
-        "pictures": [name for name, _ in drawn],
+        "splits": records(splits),
+        "labels": records(table),
+        "pictures": drawn.names,
     }
-    (target / "statistics.json").write_text(
-        json.dumps(page, indent=2, allow_nan=False) + "\n", encoding="utf-8"
-    )
     parts = [
         "# Labels and texts",
-        _markdown(splits),
+        frame_table(splits),
         "## Labels of each split",
         "Means are over patents with a label of the level; unseen labels are not in train.",
-        _markdown(table),
-        *(f"![{caption}]({name})\n\n{caption}." for name, caption in drawn),
+        frame_table(table),
+        *drawn.markdown(),
     ]
-    (target / "statistics.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    write_page(target, "statistics", page, parts)
     return table
-
-
-def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return json.loads(frame.to_json(orient="records"))  # nan becomes null
-
-
-def _markdown(frame: pd.DataFrame) -> str:
-    rows = [
-        [
-            f"{v:,.2f}".rstrip("0").rstrip(".")
-            if isinstance(v, float)
-            else f"{v:,}"
-            if isinstance(v, int)
-            else str(v)
-            for v in row
-        ]
-        for row in frame.astype(object).itertuples(index=False)
-    ]
-    return markdown_table([c.replace("_", " ") for c in frame.columns], rows)
-
-
-# ---- pictures -------------------------------------------------------------------------------
-
-
-def label_picture(counts: np.ndarray, names: Sequence[str], level: str) -> Figure:
-    """Patents of each label of a level, the commonest first, and the mean.
-
-    Parameters
-    ----------
-    counts : ndarray of int, shape (n_labels,)
-    names : sequence of str
-    level : str
-    """
-    order = np.argsort(-counts, kind="stable")
-    sorted_counts = counts[order]
-    few = len(counts) <= NAMED
-    figure, (ax,) = figure_of(max(4.0, 1.6 + 0.36 * len(counts)) if few else 6.4, 3.6)
-    mean = float(counts.mean())
-    if few:
-        ax.bar(np.arange(len(counts)), sorted_counts, 0.8, color=COLOURS[0])
-        ax.set_xticks(
-            np.arange(len(counts)),
-            [names[i] for i in order],
-            rotation=0 if len(counts) <= 10 else 90,
-        )
-        ax.set_xlim(-0.6, len(counts) - 0.4)
-        ax.set_xlabel(level)
-    else:
-        edges = np.arange(len(counts) + 1) + 0.5
-        ax.stairs(np.maximum(sorted_counts, 0.5), edges, fill=True, color=COLOURS[0], baseline=0.5)
-        ax.set_yscale("log")
-        ax.set_ylim(bottom=0.8)
-        ax.set_xlim(0.5, len(counts) + 0.5)
-        ax.set_xlabel(f"{level}, the commonest first ({len(counts):,} in all)")
-    ax.axhline(
-        mean,
-        color=COLOURS[5],
-        linewidth=1.4,
-        linestyle="--",
-        label=f"mean {mean:,.0f}, median {np.median(counts):,.0f}",
-    )
-    _counting_axis(ax, "y")
-    ax.set_ylabel("patents")
-    legend_of(ax, loc="upper right")
-    return figure
-
-
-def word_picture(words: Mapping[str, np.ndarray]) -> Figure:
-    """How long texts are, one line for each split.
-
-    Parameters
-    ----------
-    words : mapping of str to ndarray of int
-        Words of each patent, by split.
-    """
-    figure, (ax,) = figure_of()
-    together = np.concatenate(list(words.values()))
-    width = max(1, round(float(np.percentile(together, 99.5)) / 50))  # words are whole
-    edges = np.arange(51) * width
-    top = edges[-1] - 0.5
-    for i, (name, values) in enumerate(words.items()):
-        share = np.histogram(np.minimum(values, top), edges)[0] / max(1, len(values))
-        ax.stairs(
-            share,
-            edges,
-            color=COLOURS[i],
-            linewidth=1.5,
-            label=f"{name}: mean {values.mean():,.0f}, median {np.median(values):,.0f}",
-        )
-    ax.set_xlim(0, edges[-1])
-    ax.set_ylim(bottom=0)
-    ax.set_xlabel("words of title and abstract (the longest in the last bin)")
-    ax.set_ylabel("share of patents")
-    ax.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-    ax.set_axisbelow(True)
-    legend_of(ax, loc="upper right")
-    return figure
-
-
-def history_picture(history: Sequence[Mapping[str, Any]]) -> Figure:
-    """Training curves: loss; F1 of each level; hierarchical F1 at fixed and tuned thresholds.
-
-    Parameters
-    ----------
-    history : sequence of mapping
-        ``PatentClassifier.history_``: rows with ``epoch``, ``loss`` and ``hier_f1``, and where
-        they are known ``dev_loss``, ``hier_f1_fixed`` and ``f1@<level>``.
-    """
-    from matplotlib.ticker import MaxNLocator
-
-    figure, (losses, levels, hierarchical) = figure_of(10.4, 3.6, panels=3)
-    epochs = [int(row["epoch"]) for row in history]
-    best = next((int(row["epoch"]) for row in history if row.get("best")), None)
-    _lines(losses, epochs, history, {"loss": "train", "dev_loss": "dev"})
-    losses.set_ylabel("loss of a patent")
-    names = [key for key in history[0] if str(key).startswith("f1@")]
-    _lines(levels, epochs, history, {key: key.removeprefix("f1@") for key in names})
-    levels.set_ylabel("F1 on dev (micro, tuned threshold)")
-    _lines(
-        hierarchical,
-        epochs,
-        history,
-        {"hier_f1": "tuned threshold", "hier_f1_fixed": "threshold 0.5"},
-    )
-    hierarchical.set_ylabel("hierarchical F1 on dev")
-    for ax in (losses, levels, hierarchical):
-        ax.set_xlabel("epoch")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-        ax.set_axisbelow(True)
-        if best is not None:
-            ax.axvline(
-                best,
-                color=GREY,
-                linewidth=0.9,
-                linestyle=":",
-                label="kept" if ax is hierarchical else None,
-            )
-        if ax.get_legend_handles_labels()[0]:
-            legend_of(ax, loc="best")
-    return figure
-
-
-def _lines(
-    ax: Any, epochs: list[int], history: Sequence[Mapping[str, Any]], names: Mapping[str, str]
-) -> None:
-    marker = "o" if len(epochs) < 30 else None
-    known = {key: label for key, label in names.items() if key in history[0]}
-    for i, (key, label) in enumerate(known.items()):
-        values = [float("nan") if row.get(key) is None else float(row[key]) for row in history]
-        ax.plot(
-            epochs,
-            values,
-            color=COLOURS[i % len(COLOURS)],
-            linewidth=1.5,
-            marker=marker,
-            markersize=3.5,
-            label=label,
-        )
-
-
-def write_history(history: Sequence[Mapping[str, Any]], folder: str | Path) -> bool:
-    """Write history.json and training.png; False, and nothing, where nothing was trained."""
-    if not history:
-        return False
-    target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
-    (target / "history.json").write_text(
-        json.dumps(list(history), indent=1) + "\n", encoding="utf-8"
-    )
-    save(history_picture(history), target / "training.png")
-    return True
-
-
-def _counting_axis(ax: Any, which: str) -> None:
-    from matplotlib.ticker import FuncFormatter
-
-    axis = ax.yaxis if which == "y" else ax.xaxis
-    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
-    ax.grid(axis=which, color="#DDDDDD", linewidth=0.6)
-    ax.set_axisbelow(True)

@@ -1,8 +1,11 @@
-"""Pictures of an evaluation, made for print: no global state, no display."""
+"""Pictures of an evaluation and of what it stands on, made for print: no global state, no display.
+
+Counts are int arrays and rates float arrays, one entry for each label, patent or level.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +23,39 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 GREY = "#777777"
 DPI = 200
+NAMED = 24
+"""Labels of a level that can be named below their bars; more are drawn as one area."""
 
 
-def figure_of(
-    width: float = 6.4, height: float = 3.8, panels: int = 1
+class Album:
+    """Pictures written into a folder, with their captions."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.captions: dict[str, str] = {}
+
+    def add(self, figure: Figure, name: str, caption: str) -> None:
+        """Write a picture under a file name."""
+        figure.savefig(self.folder / name, dpi=DPI)
+        self.captions[name] = caption
+
+    @property
+    def names(self) -> list[str]:
+        """File names in the order in which they were added."""
+        return list(self.captions)
+
+    def markdown(self) -> list[str]:
+        """Each picture with its caption."""
+        return [f"![{text}]({name})\n\n{text}." for name, text in self.captions.items()]
+
+
+# ---- what all share -------------------------------------------------------------------------
+
+
+def _figure(
+    width: float = 6.4, height: float = 3.8, panels: int = 1, title: str = ""
 ) -> tuple[Figure, list[Axes]]:
-    """A figure, size in inches, and its panels side by side, in the style of all pictures here."""
+    """A figure, size in inches, and its panels side by side, in the style of all pictures."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
@@ -33,41 +63,46 @@ def figure_of(
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=9)
+        _grid(ax)
+    if title:
+        figure.suptitle(title, fontsize=11)
     return figure, axes
 
 
-def _rate_axis(ax: Axes, label: str) -> None:
-    ax.set_ylim(0, 1)
-    ax.set_ylabel(label)
+def _grid(ax: Axes) -> None:
     ax.grid(axis="y", color="#DDDDDD", linewidth=0.6)
     ax.set_axisbelow(True)
 
 
-def legend_of(ax: Axes, **more: Any) -> None:
-    """A legend without a frame."""
+def _rate_axis(ax: Axes, label: str, low: float = 0.0, high: float = 1.02) -> None:
+    ax.set_ylim(low, high)
+    ax.set_yticks(np.linspace(0, 1, 6))
+    ax.set_ylabel(label)
+
+
+def _counting(axis: Any) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def _legend(ax: Axes, **more: Any) -> None:
     ax.legend(frameon=False, fontsize=8.5, **more)
 
 
-def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure as PNG (or whatever the ending says)."""
-    figure.savefig(path, dpi=DPI)
+ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
+
+# ---- classifiers ----------------------------------------------------------------------------
 
 
 def level_bars(
     levels: Sequence[str],
-    values: dict[str, Sequence[float]],
-    errors: dict[str, Sequence[tuple[float, float]]] | None = None,
+    values: Mapping[str, Sequence[float]],
+    errors: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    title: str = "",
 ) -> Figure:
-    """Bars of several measures for each level, with intervals where there are any.
-
-    Parameters
-    ----------
-    levels : sequence of str
-    values : dict of str to sequence of float
-        One bar in each level for each entry.
-    errors : dict of str to sequence of (low, high), optional
-    """
-    figure, (ax,) = figure_of(1.8 + 1.5 * len(levels), 3.8)
+    """Bars of several measures at each level, with (low, high) of their intervals if given."""
+    figure, (ax,) = _figure(1.8 + 1.5 * len(levels), 4.0, title=title)
     width = 0.8 / len(values)
     x = np.arange(len(levels))
     for i, (name, heights) in enumerate(values.items()):
@@ -92,158 +127,125 @@ def level_bars(
                 fontsize=7,
             )
     ax.set_xticks(x, levels)
-    _rate_axis(ax, "score")
-    ax.set_ylim(0, 1.08)
-    ax.set_yticks(np.linspace(0, 1, 6))
-    legend_of(ax, ncols=len(values), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    _rate_axis(ax, "score", high=1.08)
+    _legend(ax, ncols=len(values), **ABOVE)
     return figure
 
 
-def section_bars(sections: pd.DataFrame) -> Figure:
-    """Precision, recall and F1 of each section, with the number of patents below.
-
-    Parameters
-    ----------
-    sections : DataFrame
-        From `patentcl.metrics.breakdown.by_section`.
-    """
-    figure, (ax,) = figure_of(max(5.0, 1.6 + 0.75 * len(sections)), 3.8)
+def section_bars(sections: pd.DataFrame, title: str = "") -> Figure:
+    """Precision, recall and F1 of each section, of `patentcl.metrics.breakdown.by_section`."""
+    figure, (ax,) = _figure(max(5.0, 1.6 + 0.75 * len(sections)), 4.0, title=title)
     x = np.arange(len(sections))
-    for i, name in enumerate(("precision", "recall", "f1")):
-        ax.bar(
-            x + (i - 1) * 0.27,
-            sections[name].fillna(0),
-            0.25,
-            color=COLOURS[i],
-            label=name.replace("f1", "F1"),
-        )
-    ax.set_xticks(
-        x,
-        [f"{s}\n{n:,}" for s, n in zip(sections["section"], sections["patents"], strict=True)],
-        fontsize=8,
-    )
+    for i, (name, label) in enumerate(
+        {"precision": "precision", "recall": "recall", "f1": "F1"}.items()
+    ):
+        heights = sections[name].fillna(0)
+        ax.bar(x + (i - 1) * 0.27, heights, 0.25, color=COLOURS[i], label=label)
+    below = [f"{s}\n{n:,}" for s, n in zip(sections["section"], sections["patents"], strict=True)]
+    ax.set_xticks(x, below, fontsize=8)
     ax.set_xlabel("section, and patents with a true label in it")
     _rate_axis(ax, "score (micro)")
-    legend_of(ax, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    _legend(ax, ncols=3, **ABOVE)
     return figure
 
 
-def f1_by_frequency(frequency: np.ndarray, f1: np.ndarray, what: str) -> Figure:
+def f1_by_frequency(frequency: np.ndarray, f1: np.ndarray, what: str, title: str = "") -> Figure:
     """F1 of each label against how often it occurs, with the mean along the way.
 
-    Parameters
-    ----------
-    frequency : ndarray of int, shape (n_labels,)
-    f1 : ndarray of float, shape (n_labels,)
-        Labels with nan or with frequency 0 are left out.
-    what : str
-        Label of the horizontal axis.
+    Labels with nan or with frequency 0 are left out; `what` names the horizontal axis.
     """
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import NullFormatter
 
-    figure, (ax,) = figure_of()
+    figure, (ax,) = _figure(title=title)
     keep = (frequency > 0) & ~np.isnan(f1)
     x, y = frequency[keep], f1[keep]
     ax.scatter(x, y, s=12, color=COLOURS[0], alpha=0.45, linewidths=0)
     if len(x) >= 30:
-        order = np.argsort(x, kind="stable")
-        pieces = np.array_split(order, 10)
-        middle = [np.exp(np.log(x[p]).mean()) for p in pieces]
+        pieces = np.array_split(np.argsort(x, kind="stable"), 10)
         ax.plot(
-            middle,
+            [np.exp(np.log(x[p]).mean()) for p in pieces],
             [y[p].mean() for p in pieces],
             color=COLOURS[5],
             marker="o",
             markersize=4,
             linewidth=1.6,
-            label="mean of ten groups of equally many labels",
+            label="mean of ten groups of equal size",
         )
-        legend_of(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        _legend(ax, **ABOVE)
     ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+    _counting(ax.xaxis)
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel(what)
-    _rate_axis(ax, "F1 of the label")
-    ax.set_ylim(-0.03, 1.03)
+    _rate_axis(ax, "F1 of the label", -0.03, 1.03)
     return figure
 
 
 def precision_recall(
-    curves: dict[str, Curve], points: dict[str, tuple[float, float]] | None = None
+    curves: Mapping[str, Curve],
+    points: Mapping[str, tuple[float, float]] | None = None,
+    title: str = "",
 ) -> Figure:
-    """Precision against recall as the threshold falls, one line for each entry.
+    """Precision against recall as the threshold falls; dots for (recall, precision) of decisions.
 
-    Parameters
-    ----------
-    curves : dict of str to Curve
-    points : dict of str to (recall, precision), optional
-        Where the decisions lie; drawn as dots.
+    One line for each entry.
     """
-    figure, (ax,) = figure_of(4.8, 4.4)
+    figure, (ax,) = _figure(4.8, 4.6, title=title)
     for i, (name, curve) in enumerate(curves.items()):
         if not len(curve.threshold):
             continue
         # From the highest threshold down; a few thousand points are all that a page can show.
         at = np.unique(np.linspace(0, len(curve.threshold) - 1, 3000).astype(int))[::-1]
+        colour = COLOURS[i % 6]
         ax.plot(
             curve.recall[at],
             curve.precision[at],
-            color=COLOURS[i % 6],
+            color=colour,
             linewidth=1.6,
             label=f"{name} ({curve.average_precision:.3f})",
         )
         if points and name in points and np.isfinite(points[name]).all():
-            ax.plot(
-                *points[name],
-                marker="o",
-                markersize=6,
-                color=COLOURS[i % 6],
-                markeredgecolor="white",
-            )
+            ax.plot(*points[name], marker="o", markersize=6, color=colour, markeredgecolor="white")
     ax.set_xlim(0, 1.01)
     ax.set_xlabel("recall")
     _rate_axis(ax, "precision")
-    ax.set_ylim(0, 1.02)
-    legend_of(ax, title="average precision (micro)", title_fontsize=8.5, loc="lower left")
+    _legend(ax, title="average precision (micro)", title_fontsize=8.5, loc="lower left")
     return figure
 
 
-def reliability_diagram(curves: dict[str, Reliability]) -> Figure:
+def reliability_diagram(
+    curves: Mapping[str, Reliability], likely: Mapping[str, float], title: str = ""
+) -> Figure:
     """Share of true labels against probability, and how many decisions each bin has.
 
-    Parameters
-    ----------
-    curves : dict of str to Reliability
+    The legend gives the calibration error over all decisions and, from `likely`, over those of .05
+    and more: nearly all decisions are near 0 and would hide it.
     """
-    figure, (ax, histogram) = figure_of(8.6, 4.3, panels=2)
+    figure, (ax, histogram) = _figure(8.6, 4.6, panels=2, title=title)
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle="--")
     for i, (name, curve) in enumerate(curves.items()):
-        used = curve.count > 0
+        used, colour = curve.count > 0, COLOURS[i % 6]
         ax.plot(
             curve.mean_probability[used],
             curve.share_true[used],
-            color=COLOURS[i % 6],
+            color=colour,
             marker="o",
             markersize=4,
             linewidth=1.4,
-            label=f"{name} (ECE {curve.error:.3f})",
+            label=f"{name}: {curve.error:.3f}, {likely[name]:.3f}",
         )
-        histogram.stairs(
-            np.maximum(curve.count, 0.5),
-            curve.edges,
-            color=COLOURS[i % 6],
-            linewidth=1.4,
-            label=name,
-        )
+        tall = np.maximum(curve.count, 0.5)
+        histogram.stairs(tall, curve.edges, color=colour, linewidth=1.4)
     ax.set_xlim(0, 1)
     ax.set_xlabel("probability")
-    _rate_axis(ax, "share that is true")
-    ax.set_ylim(0, 1.02)
+    _rate_axis(ax, "share of true labels")
     figure.legend(
         *ax.get_legend_handles_labels(),
+        title="calibration error of all decisions, and of those with a probability of .05 and more",
+        title_fontsize=8.5,
         ncols=len(curves),
         frameon=False,
-        fontsize=9,
-        loc="outside upper center",
+        fontsize=8.5,
+        loc="outside lower center",
     )
     histogram.set_yscale("log")
     histogram.set_ylim(bottom=0.8)
@@ -253,39 +255,125 @@ def reliability_diagram(curves: dict[str, Reliability]) -> Figure:
     return figure
 
 
-def label_counts(counts: dict[str, tuple[np.ndarray, np.ndarray]], most: int = 8) -> Figure:
-    """How many labels patents have and how many they are given, one panel for each level.
+def labels_per_patent(
+    counts: Mapping[str, tuple[np.ndarray, np.ndarray]], most: int = 8, title: str = ""
+) -> Figure:
+    """How many true and predicted labels patents have, one panel for each level.
 
-    Parameters
-    ----------
-    counts : dict of str to (true, predicted)
-        int arrays ``(n_patents,)``.
-    most : int
-        Patents with more labels are counted here.
+    Patents with more than `most` labels are counted there.
     """
-    figure, axes = figure_of(1.2 + 2.4 * len(counts), 3.2, panels=len(counts))
-    for ax, (name, (true, predicted)) in zip(axes, counts.items(), strict=True):
-        top = max(1, min(most, int(max(true.max(), predicted.max()))))
+    figure, axes = _figure(1.2 + 2.4 * len(counts), 3.4, panels=len(counts), title=title)
+    for ax, (name, pair) in zip(axes, counts.items(), strict=True):
+        longest = int(max(values.max() for values in pair))
+        top = max(1, min(most, longest))
         x = np.arange(top + 1)
-        for i, (values, label) in enumerate(((true, "true"), (predicted, "predicted"))):
+        for i, (values, label) in enumerate(zip(pair, ("true", "predicted"), strict=True)):
             share = np.bincount(np.minimum(values, top), minlength=top + 1) / len(values)
-            ax.bar(
-                x + (i - 0.5) * 0.4,
-                share,
-                0.38,
-                color=COLOURS[i],
-                label=f"{label}, mean {values.mean():.2f}",
-            )
-        ends = [str(i) for i in x]
-        if max(true.max(), predicted.max()) > top:
-            ends[-1] += "+"
+            text = f"{label}, mean {values.mean():.2f}"
+            ax.bar(x + (i - 0.5) * 0.4, share, 0.38, color=COLOURS[i], label=text)
+        ends = [*map(str, x[:-1]), f"{top}+" if longest > top else str(top)]
         ax.set_xticks(x, ends)
         ax.set_title(name, fontsize=10)
         ax.set_xlabel("labels of a patent")
-        ax.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-        ax.set_axisbelow(True)
         # Room for the legend above the tallest bar.
         ax.set_ylim(0, ax.get_ylim()[1] * 1.25)
-        legend_of(ax, loc="upper right")
+        _legend(ax, loc="upper right")
     axes[0].set_ylabel("share of patents")
+    return figure
+
+
+def training_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
+    """Training curves: loss; F1 of each level; hierarchical F1 at fixed and tuned thresholds.
+
+    Of ``PatentClassifier.history_``: rows with ``epoch``, ``loss`` and ``hier_f1``, and where they
+    are known ``dev_loss``, ``hier_f1_fixed`` and ``f1@<level>``.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = _figure(10.4, 3.8, panels=3, title="Training, epoch by epoch")
+    epochs = [int(row["epoch"]) for row in history]
+    best = next((int(row["epoch"]) for row in history if row.get("best")), None)
+    levels = {key: key.removeprefix("f1@") for key in history[0] if str(key).startswith("f1@")}
+    panels = (
+        ("loss per patent", {"loss": "train", "dev_loss": "dev"}),
+        ("F1 on dev (micro, tuned threshold)", levels),
+        (
+            "hierarchical F1 on dev",
+            {"hier_f1": "tuned threshold", "hier_f1_fixed": "threshold 0.5"},
+        ),
+    )
+    for ax, (what, names) in zip(axes, panels, strict=True):
+        known = {key: label for key, label in names.items() if key in history[0]}
+        for i, (key, label) in enumerate(known.items()):
+            ax.plot(
+                epochs,
+                [float("nan") if row.get(key) is None else float(row[key]) for row in history],
+                color=COLOURS[i % len(COLOURS)],
+                linewidth=1.5,
+                marker="o" if len(epochs) < 30 else None,
+                markersize=3.5,
+                label=label,
+            )
+        ax.set_ylabel(what)
+        ax.set_xlabel("epoch")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if best is not None:
+            label = "epoch kept" if ax is axes[-1] else None
+            ax.axvline(best, color=GREY, linewidth=0.9, linestyle=":", label=label)
+        if ax.get_legend_handles_labels()[0]:
+            _legend(ax, loc="best")
+    return figure
+
+
+# ---- labels and texts -----------------------------------------------------------------------
+
+
+def patents_per_label(counts: np.ndarray, names: Sequence[str], level: str) -> Figure:
+    """Patents of each label of a level, the most frequent first, and their mean."""
+    n = len(counts)
+    order = np.argsort(-counts, kind="stable")
+    width = max(4.0, 1.6 + 0.36 * n) if n <= NAMED else 6.4
+    figure, (ax,) = _figure(width, 3.8, title=f"Patents of each {level}, all splits")
+    if n <= NAMED:
+        ax.bar(np.arange(n), counts[order], 0.8, color=COLOURS[0])
+        ax.set_xticks(np.arange(n), [names[i] for i in order], rotation=0 if n <= 10 else 90)
+        ax.set_xlim(-0.6, n - 0.4)
+        ax.set_xlabel(level)
+    else:
+        edges = np.arange(n + 1) + 0.5
+        tall = np.maximum(counts[order], 0.5)
+        ax.stairs(tall, edges, fill=True, color=COLOURS[0], baseline=0.5)
+        ax.set_yscale("log")
+        ax.set_ylim(bottom=0.8)
+        ax.set_xlim(0.5, n + 0.5)
+        ax.set_xlabel(f"{level}, the most frequent first ({n:,} in all)")
+    label = f"mean {counts.mean():,.0f}, median {np.median(counts):,.0f}"
+    ax.axhline(float(counts.mean()), color=COLOURS[5], linewidth=1.4, linestyle="--", label=label)
+    _counting(ax.yaxis)
+    ax.set_ylabel("patents")
+    _legend(ax, loc="upper right")
+    return figure
+
+
+def words_per_patent(words: Mapping[str, np.ndarray]) -> Figure:
+    """How long texts are in words, one line for each split.
+
+    The axis reaches the 99th percentile; the share of longer texts is told, not drawn as a bin.
+    """
+    figure, (ax,) = _figure(title="Length of the texts by split")
+    together = np.concatenate(list(words.values()))
+    end = max(1.0, float(np.percentile(together, 99)))
+    width = max(1, round(end / 40))  # words are whole
+    edges = np.arange(0, end + 1 + width, width)
+    for i, (name, values) in enumerate(words.items()):
+        share = np.histogram(values, edges - 0.5)[0] / max(1, len(values))
+        text = f"{name}: mean {values.mean():,.0f}, median {np.median(values):,.0f}"
+        ax.stairs(share, edges - 0.5, color=COLOURS[i], linewidth=1.5, label=text)
+    longer = float((together >= edges[-1] - 0.5).mean())
+    ax.set_xlim(0, edges[-1])
+    ax.set_ylim(bottom=0)
+    more = f" ({longer:.1%} are longer, up to {together.max():,})" if longer else ""
+    ax.set_xlabel(f"words of title and abstract{more}")
+    ax.set_ylabel("share of patents")
+    _legend(ax, ncols=len(words), **ABOVE)
     return figure

@@ -36,8 +36,5 @@ class ReportSettings(Settings):
     """Metrics of retrieval."""
     queries: Positive = 2000
     """At most this many held-out patents search for what they cite or share a group with."""
-    example: str = (
-        "A robotic lawn mower detects the boundary of a lawn with a camera, and a control unit "
-        "steers the wheel motors so that the cutting blade stays inside it."
-    )
-    """An abstract for the page of the run to classify and to look up."""
+    example: str | None = None
+    """An abstract for the page to classify and to look up; None: a held-out patent of the run."""

@@ -355,7 +355,8 @@ def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> No
 def _evaluate(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
     """Figures of the run's encoders and classifiers beside baselines, and examples."""
     from patentcl.classification.estimator import PatentClassifier
-    from patentcl.evaluation.report import classifier_report, evaluate_run, examples
+    from patentcl.evaluation.classifiers import classifier_report
+    from patentcl.evaluation.report import evaluate_run, examples
     from patentcl.search.index import PatentIndex
 
     corpus, recipe, given = step.corpus(), step.recipe, step.inputs
@@ -385,9 +386,7 @@ def _evaluate(step: Step, place: Path, record: Record, progress: StageProgress) 
         classifier_report(corpus, model, X, place / "classifier")
     if "index" in given:
         index, encoder = PatentIndex.load(step.path("index")), encoder_for(step.path("index"))
-        shown = examples(
-            corpus, index, encoder.encode, None if reads_texts else model, recipe.evaluate
-        )
+        shown = examples(corpus, index, encoder.encode, model, recipe.evaluate, recipe.seed)
         text = json.dumps(shown, indent=2, ensure_ascii=False)
         (place / "examples.json").write_text(text + "\n", encoding="utf-8")
     record["results"] = {"verdict": result["verdict"]}

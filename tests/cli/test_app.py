@@ -352,7 +352,7 @@ def test_usage_errors_exit_2(cli: Run, run: Path) -> None:
             ["index", "verbs/vectors", "--corpus", "verbs", "--spec", "hnws"],
             ["no such index specification", "hnsw"],
         ),
-        (["evaluate", "verbs/map"], ["nothing to judge", "'map'"]),
+        (["evaluate", "verbs/map"], ["nothing to evaluate", "'map'"]),
         (
             ["evaluate", "verbs/classifier", "--split", "tset"],
             ["unknown split", "Did you mean test"],

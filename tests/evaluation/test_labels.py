@@ -12,13 +12,9 @@ import pytest
 from patentcl import Corpus
 from patentcl.core.errors import DataError
 from patentcl.data.corpus import SPLITS
-from patentcl.evaluation.labels import (
-    history_picture,
-    label_statistics,
-    word_counts,
-    write_history,
-    write_label_report,
-)
+from patentcl.evaluation.classifiers import write_history
+from patentcl.evaluation.labels import label_statistics, word_counts, write_label_report
+from patentcl.evaluation.pictures import training_curves, words_per_patent
 from patentcl.sample.writer import write_sample
 
 
@@ -112,16 +108,25 @@ def test_training_curves(tmp_path: Path) -> None:
     ]
     labels = [
         [text.get_text() for text in ax.get_legend().get_texts()]
-        for ax in history_picture(history).axes
+        for ax in training_curves(history).axes
     ]
     assert labels == [
         ["train", "dev"],
         ["section", "class"],
-        ["tuned threshold", "threshold 0.5", "kept"],
+        ["tuned threshold", "threshold 0.5", "epoch kept"],
     ]
     assert write_history(history, tmp_path / "a")
     assert json.loads((tmp_path / "a" / "history.json").read_text()) == history
     assert (tmp_path / "a" / "training.png").stat().st_size > 10_000
     assert not write_history([], tmp_path / "b") and not (tmp_path / "b").exists()
     older = [{"epoch": 1, "loss": 1.0, "hier_f1": 0.5, "best": True}]  # saved by earlier versions
-    assert len(history_picture(older).axes) == 3
+    assert len(training_curves(older).axes) == 3
+
+
+def test_the_picture_of_lengths_shows_nearly_all_texts() -> None:
+    rng = np.random.default_rng(0)
+    for mean, spread in ((104, 20), (20, 3), (800, 300), (1, 0)):
+        values = np.maximum(1, rng.normal(mean, spread, 2000)).astype(int)
+        (ax,) = words_per_patent({"train": values}).axes
+        heights = ax.patches[0].get_data().values
+        assert heights.sum() >= 0.98 and (heights[-1] < 0.1 or len(heights) < 3)

@@ -29,15 +29,13 @@ from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import truncate_symbol
 from patentcl.data.corpus import Corpus
 from patentcl.evaluation import report as reporting
-from patentcl.evaluation.folders import judge_folder
+from patentcl.evaluation.classifiers import evaluate_classifiers, usable_metrics
+from patentcl.evaluation.folders import evaluate_folder
 from patentcl.evaluation.report import (
-    cells,
     evaluate_run,
     examples,
-    judge_classifiers,
-    plain_table,
+    figures_table,
     render_page,
-    usable_metrics,
     verdict_text,
 )
 from patentcl.evaluation.retrieval import (
@@ -46,7 +44,7 @@ from patentcl.evaluation.retrieval import (
     bm25_run,
     chance_run,
     dense_run,
-    judge_retrieval,
+    evaluate_retrieval,
     main_task,
     retrieval_tasks,
 )
@@ -338,7 +336,7 @@ def test_chance_finds_what_chance_must_find(loaded: Loaded) -> None:
     corpus = loaded.corpus
     (asked,) = [t for t in retrieval_tasks(corpus) if t.name == "same group"]
     runs = {str(s): chance_run(len(corpus), asked.queries, 50, s) for s in range(30)}
-    found = judge_retrieval(asked, runs, ["recall@50"])
+    found = evaluate_retrieval(asked, runs, ["recall@50"])
     mean = np.mean([m["recall@50"] for m in found.values()])
     assert mean == pytest.approx(50 / (len(corpus) - 1), rel=0.1)
 
@@ -390,7 +388,9 @@ def test_the_chance_row_by_value(
             "hier_f1:micro",
         )
     )
-    found = judge_classifiers(corpus, {"tuned": (classifiers["tuned"], vectors["tuned"])}, settings)
+    found = evaluate_classifiers(
+        corpus, {"tuned": (classifiers["tuned"], vectors["tuned"])}, settings
+    )
     assert list(found) == ["tuned", "chance"]
     chance = found["chance"]
     subclass, section = tree.at_level("subclass"), tree.at_level("section")
@@ -413,9 +413,9 @@ def test_the_chance_row_by_value(
 def test_classifiers_on_splits_that_lack_something() -> None:
     settings = ReportSettings(metrics=("f1:micro",))
     corpus = small(("1", "train", ["A01B1/02"], []), ("2", "test", [], []))
-    assert judge_classifiers(corpus, {}, settings) == {}
+    assert evaluate_classifiers(corpus, {}, settings) == {}
     corpus = small(("1", "test", ["A01B1/02"], []), ("2", "dev", ["A01B1/02"], []))
-    assert list(judge_classifiers(corpus, {}, settings)) == []  # no train split, so no chance
+    assert list(evaluate_classifiers(corpus, {}, settings)) == []  # no train split, so no chance
 
 
 def test_metrics_of_levels_that_are_not_there_are_left_out() -> None:
@@ -507,7 +507,7 @@ def test_the_markdown_shows_the_same_figures(evaluated: tuple[Path, dict[str, An
     folder, result = evaluated
     text = (folder / "metrics.md").read_text(encoding="utf-8")
     figure = result["classifier"]["tuned"]["hier_f1:micro"]
-    assert "## Codes of held-out patents\n\n| | tuned | untuned | chance |\n|---|---" in text
+    assert "## Codes of held-out patents\n\n|  | tuned | untuned | chance |\n| --- |" in text
     assert (
         f"| `hier_f1:micro` | {figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f}) |"
     ) in text
@@ -572,10 +572,10 @@ def verdict(
         (verdict(0.1, 0.05, 0.15), "The tuned encoder is better than the untuned one", "+0.150)."),
         (
             verdict(0.01, -0.03, 0.05),
-            "The tuned encoder is not worse than the untuned one, nor surely better",
+            "The tuned encoder is not significantly better than the untuned one: ",
             "+0.050).",
         ),
-        (verdict(0.0, 0.0, 0.0), "The tuned encoder is not worse", "+0.000)."),
+        (verdict(0.0, 0.0, 0.0), "The tuned encoder is not significantly better", "+0.000)."),
         (verdict(0.1, 0.05, 0.15, higher=False), "The tuned encoder is WORSE", "+0.150)."),
         (verdict(-0.1, -0.15, -0.05, higher=False), "The tuned encoder is better", "-0.050)."),
         (
@@ -597,19 +597,15 @@ def test_verdicts_in_plain_words(given: dict[str, Any] | None, start: str, end: 
 
 
 def test_tables_line_up() -> None:
-    assert plain_table(["", "one"], [["long name", "1"], ["x", "12.5"]]) == [
-        "              one",
-        "  long name     1",
-        "  x          12.5",
+    systems = {
+        "a": {"mrr": {"value": 0.51234}, "odd": {"value": None}},
+        "b": {"mrr": {"value": 1.0}, "odd": {"value": 0.0}},
+    }
+    assert figures_table(systems).split("\n") == [
+        "                            a      b",
+        "  mean reciprocal rank  0.512  1.000",
+        "  odd                       -  0.000",
     ]
-    head, rows = cells(
-        {
-            "a": {"mrr": {"value": 0.51234}, "odd": {"value": None}},
-            "b": {"mrr": {"value": 1.0}, "odd": {"value": 0.0}},
-        }
-    )
-    assert head == ["", "a", "b"]
-    assert rows == [["mean reciprocal rank", "0.512", "1.000"], ["odd", "-", "0.000"]]
 
 
 def test_a_page_of_nothing(tmp_path: Path) -> None:
@@ -701,19 +697,71 @@ def test_examples_of_a_run(
 ) -> None:
     corpus, X = loaded.corpus, vectors["tuned"]
     index = PatentIndex.build(X, corpus.ids, "flat", corpus.frame())
-    shown = examples(corpus, index, lambda t: X[: len(t)], classifiers["tuned"], ReportSettings())
+    row_of = {text: i for i, text in enumerate(corpus.texts)}
+    asked: list[Any] = []
+
+    def encode(texts: Sequence[Any]) -> np.ndarray:
+        asked.extend(texts)
+        return X[[row_of.get(text, 0) for text in texts]]
+
+    model = classifiers["tuned"]
+    shown = examples(corpus, index, encode, model, ReportSettings(), seed=3)
     assert json.loads(json.dumps(shown)) == shown
-    own = corpus.ids.tolist().index(shown["patent"]["id"])
-    assert corpus.split[own] == "test"
+    assert shown == examples(corpus, index, encode, model, ReportSettings(), seed=3)
+    ids = corpus.ids.tolist()
+    own, other = ids.index(shown["patent"]["id"]), ids.index(shown["new"]["id"])
+    assert own != other and corpus.split[own] == corpus.split[other] == "test"
     assert shown["patent"]["title"] == corpus.titles[own] != ""
     assert shown["patent"]["codes"]
-    assert [r["id"] for r in shown["nearest"]] == (
-        index.similar_to(shown["patent"]["id"], 5)["id"].tolist()
-    )
-    assert len(shown["new"]["nearest"]) == 5
-    assert shown["new"]["nearest"][0]["id"] == corpus.ids[0]  # the vector that stood for the text
-    assert {"symbol", "level", "title", "probability", "sure"} == set(shown["new"]["codes"][0])
-    assert "codes" not in examples(corpus, index, lambda t: X[:1], None, ReportSettings())["new"]
+    assert [r["id"] for r in shown["nearest"]] == index.similar_to(ids[own], 5)["id"].tolist()
+    new = shown["new"]
+    assert asked[0] == corpus.texts[other] == (new["title"], new["text"])
+    assert [r["id"] for r in new["nearest"]] == index.similar_to(ids[other], 5)["id"].tolist()
+    keys = {"symbol", "level", "title", "probability", "sure", "predicted", "true"}
+    assert all(set(row) == keys and (row["predicted"] or row["true"]) for row in new["codes"])
+    tree, predicted = corpus.tree, model.predict(X[[other]]).toarray()[0]
+    truth = {tree.symbols[j] for j in corpus.labels[other].indices}
+    assert {r["symbol"] for r in new["codes"] if r["true"]} == truth
+    assert {r["symbol"] for r in new["codes"] if r["predicted"]} == {
+        tree.symbols[j] for j in np.flatnonzero(predicted)
+    }
+    others = {
+        examples(corpus, index, encode, None, ReportSettings(), s)["new"]["id"] for s in range(9)
+    }
+    assert len(others) > 1
+
+
+def test_an_example_of_one_s_own(
+    loaded: Loaded, vectors: dict[str, np.ndarray], classifiers: dict[str, PatentClassifier]
+) -> None:
+    corpus, X = loaded.corpus, vectors["tuned"]
+    index = PatentIndex.build(X, corpus.ids, "flat", corpus.frame())
+    settings = ReportSettings(example="A mower")
+    new = examples(corpus, index, lambda t: X[: len(t)], classifiers["tuned"], settings)["new"]
+    assert new["text"] == "A mower" and "id" not in new
+    assert len(new["nearest"]) == 5
+    assert new["nearest"][0]["id"] == corpus.ids[0]  # the vector that stood for the text
+    assert {"symbol", "level", "title", "probability", "sure"} == set(new["codes"][0])
+    assert "codes" not in examples(corpus, index, lambda t: X[:1], None, settings)["new"]
+
+
+def test_the_page_marks_true_and_missed_codes() -> None:
+    row = {"level": "section", "title": "", "probability": 0.5}
+    new = {
+        "id": "9",
+        "title": "Saw",
+        "text": "A saw with teeth. " * 60,
+        "nearest": [],
+        "codes": [
+            {**row, "symbol": "A", "sure": True, "predicted": True, "true": True},
+            {**row, "symbol": "B", "sure": False, "predicted": True, "true": False},
+            {**row, "symbol": "C", "sure": False, "predicted": False, "true": True},
+        ],
+    }
+    lines = reporting._example_lines(new)
+    assert lines[1] == "A held-out patent, classified: 9  Saw" and "  ..." in lines
+    marks = [line.partition("0.50")[2].strip() for line in lines if "0.50" in line]
+    assert marks == ["(true)", "(unsure, not true)", "(missed)"]
 
 
 # ---- judging folders ------------------------------------------------------------------------
@@ -748,27 +796,29 @@ def write_vectors(folder: Path, corpus: Corpus, X: np.ndarray, encoder: str) -> 
 def test_judging_a_classifier(
     run_folder: Path, loaded: Loaded, vectors: dict[str, np.ndarray]
 ) -> None:
-    title, result = judge_folder(run_folder / "classifier", run_folder)
+    title, result = evaluate_folder(run_folder / "classifier", run_folder)
     assert title == "classifier"
     assert list(result["codes"]) == ["classifier", "chance"]
     model = PatentClassifier.load(run_folder / "classifier")
-    by_hand = judge_classifiers(
+    by_hand = evaluate_classifiers(
         loaded.corpus, {"classifier": (model, vectors["tuned"])}, ReportSettings()
     )
     assert result["codes"] == {k: m.as_dict() for k, m in by_hand.items()}
-    _, dev = judge_folder(run_folder / "classifier", run_folder, split="dev", metrics=["f1:micro"])
+    _, dev = evaluate_folder(
+        run_folder / "classifier", run_folder, split="dev", metrics=["f1:micro"]
+    )
     assert list(dev["codes"]["classifier"]) == ["f1:micro"]
 
 
 def test_judging_an_index_gives_what_its_vectors_give(
     run_folder: Path, loaded: Loaded, vectors: dict[str, np.ndarray]
 ) -> None:
-    title, result = judge_folder(
+    title, result = evaluate_folder(
         run_folder / "index", run_folder, metrics=["ndcg@10", "recall@100"]
     )
     assert title == "index"
     for asked in retrieval_tasks(loaded.corpus):
-        exact = judge_retrieval(
+        exact = evaluate_retrieval(
             asked, {"x": dense_run(vectors["tuned"], asked.queries)}, ["ndcg@10", "recall@100"]
         )["x"]
         for name, value in exact.items():
@@ -784,42 +834,42 @@ def test_judging_an_encoder_with_and_without_vectors(run_folder: Path, tmp_path:
     encoder = tmp_path / "encoder"
     with artifacts.writing(encoder, {"stage": "train", "encoder": about["encoder"]}) as place:
         folders.encoder_for(tmp_path / "vectors").save(place)
-    beside = judge_folder(encoder, run_folder, metrics=["mrr"])
+    beside = evaluate_folder(encoder, run_folder, metrics=["mrr"])
     assert beside[0] == "encoder"
     (tmp_path / "vectors").rename(tmp_path / "away")
-    encoded = judge_folder(encoder, run_folder, metrics=["mrr"])
+    encoded = evaluate_folder(encoder, run_folder, metrics=["mrr"])
     for name, systems in beside[1].items():
         assert encoded[1][name]["encoder"]["mrr"]["value"] == pytest.approx(
             systems["encoder"]["mrr"]["value"], abs=0.02
         )  # stored as float16, read longer
     with pytest.raises(DataError, match="the vectors are of another encoder"):
-        judge_folder(encoder, run_folder, run_folder / "vectors")
+        evaluate_folder(encoder, run_folder, run_folder / "vectors")
 
 
 def test_what_cannot_be_judged(run_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"unknown split: got tset. Did you mean test\?"):
-        judge_folder(run_folder / "index", run_folder, split="tset")
-    with pytest.raises(DataError, match=r"nothing to judge in the folder .*the stage 'embed'"):
-        judge_folder(run_folder / "vectors", run_folder)
+        evaluate_folder(run_folder / "index", run_folder, split="tset")
+    with pytest.raises(DataError, match=r"nothing to evaluate in the folder .*the stage 'embed'"):
+        evaluate_folder(run_folder / "vectors", run_folder)
     with pytest.raises(DataError, match="no classifier, encoder or index there"):
-        judge_folder(tmp_path / "nowhere", run_folder)
+        evaluate_folder(tmp_path / "nowhere", run_folder)
     with pytest.raises(DataError, match="no corpus there"):
-        judge_folder(run_folder / "classifier", tmp_path / "nowhere")
+        evaluate_folder(run_folder / "classifier", tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"of another encoder .*got second; wanted first"):
-        judge_folder(run_folder / "classifier", run_folder, run_folder / "others")
+        evaluate_folder(run_folder / "classifier", run_folder, run_folder / "others")
     with pytest.raises(ConfigError, match="wanted f1:micro"):
-        judge_folder(run_folder / "classifier", run_folder, metrics=["f1:mikro"])
+        evaluate_folder(run_folder / "classifier", run_folder, metrics=["f1:mikro"])
     with pytest.raises(ConfigError, match="not a retrieval metric"):
-        judge_folder(run_folder / "index", run_folder, metrics=["f1:micro"])
+        evaluate_folder(run_folder / "index", run_folder, metrics=["f1:micro"])
 
 
 def test_a_classifier_away_from_its_vectors(run_folder: Path, tmp_path: Path) -> None:
     with artifacts.writing(tmp_path / "classifier", {"stage": "fit", "encoder": "first"}) as place:
         PatentClassifier.load(run_folder / "classifier").save(place)
     with pytest.raises(DataError, match=r"no vectors of the same encoder beside it .*--vectors"):
-        judge_folder(tmp_path / "classifier", run_folder)
-    _, found = judge_folder(tmp_path / "classifier", run_folder, run_folder / "vectors")
-    assert found["codes"] == judge_folder(run_folder / "classifier", run_folder)[1]["codes"]
+        evaluate_folder(tmp_path / "classifier", run_folder)
+    _, found = evaluate_folder(tmp_path / "classifier", run_folder, run_folder / "vectors")
+    assert found["codes"] == evaluate_folder(run_folder / "classifier", run_folder)[1]["codes"]
 
 
 def test_splits_with_nothing_to_look_up_or_to_classify(run_folder: Path, tmp_path: Path) -> None:
@@ -832,9 +882,9 @@ def test_splits_with_nothing_to_look_up_or_to_classify(run_folder: Path, tmp_pat
         for name in ("corpus.parquet", "cpc.parquet"):
             (place / name).write_bytes((run_folder / name).read_bytes())
     with pytest.raises(DataError, match="no patent of the test split has a code"):
-        judge_folder(run_folder / "classifier", folder)
+        evaluate_folder(run_folder / "classifier", folder)
     with pytest.raises(DataError, match="nothing can be looked up: no patent of the test split"):
-        judge_folder(run_folder / "index", folder)
+        evaluate_folder(run_folder / "index", folder)
 
 
 def test_labels_of_the_page_are_those_of_metrics_that_exist() -> None:
@@ -842,4 +892,4 @@ def test_labels_of_the_page_are_those_of_metrics_that_exist() -> None:
 
     settings = ReportSettings()
     assert parse_names([*settings.metrics, *settings.retrieval])
-    assert parse_names(list(reporting._LABELS))
+    assert parse_names(list(reporting.NAMES))
