@@ -24,7 +24,7 @@ from scipy import sparse
 from patentcl.core.errors import ConfigError, DataError, did_you_mean
 from patentcl.cpc import CpcTree, level_index
 from patentcl.data.families import read_families, united
-from patentcl.data.nearcopies import near_copies
+from patentcl.data.duplicates import near_copies
 from patentcl.data.reading import ReadOptions, read_patents
 
 COLUMNS = ("patent_id", "date", "type", "title", "abstract", "codes", "citations", "split")
@@ -319,7 +319,7 @@ class Corpus:
 def text_keys(texts: Sequence[tuple[str, str]]) -> np.ndarray:
     """Number patents by their text: equal numbers mean near-copies (as continuations are).
 
-    See `patentcl.data.nearcopies.near_copies`, which takes Arrow columns.
+    See `patentcl.data.duplicates.near_copies`, which takes Arrow columns.
 
     Parameters
     ----------

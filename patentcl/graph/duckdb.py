@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from patentcl.core import resources
 from patentcl.core.errors import DataError, GraphError
 from patentcl.data.families import read_families, united
-from patentcl.data.nearcopies import near_copies
+from patentcl.data.duplicates import near_copies
 
 
 class DuckDBGraph:

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patentcl.core.errors import ConfigError, DataError
-from patentcl.cpc import parse_symbol
 from patentcl.data.corpus import SPLITS, Corpus, make_splits, text_keys, write_splits
-from patentcl.data.nearcopies import SIMILARITY, near_copies
+from patentcl.cpc import parse_symbol
+from patentcl.core.errors import ConfigError, DataError
+from patentcl.data.duplicates import SIMILARITY, near_copies
 
 if TYPE_CHECKING:
     from conftest import Loaded
