@@ -9,8 +9,8 @@ from patentcl.core.lazy import lazily
 
 _HOME = {
     "Corpus": "corpus",
-    "make_splits": "corpus",
-    "write_splits": "corpus",
+    "make_splits": "splits",
+    "write_splits": "splits",
     "read_patents": "reading",
     "ReadOptions": "reading",
 }

@@ -23,13 +23,11 @@ from scipy import sparse
 
 from patentcl.core.errors import ConfigError, DataError, did_you_mean
 from patentcl.cpc import CpcTree, level_index
-from patentcl.data.families import read_families, united
-from patentcl.data.duplicates import near_copies
+from patentcl.data.duplicates import duplicate_groups, read_families
 from patentcl.data.reading import ReadOptions, read_patents
 
 COLUMNS = ("patent_id", "date", "type", "title", "abstract", "codes", "citations", "split")
 SPLITS = ("train", "dev", "test")
-METHODS = ("stratified", "random", "date", "family")
 
 
 class Corpus:
@@ -58,7 +56,7 @@ class Corpus:
         self.level = level
         self._rows: np.ndarray | None = None
         self._keep: Any = None  # a temporary folder that must live as long as the corpus
-        self._parent: Corpus | None = None
+        self._whole = self  # what this is a part of
         if not self.path.is_file():
             raise DataError("no such corpus", got=self.path)
         try:
@@ -68,7 +66,10 @@ class Corpus:
         missing = [c for c in COLUMNS if c not in names]
         if missing:
             raise DataError(
-                f"column {missing[0]!r} is missing", where=self.path, got=", ".join(sorted(names))
+                f"column {missing[0]!r} is missing",
+                where=self.path,
+                got=", ".join(sorted(names)),
+                fix="Make a corpus with: patentcl load DATA",
             )
 
     # ---- making -----------------------------------------------------------------------------
@@ -191,7 +192,7 @@ class Corpus:
             )
         part = Corpus(self.path, self.level)
         part._rows = rows if self._rows is None else self._rows[rows]
-        part._keep, part._parent = self._keep, self
+        part._keep, part._whole = self._keep, self._whole
         return part
 
     # ---- columns ----------------------------------------------------------------------------
@@ -275,8 +276,8 @@ class Corpus:
     @cached_property
     def tree(self) -> CpcTree:
         """Tree of all symbols in the corpus down to `level`; parts share the whole's tree."""
-        if self._parent is not None:
-            return self._parent.tree
+        if self._rows is not None:
+            return self._whole.tree
         flat = pc.unique(pc.list_flatten(self.table(["codes"])["codes"])).to_pylist()
         if not flat:
             raise DataError(
@@ -294,15 +295,30 @@ class Corpus:
     @cached_property
     def split(self) -> np.ndarray:
         """Split of each patent ("train", "dev", "test", or "" where undecided), shape (n,)."""
-        if self._parent is not None and self._rows is not None:
-            return self._split_of_all(self._parent)[self._rows]
-        return self._split_of_all(self)
-
-    def _split_of_all(self, whole: Corpus) -> np.ndarray:
+        if self._rows is not None:
+            return self._whole.split[self._rows]
         path = self.path.with_name("splits.parquet")
         source = path if path.is_file() else self.path
         column = pq.read_table(source, columns=["split"])["split"]
         return np.asarray(pc.fill_null(column, "").to_pylist(), dtype=object)
+
+    @cached_property
+    def duplicate_group(self) -> np.ndarray:
+        """Equal for near-copies of a text and within a family: int64, shape (n,).
+
+        Read from ``splits.parquet``; found anew where that is absent or of other patents.
+        """
+        if self._rows is not None:
+            return self._whole.duplicate_group[self._rows]
+        path = self.path.with_name("splits.parquet")
+        if path.is_file():
+            kept = read_splits(path)
+            if "duplicate_group" in kept and np.array_equal(kept["patent_id"], self.ids):
+                return kept["duplicate_group"].to_numpy()
+        text = self.table(["patent_id", "title", "abstract"])
+        return duplicate_groups(
+            text["title"], text["abstract"], read_families(self.path, text["patent_id"])
+        )
 
     def frame(self) -> pd.DataFrame:
         """Ids, dates, titles and codes as a DataFrame: the ``meta`` of an index."""
@@ -316,177 +332,6 @@ class Corpus:
         )
 
 
-def text_keys(texts: Sequence[tuple[str, str]]) -> np.ndarray:
-    """Number patents by their text: equal numbers mean near-copies (as continuations are).
-
-    See `patentcl.data.duplicates.near_copies`, which takes Arrow columns.
-
-    Parameters
-    ----------
-    texts : sequence of (title, abstract)
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-
-    Examples
-    --------
-    >>> text_keys([("Mower", ""), ("Pump", ""), ("MOWER.", "")]).tolist()
-    [0, 1, 0]
-    """
-    titles = pa.chunked_array([pa.array([t for t, _ in texts], pa.string())])
-    return near_copies(titles, pa.chunked_array([pa.array([a for _, a in texts], pa.string())]))
-
-
-def kin(corpus: Corpus) -> np.ndarray:
-    """Number patents so that near-copies of a text and patents of one family have the same number.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Numbers from 0, in the order in which they first appear.
-    """
-    texts = corpus.table(["title", "abstract"])
-    return united(
-        near_copies(texts["title"], texts["abstract"]),
-        read_families(corpus.path, pa.chunked_array([pa.array(corpus.ids, pa.string())])),
-    )
-
-
-def make_splits(
-    corpus: Corpus, method: str = "stratified", dev: float = 0.1, test: float = 0.1, seed: int = 0
-) -> np.ndarray:
-    """Divide a corpus into train, dev and test.
-
-    Near-copies of one text and patents of one family (continuations, divisions and the like, where
-    the data name them) fall on the same side, so no held-out patent's invention is trained on.
-
-    Parameters
-    ----------
-    corpus : Corpus
-    method : {"stratified", "random", "date", "family"}
-        ``stratified`` keeps each label's share (iterative stratification, Sechidis et al. 2011);
-        ``date`` takes the newest patents for test, the next newest for dev, undated ones for train;
-        ``family`` is another name of ``stratified``, since each of these divides by family.
-    dev, test : float
-        Shares of patents.
-    seed : int
-
-    Returns
-    -------
-    ndarray of object, shape (n,)
-        "train", "dev" or "test". A division that the data bring is kept: where they bring no test
-        split, their dev split becomes test and a new dev split is drawn from train, so that
-        thresholds are never tuned on the patents they are judged by.
-    """
-    if not (0 <= dev < 1 and 0 <= test < 1 and dev + test < 1):
-        raise ConfigError("dev + test must leave something to train on", got=f"{dev} and {test}")
-    if method not in METHODS:
-        raise ConfigError("unknown way to split", got=method, fix=did_you_mean(method, METHODS))
-    given = corpus.split
-    out = np.full(len(corpus), "train", dtype=object)
-    keys = kin(corpus)
-    if (given != "").any() and (given != "train").any():
-        unknown = sorted(set(given) - set(SPLITS))
-        if unknown:
-            raise DataError(
-                "unknown split in the data", got=unknown[0] or "empty", wanted=", ".join(SPLITS)
-            )
-        out[:] = given
-        if (out == "test").any() and (out == "dev").any():
-            return out
-        if not (out == "test").any():
-            out[out == "dev"] = "test"
-        pool = np.flatnonzero(out == "train")
-        out[pool[_draw(corpus, pool, keys, dev, method, seed)]] = "dev"
-        return out
-    pool = np.arange(len(corpus))
-    chosen = _draw(corpus, pool, keys, test, method, seed)
-    out[pool[chosen]] = "test"
-    pool = pool[~chosen]
-    out[pool[_draw(corpus, pool, keys, dev / (1 - test), method, seed + 1)]] = "dev"
-    return out
-
-
-def _draw(
-    corpus: Corpus, pool: np.ndarray, keys: np.ndarray, share: float, method: str, seed: int
-) -> np.ndarray:
-    """Choose a share of some rows, whole groups of near-copies at a time; a mask over `pool`."""
-    if share == 0 or len(pool) < 2:  # a single patent stays to train on
-        return np.zeros(len(pool), dtype=bool)
-    _, first, keys = np.unique(keys[pool], return_index=True, return_inverse=True)
-    # From here on keys count from 0, and first holds one patent for each group of near-copies.
-    if method == "date":
-        dates = corpus.dates[pool]
-        known = ~np.isnat(dates)
-        if known.sum() < len(pool) / 2:
-            raise DataError(
-                "cannot split by date",
-                got=f"{known.sum()} of {len(pool)} patents dated",
-                fix="Use split.method=random or stratified",
-            )
-        newest = np.full(keys.max() + 1, np.datetime64("0001-01-01", "D"))
-        np.maximum.at(newest, keys[known], dates[known])
-        order = np.argsort(newest[keys], kind="stable")
-        cut = newest[keys][order[-max(1, round(share * len(pool)))]]
-        if not (newest[keys] < cut).any():
-            raise DataError(
-                "cannot split by date",
-                got=f"no patent older than {cut} is left to train on",
-                fix="Use split.method=random or stratified",
-            )
-        return newest[keys] >= cut
-    if method == "random":
-        return _random(len(first), share, np.random.default_rng(seed))[keys]
-    return _stratified(corpus, pool[first], share, seed)[keys]
-
-
-def _random(n: int, share: float, rng: np.random.Generator) -> np.ndarray:
-    """A mask with a share of n set."""
-    picked = np.zeros(n, dtype=bool)
-    picked[rng.permutation(n)[: round(share * n)]] = True
-    return picked
-
-
-def _stratified(corpus: Corpus, rows: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Iterative stratification over the deepest labels, at most subclasses; the rest at random.
-
-    Groups are so many that most have one patent or two: their shares cannot be kept, and a dense
-    matrix of them, which the stratifier needs, would not fit.
-    """
-    from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
-
-    rng = np.random.default_rng(seed)
-    if not any(corpus.codes):
-        return _random(len(rows), share, rng)
-    tree = corpus.tree
-    last = min(level_index("subclass"), len(tree.levels) - 1)
-    deepest = (tree.depth == last) | (tree.is_leaf & (tree.depth < last))
-    labels = corpus.labels[rows][:, np.flatnonzero(deepest)]
-    labelled = np.flatnonzero(np.diff(labels.indptr) > 0)
-    counts = np.asarray(labels[labelled].sum(axis=0)).ravel()
-    # Labels on every patent, or on one alone, say nothing about where a patent should go.
-    y = labels[labelled][:, (counts > 1) & (counts < len(labelled))].toarray().astype(np.int8)
-    if len(labelled) < 2 or y.shape[1] == 0:
-        return _random(len(rows), share, rng)
-    splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=share, random_state=seed)
-    _, chosen = next(splitter.split(np.zeros((len(labelled), 1)), y))
-    picked = np.zeros(len(rows), dtype=bool)
-    picked[labelled[chosen]] = True
-    rest = np.setdiff1d(np.arange(len(rows)), labelled)
-    picked[rest] = _random(len(rest), share, rng)
-    return picked
-
-
-def write_splits(path: str | Path, corpus: Corpus, split: np.ndarray) -> None:
-    """Write ``splits.parquet``: patent_id, split and kin, in the corpus's row order."""
-    pq.write_table(
-        pa.table(
-            {
-                "patent_id": pa.array(corpus.ids, pa.string()),
-                "split": pa.array(split, pa.string()),
-                "kin": pa.array(kin(corpus), pa.int64()),
-            }
-        ),
-        path,
-    )
+def read_splits(path: Path) -> pd.DataFrame:
+    """A ``splits.parquet``: patent_id, split and, but for the oldest files, duplicate_group."""
+    return pq.read_table(path).to_pandas().rename(columns={"kin": "duplicate_group"})

@@ -1,25 +1,43 @@
-"""Finds patents whose texts are nearly the same, as those of continuations are.
+"""Groups of patents that are one invention: near-copies of a text, and families.
 
-MinHash (Broder 1997) over pairs of neighbouring words: equal slots of two signatures estimate the
-Jaccard similarity of two texts. Bands of a signature bring likely pairs together, so the cost is
-linear in the number of texts. Everything is vectorised; no text is handled one by one.
+Near-copies are found with MinHash (Broder 1997) over pairs of neighbouring words: equal slots of
+two signatures estimate the Jaccard similarity of two texts, and bands of a signature bring likely
+pairs together, so the cost is linear in the number of texts. A family is a connected component of
+patents and the documents that they continue, divide or reissue.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+FAMILIES = "family.parquet"
+"""Beside ``corpus.parquet`` where the source names relatives: patent_id, family."""
 SIMILARITY = 0.6
 """Share of word pairs in common from which two texts are near-copies of each other."""
 
 _BANDS, _ROWS = 16, 4  # texts alike by 0.6 meet with probability .89, by 0.8 with .9998
 _SLOTS = _BANDS * _ROWS
 _CHUNK = 20_000
+_NO_WORDS = np.iinfo(np.uint32).max
+
+
+def duplicate_groups(
+    titles: pa.ChunkedArray, abstracts: pa.ChunkedArray, families: np.ndarray
+) -> np.ndarray:
+    """Number patents so that near-copies of a text and patents of a family have the same number.
+
+    `families` is int (n,), equal within a family and -1 for none. Returns int64 (n,): numbers from
+    0, in the order in which they first appear.
+    """
+    return united(near_copies(titles, abstracts), families)
 
 
 def near_copies(titles: pa.ChunkedArray, abstracts: pa.ChunkedArray) -> np.ndarray:
@@ -28,17 +46,8 @@ def near_copies(titles: pa.ChunkedArray, abstracts: pa.ChunkedArray) -> np.ndarr
     Case, punctuation, spaces and line ends do not count. A patent without an abstract is its title;
     one without any word stands alone.
 
-    Parameters
-    ----------
-    titles, abstracts : pyarrow.ChunkedArray of string, shape (n,)
+    Returns int64 (n,): numbers from 0, in the order in which they first appear.
 
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Numbers from 0, in the order in which they first appear.
-
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> none = pa.chunked_array([["", "", ""]])
     >>> near_copies(pa.chunked_array([["Lawn mower", "Pump", "LAWN-MOWER"]]), none).tolist()
@@ -53,7 +62,7 @@ def near_copies(titles: pa.ChunkedArray, abstracts: pa.ChunkedArray) -> np.ndarr
             for i in range(0, n, _CHUNK)
         ]
     )
-    has_words = np.flatnonzero(signatures[:, 0] != np.iinfo(np.uint32).max)
+    has_words = np.flatnonzero(signatures[:, 0] != _NO_WORDS)
     left, right = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for band in range(_BANDS):
         key = np.ascontiguousarray(signatures[has_words, band * _ROWS : (band + 1) * _ROWS])
@@ -88,7 +97,7 @@ def _signatures(titles: pa.ChunkedArray, abstracts: pa.ChunkedArray) -> np.ndarr
     words = pc.dictionary_encode(lists.flatten())
     starts = lists.offsets.to_numpy() - lists.offsets[0].as_py()
     if len(starts) < 2 or not len(words):
-        return np.full((len(lists), _SLOTS), np.iinfo(np.uint32).max, dtype=np.uint32)
+        return np.full((len(lists), _SLOTS), _NO_WORDS, dtype=np.uint32)
     spelled = words.dictionary.to_numpy(zero_copy_only=False)
     # A fixed hash of the spelling, so that equal words get equal numbers in every chunk and run.
     word = pd.util.hash_array(spelled, categorize=False)[words.indices.to_numpy()]
@@ -102,7 +111,7 @@ def _signatures(titles: pa.ChunkedArray, abstracts: pa.ChunkedArray) -> np.ndarr
         for slot, (factor, shift) in enumerate(draws):
             # multiply-shift hashing: the upper half of an odd multiple
             hashed = ((pair * (factor | np.uint64(1)) + shift) >> np.uint64(32)).astype(np.uint32)
-            hashed[empty] = np.iinfo(np.uint32).max
+            hashed[empty] = _NO_WORDS
             out[:, slot] = np.minimum.reduceat(hashed, starts[:-1])
     return out
 
@@ -115,3 +124,70 @@ def _mixed(key: np.ndarray) -> np.ndarray:
             mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
             mixed ^= mixed >> np.uint64(29)
     return mixed
+
+
+def components(left: np.ndarray, right: np.ndarray, n: int) -> np.ndarray:
+    """Number n things so that linked ones, and those linked to them, have the same number.
+
+    `left` and `right` are int (m,), pairs that are linked. Returns int64 (n,): the least of each
+    component stands for it.
+
+    >>> import numpy as np
+    >>> components(np.array([4, 2]), np.array([2, 1]), 5).tolist()
+    [0, 1, 1, 3, 1]
+    """
+    links = sparse.coo_matrix((np.ones(len(left), dtype=bool), (left, right)), shape=(n, n))
+    of = connected_components(links, directed=False)[1]
+    least = np.full(of.max() + 1 if n else 0, n, dtype=np.int64)
+    np.minimum.at(least, of, np.arange(n))
+    return least[of]
+
+
+def united(keys: np.ndarray, families: np.ndarray) -> np.ndarray:
+    """Join groups of near-copies that have a family in common, and families that share a text.
+
+    `keys` is int (n,), equal for near-copies; `families` is int (n,), equal within a family and -1
+    for none. Returns int64 (n,): numbers from 0, in the order in which they first appear.
+
+    >>> import numpy as np
+    >>> united(np.array([0, 0, 1, 2]), np.array([-1, 7, 7, -1])).tolist()
+    [0, 0, 0, 1]
+    """
+    groups = pd.factorize(keys)[0].astype(np.int64)
+    inside = families >= 0
+    if inside.any():
+        n = int(groups.max()) + 1
+        of = n + pd.factorize(families[inside])[0]
+        groups = components(groups[inside], of, int(of.max()) + 1)[groups]
+    return pd.factorize(groups)[0].astype(np.int64)
+
+
+def write_families(path: Path, relatives: pa.Table, ids: pa.ChunkedArray) -> int:
+    """Write the families of two patents and more; returns how many patents are in one.
+
+    `relatives` has patent_id and document: a patent, and what it continues, divides or reissues,
+    which may be a patent, or an application that others name too. Only patents among `ids` are
+    written.
+    """
+    pairs = relatives.to_pandas()
+    nodes, names = pd.factorize(pd.concat([pairs["patent_id"], pairs["document"]]))
+    family = components(nodes[: len(pairs)], nodes[len(pairs) :], len(names))
+    table = pd.DataFrame({"patent_id": names, "family": family})
+    table = table[table["patent_id"].isin(ids.to_pandas())]
+    table = table[table.groupby("family")["patent_id"].transform("size") > 1]
+    pq.write_table(pa.Table.from_pandas(table.sort_values("patent_id"), preserve_index=False), path)
+    return len(table)
+
+
+def read_families(corpus: Path, ids: pa.ChunkedArray) -> np.ndarray:
+    """Families of patents, from the file beside a ``corpus.parquet``.
+
+    Returns int64 (n,): equal within a family; -1 for a patent without one, or where there is no
+    such file.
+    """
+    path = corpus.with_name(FAMILIES)
+    if not path.is_file():
+        return np.full(len(ids), -1, dtype=np.int64)
+    table = pq.read_table(path).to_pandas()
+    found = pd.Series(table["family"].to_numpy(), index=table["patent_id"])
+    return found.reindex(ids.to_pandas()).fillna(-1).to_numpy().astype(np.int64)

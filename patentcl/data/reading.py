@@ -16,8 +16,7 @@ from pathlib import Path
 import duckdb
 
 from patentcl.core.errors import ConfigError, DataError, did_you_mean
-from patentcl.data.families import FILE as FAMILIES
-from patentcl.data.families import write_families
+from patentcl.data.duplicates import FAMILIES, write_families
 from patentcl.data.flat import (
     connect,
     csv_scan,

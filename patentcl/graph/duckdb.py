@@ -15,12 +15,10 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from patentcl.core import resources
-from patentcl.core.errors import DataError, GraphError
-from patentcl.data.families import read_families, united
-from patentcl.data.duplicates import near_copies
+from patentcl.core.errors import GraphError
+from patentcl.data.corpus import Corpus
 
 
 class DuckDBGraph:
@@ -118,9 +116,10 @@ class DuckDBGraph:
         corpus = Path(corpus)
         cpc = corpus.with_name("cpc.parquet")
         self._refuse_read_only()
-        if not corpus.is_file():
-            raise DataError("no such corpus", got=corpus)
-        keys = _text_keys(corpus)
+        patents = Corpus(corpus)
+        keys = pa.table(
+            {"patent_id": pa.array(patents.ids, pa.string()), "text_key": patents.duplicate_group}
+        )
         with self.registered("text_keys", keys), self._replacing():
             for name in ("load_patent", "load_classified", "load_cites"):
                 self.run(name, corpus=str(corpus))
@@ -372,27 +371,3 @@ class DuckDBGraph:
         """Number of rows of a table."""
         [row] = self._con.execute(f"SELECT count(*) FROM {table}").fetchall()
         return int(row[0])
-
-
-def _text_keys(corpus: Path) -> pa.Table:
-    """Ids and a number of each, equal for near-copies and in a family: kept out of triplets."""
-    try:
-        names = pq.read_schema(corpus).names
-        missing = [
-            c
-            for c in ("patent_id", "date", "type", "title", "abstract", "codes", "citations")
-            if c not in names
-        ]
-        if missing:
-            raise DataError(
-                f"column {missing[0]!r} is missing",
-                where=corpus,
-                fix="Make a corpus with: patentcl load DATA",
-            )
-        table = pq.read_table(corpus, columns=["patent_id", "title", "abstract"])
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError("not a Parquet file", where=corpus, got=str(error)) from error
-    keys = united(
-        near_copies(table["title"], table["abstract"]), read_families(corpus, table["patent_id"])
-    )
-    return pa.table({"patent_id": table["patent_id"], "text_key": keys})

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from patentcl.core import resources
 from patentcl.core.errors import DataError
-from patentcl.data.families import components
+from patentcl.data.duplicates import components
 from patentcl.data.reading import CLEAN_SYMBOL, SECTION_TITLES, has_table, table_scan
 
 if TYPE_CHECKING:

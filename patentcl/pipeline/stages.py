@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from patentcl.core import artifacts
 from patentcl.core.errors import DataError
-from patentcl.data.corpus import SPLITS, Corpus, make_splits, write_splits
+from patentcl.data.corpus import SPLITS, Corpus
+from patentcl.data.splits import make_splits, write_splits
 from patentcl.graph.session import graph_file, is_server
 from patentcl.pipeline.recipe import Recipe
 from patentcl.workspace.folders import aligned_vectors, encoder_for, open_corpus, origin

@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 
 from patentcl.core import artifacts
 from patentcl.core.errors import DataError
-from patentcl.data.families import FILE as FAMILIES
+from patentcl.data.corpus import read_splits
+from patentcl.data.duplicates import FAMILIES
 
 LADDER = ("hard", "medium", "easy")
 ROLES = ("anchor_id", "positive_id", "negative_id")
@@ -51,7 +52,7 @@ def write_report(
     if splits.is_file():
         leaks = leak_report(
             triplets,
-            pq.read_table(splits).to_pandas(),
+            read_splits(splits),
             pq.read_table(families).to_pandas() if families.is_file() else None,
         )
     quality = quality_report(triplets, counts, None if vectors is None else read_vectors(vectors))
@@ -82,7 +83,7 @@ def leak_report(
     triplets : pyarrow.Table
         anchor_id, positive_id, negative_id.
     splits : DataFrame
-        patent_id, split; and kin, equal for near-copies of a text and within a family.
+        patent_id, split; and duplicate_group, equal for near-copies of a text and within a family.
     families : DataFrame, optional
         patent_id, family.
 
@@ -95,7 +96,7 @@ def leak_report(
     Examples
     --------
     >>> rows = pa.table({"anchor_id": ["a"], "positive_id": ["b"], "negative_id": ["c"]})
-    >>> splits = pd.DataFrame({"patent_id": ["a", "b", "c", "d"], "kin": [0, 1, 2, 2],
+    >>> splits = pd.DataFrame({"patent_id": list("abcd"), "duplicate_group": [0, 1, 2, 2],
     ...                        "split": ["train", "train", "train", "test"]})
     >>> leak_report(rows, splits)["test"]
     {'patents': 1, 'by id': 0, 'by family': None, 'by near-copy or family': 1}
@@ -111,10 +112,9 @@ def leak_report(
             family = splits["patent_id"].map(families.set_index("patent_id")["family"])
             row["by family"] = int((seen & family.isin(family[held].dropna())).sum())
         row["by near-copy or family"] = None
-        if "kin" in splits:
-            row["by near-copy or family"] = int(
-                (seen & splits["kin"].isin(splits.loc[held, "kin"])).sum()
-            )
+        if "duplicate_group" in splits:
+            group = splits["duplicate_group"]
+            row["by near-copy or family"] = int((seen & group.isin(group[held])).sum())
         out[name] = row
     return out
 

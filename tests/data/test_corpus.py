@@ -10,13 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from copies import copies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patentcl.data.corpus import SPLITS, Corpus, make_splits, text_keys, write_splits
-from patentcl.cpc import parse_symbol
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.cpc import parse_symbol
+from patentcl.data.corpus import SPLITS, Corpus
 from patentcl.data.duplicates import SIMILARITY, near_copies
+from patentcl.data.splits import make_splits, write_splits
 
 if TYPE_CHECKING:
     from conftest import Loaded
@@ -200,7 +202,7 @@ def alike(a: str, b: str) -> float:
 
 def test_near_copies_against_all_pairs(loaded: Loaded) -> None:
     texts = [abstract or title for title, abstract in loaded.corpus.texts]
-    keys = text_keys(loaded.corpus.texts)
+    keys = copies(loaded.corpus.texts)
     sets = [pairs(t) for t in texts]  # none is empty
     found = 0
     for i in range(len(texts)):
@@ -215,7 +217,7 @@ def test_near_copies_against_all_pairs(loaded: Loaded) -> None:
 
 
 def test_what_does_not_count() -> None:
-    keys = text_keys(
+    keys = copies(
         [
             ("Mower", "A mower, with blades!"),
             ("other", "a  MOWER with\nblades"),
@@ -244,7 +246,7 @@ def test_what_does_not_count() -> None:
 def test_near_copies_do_not_depend_on_order(texts: list[tuple[str, str]], random: Any) -> None:
     order = list(range(len(texts)))
     random.shuffle(order)
-    first, second = text_keys(texts), text_keys([texts[i] for i in order])
+    first, second = copies(texts), copies([texts[i] for i in order])
     assert sorted(set(first.tolist())) == list(range(len(set(first.tolist()))))
     for a in range(len(texts)):
         for b in range(a):
@@ -269,7 +271,7 @@ def test_near_copies_across_chunks_and_nulls() -> None:
 
 def families(corpus: Corpus, split: np.ndarray) -> None:
     """No two near-copies are on different sides."""
-    keys = text_keys(corpus.texts)
+    keys = copies(corpus.texts)
     for key in np.flatnonzero(np.bincount(keys) > 1):
         assert len(set(split[keys == key])) == 1
 
@@ -291,7 +293,7 @@ def test_shares_seeds_and_families(large: Corpus, method: str) -> None:
     shares = [np.mean(one == name) for name in SPLITS]
     np.testing.assert_allclose(shares, [0.65, 0.15, 0.2], atol=0.02)
     families(large, one)
-    keys = text_keys(large.texts)
+    keys = copies(large.texts)
     assert (np.bincount(keys) > 1).sum() > 10
 
 
@@ -328,7 +330,7 @@ def test_stratified_keeps_shares_of_labels_better_than_chance(large: Corpus) -> 
 
 def test_by_date_the_newest_are_held_out(large: Corpus) -> None:
     split = make_splits(large, "date", 0.1, 0.2)
-    keys = text_keys(large.texts)
+    keys = copies(large.texts)
     newest = np.array([large.dates[keys == k].max() for k in keys])  # a family goes by its newest
     assert newest[split == "train"].max() < newest[split == "dev"].min()
     assert newest[split == "dev"].max() < newest[split == "test"].min()
@@ -489,7 +491,7 @@ def test_no_family_is_in_two_splits(method: str) -> None:
         assert max(counts) - min(counts) < 0.2
     assert np.array_equal(split, make_splits(corpus, method, 0.15, 0.2, 5))
     corpus.path.with_name("family.parquet").unlink()
-    apart = make_splits(corpus, method, 0.15, 0.2, 5)
+    apart = make_splits(Corpus(corpus.path), method, 0.15, 0.2, 5)
     assert any(len(set(apart[family == f])) > 1 for f in family)  # it was that file
 
 

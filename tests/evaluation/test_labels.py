@@ -20,7 +20,7 @@ from patentcl.sample.writer import write_sample
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    from patentcl.data.corpus import make_splits, write_splits
+    from patentcl.data.splits import make_splits, write_splits
 
     folder = tmp_path_factory.mktemp("labels")
     write_sample(folder / "tables", patents=300, seed=5)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from copies import copies
 
 from patentcl.core.errors import DataError, GraphError
 from patentcl.cpc import parse_symbol
@@ -80,11 +81,9 @@ def test_neighbourhoods(loaded: Loaded, graph: DuckDBGraph) -> None:
 
 
 def test_near_copies_share_a_key(loaded: Loaded, graph: DuckDBGraph) -> None:
-    from patentcl.data.corpus import text_keys
-
     rows = graph.execute("SELECT patent_id, text_key FROM patent ORDER BY p").fetchall()
     assert [i for i, _ in rows] == loaded.corpus.ids.tolist()
-    assert [k for _, k in rows] == text_keys(loaded.corpus.texts).tolist()
+    assert [k for _, k in rows] == copies(loaded.corpus.texts).tolist()
 
 
 def test_in_memory_and_reload(loaded: Loaded, tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ from typer.testing import CliRunner
 
 from patentcl.cli.app import app
 from patentcl.core.errors import DataError, GraphError
-from patentcl.data.corpus import Corpus, kin, make_splits
-from patentcl.data.families import components, read_families, united
+from patentcl.data.corpus import Corpus
+from patentcl.data.duplicates import components, read_families, united
 from patentcl.data.reading import ReadOptions, read_patents
+from patentcl.data.splits import make_splits
 from patentcl.graph.duckdb import DuckDBGraph
 from patentcl.triplets.mining import mine_triplets
 from patentcl.triplets.settings import MiningRules
@@ -254,7 +255,7 @@ def test_families_of_a_corpus(tmp_path: Path) -> None:
     ids = pa.chunked_array([pa.array(corpus.ids, pa.string())])
     family = dict(zip(corpus.ids, read_families(corpus.path, ids), strict=True))
     assert family["9"] == family["D1000"] >= 0 and family["10"] == family["RE5"] == -1
-    key = dict(zip(corpus.ids, kin(corpus), strict=True))
+    key = dict(zip(corpus.ids, corpus.duplicate_group, strict=True))
     assert key["9"] == key["D1000"] and len(set(key.values())) == 3
     with DuckDBGraph(":memory:") as graph:
         graph.load(corpus.path)

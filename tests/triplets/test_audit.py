@@ -45,7 +45,7 @@ def table(rows: list[tuple[str, str, str]], **more: list[str]) -> pa.Table:
 def test_leaks_by_counting(
     rows: list[tuple[str, str, str]], split: list[str], kin: list[int], family: dict[str, int]
 ) -> None:
-    splits = pd.DataFrame({"patent_id": list("abcdefgh"), "split": split, "kin": kin})
+    splits = pd.DataFrame({"patent_id": list("abcdefgh"), "split": split, "duplicate_group": kin})
     families = pd.DataFrame(
         {"patent_id": list(family), "family": list(family.values())},
         columns=["patent_id", "family"],
@@ -144,7 +144,9 @@ def test_a_leak_is_seen(folder: Path) -> None:
     """A graph whose near-copies have been forgotten mines copies of test patents."""
     splits = pq.read_table(folder / "splits.parquet").to_pandas()
     train = splits["split"] == "train"
-    splits.loc[train.idxmax(), "kin"] = splits.loc[(splits["split"] == "test").idxmax(), "kin"]
+    splits.loc[train.idxmax(), "duplicate_group"] = splits.loc[
+        (splits["split"] == "test").idxmax(), "duplicate_group"
+    ]
     used = splits.loc[train.idxmax(), "patent_id"]
     got = leak_report(table([(used, used, used)]), splits)
     assert got["test"]["by id"] == 0 and got["test"]["by near-copy or family"] == 1

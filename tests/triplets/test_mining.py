@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from copies import copies
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import LEVELS, parse_symbol
-from patentcl.data.corpus import Corpus, text_keys
+from patentcl.data.corpus import Corpus
 from patentcl.graph.duckdb import DuckDBGraph
 from patentcl.triplets.mining import COLUMNS, LADDER, MiningResult, allot, mine_triplets
 from patentcl.triplets.settings import MiningRules
@@ -56,7 +57,7 @@ class Checker:
         }
         self.cites = {i: set(c) for i, c in zip(corpus.ids, corpus.citations, strict=True)}
         self.refs = {i: cited & self.ids for i, cited in self.cites.items()}
-        self.text = dict(zip(corpus.ids, text_keys(corpus.texts).tolist(), strict=True))
+        self.text = dict(zip(corpus.ids, copies(corpus.texts).tolist(), strict=True))
         self.year = {
             i: None if d is None else d.year
             for i, d in zip(corpus.ids, corpus.dates.tolist(), strict=True)
