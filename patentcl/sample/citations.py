@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from patentcl.sample.text import Dice
+from patentcl.sample.dice import Dice
 
 if TYPE_CHECKING:
     from patentcl.sample.writer import Patent
@@ -133,7 +133,7 @@ def _outside(
     dice: Dice, patent: Patent, surnames: list[str], first_number: int
 ) -> tuple[str, str, str, str]:
     """A cited document that is not in the corpus; most from before 1976, when the tables begin."""
-    name = dice.pick(surnames).replace("_", " ")
+    name = dice.pick(surnames)
     if patent.type == "design":
         number = 150_000 + dice.below(200_000)
         # Design citations once lost their letter.

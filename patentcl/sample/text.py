@@ -1,304 +1,26 @@
-"""Titles and abstracts of the synthetic corpus: vocabulary, English inflection and grammar."""
+"""Titles and abstracts of the synthetic corpus, from the sentence templates of ``grammar.json``.
+
+Fields of a template: ``N1`` a component, with the article that its place in the text asks for;
+``n1`` always with "the"; ``s1 b1 i1`` what it does (third person, base form, -ing form); ``o p``
+components named before; ``T t h`` what the patent is about (with article, without, its head word);
+``F`` its field; ``G gs g`` an effect (base form, third person, -ing form); ``Z Y`` thing and field
+of a second subclass; ``rel`` how components are joined; ``dim len part temp`` ranges of figures.
+Styles are mechanics, electronics, chemistry and information; templates under ``any`` serve all
+but the chemical openings, those under ``mixed`` bring in a component of the second subclass.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import random
-import re
-from bisect import bisect
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import TypeVar
+from collections.abc import Callable
 
-from patentcl.sample.grammar import (
-    CLOSINGS,
-    GENERIC,
-    METHOD_OPENINGS,
-    METHOD_TITLES,
-    MIDDLES,
-    OPENINGS,
-    RANGES,
-    RELATIONS,
-    TITLES,
-)
-from patentcl.sample.words import AGRICULTURE_TO_TEXTILES
-from patentcl.sample.words2 import BUILDING_TO_ELECTRICITY, CLASS_TITLES, FREQUENCY
-
-T = TypeVar("T")
+from patentcl.sample.dice import Dice
+from patentcl.sample.vocabulary import Actor, Subclass, article, head_word, table
 
 MIN_WORDS, MAX_WORDS = 60, 130
 """Length of an abstract."""
 
-
-class Dice:
-    """Random choices made from ``random.random()`` alone.
-
-    That one method is promised to give the same numbers in every Python for the same seed; those
-    built on it (choice, shuffle, sample) have changed between releases.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.roll = random.Random(seed).random
-
-    def below(self, n: int) -> int:
-        """An integer from 0 to n - 1."""
-        return int(self.roll() * n)
-
-    def between(self, low: int, high: int) -> int:
-        """An integer from low to high, both included."""
-        return low + int(self.roll() * (high - low + 1))
-
-    def chance(self, p: float) -> bool:
-        """True with probability p."""
-        return self.roll() < p
-
-    def pick(self, items: Sequence[T]) -> T:
-        """One of the items, each as likely."""
-        return items[int(self.roll() * len(items))]
-
-    def weighted(self, cumulative: Sequence[float]) -> int:
-        """An index, drawn by the increments of a rising sequence."""
-        return min(bisect(cumulative, self.roll() * cumulative[-1]), len(cumulative) - 1)
-
-    def shuffled(self, items: Sequence[T]) -> list[T]:
-        """The items in another order."""
-        out = list(items)
-        for i in range(len(out) - 1, 0, -1):
-            j = int(self.roll() * (i + 1))
-            out[i], out[j] = out[j], out[i]
-        return out
-
-
-# ---- inflection ---------------------------------------------------------------------------------
-
-_DOUBLING_WORDS = """
-admit allot begin chop commit compel confer control cut dip drop emit expel fit flag get grip
-hit infer jam let log map occur permit pin plan plug pop prefer propel put refer repel rub run
-set shed shut sit skip slip snap snip spin split step stir stop strip swap tap tip transfer
-transmit trap trim wet wrap
-"""
-_DOUBLING = frozenset(_DOUBLING_WORDS.split())
-
-_MASS_WORDS = """
-water oil silica alumina sludge feed heat data biomass tissue polyethylene terephthalate silicon
-silicone sucralose starch cellulose cellulase lecithin pectin rubber glass sand steel wool
-concrete mortar insulation powder pulp kaolin seed pollen lipase endoglucanase phospholipase
-siRNA RNA Oct4 Cas9 SiO2 Al2O3 levodopa ibuprofen naproxen glutamine rebaudioside glycol
-butadiene monoxide dioxide carbon carbide carbonate chloride ammonia martensite bainite
-austenite chromium anhydride air energy power crude annealing bombardment sampling scaling
-segmentation descent media malware traffic epitaxy recovery saving integration economy assist
-feedback plastic char vapor backpropagation oxide brine gas phosphate sewage cullet bitumen
-equipment packaging cloth steam mud milk juice polysorbate citrate graphite polyisocyanate
-freight talc phosphinate scrap propylene interference foam zirconia siloxane hydrogen pigment
-photoresist lubricant rosin
-"""
-_MASS = frozenset(_MASS_WORDS.split())
-
-_SAID_WITH_A = re.compile(r"(?:uni|use|usa|uti|eu|one|U[VS]|uro)", re.ASCII)
-_SPELLED = re.compile(r"[A-Z][A-Z0-9]|[a-z][A-Z]|Fc")
-
-
-def third(verb: str) -> str:
-    """Give the third person of a verb phrase in the base form.
-
-    Examples
-    --------
-    >>> third("carry the soil"), third("be fed past the head"), third("press on")
-    ('carries the soil', 'is fed past the head', 'presses on')
-    """
-    head, _, rest = verb.partition(" ")
-    if head == "be":
-        head = "is"
-    elif head == "have":
-        head = "has"
-    elif head[-1] == "y" and head[-2] not in "aeou":
-        head = head[:-1] + "ies"
-    elif head.endswith(("s", "x", "z", "ch", "sh", "go", "do")):
-        head += "es"
-    else:
-        head += "s"
-    return f"{head} {rest}" if rest else head
-
-
-def gerund(verb: str) -> str:
-    """Give the -ing form of a verb phrase in the base form.
-
-    Examples
-    --------
-    >>> gerund("cut the crop"), gerund("move it"), gerund("lie flat"), gerund("free the pawl")
-    ('cutting the crop', 'moving it', 'lying flat', 'freeing the pawl')
-    """
-    head, _, rest = verb.partition(" ")
-    if head in _DOUBLING:
-        head += head[-1]
-    elif head.endswith("ie"):
-        head = head[:-2] + "y"
-    elif head.endswith("e") and not head.endswith(("ee", "oe", "ye")) and head != "be":
-        head = head[:-1]
-    return f"{head}ing {rest}" if rest else f"{head}ing"
-
-
-def head_word(thing: str) -> str:
-    """The word by which a text goes on to call what it is about.
-
-    Examples
-    --------
-    >>> head_word("beverage machine"), head_word("compound of formula (I)")
-    ('machine', 'compound')
-    """
-    before = thing.partition(" of ")[0].partition(" for ")[0].partition(" named ")[0]
-    return before.rpartition(" ")[2]
-
-
-def article(noun: str) -> str:
-    """Put the indefinite article before a noun that takes one.
-
-    Examples
-    --------
-    >>> article("oil pump"), article("user unit"), article("LED chip"), article("drain water")
-    ('an oil pump', 'a user unit', 'an LED chip', 'drain water')
-    """
-    if head_word(noun) in _MASS:
-        return noun
-    if _SAID_WITH_A.match(noun):
-        return f"a {noun}"
-    if _SPELLED.match(noun) and noun[0] != "i":
-        return f"{'an' if noun[0] in 'AEFHILMNORSXe' else 'a'} {noun}"
-    return f"{'an' if noun[0] in 'aeiouAEIOU' or noun.startswith('hour') else 'a'} {noun}"
-
-
-# ---- vocabulary ---------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """A component with its synonyms, and what it does in the base, third person and -ing form."""
-
-    names: tuple[str, ...]
-    does: tuple[tuple[str, str, str], ...]
-    era: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Subgroup:
-    """A subgroup of the classification and the components that mark it."""
-
-    symbol: str
-    title: str
-    parts: tuple[Part, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Group:
-    """A main group; trend is +1 where it grows over the years, -1 where it shrinks."""
-
-    symbol: str
-    title: str
-    trend: int
-    subgroups: tuple[Subgroup, ...]
-
-
-@dataclasses.dataclass
-class Subclass:
-    """A subclass of the classification with its own words."""
-
-    symbol: str
-    style: str
-    title: str
-    field: str
-    things: tuple[str, ...] = ()
-    parts: tuple[Part, ...] = ()
-    gains: tuple[tuple[str, str, str], ...] = ()
-    near: tuple[str, ...] = ()
-    tags: tuple[tuple[str, float], ...] = ()
-    groups: list[Group] = dataclasses.field(default_factory=list)
-
-
-def _variants(text: str) -> tuple[str, ...]:
-    """Spell out all synonyms: ``a|b c`` gives a c, b c."""
-    choices = [token.split("|") for token in text.split()]
-    return tuple(" ".join(words).replace("_", " ") for words in itertools.product(*choices))
-
-
-def _verbs(text: str) -> tuple[tuple[str, str, str], ...]:
-    return tuple((v, third(v), gerund(v)) for v in _variants(text))
-
-
-def _parts(text: str) -> tuple[Part, ...]:
-    parts = []
-    for entry in text.split(";"):
-        noun, _, function = entry.strip().partition(": ")
-        era = {">": 1, "<": -1}.get(noun[0], 0)
-        parts.append(Part(_variants(noun.lstrip("<>")), _verbs(function), era))
-    return tuple(parts)
-
-
-@lru_cache(maxsize=1)
-def read_tables() -> dict[str, Subclass]:
-    """Read the vocabulary: subclasses by symbol, in the order of the classification."""
-    found: dict[str, Subclass] = {}
-    for line in (AGRICULTURE_TO_TEXTILES + BUILDING_TO_ELECTRICITY).splitlines():
-        kind, _, rest = line.strip().partition(" ")
-        if kind == "#":
-            head, title, topic = rest.split(" | ")
-            symbol, style = head.split()
-            now = found[symbol] = Subclass(symbol, style, title, topic)
-        elif kind == "thing":
-            now.things = tuple(v for entry in rest.split(";") for v in _variants(entry))
-        elif kind == "part":
-            now.parts = _parts(rest)
-        elif kind == "gain":
-            now.gains = tuple(v for entry in rest.split(";") for v in _verbs(entry))
-        elif kind == "near":
-            now.near = tuple(rest.split())
-        elif kind == "tags":
-            now.tags = tuple((s, int(n) / 10) for s, n in (e.rsplit(":", 1) for e in rest.split()))
-        elif kind == "@":
-            number, trend, title = rest.split(" ", 2)
-            now.groups.append(Group(f"{now.symbol}{number}", title, "-=+".index(trend) - 1, ()))
-        elif kind:
-            title, _, parts = rest.partition(" = ")
-            group = now.groups[-1]
-            stem = group.symbol.partition("/")[0]
-            subgroup = Subgroup(f"{stem}/{kind}", title, _parts(parts))
-            now.groups[-1] = Group(
-                group.symbol, group.title, group.trend, (*group.subgroups, subgroup)
-            )
-    return dict(sorted(found.items()))
-
-
-def class_titles() -> dict[str, str]:
-    """Titles of the classes, by symbol."""
-    return dict(line.split(" ", 1) for line in CLASS_TITLES.strip().splitlines())
-
-
-def by_frequency() -> tuple[str, ...]:
-    """Subclasses from the most to the least frequent."""
-    return tuple(FREQUENCY.split())
-
-
-@lru_cache(maxsize=1)
-def generic_parts() -> dict[str, tuple[Part, ...]]:
-    """Components that many fields share, by style."""
-    return {style: _parts(text) for style, text in GENERIC.items()}
-
-
-# ---- grammar ------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass
-class Actor:
-    """A component as one patent calls it."""
-
-    name: str
-    base: str
-    third: str
-    gerund: str
-    source: str = ""
-    """The subclass it comes from; '' for a component that many fields share."""
-    known: bool = False
-    number: int = 0
+_GRAMMAR = table("grammar")
 
 
 @dataclasses.dataclass
@@ -313,14 +35,8 @@ class Topic:
     """Gives one more component of the field when all have had their sentence."""
 
 
-def cast(dice: Dice, part: Part, source: str = "") -> Actor:
-    """Choose the words that one patent uses for a component of a subclass."""
-    base, does, doing = dice.pick(part.does)
-    return Actor(dice.pick(part.names), base, does, doing, source)
-
-
 class Scene(dict[str, str]):
-    """Fills the fields of a sentence template for one patent; see `_sample_grammar` for them."""
+    """Fills the fields of a sentence template for one patent."""
 
     def __init__(self, dice: Dice, topic: Topic, numerals: bool) -> None:
         super().__init__()
@@ -384,9 +100,9 @@ class Scene(dict[str, str]):
             gain = self.gains.pop() if self.gains else dice.pick(topic.main.gains)
             return gain[("G", "gs", "g").index(key)]
         if key == "rel":
-            return dice.pick(RELATIONS[topic.main.style])
-        if key in RANGES:
-            return _measure(dice, dice.pick(RANGES[key]))
+            return dice.pick(_GRAMMAR["relations"][topic.main.style])
+        if key in _GRAMMAR["ranges"]:
+            return _measure(dice, dice.pick(_GRAMMAR["ranges"][key]))
         raise KeyError(key)
 
     def _actor(self, place: str) -> Actor:
@@ -443,7 +159,8 @@ def _measure(dice: Dice, form: str) -> str:
 
 def make_title(dice: Dice, topic: Topic) -> str:
     """Write a title of 1 to about 14 words."""
-    forms = METHOD_TITLES if _is_method(topic) else TITLES[topic.main.style]
+    method, style = _is_method(topic), topic.main.style
+    forms = _GRAMMAR["method titles"] if method else _GRAMMAR["titles"][style]
     form = dice.pick([f for f in forms if topic.others or "{Y}" not in f])
     first, second = topic.queue[0], topic.queue[1]
     active = next((a for a in topic.queue if not a.base.startswith("be ")), None)
@@ -466,22 +183,27 @@ def make_abstract(dice: Dice, topic: Topic) -> str:
     style = topic.main.style
     scene = Scene(dice, topic, numerals=style in ("mech", "elec") and dice.chance(0.2))
     aim = dice.between(MIN_WORDS + 4, MAX_WORDS - 38)
-    text = [scene.sentence(dice.pick(METHOD_OPENINGS if _is_method(topic) else OPENINGS[style]))]
+    openings, middles = _GRAMMAR["openings"], _GRAMMAR["middles"]
+    if _is_method(topic):
+        forms = _GRAMMAR["method openings"]
+    else:
+        forms = [*(openings["any"] if style != "chem" else ()), *openings[style]]
+    text = [scene.sentence(dice.pick(forms))]
     words = text[0].count(" ") + 1
-    middles = dice.shuffled(MIDDLES[style])
+    forms = dice.shuffled([*middles["any"], *middles[style]])
     if topic.main.field.rpartition(" ")[2] in topic.thing:
-        middles = [form for form in middles if "{F}" not in form]
+        forms = [form for form in forms if "{F}" not in form]
     turns = [dice.below(3) for _ in topic.others]
-    for turn, form in enumerate(middles):
+    for turn, form in enumerate(forms):
         if words >= aim:
             break
         others = [o for o, t in zip(topic.others, turns, strict=True) if t == turn]
-        added = [scene.about(dice.pick(MIDDLES["mixed"]), other) for other in others]
+        added = [scene.about(dice.pick(middles["mixed"]), other) for other in others]
         for sentence in (*added, scene.sentence(form)):
             size = sentence.count(" ") + 1
             if sentence and words + size <= MAX_WORDS:
                 text.append(sentence)
                 words += size
     if words <= MAX_WORDS - 30 and (words < MIN_WORDS or dice.chance(0.65)):
-        text.append(scene.sentence(dice.pick(CLOSINGS)))
+        text.append(scene.sentence(dice.pick(_GRAMMAR["closings"])))
     return " ".join(text)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
-from patentcl.sample.text import (
+from patentcl.sample.dice import Dice
+from patentcl.sample.vocabulary import (
     Actor,
-    Dice,
     Group,
     Part,
     Subclass,
     Subgroup,
-    by_frequency,
     cast,
     generic_parts,
     read_tables,
+    table,
 )
 
 YEARS = 30
@@ -29,7 +30,7 @@ class TopicChooser:
     def __init__(self, dice: Dice) -> None:
         self.dice = dice
         self.tables = read_tables()
-        self.order = by_frequency()
+        self.order: list[str] = table("tables")["subclasses by frequency"]
         self.generic = generic_parts()
         base = [_zipf(rank) for rank in range(len(self.order))]
         self.subclasses: list[list[float]] = []
@@ -41,7 +42,7 @@ class TopicChooser:
             for weight, symbol in zip(base, self.order, strict=True):
                 groups = self.tables[symbol].groups
                 shares = [_trend(g.trend, x) / (k + 1.5) for k, g in enumerate(groups)]
-                inner[symbol] = _cumulate(shares)
+                inner[symbol] = list(itertools.accumulate(shares))
                 plain = sum(1 / (k + 1.5) for k in range(len(groups)))
                 total += weight * inner[symbol][-1] / plain
                 line.append(total)
@@ -125,14 +126,6 @@ def _in_use(era: int, year: int) -> float:
     """Probability that a late (+1) or early (-1) word is used in a year counted from 1995."""
     x = min(max((year - 5) / 15, 0.0), 1.0)
     return 0.08 + 0.92 * (x if era > 0 else 1 - x)
-
-
-def _cumulate(weights: Iterable[float]) -> list[float]:
-    total, out = 0.0, []
-    for weight in weights:
-        total += weight
-        out.append(total)
-    return out
 
 
 def choose_codes(dice: Dice, chosen: list[Choice]) -> list[tuple[str, str]]:

@@ -23,174 +23,22 @@ from pathlib import Path
 
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.sample.citations import cite
-from patentcl.sample.text import (
-    Dice,
-    Topic,
-    cast,
-    class_titles,
-    make_abstract,
-    make_title,
-    read_tables,
-)
+from patentcl.sample.dice import Dice
+from patentcl.sample.text import Topic, make_abstract, make_title
 from patentcl.sample.topics import TopicChooser, choose_codes
+from patentcl.sample.vocabulary import cast, read_tables, table
 
 MIN_PATENTS, MAX_PATENTS = 100, 500_000
 
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "g_patent": (
-        "patent_id",
-        "patent_type",
-        "patent_date",
-        "patent_title",
-        "wipo_kind",
-        "num_claims",
-        "withdrawn",
-        "filename",
-    ),
-    "g_patent_abstract": ("patent_id", "patent_abstract"),
-    "g_us_patent_citation": (
-        "patent_id",
-        "citation_sequence",
-        "citation_patent_id",
-        "citation_date",
-        "record_name",
-        "wipo_kind",
-        "citation_category",
-    ),
-    "g_cpc_current": (
-        "patent_id",
-        "cpc_sequence",
-        "cpc_section",
-        "cpc_class",
-        "cpc_subclass",
-        "cpc_group",
-        "cpc_type",
-    ),
-    "g_cpc_title": (
-        "cpc_subclass",
-        "cpc_subclass_title",
-        "cpc_group",
-        "cpc_group_title",
-        "cpc_class",
-        "cpc_class_title",
-    ),
-    "g_ipc_at_issue": (
-        "patent_id",
-        "ipc_sequence",
-        "classification_level",
-        "section",
-        "ipc_class",
-        "subclass",
-        "main_group",
-        "subgroup",
-        "symbol_position",
-    ),
-}
+_TABLES = table("tables")
+COLUMNS: dict[str, list[str]] = _TABLES["columns"]
 """Columns of each table, as PatentsView publishes them."""
-
+# The first utility patent number of each year from 1995, and the one after the last of 2024.
+_FIRST_NUMBER: list[int] = _TABLES["first utility number of each year"]
+# Share of all patents, prefix, number range, kind codes before 2001 and since, of the rarer types.
+_RARE_TYPES: list[tuple[str, float, str, int, int, str, str]] = _TABLES["rare types"]
 _FIRST_DAY = datetime.date(1995, 1, 3)
 _WEEKS = 1566  # Tuesdays from 1995-01-03 to 2024-12-31
-# The first utility patent number of each year from 1995, and the one after the last of 2024.
-_FIRST_NUMBER = (
-    5377362,
-    5479658,
-    5590420,
-    5704062,
-    5855021,
-    6009555,
-    6167569,
-    6334220,
-    6502244,
-    6671884,
-    6836899,
-    6981282,
-    7155746,
-    7313829,
-    7472428,
-    7640598,
-    7861317,
-    8087094,
-    8341762,
-    8621662,
-    8925112,
-    9226437,
-    9532496,
-    9854721,
-    10165721,
-    10524402,
-    10881042,
-    11212952,
-    11540434,
-    11856571,
-    12178200,
-)
-
-# Share of all patents, prefix, number range, kind codes before 2001 and since, of the rarer types.
-_RARE_TYPES = (
-    ("design", 0.05, "D", 354101, 1056000, "S", "S1"),
-    ("plant", 0.006, "PP", 9005, 36400, "P", "P2"),
-    ("reissue", 0.005, "RE", 34807, 50250, "E", "E1"),
-    ("statutory invention registration", 0.0004, "H", 1398, 2297, "H", "H1"),
-)
-
-_DESIGN_NOUNS = (
-    "Bottle",
-    "Chair",
-    "Shoe upper",
-    "Display screen with graphical user interface",
-    "Lamp",
-    "Faucet",
-    "Vehicle wheel",
-    "Mobile phone",
-    "Earphone",
-    "Handbag",
-    "Toothbrush",
-    "Camera",
-    "Display screen or portion thereof with icon",
-    "Light bulb",
-    "Table",
-    "Watch case",
-    "Eyeglasses",
-    "Container lid",
-    "Knife handle",
-    "Game controller",
-    "Automobile body",
-    "Tire tread",
-    "Ring",
-    "Packaging box",
-    "Electric shaver",
-    "Charging cradle",
-    "Speaker",
-    "Ice cube tray",
-)
-
-_CULTIVARS = (
-    "rose",
-    "petunia",
-    "chrysanthemum",
-    "apple tree",
-    "blueberry",
-    "geranium",
-    "strawberry",
-    "hydrangea",
-    "dahlia",
-    "grapevine",
-    "lavender",
-    "calibrachoa",
-)
-
-_SYLLABLES = ("ba", "del", "fi", "kor", "lu", "mar", "nes", "ori", "pra", "sol", "tan", "vel")
-
-_SURNAMES = (
-    (
-        "Smith Johnson Tanaka Suzuki Mueller Schmidt Kim Lee Park Chen Wang Zhang Brown Miller "
-        "Garcia Rossi Dubois Novak Larsen Ivanov Patel Singh Kumar Cohen Sato Yamamoto Becker "
-        "Fischer Lopez Martin Moreau Andersson Nielsen O'Brien Van Dijk Nguyen Taylor Walker "
-        "Hughes Ito Huang Lin"
-    )
-    .replace("Van Dijk", "Van_Dijk")
-    .split()
-)
 
 
 @dataclass
@@ -373,14 +221,14 @@ def _make(patents: int, seed: int) -> tuple[dict[str, list[tuple[object, ...]]],
     plain = 0
     for position, patent in enumerate(corpus):
         if patent.type == "design":
-            patent.title = _design_title(dice)
+            patent.title = dice.pick(_TABLES["designs"])
             continue
         if not _continue(dice, corpus, position):
             _write_text(dice, chooser, patent)
         plain += 1
         _dirty(patent, plain)
     _spoil(dice, corpus)
-    citations, counts = cite(dice, corpus, _SURNAMES, _FIRST_NUMBER[0])
+    citations, counts = cite(dice, corpus, _TABLES["surnames"], _FIRST_NUMBER[0])
     order = sorted(range(len(corpus)), key=lambda i: corpus[i].id)
     rows = {name: list[tuple[object, ...]]() for name in COLUMNS}
     for i in order:
@@ -419,7 +267,7 @@ def _number(dice: Dice, patents: int) -> list[Patent]:
     out = []
     for week, number, kind in zip(weeks, _numbers(dice, weeks, kinds), kinds, strict=True):
         late = week >= 313  # 2001: kind codes as today's
-        inventor = dice.pick(_SURNAMES).replace("_", " ")
+        inventor = dice.pick(_TABLES["surnames"])
         if kind < len(_RARE_TYPES):
             name, _, prefix, _, _, before, since = _RARE_TYPES[kind]
             out.append(Patent(f"{prefix}{number}", name, week, since if late else before, inventor))
@@ -487,8 +335,8 @@ def _write_text(dice: Dice, chooser: TopicChooser, patent: Patent) -> None:
         lambda: cast(dice, dice.pick(pool)),
     )
     if patent.type == "plant":
-        species = dice.pick(_CULTIVARS)
-        name = "".join(dice.pick(_SYLLABLES) for _ in range(3)).capitalize()
+        species = dice.pick(_TABLES["cultivars"])
+        name = "".join(dice.pick(_TABLES["syllables"]) for _ in range(3)).capitalize()
         topic.thing = f"{species} plant named '{name}'"
         patent.title = topic.thing[0].upper() + topic.thing[1:]
     else:
@@ -504,21 +352,6 @@ def _write_text(dice: Dice, chooser: TopicChooser, patent: Patent) -> None:
     )
 
 
-_REWORDINGS = (
-    ("is configured to", "is adapted to"),
-    ("comprises", "includes"),
-    ("comprising", "including"),
-    ("In one embodiment", "In some embodiments"),
-    ("this makes it possible", "it is thus possible"),
-    ("may be", "can be"),
-    ("a first", "an initial"),
-    ("thereby", "thus"),
-    ("wherein", "where"),
-    ("In addition", "Moreover"),
-    ("preferably", "advantageously"),
-)
-
-
 def _continue(dice: Dice, corpus: list[Patent], position: int) -> bool:
     """Make a patent the near-copy of one granted one to five years before, now and then."""
     patent = corpus[position]
@@ -532,17 +365,13 @@ def _continue(dice: Dice, corpus: list[Patent], position: int) -> bool:
     patent.parent = position - step
     patent.inventor, patent.topics = parent.inventor, parent.topics
     patent.title, text = parent.title, " ".join(parent.abstract.split())
-    for old, new in dice.shuffled(_REWORDINGS)[: dice.below(8)]:
+    for old, new in dice.shuffled(table("grammar")["rewordings"])[: dice.below(8)]:
         text = text.replace(old, new)
     patent.abstract = text.replace('"', "")
     patent.title = " ".join(parent.title.split()).replace('"', "")
     shorter = len(parent.codes) > 2 and dice.chance(0.2)
     patent.codes = parent.codes[:-1] if shorter else parent.codes[:]
     return True
-
-
-def _design_title(dice: Dice) -> str:
-    return dice.pick(_DESIGN_NOUNS)
 
 
 def _dirty(patent: Patent, number: int) -> None:
@@ -618,7 +447,7 @@ def _to_ipc(code: str) -> tuple[str, str, str, str, str]:
 
 def _title_rows() -> list[tuple[object, ...]]:
     """Make g_cpc_title: every group and subgroup of the vocabulary, in the order of the scheme."""
-    classes = class_titles()
+    classes = _TABLES["classes"]
     out: list[tuple[object, ...]] = []
     for symbol, subclass in read_tables().items():
         for group in sorted(subclass.groups, key=lambda g: int(g.symbol[4:].partition("/")[0])):

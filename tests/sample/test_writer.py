@@ -20,7 +20,7 @@ import pytest
 
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import parse_symbol
-from patentcl.sample import text
+from patentcl.sample import vocabulary
 from patentcl.sample.writer import COLUMNS, _make, write_sample
 
 REAL = Path(os.environ.get("PATENTCL_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -111,7 +111,7 @@ def test_codes_are_real_ones() -> None:
     pq = pytest.importorskip("pyarrow.parquet")
     scheme = set(pq.read_table(path, columns=["symbol"])["symbol"].to_pylist())
     scheme = {s.replace(" ", "") for s in scheme}
-    for subclass in text.read_tables().values():
+    for subclass in vocabulary.read_tables().values():
         for group in subclass.groups:
             assert {group.symbol, *(s.symbol for s in group.subgroups)} <= scheme
 
@@ -418,10 +418,10 @@ def test_a_linear_classifier_learns_but_not_all(sample: Sample) -> None:
 
 
 def test_vocabulary_is_whole() -> None:
-    tables = text.read_tables()
+    tables = vocabulary.read_tables()
     assert {s[0] for s in tables} == set("ABCDEFGHY")
-    assert set(text.by_frequency()) == {s for s in tables if s[0] != "Y"}
-    assert {s[:3] for s in tables} == set(text.class_titles())
+    assert set(vocabulary.table("tables")["subclasses by frequency"]) == {s for s in tables if s[0] != "Y"}
+    assert {s[:3] for s in tables} == set(vocabulary.table("tables")["classes"])
     symbols = {s.symbol for t in tables.values() for g in t.groups for s in g.subgroups}
     owner: dict[str, set[str]] = defaultdict(set)
     for table in tables.values():
@@ -442,7 +442,7 @@ def test_vocabulary_is_whole() -> None:
 def test_inflection() -> None:
     verbs = {
         v
-        for t in text.read_tables().values()
+        for t in vocabulary.read_tables().values()
         for p in (*t.parts, *(p for g in t.groups for s in g.subgroups for p in s.parts))
         for v in p.does
     }
@@ -460,7 +460,7 @@ def test_inflection() -> None:
         "buy": ("buys", "buying"),
         "occupy": ("occupies", "occupying"),
     }.items():
-        assert (text.third(base), text.gerund(base)) == expected
+        assert (vocabulary.third(base), vocabulary.gerund(base)) == expected
     assert len(forms) > 300
     for noun, expected in {
         "user terminal": "a user terminal",
@@ -472,7 +472,7 @@ def test_inflection() -> None:
         "hour meter": "an hour meter",
         "method for handling data": "a method for handling data",
     }.items():
-        assert text.article(noun) == expected
+        assert vocabulary.article(noun) == expected
 
 
 # ---- bad input ----------------------------------------------------------------------------------
