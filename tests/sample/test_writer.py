@@ -420,7 +420,9 @@ def test_a_linear_classifier_learns_but_not_all(sample: Sample) -> None:
 def test_vocabulary_is_whole() -> None:
     tables = vocabulary.read_tables()
     assert {s[0] for s in tables} == set("ABCDEFGHY")
-    assert set(vocabulary.table("tables")["subclasses by frequency"]) == {s for s in tables if s[0] != "Y"}
+    assert set(vocabulary.table("tables")["subclasses by frequency"]) == {
+        s for s in tables if s[0] != "Y"
+    }
     assert {s[:3] for s in tables} == set(vocabulary.table("tables")["classes"])
     symbols = {s.symbol for t in tables.values() for g in t.groups for s in g.subgroups}
     owner: dict[str, set[str]] = defaultdict(set)
