@@ -71,7 +71,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 def test_counts_are_those_of_the_files(sample: Sample) -> None:
     for name, table in sample.tables.items():
-        assert tuple(table[0]) == COLUMNS[name]
+        assert table[0] == COLUMNS[name]
         assert sample.counts[name] == len(table) - 1 > 0
         assert {len(row) for row in table} == {len(COLUMNS[name])}
     kinds = Counter(p["patent_type"] for p in sample.patents.values())
