@@ -17,7 +17,7 @@ import duckdb
 
 from patentcl.core.errors import ConfigError, DataError, did_you_mean
 from patentcl.data.duplicates import FAMILIES, write_families
-from patentcl.data.flat import (
+from patentcl.data.files import (
     connect,
     csv_scan,
     explain_duckdb,
