@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from patentcl.sample.dice import Dice
-
-if TYPE_CHECKING:
-    from patentcl.sample.writer import Patent
+from patentcl.sample.patent import Patent
 
 Row = tuple[str, int, str, str, str, str, str]
 

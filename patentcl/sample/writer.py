@@ -18,12 +18,12 @@ import shutil
 import uuid
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.sample.citations import cite
 from patentcl.sample.dice import Dice
+from patentcl.sample.patent import FIRST_DAY, Patent
 from patentcl.sample.text import Topic, make_abstract, make_title
 from patentcl.sample.topics import TopicChooser, choose_codes
 from patentcl.sample.vocabulary import cast, read_tables, table
@@ -37,33 +37,7 @@ COLUMNS: dict[str, list[str]] = _TABLES["columns"]
 _FIRST_NUMBER: list[int] = _TABLES["first utility number of each year"]
 # Share of all patents, prefix, number range, kind codes before 2001 and since, of the rarer types.
 _RARE_TYPES: list[tuple[str, float, str, int, int, str, str]] = _TABLES["rare types"]
-_FIRST_DAY = datetime.date(1995, 1, 3)
 _WEEKS = 1566  # Tuesdays from 1995-01-03 to 2024-12-31
-
-
-@dataclass
-class Patent:
-    """One patent while it is made."""
-
-    id: str
-    type: str
-    week: int
-    kind: str
-    inventor: str
-    title: str = ""
-    abstract: str = ""
-    claims: int = 1
-    withdrawn: int = 0
-    codes: list[tuple[str, str]] = field(default_factory=list)
-    topics: tuple[str, ...] = ()
-    """Subgroup, group, subclass and section of the main code, then other subgroups; '' for none."""
-    parent: int = -1
-    """Position of the patent that this one continues."""
-
-    @property
-    def date(self) -> datetime.date:
-        """Day of grant, a Tuesday."""
-        return _FIRST_DAY + datetime.timedelta(weeks=self.week)
 
 
 # ---- public -------------------------------------------------------------------------------------
@@ -288,7 +262,7 @@ def _number(dice: Dice, patents: int) -> list[Patent]:
 
 def _numbers(dice: Dice, weeks: list[int], kinds: list[int]) -> list[int]:
     """Spread numbers over the range of each type (of each year for utility patents)."""
-    years = [(_FIRST_DAY + datetime.timedelta(weeks=w)).year - _FIRST_DAY.year for w in weeks]
+    years = [(FIRST_DAY + datetime.timedelta(weeks=w)).year - FIRST_DAY.year for w in weeks]
     keys = [(k, y if k == len(_RARE_TYPES) else 0) for k, y in zip(kinds, years, strict=True)]
     size: dict[tuple[int, int], int] = {}
     for key in keys:
@@ -311,7 +285,7 @@ def _numbers(dice: Dice, weeks: list[int], kinds: list[int]) -> list[int]:
 
 def _write_text(dice: Dice, chooser: TopicChooser, patent: Patent) -> None:
     """Give a patent its topic, title, abstract and codes."""
-    year = patent.date.year - _FIRST_DAY.year
+    year = patent.date.year - FIRST_DAY.year
     chosen = chooser.choose(year)
     if patent.type == "plant":
         breeding = chooser.tables["A01H"]
