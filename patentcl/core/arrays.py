@@ -38,26 +38,9 @@ def check_matrix(
 ) -> np.ndarray:
     """Return vectors (n, d) as an array of finite floats, or raise DataError.
 
-    Float arrays come back as they are, memory maps included; whole numbers become float32.
-
-    Parameters
-    ----------
-    X : array_like, shape (n, d)
-    what : str
-        What errors call them.
-    width : int, optional
-        The only d that is accepted.
-    empty : bool
-        Accept n = 0; d = 0 is never accepted.
-    whole : bool
-        Accept whole numbers, which may be token numbers where embeddings are wanted.
-    fix : str, optional
-        What errors about type and width advise.
-
-    Examples
-    --------
-    >>> check_matrix([[3, 4]]).dtype
-    dtype('float32')
+    Float arrays come back as they are, memory maps included; whole numbers become float32, and with
+    ``whole=False`` are refused (token numbers where embeddings are wanted). `width` is the only d
+    that is accepted, `empty` accepts n = 0, `fix` is what errors of type and width advise.
     """
     shape = "(n, d)" if width is None else f"(n, {width})"
     try:
@@ -110,21 +93,11 @@ def _check_finite(array: np.ndarray, what: str) -> None:
 def unit_rows(
     X: Any, what: str = "vectors", dtype: Any = np.float32, zeros: bool = False
 ) -> np.ndarray:
-    """Return a copy of some vectors in which each row has length 1.
+    """Return a copy of vectors (n, d) in which each row has length 1.
 
     Lengths are computed in float64. A float32 row that is of unit length already stays as it is to
-    the bit, so normalising twice changes nothing.
-
-    Parameters
-    ----------
-    X : array_like, shape (n, d)
-        As `check_matrix` takes it; may be empty.
-    what : str
-        What errors call them.
-    dtype : numpy dtype, optional
-        Of the result; None keeps float64 and makes float32 of everything else.
-    zeros : bool
-        Keep rows of zeros, which are then similar to nothing, instead of refusing them.
+    the bit, so normalising twice changes nothing. With a dtype of None float64 stays float64 and
+    all else becomes float32. With `zeros` rows of zeros stay, and are similar to nothing.
 
     Raises
     ------
@@ -168,13 +141,7 @@ def unit_rows(
 
 
 def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Cosine of each row of `a` with the same row of `b`, float64 (n,); nan for a zero row.
-
-    Examples
-    --------
-    >>> cosines(np.array([[2.0, 0], [0, 0]]), np.array([[3.0, 4], [1, 0]])).tolist()
-    [0.6, nan]
-    """
+    """Cosine of each row of `a` with the same row of `b`, float64 (n,); nan for a zero row."""
     out = np.empty(len(a))
     for block in blocks(len(a)):
         x, y = (np.asarray(rows[block], dtype=np.float64) for rows in (a, b))
@@ -188,15 +155,10 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def best_columns(scores: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Columns and values (m, min(k, n)) of the largest scores of each row.
+    """Columns and values (m, min(k, n)) of the largest scores of each row of a matrix (m, n).
 
-    Largest first; equal ones in the order of the columns, also where only some of them fit.
-
-    Parameters
-    ----------
-    scores : ndarray or torch.Tensor, shape (m, n)
-        A tensor is searched on its own device.
-    k : int
+    Largest first; equal ones in the order of the columns, also where only some of them fit. A torch
+    tensor is searched on its own device.
 
     Examples
     --------
@@ -237,23 +199,12 @@ def _numpy(values: Any) -> np.ndarray:
 def nearest(
     queries: Any, store: Any, k: int, own: np.ndarray | None = None, block: int = 1024
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of `store` with the largest dot product with each query, found exactly.
+    """Rows (m, min(k, n)) of `store` with the largest dot product with each query, and these.
 
-    Parameters
-    ----------
-    queries, store : ndarray or torch.Tensor, shapes (m, d) and (n, d)
-        Both of one kind; tensors are compared on their device. Unit rows give cosines.
-    k : int
-    own : ndarray of int, shape (m,), optional
-        A row for each query that must not be among its results: the query itself.
-    block : int
-        Queries at a time, each compared with `SCORES` / block rows at a time.
-
-    Returns
-    -------
-    rows : ndarray of int64, shape (m, min(k, n)), or one column less with `own`
-        Nearest first; of equal products the earlier row first.
-    products : ndarray of float, of the same shape
+    Exact, nearest first, of equal products the earlier row first. Queries (m, d) and store (n, d)
+    are arrays, or tensors that are compared on their device; unit rows give cosines. `own` names a
+    row for each query that must not be among its results (the query itself), which leaves at most
+    n - 1. A block of queries is compared with `SCORES` / block rows at a time.
 
     Examples
     --------
@@ -300,13 +251,7 @@ def as_csr(columns: np.ndarray, scores: np.ndarray, n: int) -> sparse.csr_matrix
 
 
 def top_k(scores: np.ndarray, k: int) -> sparse.csr_matrix:
-    """Keep the k largest scores above 0 of each row; ties go to the lower column.
-
-    Examples
-    --------
-    >>> top_k(np.array([[1.0, 3.0, 1.0, 0.0]]), k=2).toarray().tolist()
-    [[1.0, 3.0, 0.0, 0.0]]
-    """
+    """Keep the k largest scores above 0 of each row; ties go to the lower column."""
     columns, values = best_columns(scores, k)
     out = as_csr(columns, np.maximum(values, 0), scores.shape[1])
     out.eliminate_zeros()

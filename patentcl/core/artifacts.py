@@ -21,26 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from patentcl.core.errors import DataError
-from patentcl.core.files import explained, hidden_siblings, make_folder, settle, sweep
+from patentcl.core.files import explained, hidden_folder, settle
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 _PART = f".{MANIFEST}.part"
-_LIBRARIES = (
-    "patentcl",
-    "torch",
-    "transformers",
-    "sentence-transformers",
-    "faiss-cpu",
-    "faiss-gpu",
-    "duckdb",
-    "pyarrow",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "umap-learn",
-    "datamapplot",
-)
+_LIBRARIES = """patentcl torch transformers sentence-transformers faiss-cpu faiss-gpu duckdb pyarrow
+    numpy scipy scikit-learn umap-learn datamapplot""".split()  # noqa: SIM905
 
 
 def _plain(value: Any) -> Any:
@@ -77,20 +64,16 @@ def fingerprint_path(path: str | Path) -> str:
     path = Path(path)
     if not path.exists():
         raise DataError("no such file or folder", got=path)
-    files = (
-        [path]
-        if path.is_file()
-        else sorted(
-            p
-            for p in path.rglob("*")
-            if p.is_file()
-            and p.name != MANIFEST
-            and not any(part.startswith(".") for part in p.relative_to(path).parts)
-        )
-    )
+    files = {path.name: path}
+    if path.is_dir():
+        below = {p.relative_to(path): p for p in sorted(path.rglob("*")) if p.is_file()}
+        files = {
+            name.as_posix(): p
+            for name, p in below.items()
+            if p.name != MANIFEST and not any(part.startswith(".") for part in name.parts)
+        }
     digest = hashlib.blake2b(digest_size=16)
-    for file in files:
-        name = file.name if path.is_file() else file.relative_to(path).as_posix()
+    for name, file in files.items():
         digest.update(f"{name}\0{file.stat().st_size}\0".encode())
         with file.open("rb") as stream:
             while block := stream.read(1 << 22):
@@ -115,25 +98,19 @@ def read_manifest(folder: str | Path) -> dict[str, Any] | None:
     DataError
         If the manifest is not JSON or was written by a newer patentcl.
     """
-    path = Path(folder) / MANIFEST
+    path, again = Path(folder) / MANIFEST, "Delete the folder and run the stage again"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, OSError, RecursionError) as error:
         raise DataError(
-            "the manifest cannot be read",
-            where=path,
-            got=str(error),
-            fix="Delete the folder and run the stage again",
+            "the manifest cannot be read", where=path, got=str(error), fix=again
         ) from error
     version = manifest.get("format") if isinstance(manifest, dict) else None
     if not isinstance(version, int):
         raise DataError(
-            "not a manifest of patentcl",
-            where=path,
-            got=f"format {version!r}",
-            fix="Delete the folder and run the stage again",
+            "not a manifest of patentcl", where=path, got=f"format {version!r}", fix=again
         )
     if version > FORMAT:
         raise DataError(
@@ -148,8 +125,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any] | None:
 
 def require(folder: str | Path, what: str, verb: str) -> dict[str, Any]:
     """Return the manifest of a folder that must be complete, or say which verb writes it."""
-    folder = Path(folder)
-    if not folder.exists():
+    if not Path(folder).exists():
         raise DataError(f"no {what} there", got=folder, fix=f"Make one with: patentcl {verb}")
     manifest = read_manifest(folder)
     if manifest is None:
@@ -162,34 +138,6 @@ def require(folder: str | Path, what: str, verb: str) -> dict[str, Any]:
     return manifest
 
 
-# ---- leftovers of processes that are gone ---------------------------------------------------
-
-
-# ---- writing --------------------------------------------------------------------------------
-
-
-def _refuse_foreign(target: Path, record: dict[str, Any]) -> None:
-    """Raise unless a target is free, empty, or an earlier result of the same stage."""
-    if not target.exists():
-        return
-    got = None
-    if not target.is_dir():
-        got = "a file"
-    elif (manifest := read_manifest(target)) is None:
-        got = f"a folder without {MANIFEST}" if any(target.iterdir()) else None
-    elif stage_of(manifest)[0] != stage_of(record)[0]:
-        got = f"a folder of the stage {manifest.get('stage')!r}"
-    elif any((inner / MANIFEST).exists() for inner in target.iterdir()):
-        got = "a folder with results of other stages in it"
-    if got:
-        raise DataError(
-            "the place for the results is taken by something else",
-            where=target,
-            got=got,
-            fix="Name another place, or remove it",
-        )
-
-
 def stage_of(record: dict[str, Any]) -> tuple[str, str | None]:
     """Stage and variant that a manifest names; older ones join the two, as in ``embed-base``."""
     stage = str(record.get("stage"))
@@ -197,64 +145,37 @@ def stage_of(record: dict[str, Any]) -> tuple[str, str | None]:
     return plain, "base" if plain != stage else record.get("variant")
 
 
-def _write_manifest(path: Path, record: dict[str, Any], started: float) -> None:
-    full = {
-        "format": FORMAT,
-        **record,
-        "seconds": round(time.perf_counter() - started, 2),
-        "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "libraries": library_versions(),
-    }
-    path.write_text(
-        json.dumps(full, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8"
-    )
-    settle(path)
+# ---- writing --------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def writing(target: str | Path, record: dict[str, Any]) -> Iterator[Path]:
-    """Write a folder that appears complete or not at all.
+    """Write a folder that appears complete or not at all; yields a hidden one to write into.
 
-    Parameters
-    ----------
-    target : path
-        The folder. An older one of the same stage is replaced once the new one is complete, and
-        kept if that fails; anything else of that name is refused.
-    record : dict
-        What the manifest says; may still be changed inside the ``with`` block.
-
-    Yields
-    ------
-    Path
-        A temporary sibling to write into.
+    An older one of the same stage is replaced once the new one is complete, and kept if that fails.
+    `record` is what the manifest says, and may still be changed inside the block.
 
     Raises
     ------
     DataError
         If the place is taken by something else, the disk is full, or writing is not allowed.
     """
-    target = Path(os.path.realpath(target))
-    started = time.perf_counter()
-    with explained(target):
-        make_folder(target.parent)
-        sweep(target)
-        _refuse_foreign(target, record)
-        temporary, old = hidden_siblings(target)
+    target, started = Path(os.path.realpath(target)), time.perf_counter()
+    with explained(target), hidden_folder(target) as (fresh, old):
+        if target.exists():
+            _check_own(target, record)
+        yield fresh
+        settle(fresh)
+        _write_manifest(fresh / MANIFEST, record, started)
         try:
-            yield temporary
-            settle(temporary)
-            _write_manifest(temporary / MANIFEST, record, started)
-            try:
-                if target.exists():
-                    target.rename(old)
-                temporary.rename(target)
-            except BaseException:
-                if old.exists() and not target.exists():
-                    old.rename(target)
-                raise
-            shutil.rmtree(old, ignore_errors=True)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            if target.exists():
+                target.rename(old)
+            fresh.rename(target)
+        except BaseException:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -267,66 +188,82 @@ def writing_files(
     manifest and the files count as not written. Files of an earlier result that the new one does
     not have are removed; files that no manifest lists are never overwritten.
     """
-    folder = Path(os.path.realpath(folder))
-    started = time.perf_counter()
-    with explained(folder):
-        make_folder(folder)
-        sweep(folder / label)
+    folder, started = Path(os.path.realpath(folder)), time.perf_counter()
+    with explained(folder), hidden_folder(folder / label) as (fresh, _):
         earlier = _files_of(folder, record)
-        temporary, _ = hidden_siblings(folder / label)
-        try:
-            yield temporary
-            names = sorted(p.name for p in temporary.iterdir())
-            taken = [n for n in names if (folder / n).exists() and n not in earlier]
-            if taken:
-                raise DataError(
-                    "a file that patentcl did not write would be overwritten",
-                    where=folder / taken[0],
-                    fix="Name another place, or move it",
-                )
-            settle(temporary)
-            listed = {"files": names, "removed": sorted(earlier - set(names))}
-            _write_manifest(temporary / _PART, {**record, **listed}, started)
-            # Until the last rename this says which files are ours, should we be cut off here.
-            (temporary / _PART).replace(folder / _PART)
-            (folder / MANIFEST).unlink(missing_ok=True)
-            for name in sorted(earlier | set(names)):
-                if name not in names or (folder / name).is_dir():
-                    _remove(folder / name)
-                if name in names:
-                    (temporary / name).replace(folder / name)
-            (folder / _PART).replace(folder / MANIFEST)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        yield fresh
+        names = sorted(p.name for p in fresh.iterdir())
+        taken = [n for n in names if (folder / n).exists() and n not in earlier]
+        if taken:
+            raise DataError(
+                "a file that patentcl did not write would be overwritten",
+                where=folder / taken[0],
+                fix="Name another place, or move it",
+            )
+        settle(fresh)
+        listed = {"files": names, "removed": sorted(earlier - set(names))}
+        _write_manifest(fresh / _PART, {**record, **listed}, started)
+        # Until the last rename this says which files are ours, should we be cut off here.
+        (fresh / _PART).replace(folder / _PART)
+        (folder / MANIFEST).unlink(missing_ok=True)
+        for path in (folder / name for name in sorted(earlier | set(names))):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name not in names:
+                path.unlink(missing_ok=True)
+            if path.name in names:
+                (fresh / path.name).replace(path)
+        (folder / _PART).replace(folder / MANIFEST)
+
+
+def _check_own(target: Path, record: dict[str, Any]) -> None:
+    """Raise unless a folder is empty or holds an earlier result of the same stage and no other."""
+    if not target.is_dir():
+        raise _taken(target, "a file")
+    manifest = read_manifest(target)
+    if manifest is None and any(target.iterdir()):
+        raise _taken(target, f"a folder without {MANIFEST}")
+    _check_stage(target, manifest, record)
+    if any((inner / MANIFEST).exists() for inner in target.iterdir()):
+        raise _taken(target, "a folder with results of other stages in it")
+
+
+def _check_stage(target: Path, manifest: dict[str, Any] | None, record: dict[str, Any]) -> None:
+    if manifest is not None and stage_of(manifest)[0] != stage_of(record)[0]:
+        raise _taken(target, f"a folder of the stage {manifest.get('stage')!r}")
+
+
+def _taken(target: Path, got: str) -> DataError:
+    what = "the place for the results is taken by something else"
+    return DataError(what, where=target, got=got, fix="Name another place, or remove it")
 
 
 def _files_of(folder: Path, record: dict[str, Any]) -> set[str]:
     """Files in a folder that earlier results of the same stage left, complete or cut off."""
     manifest = read_manifest(folder)
-    if manifest is not None and stage_of(manifest)[0] != stage_of(record)[0]:
-        raise DataError(
-            "the place for the results is taken by something else",
-            where=folder,
-            got=f"a folder of the stage {manifest.get('stage')!r}",
-            fix="Name another place, or remove it",
-        )
+    _check_stage(folder, manifest, record)
     try:
         cut = json.loads((folder / _PART).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         cut = None  # none, the usual case
-    listed = [
-        name
-        for each in (manifest, cut)
-        if isinstance(each, dict)
-        for key in ("files", "removed")
-        if isinstance(each.get(key), list)
-        for name in each[key]
-    ]
-    return {n for n in listed if isinstance(n, str) and n not in ("", "..") and Path(n).name == n}
+    found: set[str] = set()
+    for about in (manifest, cut):
+        for key in ("files", "removed"):
+            listed = about.get(key) if isinstance(about, dict) else None
+            found |= (
+                {n for n in listed if isinstance(n, str)} if isinstance(listed, list) else set()
+            )
+    return {n for n in found if n not in ("", "..") and Path(n).name == n}
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _write_manifest(path: Path, record: dict[str, Any], started: float) -> None:
+    full = {
+        "format": FORMAT,
+        **record,
+        "seconds": round(time.perf_counter() - started, 2),
+        "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "libraries": library_versions(),
+    }
+    text = json.dumps(full, indent=2, ensure_ascii=False, default=str)
+    path.write_text(text + "\n", encoding="utf-8")
+    settle(path)

@@ -58,16 +58,24 @@ def sweep(target: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def hidden_siblings(target: Path) -> tuple[Path, Path]:
-    """Make an empty hidden folder beside a target, and a name for what is to be replaced."""
-    pid = os.getpid()
+@contextlib.contextmanager
+def hidden_folder(target: Path) -> Iterator[tuple[Path, Path]]:
+    """An empty hidden folder beside a target, and a name for what is to be replaced.
+
+    Leftovers are swept before, and the folder is removed at the end of the block.
+    """
+    make_folder(target.parent)
+    sweep(target)
     for number in itertools.count():
-        mark = f"{pid}-{since(pid)}-{number}"
+        mark = f"{os.getpid()}-{since(os.getpid())}-{number}"
         fresh = target.with_name(f".{target.name}.tmp-{mark}")
         with contextlib.suppress(FileExistsError):  # of another thread
             fresh.mkdir()
-            return fresh, target.with_name(f".{target.name}.old-{mark}")
-    raise AssertionError
+            break
+    try:
+        yield fresh, target.with_name(f".{target.name}.old-{mark}")
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def make_folder(folder: Path) -> None:
@@ -88,17 +96,12 @@ def explained(target: Path, kept: str = "nothing was kept") -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        code = getattr(error, "errno", None)
-        text = " ".join(str(error).split())
-        place = getattr(error, "filename", None) or target
+        code, text = getattr(error, "errno", None), " ".join(str(error).split())
         if code in _FULL or _FULL_TEXT.search(text):
-            raise DataError(
-                f"the disk is full, {kept}",
-                where=target,
-                got=text,
-                fix="Free some space and run it again",
-            ) from error
+            fix = "Free some space and run it again"
+            raise DataError(f"the disk is full, {kept}", where=target, got=text, fix=fix) from error
         if isinstance(error, PermissionError) or code == errno.EROFS:
+            place = getattr(error, "filename", None) or target
             raise DataError("no permission", where=place, got=text) from error
         raise
 
@@ -112,19 +115,10 @@ def settle(path: Path) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: str | Path, kept: str = "nothing was kept") -> Iterator[Path]:
-    """Write one file that appears whole or not at all; an older one is replaced in one step.
+    """Write one file that appears whole or not at all, in place of an older one.
 
-    Parameters
-    ----------
-    path : path
-        The file; folders above it are made.
-    kept : str
-        What the error of a full disk says about earlier work.
-
-    Yields
-    ------
-    Path
-        A file of the same name in a hidden folder beside it, to write instead.
+    Yields the place to write instead, of the same name in a hidden folder. Folders above the file
+    are made; `kept` is what the error of a full disk says about earlier work.
 
     Raises
     ------
@@ -132,18 +126,12 @@ def whole_file(path: str | Path, kept: str = "nothing was kept") -> Iterator[Pat
         If a folder has that name, the disk is full, or writing is not allowed.
     """
     target = Path(os.path.realpath(path))
-    with explained(target, kept):
-        make_folder(target.parent)
+    with explained(target, kept), hidden_folder(target) as (place, _):
         if target.is_dir():
             raise DataError("a folder is where a file is to be written", where=target)
-        sweep(target)
-        place, _ = hidden_siblings(target)
-        try:
-            yield place / target.name
-            settle(place / target.name)
-            os.replace(place / target.name, target)
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
+        yield place / target.name
+        settle(place / target.name)
+        os.replace(place / target.name, target)
 
 
 def write_whole(path: str | Path, data: str | bytes, kept: str = "nothing was kept") -> None:

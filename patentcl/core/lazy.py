@@ -10,15 +10,7 @@ from typing import Any
 def lazily(
     package: str, homes: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return ``__getattr__`` and ``__dir__`` for a package.
-
-    Parameters
-    ----------
-    package : str
-        Its name.
-    homes : mapping of str to str
-        Public name -> the module of the package that holds it.
-    """
+    """Return ``__getattr__`` and ``__dir__`` for a package whose names live in modules `homes`."""
 
     def find(name: str) -> Any:
         if name not in homes:

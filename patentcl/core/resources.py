@@ -9,26 +9,15 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from patentcl.core.errors import ConfigError, did_you_mean
+from patentcl.core.errors import ConfigError, choose, did_you_mean
 
-KINDS = ("pipelines", "graph", "indexes")
-_ONE = {"pipelines": "recipe", "graph": "graph query", "indexes": "index specification"}
+KINDS = {"pipelines": "recipe", "graph": "query", "indexes": "index specification"}
+"""Kinds of resources, and what one of them is called."""
 
 
 def folder(kind: str) -> Path:
-    """Return the folder of a kind of resource.
-
-    Parameters
-    ----------
-    kind : {"pipelines", "graph", "indexes"}
-
-    Raises
-    ------
-    ConfigError
-        If the kind is unknown, or the installation lacks it.
-    """
-    if kind not in KINDS:
-        raise ConfigError("unknown kind of resource", got=kind, fix=did_you_mean(kind, KINDS))
+    """Return the folder of a kind; ConfigError if it is unknown or the installation lacks it."""
+    choose(kind, KINDS, "kind of resource")
     try:
         spec = find_spec(f"patentcl._resources.{kind}")
     except ModuleNotFoundError:  # an editable installation
@@ -48,18 +37,12 @@ def names(kind: str, suffix: str = ".yaml") -> list[str]:
 
 
 def path(kind: str, name: str, suffix: str = ".yaml") -> Path:
-    """Return the path of one resource, by its name with or without the suffix.
-
-    Raises
-    ------
-    ConfigError
-        If there is none of that name; the nearest names are offered.
-    """
+    """Return the path of a resource, named with or without the suffix, or raise ConfigError."""
     stem = name.removesuffix(suffix)
     found = folder(kind) / f"{stem}{suffix}"
     if "/" in stem or not found.is_file():
-        what = {"pipelines": "recipe", "graph": "query", "indexes": "index specification"}[kind]
-        raise ConfigError(f"no such {what}", got=name, fix=did_you_mean(stem, names(kind, suffix)))
+        fix = did_you_mean(stem, names(kind, suffix))
+        raise ConfigError(f"no such {KINDS[kind]}", got=name, fix=fix)
     return found
 
 

@@ -1,8 +1,7 @@
-"""A long result file that is written in steps, complete or not there, and goes on after a cut.
+"""A long result file that is written in steps, complete or not there, and resumes after a cut.
 
-Lines are appended to ``FILE.part``; after each step ``FILE.part.json`` is replaced and says how
-many bytes and items are settled, and what they are of. A later run of the same cuts off whatever
-came after the last settled step, and goes on from there. The last step renames the file into place.
+Lines are appended to ``FILE.part``; after each step ``FILE.part.json`` says how many bytes and
+items are settled, and what they are of. Whatever came after the last settled step is cut off.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from patentcl.core.errors import DataError
@@ -21,20 +19,11 @@ _KEPT = "what was settled is kept"
 
 
 class ResumableFile:
-    """Appends steps of text to a file that appears when it is complete.
+    """Appends steps of text to a file that gets its name when it is complete.
 
-    Parameters
-    ----------
-    path : Path
-        Must not be there yet.
-    about : mapping
-        Plain data on what is written, such as fingerprints of inputs: an unfinished file is gone
-        on with only if it was about the same.
-
-    Attributes
-    ----------
-    items : int
-        How many are settled already.
+    `path` must not be there yet. `about` is plain data on what is written, such as fingerprints of
+    inputs: an unfinished file is resumed only if it was about the same. `items` counts what is
+    settled already.
 
     Raises
     ------
@@ -93,11 +82,12 @@ class ResumableFile:
                 got=f"another {', '.join(changed)}",
                 fix="Finish it with what it was begun with, or remove it",
             )
-        if self.part.stat().st_size < size:
+        there = self.part.stat().st_size
+        if there < size:
             raise DataError(
                 "an unfinished file is shorter than it was",
                 where=self.part,
-                got=f"{self.part.stat().st_size} bytes",
+                got=f"{there} bytes",
                 wanted=f"at least {size}",
                 fix=f"Remove it and {self.state.name}",
             )
@@ -125,10 +115,5 @@ class ResumableFile:
     def __enter__(self) -> ResumableFile:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._stream.close()
