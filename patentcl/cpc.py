@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from patentcl.core.errors import ConfigError, DataError, did_you_mean
+from patentcl.core.errors import ConfigError, DataError, choose
 
 LEVELS = ("section", "class", "subclass", "group", "subgroup")
 """Names of the levels that syntax alone gives, from the root down."""
@@ -30,18 +30,10 @@ _SYMBOL = re.compile(
 
 
 def parse_symbol(text: str) -> tuple[str, ...]:
-    """Split a CPC or IPC symbol into its chain of ancestors, from the section down to itself.
+    """Split a CPC or IPC symbol into its ancestors, from the section down to itself.
 
-    Parameters
-    ----------
-    text : str
-        For example ``"A01B33/08"``, ``"A01B  33/08"``, ``"A01B"``, ``"A01"`` or ``"A"``.
-
-    Returns
-    -------
-    tuple of str
-        One symbol per level of `LEVELS`, as deep as the text goes. A main group ends in ``/00``;
-        a symbol such as ``A01B33/00`` therefore has four levels and ``A01B33/08`` has five.
+    One symbol per level of `LEVELS`, as deep as the text goes. A main group ends in ``/00``:
+    ``A01B33/00`` has four levels and ``A01B33/08`` has five.
 
     Raises
     ------
@@ -75,32 +67,13 @@ def is_symbol(text: str) -> bool:
     return isinstance(text, str) and _SYMBOL.match(text) is not None
 
 
-def symbol_level(symbol: str) -> str:
-    """Name the level of a symbol.
-
-    Examples
-    --------
-    >>> symbol_level("A01B33/00")
-    'group'
-    """
-    return LEVELS[len(parse_symbol(symbol)) - 1]
-
-
 def level_index(level: str) -> int:
     """Position of a level in `LEVELS`; an unknown name raises ConfigError with the nearest ones."""
-    if level not in LEVELS:
-        raise ConfigError("unknown level", got=level, fix=did_you_mean(level, LEVELS))
-    return LEVELS.index(level)
+    return LEVELS.index(choose(level, LEVELS, "level"))
 
 
 def truncate_symbol(symbol: str, level: str) -> str | None:
-    """Return the ancestor of a symbol at a level, or None where the symbol is shallower.
-
-    Examples
-    --------
-    >>> truncate_symbol("A01B33/08", "subclass")
-    'A01B'
-    """
+    """Return the ancestor of a symbol at a level, or None where the symbol is shallower."""
     chain = parse_symbol(symbol)
     depth = level_index(level)
     return chain[depth] if depth < len(chain) else None
@@ -121,8 +94,8 @@ class CpcTree:
 
     Notes
     -----
-    The order is by depth and, within a depth, by symbol, so nodes of a level are one column slice.
-    Any tree will do, not only a patent classification: see `from_edges`.
+    The builders order nodes by depth and then by symbol, so that a level is one column slice. Any
+    tree will do, not only a patent classification: see `from_edges`.
 
     Examples
     --------
@@ -143,7 +116,7 @@ class CpcTree:
         object.__setattr__(self, "symbols", tuple(self.symbols))
         object.__setattr__(self, "parent", parent)
         object.__setattr__(self, "titles", tuple(self.titles) or ("",) * len(self.symbols))
-        n = len(self.symbols)
+        n, repeated = len(self.symbols), len(self.symbols) - len(set(self.symbols))
         if parent.shape != (n,) or len(self.titles) != n:
             raise DataError(
                 "tree arrays differ in length",
@@ -152,10 +125,8 @@ class CpcTree:
             )
         if n == 0:
             raise DataError("the label tree is empty", wanted="at least one symbol")
-        if len(set(self.symbols)) != n:
-            raise DataError(
-                "duplicate symbols in the tree", got=f"{n - len(set(self.symbols))} repeated"
-            )
+        if repeated:
+            raise DataError("duplicate symbols in the tree", got=f"{repeated} repeated")
         late = np.flatnonzero((parent >= np.arange(n)) | (parent < -1))
         if late.size:
             raise DataError(
@@ -170,16 +141,9 @@ class CpcTree:
     def from_symbols(
         cls, symbols: Iterable[str], titles: dict[str, str] | None = None, level: str | None = None
     ) -> CpcTree:
-        """Build the tree of all ancestors of some symbols, by syntax (five levels at most).
+        """Build the tree of symbols of any level and all their ancestors, by syntax.
 
-        Parameters
-        ----------
-        symbols : iterable of str
-            CPC or IPC symbols of any level, repeated or not.
-        titles : dict, optional
-            Titles by symbol.
-        level : str, optional
-            Cut the tree below this level.
+        It has five levels at most, and none below `level`. `titles` are by symbol.
 
         Raises
         ------
@@ -188,14 +152,8 @@ class CpcTree:
         """
         depth = len(LEVELS) if level is None else level_index(level) + 1
         chains = {parse_symbol(s)[:depth] for s in set(symbols)}
-        return cls.from_edges(
-            (
-                (chain[i], chain[i - 1] if i else None)
-                for chain in chains
-                for i in range(len(chain))
-            ),
-            titles=titles,
-        )
+        edges = (pair for chain in chains for pair in zip(chain, (None, *chain), strict=False))
+        return cls.from_edges(edges, titles=titles)
 
     @classmethod
     def from_edges(
@@ -211,18 +169,15 @@ class CpcTree:
         up: dict[str, str | None] = {}
         for child, parent in edges:
             if up.setdefault(child, parent) != parent:
-                raise DataError(
-                    "a node has two parents",
-                    where=f"node {child!r}",
-                    got=f"{up[child]!r} and {parent!r}",
-                )
-        depths: dict[str, int] = {}
+                got = f"{up[child]!r} and {parent!r}"
+                raise DataError("a node has two parents", where=f"node {child!r}", got=got)
+        depths: dict[str | None, int] = {None: -1}
         for start in up:
-            path: list[str] = []
+            path: dict[str, None] = {}  # in order
             node: str | None = start
-            on_path: set[str] = set()
-            while node is not None and node not in depths:
-                if node in on_path:
+            while node not in depths:
+                assert node is not None
+                if node in path:
                     raise DataError("the label tree has a cycle", where=f"node {node!r}")
                 if node not in up:
                     raise DataError(
@@ -230,12 +185,9 @@ class CpcTree:
                         got=repr(node),
                         fix="If it is a root, add a row with it and no parent",
                     )
-                path.append(node)
-                on_path.add(node)
+                path[node] = None
                 node = up[node]
-            depth = -1 if node is None else depths[node]
-            for item in reversed(path):
-                depth += 1
+            for depth, item in enumerate(reversed(path), start=depths[node] + 1):
                 depths[item] = depth
         order = sorted(up, key=lambda s: (depths[s], s))
         index = {s: i for i, s in enumerate(order)}
@@ -252,60 +204,48 @@ class CpcTree:
         Parameters
         ----------
         symbols : sequence of str
-            In the scheme's own order, so that a subgroup follows the one it is indented under.
+            In the scheme's own order: a subgroup follows the one that it is indented under.
         dots : sequence of int
-            Number of dots before the title: 0 for a main group, 1 and more for subgroups; ignored
-            above main groups, where syntax gives the parent.
+            Dots before each title: 0 for a main group, 1 and more for subgroups; ignored above
+            main groups, where syntax gives the parent.
         titles : sequence of str, optional
-            One for each symbol.
 
         Raises
         ------
         DataError
             If the sequences differ in length, or a symbol cannot be parsed or comes twice.
         """
-        lengths = [len(symbols), len(dots), len(symbols) if titles is None else len(titles)]
-        if len(set(lengths)) > 1:
+        given = symbols if titles is None else titles
+        if not len(symbols) == len(dots) == len(given):
             raise DataError(
                 "the columns of the scheme differ in length",
-                got=f"{lengths[0]} symbols, {lengths[1]} dots, {lengths[2]} titles",
+                got=f"{len(symbols)} symbols, {len(dots)} dots, {len(given)} titles",
             )
+        chains = [parse_symbol(symbol) for symbol in symbols]
+        groups = {chain[3] for chain in chains if len(chain) == 4}
         edges: dict[str, str | None] = {}
-        own = set(symbols)
         stack: list[str] = []  # main group, then the open subgroup of each dot level
-        for symbol, dot in zip(symbols, dots, strict=True):
-            chain = parse_symbol(symbol)
-            upper = chain[:4]
-            for i, s in enumerate(upper[:3]):
-                edges.setdefault(s, upper[i - 1] if i else None)
+        for chain, dot in zip(chains, dots, strict=True):
+            for child, parent in zip(chain[:3], (None, *chain), strict=False):
+                edges.setdefault(child, parent)
             if len(chain) < 4:
-                continue
-            if len(chain) == 4:
-                edges.setdefault(chain[3], chain[2])
-                stack = [chain[3]]
                 continue
             # Indexing codes such as A01C2001/048 stand, by their dots, among the subgroups of
             # A01C1/00; they have no main group of their own.
-            guest = (
-                chain[3] not in own
-                and int(chain[3][4:-3]) >= 2000
-                and bool(stack)
-                and stack[0][:4] == chain[2]
-            )
-            if not guest and (not stack or stack[0] != chain[3]):
+            guest = chain[3] not in groups and int(chain[3][4:-3]) >= 2000
+            guest = guest and bool(stack) and stack[0].startswith(chain[2])
+            if len(chain) == 4 or not (guest or stack[:1] == [chain[3]]):
                 edges.setdefault(chain[3], chain[2])
                 stack = [chain[3]]
-            if edges.get(chain[4]) is not None:
+            if len(chain) == 4:
+                continue
+            if chain[4] in edges:
                 raise DataError("a symbol comes twice in the scheme", got=repr(chain[4]))
             stack = stack[: max(1, int(dot))]
             edges[chain[4]] = stack[-1]
             stack.append(chain[4])
-        named = (
-            None
-            if titles is None
-            else dict(zip((parse_symbol(s)[-1] for s in symbols), titles, strict=True))
-        )
-        return cls.from_edges(edges.items(), titles=named)
+        own = () if titles is None else zip((chain[-1] for chain in chains), titles, strict=True)
+        return cls.from_edges(edges.items(), titles=dict(own))
 
     # ---- shape ------------------------------------------------------------------------------
 
@@ -350,9 +290,7 @@ class CpcTree:
     def at_level(self, level: str | int) -> np.ndarray:
         """Columns (int64) of the nodes at a level, given by name or by depth."""
         if isinstance(level, str):
-            if level not in self.levels:
-                raise ConfigError("unknown level", got=level, fix=did_you_mean(level, self.levels))
-            level = self.levels.index(level)
+            return self.at_level(self.levels.index(choose(level, self.levels, "level")))
         if not 0 <= level < len(self.levels):
             raise ConfigError(
                 "no such depth in the tree", got=level, wanted=f"0 to {len(self.levels) - 1}"
@@ -369,17 +307,17 @@ class CpcTree:
     @cached_property
     def ancestors(self) -> sparse.csr_matrix:
         """bool CSR (n_nodes, n_nodes): row i marks node i and all its ancestors."""
-        rows, cols = [], []
-        for i in range(len(self)):
-            node = i
-            while node >= 0:
-                rows.append(i)
-                cols.append(node)
-                node = int(self.parent[node])
-        data = np.ones(len(rows), dtype=bool)
-        matrix = sparse.csr_matrix((data, (rows, cols)), shape=(len(self), len(self)), dtype=bool)
-        matrix.sort_indices()
-        return matrix
+        row = node = np.arange(len(self))
+        pairs = []
+        while node.size:
+            pairs.append((row, node))
+            above = self.parent[node]
+            row, node = row[above >= 0], above[above >= 0]
+        rows, columns = (np.concatenate(part) for part in zip(*pairs, strict=True))
+        ones = np.ones(len(rows), dtype=bool)
+        out = sparse.csr_matrix((ones, (rows, columns)), shape=(len(self), len(self)))
+        out.sort_indices()
+        return out
 
     def path(self, node: int) -> list[int]:
         """Columns from the root down to a node, both included."""
@@ -391,27 +329,14 @@ class CpcTree:
 
     def distance(self, a: int, b: int) -> int:
         """Hops between two nodes; siblings are 2 apart, and roots hang under one common root."""
-        pa, pb = self.path(a), self.path(b)
-        shared = 0
-        for x, y in zip(pa, pb, strict=False):
-            if x != y:
-                break
-            shared += 1
-        return len(pa) + len(pb) - 2 * shared
+        return len(set(self.path(a)) ^ set(self.path(b)))
 
     # ---- labels -----------------------------------------------------------------------------
 
     def close(self, labels: sparse.spmatrix | np.ndarray) -> sparse.csr_matrix:
-        """Add all ancestors to each row's labels.
+        """Add all ancestors to each row's labels; returns bool CSR (n_patents, n_nodes).
 
-        Parameters
-        ----------
-        labels : sparse matrix or ndarray, shape (n_patents, n_nodes)
-            Any non-zero entry is a label.
-
-        Returns
-        -------
-        csr_matrix of bool, shape (n_patents, n_nodes)
+        Any non-zero entry of the labels (n_patents, n_nodes), sparse or dense, is a label.
 
         Raises
         ------
@@ -442,19 +367,10 @@ class CpcTree:
         return self.close(labels).nnz == self._labels(labels).nnz
 
     def encode(self, codes: Sequence[Iterable[str]], unknown: str = "raise") -> sparse.csr_matrix:
-        """Turn symbol lists into closed labels.
+        """Turn one list of symbols for each patent into closed labels, bool CSR (n, n_nodes).
 
-        Parameters
-        ----------
-        codes : sequence of iterables of str
-            One list of symbols for each patent. A symbol deeper than the tree counts as its nearest
-            ancestor in the tree.
-        unknown : {"raise", "drop"}
-            What to do with a symbol of which not even an ancestor is in the tree.
-
-        Returns
-        -------
-        csr_matrix of bool, shape (n_patents, n_nodes)
+        A symbol deeper than the tree counts as its nearest ancestor in the tree. With `unknown` a
+        symbol that has none is an error (``raise``) or left out (``drop``).
 
         Raises
         ------
@@ -465,23 +381,7 @@ class CpcTree:
             raise ConfigError(
                 "unknown way to treat labels outside the tree", got=unknown, wanted="raise or drop"
             )
-        found: dict[str, int] = {}
-
-        def column(symbol: str) -> int:
-            if symbol in self.index:
-                return self.index[symbol]
-            if is_symbol(symbol):
-                for s in reversed(parse_symbol(symbol)):
-                    if s in self.index:
-                        return self.index[s]
-            if unknown == "raise":
-                raise DataError(
-                    "label outside the tree",
-                    got=repr(symbol),
-                    fix="Build the tree from all labels, or pass unknown='drop'",
-                )
-            return -1
-
+        known: dict[str, int] = {}
         indptr, indices = [0], []
         for row in codes:
             if isinstance(row, str):
@@ -491,27 +391,33 @@ class CpcTree:
                     wanted=f"[{row!r}]",
                 )
             for symbol in row:
-                if symbol not in found:
-                    found[symbol] = column(symbol)
-                if found[symbol] >= 0:
-                    indices.append(found[symbol])
+                if symbol not in known:
+                    known[symbol] = self._column(symbol)
+                    if known[symbol] < 0 and unknown == "raise":
+                        raise DataError(
+                            "label outside the tree",
+                            got=repr(symbol),
+                            fix="Build the tree from all labels, or pass unknown='drop'",
+                        )
+                column = known[symbol]
+                if column >= 0:
+                    indices.append(column)
             indptr.append(len(indices))
-        data = np.ones(len(indices), dtype=np.int32)
-        raw = sparse.csr_matrix(
-            (data, np.asarray(indices, dtype=np.int32), np.asarray(indptr)),
-            shape=(len(indptr) - 1, len(self)),
-        )
-        raw.sum_duplicates()
-        return self.close(raw)
+        columns, ones = np.array(indices, dtype=np.int32), np.ones(len(indices), dtype=bool)
+        shape = (len(indptr) - 1, len(self))
+        return self.close(sparse.csr_matrix((ones, columns, np.array(indptr)), shape=shape))
+
+    def _column(self, symbol: str) -> int:
+        """Column of a symbol, or of its nearest ancestor in the tree; -1 if there is none."""
+        if symbol in self.index:
+            return self.index[symbol]
+        chain = parse_symbol(symbol) if is_symbol(symbol) else ()
+        return next((self.index[s] for s in reversed(chain) if s in self.index), -1)
 
     def decode(self, labels: sparse.csr_matrix, deepest: bool = True) -> list[list[str]]:
-        """Turn label rows back into symbols, in tree order.
+        """Turn label rows (n_patents, n_nodes) back into symbols, in tree order.
 
-        Parameters
-        ----------
-        labels : csr_matrix of bool, shape (n_patents, n_nodes)
-        deepest : bool
-            Leave out symbols that the row also has a descendant of.
+        With `deepest`, symbols that the row also has a descendant of are left out.
         """
         matrix = self._labels(labels)  # columns sorted
         out = []
@@ -526,12 +432,7 @@ class CpcTree:
     # ---- scores -----------------------------------------------------------------------------
 
     def cohere(self, scores: np.ndarray) -> np.ndarray:
-        """Lower each score to its parent's where it is above; never raises one. Returns a copy.
-
-        Parameters
-        ----------
-        scores : ndarray, shape (n_patents, n_nodes)
-        """
+        """Lower each score (n_patents, n_nodes) to its parent's where it is above; raise none."""
         out = self._scores(scores)
         for d in range(1, int(self.depth.max()) + 1):
             cols = np.flatnonzero(self.depth == d)
@@ -539,12 +440,7 @@ class CpcTree:
         return out
 
     def lift(self, scores: np.ndarray) -> np.ndarray:
-        """Raise each score to the largest below it: a parent is as likely as its likeliest child.
-
-        Parameters
-        ----------
-        scores : ndarray, shape (n_patents, n_nodes)
-        """
+        """Raise each score to the largest below it: a parent is as likely as its best child."""
         out = self._scores(scores)
         for d in range(int(self.depth.max()), 0, -1):
             cols = np.flatnonzero(self.depth == d)
@@ -572,24 +468,13 @@ class CpcTree:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = pa.table(
-            {
-                "symbol": list(self.symbols),
-                "parent": pa.array(self.parent, pa.int32()),
-                "title": list(self.titles),
-            }
-        )
-        pq.write_table(table, path)
+        parent = pa.array(self.parent, pa.int32())
+        columns = {"symbol": list(self.symbols), "parent": parent, "title": list(self.titles)}
+        pq.write_table(pa.table(columns), path)
 
     @classmethod
     def load(cls, path: str | Path) -> CpcTree:
-        """Read a tree written by `save`.
-
-        Raises
-        ------
-        DataError
-            If the file is missing, damaged, or not a tree.
-        """
+        """Read a tree written by `save`; DataError if it is missing, damaged, or not a tree."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -606,8 +491,5 @@ class CpcTree:
                 got=", ".join(table.column_names),
                 wanted="columns symbol, parent, title",
             )
-        return cls(
-            tuple(table["symbol"].to_pylist()),
-            table["parent"].to_numpy(),
-            tuple(table["title"].to_pylist()),
-        )
+        symbols, titles = table["symbol"].to_pylist(), table["title"].to_pylist()
+        return cls(symbols, table["parent"].to_numpy(), titles)

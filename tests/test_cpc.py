@@ -14,15 +14,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from patentcl.core.errors import ConfigError, DataError
-from patentcl.cpc import (
-    LEVELS,
-    CpcTree,
-    is_symbol,
-    level_index,
-    parse_symbol,
-    symbol_level,
-    truncate_symbol,
-)
+from patentcl.cpc import LEVELS, CpcTree, is_symbol, level_index, parse_symbol, truncate_symbol
 
 SECTIONS = "ABCDEFGHY"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -76,7 +68,6 @@ def test_parse_gives_each_level_as_a_prefix(symbol: str) -> None:
     assert all(symbol.startswith(s) for s in chain[:3])
     if len(chain) > 3:
         assert chain[3] == symbol.split("/")[0] + "/00"
-    assert symbol_level(symbol) == LEVELS[len(chain) - 1]
     assert [truncate_symbol(symbol, level) for level in LEVELS] == [
         *chain,
         *[None] * (5 - len(chain)),

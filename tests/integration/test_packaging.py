@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
 from email.parser import HeaderParser
 from importlib.util import find_spec
@@ -110,15 +111,32 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment
 
 
-def test_the_wheel_holds_the_package_its_resources_and_nothing_else(wheel: Path) -> None:
-    expected = {p.relative_to(ROOT).as_posix() for p in (ROOT / "patentcl").rglob("*.py")}
-    expected |= {"patentcl/maps/page.html"}
-    expected |= {
-        f"patentcl/_resources/{kind}/{p.name}"
-        for kind, globs in KINDS.items()
-        for p in (ROOT / kind).iterdir()
-        if any(fnmatch.fnmatch(p.name, g) for g in globs)
+def in_git(*folders: str) -> set[str]:
+    """Files below some folders that git holds, or would hold: those it ignores are left out."""
+    command = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *folders)
+    return {name for name in run(*command, cwd=ROOT).splitlines() if (ROOT / name).is_file()}
+
+
+def test_packages_are_the_folders_that_git_holds() -> None:
+    """By hand in pyproject, since setuptools finds none beside packages mapped to other places."""
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    declared = set(tool["setuptools"]["packages"])
+    folders = {Path(name).parent for name in in_git("patentcl") if name.endswith(".py")}
+    assert all((ROOT / folder / "__init__.py").is_file() for folder in folders)
+    assert declared == {".".join(folder.parts) for folder in folders} | {
+        f"patentcl._resources.{kind}" for kind in KINDS
     }
+    mapped = tool["setuptools"]["package-dir"]
+    assert mapped == {"patentcl": "patentcl"} | {f"patentcl._resources.{k}": k for k in KINDS}
+
+
+def test_the_wheel_holds_what_git_holds_and_nothing_else(wheel: Path) -> None:
+    expected = in_git("patentcl")
+    resources = in_git(*KINDS)
+    for name in resources:
+        kind, file = Path(name).parts
+        assert any(fnmatch.fnmatch(file, pattern) for pattern in KINDS[kind]), name
+    expected |= {f"patentcl/_resources/{name}" for name in resources}
     about = f"patentcl-{patentcl.__version__}.dist-info"
     expected |= {
         f"{about}/{name}"
