@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
-from patentcl.core.errors import ConfigError, did_you_mean
+from patentcl.core.errors import choose
 from patentcl.cpc import CpcTree
 
 METHODS = ("temperature", "isotonic")
@@ -22,34 +22,19 @@ _EPS = 1e-7
 class Calibration:
     """A monotone map of probabilities for each level.
 
-    Parameters
-    ----------
-    method : {"temperature", "isotonic"}
-        ``temperature`` divides a level's log odds by one number and leaves all rankings within the
-        level as they are; ``isotonic`` is the best monotone step function, which ties some.
-    maps : list of ndarray
-        For each depth: shape (1,), the inverse temperature; or (2, m), knots and their values.
+    ``temperature`` divides a level's log odds by one number and leaves all rankings within the
+    level as they are; ``isotonic`` is the best monotone step function, which ties some. `maps`
+    holds for each depth the inverse temperature (1,), or knots and their values (2, m).
     """
 
     def __init__(self, method: str, maps: list[np.ndarray]) -> None:
-        if method not in METHODS:
-            raise ConfigError("unknown calibration", got=method, fix=did_you_mean(method, METHODS))
-        self.method, self.maps = method, maps
+        self.method, self.maps = choose(method, METHODS, "calibration"), maps
 
     @classmethod
     def fit(
         cls, method: str, truth: sparse.csr_matrix, scores: np.ndarray, tree: CpcTree
     ) -> Calibration:
-        """Measure the maps on labelled patents.
-
-        Parameters
-        ----------
-        method : {"temperature", "isotonic"}
-        truth : csr_matrix of bool, shape (n_patents, n_nodes)
-        scores : ndarray of float32, shape (n_patents, n_nodes)
-            Coherent probabilities.
-        tree : CpcTree
-        """
+        """Fit the maps to labels and coherent probabilities (n_patents, n_nodes)."""
         found = cls(method, [])
         for depth in range(len(tree.levels)):
             columns = tree.at_level(depth)
@@ -59,22 +44,16 @@ class Calibration:
         return found
 
     def apply(self, scores: np.ndarray, tree: CpcTree) -> np.ndarray:
-        """Corrected probabilities, coherent again; what was 0 stays 0.
-
-        Parameters
-        ----------
-        scores : ndarray of float32, shape (n_patents, n_nodes)
-        tree : CpcTree
-        """
+        """Corrected probabilities (n_patents, n_nodes), coherent again; what was 0 stays 0."""
         out = np.empty_like(scores)
         for depth, knots in enumerate(self.maps):
             columns = tree.at_level(depth)
             p = scores[:, columns]
             if self.method == "temperature":
-                fixed = expit(_log_odds(p.astype(np.float64)) * knots[0])
+                corrected = expit(_log_odds(p.astype(np.float64)) * knots[0])
             else:
-                fixed = np.interp(p, knots[0], knots[1])
-            out[:, columns] = np.where(p > 0, fixed, 0.0)
+                corrected = np.interp(p, knots[0], knots[1])
+            out[:, columns] = np.where(p > 0, corrected, 0.0)
         return tree.cohere(out)
 
 

@@ -1,15 +1,15 @@
-"""From coherent probabilities to sets of labels: thresholds, and what else a decision may ask for.
+"""From coherent probabilities to sets of labels: thresholds, and further rules.
 
-A threshold for each node, tuned on labelled data for F1, is the rule; on top of it a patent can be
-given at least one label down to some level, at most k labels a level, or a less specific answer
-where nothing specific is likely enough.
+A label needs its node's threshold, tuned on labelled data for F1. On top of that a patent can be
+given at least one label down to some level, at most k labels at each level, or a less specific
+label where nothing specific is likely enough.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
@@ -26,31 +26,26 @@ THRESHOLDS = ("global", "level", "label")
 
 @dataclass(frozen=True)
 class Rules:
-    """How probabilities become labels.
-
-    Parameters
-    ----------
-    hard : bool
-        Drop a node whose parent is not predicted; otherwise a predicted node brings its ancestors.
-    at_least : int
-        Depth down to which a patent gets at least one label; -1 for none, 0 for the roots only.
-    back_off : float
-        A label that is only there because of `at_least` must be this likely, roots excepted;
-        otherwise the answer ends at the level above.
-    top_k : int, optional
-        At most so many labels at each level, the likeliest.
-    """
+    """How probabilities become labels."""
 
     hard: bool = False
+    """Drop a node whose parent is not predicted; otherwise a node brings its ancestors."""
     at_least: int = -1
+    """Depth down to which a patent gets at least one label; -1 for none, 0 for the roots only."""
     back_off: float = 0.0
+    """How likely a label must be that is only there because of `at_least`, roots excepted;
+    otherwise the labels end at the level above."""
     top_k: int | None = None
+    """At most k labels at each level, the likeliest."""
 
     def __post_init__(self) -> None:
         if self.top_k is not None and self.top_k < 1:
             raise ConfigError("top_k is too small", got=self.top_k, wanted="at least 1, or None")
         if not 0 <= self.back_off <= 1:
             raise ConfigError("back_off out of range", got=self.back_off, wanted="0 to 1")
+
+
+# ---- thresholds -----------------------------------------------------------------------------
 
 
 def fit_thresholds(
@@ -61,7 +56,7 @@ def fit_thresholds(
     hard: bool = False,
     shrinkage: float = 20.0,
 ) -> np.ndarray:
-    """Thresholds that maximise micro F1 on labelled patents.
+    """Thresholds, float32 (n_nodes,), that maximise micro F1 on labelled patents.
 
     Parameters
     ----------
@@ -72,16 +67,12 @@ def fit_thresholds(
     tree : CpcTree
     per : {"global", "level", "label"}
         One threshold for all nodes (which maximises hierarchical F1), one for each level, or one
-        for each node: its own best, drawn towards its level's where it has few true labels.
+        for each node: its own best, pulled towards its level's where it has few true labels.
     hard : bool
-        Tune a level on what the thresholds above it leave.
+        Tune a level on what the thresholds above it let through.
     shrinkage : float
         With ``per="label"``: a node with this many true labels stands half-way between its own
         best threshold and its level's.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_nodes,)
 
     Raises
     ------
@@ -98,55 +89,59 @@ def fit_thresholds(
         )
     if shrinkage < 0:
         raise ConfigError("shrinkage is negative", got=shrinkage, wanted="0 or more")
-    if per == "global":
-        return best_threshold(truth, scores, per="all").astype(np.float32)
-    if hard:
-        level = _top_down(truth, scores, tree)
-    else:
-        level = best_threshold(truth, scores, per="level", tree=tree)
-    if per == "level":
-        return level.astype(np.float32)
-    own = best_threshold(truth, scores, per="label")
-    count = np.asarray(truth.sum(axis=0)).ravel().astype(np.float64)
-    trust = count / np.maximum(count + shrinkage, 1e-9)
-    # Zero true labels: nothing is known, whatever the shrinkage.
-    return np.where(count > 0, trust * own + (1 - trust) * level, level).astype(np.float32)
-
-
-def _top_down(truth: sparse.csr_matrix, scores: np.ndarray, tree: CpcTree) -> np.ndarray:
-    """Thresholds per level, each tuned on the scores whose parents passed."""
     out = best_threshold(truth, scores, per="all")
-    passed = np.zeros(scores.shape, dtype=bool)
-    for depth in range(int(tree.depth.max()) + 1):
-        columns = tree.at_level(depth)
-        part = scores[:, columns].copy()
-        if depth:
-            part[~passed[:, tree.parent[columns]]] = 0
+    if per == "global":
+        return out.astype(np.float32)
+    passed = np.ones(scores.shape, dtype=bool)
+    for columns in _levels(tree):
+        part = scores[:, columns]
+        if hard and tree.depth[columns[0]]:
+            part = np.where(passed[:, tree.parent[columns]], part, part.dtype.type(0))
         labels = truth[:, columns]
         if labels.nnz:
-            best = best_threshold(labels, part)
-            # 0 would also let the masked ones pass
-            out[columns] = np.maximum(best, np.nextafter(np.float32(0), np.float32(1)))
+            # In a hard mask 0 would also let through what was left out.
+            lowest = np.nextafter(np.float32(0), np.float32(1)) if hard else 0
+            out[columns] = np.maximum(best_threshold(labels, part), lowest)
         passed[:, columns] = part >= out[columns].astype(part.dtype)
-    return out
+    if per == "label":
+        own = best_threshold(truth, scores, per="label")
+        count = np.asarray(truth.sum(axis=0)).ravel().astype(np.float64)
+        trust = count / np.maximum(count + shrinkage, 1e-9)
+        # Without a true label nothing is known of a node, whatever the shrinkage.
+        out = np.where(count > 0, trust * own + (1 - trust) * out, out)
+    return out.astype(np.float32)
+
+
+def needed(thresholds: np.ndarray, tree: CpcTree, hard: bool = False) -> np.ndarray:
+    """How likely a node must be for any node below it to reach its threshold, float32 (n_nodes,).
+
+    Infinite for leaves. With `hard`, a node below counts only where this one is predicted too.
+
+    Examples
+    --------
+    >>> tree = CpcTree.from_symbols(["A01B", "A01C"])
+    >>> needed(np.array([0.9, 0.5, 0.4, 0.3]), tree).tolist()
+    [0.30000001192092896, 0.30000001192092896, inf, inf]
+    """
+    out = np.full(len(tree), np.inf, dtype=np.float32)
+    for columns in _levels(tree)[:0:-1]:
+        here = np.minimum(thresholds[columns].astype(np.float32), out[columns])
+        np.minimum.at(out, tree.parent[columns], here)
+    return np.maximum(out, thresholds.astype(np.float32)) if hard else out
+
+
+def _levels(tree: CpcTree) -> list[np.ndarray]:
+    """Columns of each depth."""
+    return [tree.at_level(depth) for depth in range(int(tree.depth.max()) + 1)]
+
+
+# ---- labels ---------------------------------------------------------------------------------
 
 
 def choose(scores: np.ndarray, thresholds: np.ndarray, tree: CpcTree, rules: Rules) -> np.ndarray:
-    """Labels of each patent.
+    """Labels of each patent, bool (n_patents, n_nodes), closed under ancestors.
 
-    Parameters
-    ----------
-    scores : ndarray of float, shape (n_patents, n_nodes)
-        Coherent probabilities.
-    thresholds : ndarray of float, shape (n_nodes,)
-        A label needs at least this.
-    tree : CpcTree
-    rules : Rules
-
-    Returns
-    -------
-    ndarray of bool, shape (n_patents, n_nodes)
-        Closed under ancestors.
+    Takes coherent probabilities (n_patents, n_nodes) and the threshold of each node (n_nodes,).
 
     Examples
     --------
@@ -160,61 +155,30 @@ def choose(scores: np.ndarray, thresholds: np.ndarray, tree: CpcTree, rules: Rul
     [[1, 0, 1, 0, 0, 0]]
     """
     chosen = scores >= thresholds.astype(scores.dtype)
-    levels = [tree.at_level(d) for d in range(int(tree.depth.max()) + 1)]
+    levels = _levels(tree)
     if rules.hard:
-        for columns in levels[1:]:
-            chosen[:, columns] &= chosen[:, tree.parent[columns]]
+        _drop_orphans(chosen, tree, levels)
     else:
-        _close(chosen, tree, levels)
+        for columns in levels[:0:-1]:
+            rows, at = np.nonzero(chosen[:, columns])
+            chosen[rows, tree.parent[columns][at]] = True
     if rules.top_k is not None:
         for columns in levels:
             _keep_best(chosen, scores, columns, rules.top_k)
-        for columns in levels[1:]:
-            chosen[:, columns] &= chosen[:, tree.parent[columns]]
-    for depth in range(min(rules.at_least, len(levels) - 1) + 1):
-        _at_least_one(chosen, scores, tree, levels[depth], rules.back_off if depth else 0.0)
+        _drop_orphans(chosen, tree, levels)
+    for depth, columns in enumerate(levels[: rules.at_least + 1]):
+        _at_least_one(chosen, scores, tree, columns, rules.back_off if depth else 0.0)
     return chosen
 
 
-def needed(thresholds: np.ndarray, tree: CpcTree, hard: bool = False) -> np.ndarray:
-    """How likely a node must be for any node below it to reach its threshold.
-
-    Parameters
-    ----------
-    thresholds : ndarray of float, shape (n_nodes,)
-    tree : CpcTree
-    hard : bool
-        A node below counts only where this one is predicted too.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_nodes,)
-        Infinite for leaves.
-
-    Examples
-    --------
-    >>> tree = CpcTree.from_symbols(["A01B", "A01C"])
-    >>> needed(np.array([0.9, 0.5, 0.4, 0.3]), tree).tolist()
-    [0.30000001192092896, 0.30000001192092896, inf, inf]
-    """
-    out = np.full(len(tree), np.inf, dtype=np.float32)
-    for depth in range(int(tree.depth.max()), 0, -1):
-        columns = tree.at_level(depth)
-        here = np.minimum(thresholds[columns].astype(np.float32), out[columns])
-        np.minimum.at(out, tree.parent[columns], here)
-    return np.maximum(out, thresholds.astype(np.float32)) if hard else out
-
-
-def _close(chosen: np.ndarray, tree: CpcTree, levels: list[np.ndarray]) -> None:
-    for columns in reversed(levels[1:]):
-        rows, at = np.nonzero(chosen[:, columns])
-        chosen[rows, tree.parent[columns][at]] = True
+def _drop_orphans(chosen: np.ndarray, tree: CpcTree, levels: list[np.ndarray]) -> None:
+    for columns in levels[1:]:
+        chosen[:, columns] &= chosen[:, tree.parent[columns]]
 
 
 def _keep_best(chosen: np.ndarray, scores: np.ndarray, columns: np.ndarray, k: int) -> None:
     """Leave the k likeliest of a level's chosen labels; the first in the tree among equals."""
-    rows = np.flatnonzero(chosen[:, columns].sum(axis=1) > k)
-    for row in rows:
+    for row in np.flatnonzero(chosen[:, columns].sum(axis=1) > k):
         mine = columns[chosen[row, columns]]
         order = np.argsort(-scores[row, mine], kind="stable")
         chosen[row, mine[order[k:]]] = False
@@ -236,15 +200,13 @@ def _at_least_one(
     chosen[rows[enough], columns[best[enough]]] = True
 
 
-def answered_level(chosen: np.ndarray, tree: CpcTree) -> np.ndarray:
-    """Depth of each patent's most specific label, int (n_patents,); -1 without any.
-
-    Parameters
-    ----------
-    chosen : ndarray of bool, shape (n_patents, n_nodes)
-    """
+def predicted_depth(chosen: np.ndarray, tree: CpcTree) -> np.ndarray:
+    """Depth of each patent's most specific label, int (n_patents,); -1 without any."""
     depth: np.ndarray = np.where(chosen, tree.depth, -1).max(axis=1)
     return depth
+
+
+# ---- tables ---------------------------------------------------------------------------------
 
 
 def tabulate(
@@ -254,40 +216,26 @@ def tabulate(
     tree: CpcTree,
     top: int = 0,
 ) -> pd.DataFrame:
-    """What is predicted for each patent, as a table for people.
+    """What is predicted for each patent: the table that `PatentClassifier.decide` describes.
 
-    Parameters
-    ----------
-    blocks : iterable of (int, ndarray, ndarray)
-        First row, probabilities (rows, n_nodes) and chosen labels (rows, n_nodes).
-    names : ndarray of object, shape (n_patents,)
-    thresholds : ndarray of float, shape (n_nodes,)
-    tree : CpcTree
-    top : int
-        Also list so many of the likeliest nodes of the deepest level, chosen or not.
-
-    Returns
-    -------
-    DataFrame
-        Patent by patent, children below their parents; columns as in `PatentClassifier.decide`.
+    `blocks` gives the first row, probabilities and chosen labels (rows, n_nodes) of some patents at
+    a time. With `top`, that many of the likeliest nodes of the deepest level are listed too.
     """
     import pandas as pd
 
-    rows, nodes, probability, predicted = [], [], [], []
-    deepest = tree.at_level(len(tree.levels) - 1)
+    deepest, order = tree.at_level(len(tree.levels) - 1), outline(tree)
+    empty = np.empty(0, dtype=np.int64)
+    parts = [(empty, empty, empty.astype(np.float32), empty.astype(bool))]
     for start, scores, chosen in blocks:
         listed = chosen.copy()
         if top:
             best = np.argsort(-scores[:, deepest], axis=1, kind="stable")[:, :top]
             listed[np.arange(len(listed))[:, None], deepest[best]] = True
-        row, node = np.nonzero(listed)
-        rows.append(row + start)
-        nodes.append(node)
-        probability.append(scores[row, node])
-        predicted.append(chosen[row, node])
-    row, node = _join(rows, np.int64), _join(nodes, np.int64)
-    score, said = _join(probability, np.float32), _join(predicted, bool)
-    table = pd.DataFrame(
+        row, place = np.nonzero(listed[:, order])
+        node = order[place]
+        parts.append((row + start, node, scores[row, node], chosen[row, node]))
+    row, node, score, predicted = map(np.concatenate, zip(*parts, strict=True))
+    return pd.DataFrame(
         {
             "patent_id": names[row],
             "symbol": np.array(tree.symbols, dtype=object)[node],
@@ -295,26 +243,12 @@ def tabulate(
             "title": np.array(tree.titles, dtype=object)[node],
             "probability": score,
             "threshold": thresholds[node],
-            "predicted": said,
-            "sure": said & (score >= thresholds[node]),
+            "predicted": predicted,
+            "confident": predicted & (score >= thresholds[node]),
         }
     )
-    return table.iloc[np.lexsort((outline(tree)[node], row))].reset_index(drop=True)
-
-
-def _join(parts: list[np.ndarray], dtype: Any) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
 
 
 def outline(tree: CpcTree) -> np.ndarray:
-    """Place of each node when the tree is written top-down, children below their parent."""
-    children: dict[int, list[int]] = {}
-    for node, parent in enumerate(tree.parent.tolist()):
-        children.setdefault(parent, []).append(node)
-    place = np.empty(len(tree), dtype=np.int64)
-    stack = children[-1][::-1]
-    for i in range(len(tree)):
-        node = stack.pop()
-        place[node] = i
-        stack += children.get(node, [])[::-1]
-    return place
+    """Nodes top-down, children right below their parent, int64 (n_nodes,)."""
+    return np.array(sorted(range(len(tree)), key=tree.path), dtype=np.int64)

@@ -20,9 +20,9 @@ from sklearn.exceptions import NotFittedError
 from patentcl.classification.calibration import METHODS, Calibration
 from patentcl.classification.decisions import (
     Rules,
-    answered_level,
     choose,
     fit_thresholds,
+    predicted_depth,
     tabulate,
 )
 from patentcl.classification.ensemble import Mixture, MixtureSettings
@@ -537,8 +537,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         -------
         DataFrame
             Patent by patent, children below their parents: ``patent_id``, ``symbol``, ``level``,
-            ``title``, ``probability``, ``threshold``, ``predicted``, ``sure`` (predicted by its own
-            threshold, not only to give the patent a label).
+            ``title``, ``probability``, ``threshold``, ``predicted``, ``confident`` (predicted by
+            its own threshold, not only to give the patent a label).
         """
         vectors = self._checked(X)
         if ids is not None and len(ids) != len(vectors):
@@ -557,7 +557,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         return [
             names[d]
             for _, _, chosen in self._decided(vectors)
-            for d in answered_level(chosen, self.tree_)
+            for d in predicted_depth(chosen, self.tree_)
         ]
 
     def score(self, X: Any, Y: Labels, sample_weight: None = None) -> float:

@@ -34,18 +34,9 @@ class LocalSVM:
     """A linear SVM for each node, on TF-IDF weights of single words.
 
     The margin of a node, squeezed by the logistic function, stands for its probability given its
-    parent. An only child is as likely as its parent; a node without a training patent has
-    probability 0.
-
-    Parameters
-    ----------
-    tree : CpcTree
-    cost : float
-        What an error costs against the width of the margin: liblinear's C.
-    mask : {"hard", "none", "soft"}
-        A node's probability: at most its parent's, or, ``soft``, times its parent's.
-    seed : int
-        liblinear goes through the patents in a random order.
+    parent: with mask ``soft`` it is multiplied with the parent's, otherwise lowered to it. An only
+    child is as likely as its parent; a node without a training patent has probability 0. `cost` is
+    liblinear's C, and the seed is for liblinear's random order of patents.
 
     Examples
     --------
@@ -62,10 +53,7 @@ class LocalSVM:
         if not cost > 0:
             raise ConfigError("the cost of an error must be above 0", got=cost)
         self.tree, self.cost, self.mask, self.seed = tree, cost, mask, seed
-        children: dict[int, list[int]] = {}
-        for node, parent in enumerate(tree.parent.tolist()):
-            children.setdefault(parent, []).append(node)
-        self._families = [(parent, np.array(nodes)) for parent, nodes in sorted(children.items())]
+        self._families = [(p, np.flatnonzero(tree.parent == p)) for p in np.unique(tree.parent)]
 
     @property
     def n_words(self) -> int:
@@ -75,18 +63,9 @@ class LocalSVM:
     # ---- fitting ----------------------------------------------------------------------------
 
     def fit(self, texts: Sequence[str], labels: sparse.csr_matrix) -> LocalSVM:
-        """Weigh the words, and train a classifier for each node.
+        """Weigh the words, and train a classifier for each node; returns itself.
 
-        Parameters
-        ----------
-        texts : sequence of str
-        labels : csr_matrix of bool, shape (n_texts, n_nodes)
-            Closed under ancestors.
-
-        Returns
-        -------
-        LocalSVM
-            Itself.
+        Labels are bool CSR (n_texts, n_nodes), closed under ancestors.
 
         Raises
         ------
@@ -116,17 +95,16 @@ class LocalSVM:
                 y = np.zeros(X.shape[0], dtype=bool)
                 y[_rows_of(carries, node)] = True
                 rows[node], self._bias[node] = self._fit_node(part, y[among])
-        weights = sparse.csr_matrix(sparse.vstack(rows), dtype=np.float32)
-        self._set_weights(weights)
+        self._set_weights(sparse.csr_matrix(sparse.vstack(rows), dtype=np.float32))
         return self
 
     def _fit_node(self, X: sparse.csr_matrix, y: np.ndarray) -> tuple[sparse.csr_matrix, float]:
-        """Weights (1, n_words) and bias of a node; an endless bias where there is one class."""
+        """Weights (1, n_words) and bias of a node; an infinite bias where there is one class."""
         from sklearn.svm import LinearSVC
 
         if not y.any() or y.all():
             return sparse.csr_matrix((1, X.shape[1])), np.inf if len(y) and y.all() else -np.inf
-        # Words that no patent at hand has would only be carried along with a weight of 0.
+        # Other words would only be carried along with a weight of 0.
         used = np.unique(X.indices)
         model = LinearSVC(C=self.cost, random_state=self.seed, dual="auto").fit(X[:, used], y)
         weights = sparse.csr_matrix(
@@ -142,50 +120,35 @@ class LocalSVM:
     # ---- predicting -------------------------------------------------------------------------
 
     def margins(self, texts: Sequence[str], least: float = -np.inf) -> np.ndarray:
-        """Distance of each text from each node's dividing plane.
+        """Distance of each text from each node's dividing plane, float32 (n_texts, n_nodes).
 
-        Parameters
-        ----------
-        texts : sequence of str
-        least : float
-            A node is tested only where its parent, itself tested, has at least this margin.
-
-        Returns
-        -------
-        ndarray of float32, shape (n_texts, n_nodes)
-            ``-inf`` where a node was not tested.
+        A node is tested only where its parent, itself tested, has at least the margin `least`; the
+        rest is ``-inf``.
         """
         X = sparse.csr_matrix(self._words.transform(texts), dtype=np.float32)
         out = np.full((X.shape[0], len(self.tree)), -np.inf, dtype=np.float32)
         for (parent, nodes), weights in zip(self._families, self._blocks, strict=True):
-            rows = np.arange(X.shape[0]) if parent < 0 else np.flatnonzero(out[:, parent] >= least)
-            if parent >= 0 and not np.isfinite(least):
-                rows = np.arange(X.shape[0])
+            everywhere = parent < 0 or not np.isfinite(least)
+            rows = np.arange(X.shape[0])
+            if not everywhere:
+                rows = np.flatnonzero(out[:, parent] >= least)
             if rows.size:
                 part = X if len(rows) == X.shape[0] else X[rows]
                 out[np.ix_(rows, nodes)] = (part @ weights).toarray() + self._bias[nodes]
         return out
 
     def scores(self, texts: Sequence[str], least: float = 0.0) -> np.ndarray:
-        """Coherent probabilities: float32 (n_texts, n_nodes).
+        """Coherent probabilities, float32 (n_texts, n_nodes).
 
-        Parameters
-        ----------
-        texts : sequence of str
-        least : float
-            A node is tested only where its parent is at least this likely, and 0 elsewhere.
+        A node is tested only where its parent is at least as likely as `least`, and 0 elsewhere.
         """
         with np.errstate(divide="ignore"):
             margin = np.log(least) - np.log1p(-least) if least > 0 else -np.inf
         out = expit(self.margins(texts, margin)).astype(np.float32)
         for depth in range(1, len(self.tree.levels)):
             columns = self.tree.at_level(depth)
-            above = out[:, self.tree.parent[columns]]
-            out[:, columns] = (
-                out[:, columns] * above
-                if self.mask == "soft"
-                else np.minimum(out[:, columns], above)
-            )
+            own, above = out[:, columns], out[:, self.tree.parent[columns]]
+            out[:, columns] = own * above if self.mask == "soft" else np.minimum(own, above)
         return out
 
     def blocks(self, texts: Sequence[str], least: float = 0.0) -> Iterator[tuple[int, np.ndarray]]:

@@ -1,4 +1,4 @@
-"""Labels by the company a patent keeps: a vote of its nearest labelled patents.
+"""Labels by a vote of the nearest labelled patents.
 
 The probability of a node is the share of similarity that the neighbours carrying it have among all
 neighbours. Votes of closed label sets are coherent: whoever votes for a child votes for its parent.
@@ -16,26 +16,16 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from patentcl.core.arrays import nearest, unit_rows
 from patentcl.core.errors import ConfigError, DataError
-
-STORE_BLOCK = 1 << 16
-"""Labelled patents compared at a time: with 1,024 queries, 256 MB of similarities."""
 
 
 class NeighbourVote:
-    """Labelled patents, and the vote of the most similar ones.
+    """Labelled patents, and the vote of the k most similar ones.
 
-    Parameters
-    ----------
-    vectors : ndarray of float, shape (n_labelled, dim)
-        Embeddings; made unit length here.
-    labels : csr_matrix of bool, shape (n_labelled, n_nodes)
-        Closed under ancestors.
-    k : int
-        Neighbours that vote.
-    sharpness : float
-        A vote weighs ``max(cosine, 0) ** sharpness``; 1 is the published rule.
-    device : torch.device or str
+    Takes embeddings (n_labelled, dim), made unit length here, and their labels, bool CSR
+    (n_labelled, n_nodes), closed under ancestors. A vote weighs
+    ``max(cosine, 0) ** sharpness``; 1 is the published rule.
 
     Examples
     --------
@@ -65,21 +55,12 @@ class NeighbourVote:
             )
         self.labels = sparse.csr_matrix(labels, dtype=np.float32)
         self.k, self.sharpness = min(k, vectors.shape[0]), sharpness
-        self.vectors = _unit(np.asarray(vectors, dtype=np.float32)).to(device)
+        self.vectors = _unit(vectors).to(device)
 
     def nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Cosines (m, k), largest first, and rows (m, k) of the nearest labelled patents."""
-        unit = _unit(np.asarray(queries, dtype=np.float32)).to(self.vectors.device)
-        best = unit.new_full((len(unit), 0), 0.0)
-        rows = torch.zeros((len(unit), 0), dtype=torch.int64, device=unit.device)
-        for start in range(0, len(self.vectors), STORE_BLOCK):
-            block = unit @ self.vectors[start : start + STORE_BLOCK].T
-            found, at = block.topk(min(self.k, block.shape[1]), dim=1)
-            best = torch.cat([best, found], dim=1)
-            rows = torch.cat([rows, at + start], dim=1)
-            best, order = best.topk(min(self.k, best.shape[1]), dim=1)
-            rows = rows.gather(1, order)
-        return best.cpu().numpy(), rows.cpu().numpy()
+        rows, cosines = nearest(_unit(queries).to(self.vectors.device), self.vectors, self.k)
+        return cosines, rows
 
     def scores(self, queries: np.ndarray) -> np.ndarray:
         """Share of the vote for each node, float32 (m, n_nodes); 0 where none is similar."""
@@ -123,8 +104,5 @@ class NeighbourVote:
 
 
 def _unit(vectors: np.ndarray) -> Tensor:
-    """Rows of unit length; a zero row stays zero and is similar to nothing."""
-    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
-    # What is of unit length already stays as it is to the bit: a saved store loads unchanged.
-    keep = (norm == 0) | (np.abs(norm - 1) < 1e-5)
-    return torch.from_numpy(vectors / np.where(keep, 1.0, norm).astype(np.float32))
+    """Rows of unit length, float32; a row of zeros stays so, and is similar to nothing."""
+    return torch.from_numpy(unit_rows(vectors, zeros=True))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from patentcl.classification.decisions import answered_level, outline
+from patentcl.classification.decisions import outline, predicted_depth
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ class Predictor:
     ) -> None:
         self.model, self.encode, self.evidence = model, encode, evidence
         self.all_scores = all_scores
-        self._order = np.argsort(outline(model.tree_))
+        self._order = outline(model.tree_)
 
     def predict(self, ids: Sequence[Any], texts: Sequence[Any]) -> Iterator[Prediction]:
         """Yield a prediction for each text or (title, abstract) pair, in their order."""
@@ -93,7 +93,7 @@ class Predictor:
             found: list[Found] = [{}] * len(scores)
             if self.evidence is not None:
                 found = self.evidence.find(near[part], chosen, ids[part])
-            confident, deepest = (answered_level(c, tree) for c in (chosen & passed, chosen))
+            confident, deepest = (predicted_depth(c, tree) for c in (chosen & passed, chosen))
             at_end = chosen & (tree.depth == deepest[:, None])
             stopped = (deepest + 1 < len(tree.levels)) & ~(at_end & tree.is_leaf).any(axis=1)
             for i, (pid, text) in enumerate(zip(ids[part], texts[part], strict=True)):

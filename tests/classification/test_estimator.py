@@ -19,7 +19,7 @@ from sklearn.metrics import average_precision_score, f1_score, precision_recall_
 from sklearn.model_selection import KFold, cross_validate
 
 from patentcl.classification.calibration import Calibration
-from patentcl.classification.decisions import Rules, answered_level, choose, fit_thresholds, needed
+from patentcl.classification.decisions import Rules, choose, fit_thresholds, needed, predicted_depth
 from patentcl.classification.estimator import PatentClassifier
 from patentcl.classification.heads import HEADS, HeadSettings, build_head
 from patentcl.classification.losses import LOSSES, LossSettings, find_loss
@@ -136,7 +136,7 @@ def test_choice_is_its_definition(
     if at_least >= 0:
         assert got[:, tree.at_level(0)].any(axis=1).all()
     deepest = [max((int(tree.depth[j]) for j in np.flatnonzero(r)), default=-1) for r in got]
-    assert answered_level(got, tree).tolist() == deepest
+    assert predicted_depth(got, tree).tolist() == deepest
 
 
 def oracle(truth: np.ndarray, scores: np.ndarray) -> float:
@@ -472,7 +472,7 @@ def test_at_least_one_and_back_off(fitted: PatentClassifier) -> None:
     forced.thresholds_ = high
     assert forced.answered(far) == ["subclass"] * 4
     table = forced.decide(far)
-    assert table["predicted"].all() and not table["sure"].any()
+    assert table["predicted"].all() and not table["confident"].any()
     assert forced.set_params(back_off=1.0).answered(far) == ["section"] * 4
     assert forced.set_params(at_least_one="class", back_off=0.0).answered(far) == ["class"] * 4
     assert forced.set_params(at_least_one=False).answered(far) == [""] * 4
@@ -799,7 +799,7 @@ def test_votes_of_neighbours_are_their_definition() -> None:
 def test_nearest_does_not_depend_on_how_the_store_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     vote = NeighbourVote(X, Y, k=9)
     similarity, rows = vote.nearest(X_DEV)
-    monkeypatch.setattr("patentcl.classification.neighbours.STORE_BLOCK", 37)
+    monkeypatch.setattr("patentcl.core.arrays.SCORES", 37 * 1024)
     cut, cut_rows = vote.nearest(X_DEV)
     np.testing.assert_allclose(cut, similarity, atol=1e-6)
     assert (cut_rows == rows).mean() > 0.99  # near-equal similarities may change places

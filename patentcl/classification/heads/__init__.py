@@ -9,7 +9,7 @@ from patentcl.classification.heads.base import Head, HeadSettings
 from patentcl.classification.heads.harnn import HarnnHead
 from patentcl.classification.heads.levels import FlatHead, LevelsHead
 from patentcl.classification.heads.nodes import ThmmHead, TmmHead
-from patentcl.core.errors import ConfigError, did_you_mean
+from patentcl.core.errors import choose
 from patentcl.cpc import CpcTree
 
 __all__ = ["HEADS", "Head", "HeadSettings", "build_head"]
@@ -40,6 +40,4 @@ def build_head(name: str, tree: CpcTree, dim: int, settings: HeadSettings | None
     >>> head.predict(torch.zeros(2, 8)).shape
     torch.Size([2, 7])
     """
-    if name not in HEADS:
-        raise ConfigError("unknown head", got=name, fix=did_you_mean(name, HEADS))
-    return HEADS[name](tree, dim, settings or HeadSettings())
+    return HEADS[choose(name, HEADS, "head")](tree, dim, settings or HeadSettings())
