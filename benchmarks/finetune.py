@@ -24,6 +24,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse
 
+from patentcl.core.arrays import unit_rows
 from patentcl.core.settings import apply_overrides, make_settings
 from patentcl.data.corpus import Corpus
 from patentcl.encoders.encoder import PatentEncoder
@@ -32,7 +33,6 @@ from patentcl.encoders.training import train_encoder
 from patentcl.evaluation.retrieval import RetrievalTask, dense_run, retrieval_tasks
 from patentcl.graph.duckdb import DuckDBGraph
 from patentcl.metrics import Metrics, compare, evaluate, evaluate_ranking, spearman
-from patentcl.search.index import unit_rows
 from patentcl.triplets.mining import mine_triplets
 from patentcl.triplets.settings import MiningRules
 from patentcl.workspace.folders import open_corpus

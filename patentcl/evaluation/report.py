@@ -324,6 +324,6 @@ def _near(row: Mapping[str, Any]) -> str:
 
 def short(title: str, width: int = 70) -> str:
     """Cut a classification title at its first clause."""
-    from patentcl.maps.clusters import short_title
+    from patentcl.maps.naming import short_title
 
     return short_title(title, width) if title else ""

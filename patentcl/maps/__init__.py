@@ -8,10 +8,12 @@ from __future__ import annotations
 from patentcl.core.lazy import lazily
 
 _HOME = {
+    "MapStyle": "drawing",
     "plot_map": "drawing",
-    "compare_maps": "drawing",
+    "compare_maps": "comparison",
     "project": "projection",
     "project_pair": "projection",
+    "provenance": "projection",
     "cluster": "clusters",
 }
 __all__ = list(_HOME)

@@ -1,17 +1,22 @@
 """Two coordinates for each patent: similar ones lie together, and two maps can be compared.
 
-Everything random is seeded, and maps to be compared share their layout: see `project_pair`.
+Everything random is seeded, and no sum depends on how many threads share it: see `provenance`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from patentcl.core.errors import ConfigError, DataError, MissingExtra, did_you_mean
-from patentcl.maps.clusters import checked_points
+from patentcl.core.arrays import blocks, check_matrix, nearest, unit_rows
+from patentcl.core.errors import ConfigError, DataError, MissingExtra, choose
+from patentcl.maps.settings import MapSettings
 
 METHODS = ("umap", "pca")
 FIT_ROWS = 150_000
@@ -20,6 +25,7 @@ FIT_ROWS = 150_000
 _FIT_SAMPLE = 100_000
 _EXACT_ROWS = 20_000  # neighbours are found exactly up to here
 _BLOCK = 8_192
+_PACKAGES = ("numpy", "scipy", "umap-learn", "numba")
 
 
 def project(
@@ -29,6 +35,7 @@ def project(
     min_dist: float = 0.1,
     method: str = "umap",
     fit_sample: int | None = None,
+    start: Any = None,
 ) -> np.ndarray:
     """Lay vectors out in two dimensions so that similar ones lie together.
 
@@ -50,11 +57,15 @@ def project(
         ``pca`` takes the first two principal components of the normalised vectors.
     fit_sample : int, optional
         How many vectors to lay out by themselves; by default all up to `FIT_ROWS`, else 100,000.
+    start : array_like, shape (n, 2), optional
+        Another map of the same patents. The layout starts there instead of from the principal
+        components, and is turned, scaled and shifted onto it (Procrustes), so that a patent whose
+        neighbours are the same on both maps stays about where it is.
 
     Returns
     -------
     ndarray of float32, shape (n, 2)
-        The same on every run with the same versions and machine.
+        The same on every run and with any number of threads; `provenance` says what it depends on.
 
     Raises
     ------
@@ -63,20 +74,16 @@ def project(
     ConfigError
         For an unknown method or settings out of range.
 
+    References
+    ----------
+    McInnes, Healy and Melville, UMAP: Uniform Manifold Approximation and Projection, 2018.
+
     Examples
     --------
     >>> project([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]], method="pca").shape
     (4, 2)
     """
-    unit = _unit(vectors)
-    _check_settings(len(unit), n_neighbors, min_dist, method)
-    if method == "pca":
-        return _pca(unit)
-    sample = _sample(len(unit), seed, fit_sample, n_neighbors)
-    if sample is None:
-        return _umap(unit, seed, n_neighbors, min_dist, _pca(unit))
-    placed = _umap(unit[sample], seed, n_neighbors, min_dist, _pca(unit[sample]))
-    return _place(unit, sample, placed, seed)
+    return _project(unit_rows(vectors), seed, n_neighbors, min_dist, method, fit_sample, start)
 
 
 def project_pair(
@@ -86,19 +93,18 @@ def project_pair(
     n_neighbors: int = 15,
     min_dist: float = 0.1,
     method: str = "umap",
+    fit_sample: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lay the vectors of two encoders out so that the two maps can be compared.
 
-    The first map is made as by `project`. The second starts from the first one's coordinates, with
-    the same seed and settings, and is then turned, scaled and shifted onto it (Procrustes). So a
-    patent whose neighbours are the same in both stays about where it is, and what moves far has
+    The first map is made as by `project`, the second starts from it (`start`): what moves far has
     other neighbours. Two maps fitted apart differ by chance as much as by the encoders.
 
     Parameters
     ----------
     base, tuned : array_like, shapes (n, d) and (n, e)
         The same patents in the same order; the dimensions may differ.
-    seed, n_neighbors, min_dist, method
+    seed, n_neighbors, min_dist, method, fit_sample
         As in `project`.
 
     Returns
@@ -111,44 +117,103 @@ def project_pair(
     >>> a.shape == b.shape
     True
     """
-    first, second = _unit(base, "base vectors"), _unit(tuned, "tuned vectors")
-    if len(first) != len(second):
+    first, second = unit_rows(base, "base vectors"), unit_rows(tuned, "tuned vectors")
+    check_pair(first, second)
+    options = (seed, n_neighbors, min_dist, method, fit_sample)
+    one = _project(first, *options)
+    return one, _project(second, *options, start=one)
+
+
+def check_pair(base: np.ndarray, tuned: np.ndarray) -> None:
+    """Raise DataError unless there is a tuned vector for each base vector."""
+    if len(base) != len(tuned):
         raise DataError(
             "the two encoders' vectors differ in number",
-            got=f"{len(second)} tuned",
-            wanted=f"{len(first)}, as in base",
+            got=f"{len(tuned)} tuned",
+            wanted=f"{len(base)}, as in base",
         )
-    _check_settings(len(first), n_neighbors, min_dist, method)
+
+
+def provenance(rows: int, settings: MapSettings | None = None, seed: int = 0) -> dict[str, Any]:
+    """What the coordinates of `rows` patents depend on besides their vectors, for a manifest.
+
+    The same values give the same coordinates on one kind of processor. The number of threads has
+    no part in it.
+    """
+    settings = settings or MapSettings()
+    out: dict[str, Any] = {"method": settings.method, "seed": seed}
+    packages = _PACKAGES[:2]
+    if settings.method == "umap":
+        sample = _sample(rows, seed, settings.fit_sample, settings.neighbors)
+        fitted = rows if sample is None else len(sample)
+        exact = fitted <= _EXACT_ROWS
+        packages = _PACKAGES if exact else (*_PACKAGES, "faiss-cpu", "faiss-gpu")
+        out |= {
+            "neighbors": settings.neighbors,
+            "min_dist": settings.min_dist,
+            "laid out": fitted,
+            "neighbours found": "exactly" if exact else "approximately",
+        }
+    found = {}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # one of the two builds of faiss
+            continue
+    return out | {"versions": found, "machine": platform.machine()}
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let numba and BLAS sum in one order: sums shared among threads differ in their last bit.
+
+    UMAP makes wholly different maps of that.
+    """
+    import numba
+
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        numba.set_num_threads(threads)
+
+
+def _project(
+    unit: np.ndarray,
+    seed: int,
+    n_neighbors: int,
+    min_dist: float,
+    method: str,
+    fit_sample: int | None,
+    start: Any = None,
+) -> np.ndarray:
+    _check_settings(len(unit), n_neighbors, min_dist, method)
+    onto = None if start is None else _checked_start(start, len(unit))
     if method == "pca":
-        one, two = _pca(first), _pca(second)
-        return one, _procrustes(one, two)
-    sample = _sample(len(first), seed, None, n_neighbors)
-    rows = np.arange(len(first)) if sample is None else sample
-    one = _umap(first[rows], seed, n_neighbors, min_dist, _pca(first[rows]))
-    two = _procrustes(one, _umap(second[rows], seed, n_neighbors, min_dist, one))
-    if sample is None:
-        return one, two
-    return _place(first, rows, one, seed), _place(second, rows, two, seed)
+        out = _pca(unit)
+        return out if onto is None else _procrustes(onto, out)
+    sample = _sample(len(unit), seed, fit_sample, n_neighbors)
+    rows = slice(None) if sample is None else sample
+    begin = _pca(unit[rows]) if onto is None else onto[rows]
+    out = _umap(unit[rows], seed, n_neighbors, min_dist, begin)
+    if onto is not None:
+        out = _procrustes(begin, out)
+    return out if sample is None else _place(unit, sample, out, seed)
 
 
-def _unit(vectors: Any, what: str = "vectors") -> np.ndarray:
-    array = checked_points(vectors, what)
-    norm = np.linalg.norm(array.astype(np.float64, copy=False), axis=1, keepdims=True)
-    if (norm == 0).any():
+def _checked_start(start: Any, rows: int) -> np.ndarray:
+    onto = check_matrix(start, "coordinates to start from", width=2)
+    if len(onto) != rows:
         raise DataError(
-            f"{what} hold zero vectors, which have no direction",
-            where=f"row {int(np.argmin(norm))}",
-            got=f"{int((norm == 0).sum())} such rows",
-            fix="Leave empty texts out",
+            "the coordinates to start from are of other patents", got=len(onto), wanted=rows
         )
-    return (array / norm).astype(np.float32)
+    return onto
 
 
 def _check_settings(rows: int, n_neighbors: int, min_dist: float, method: str) -> None:
-    if method not in METHODS:
-        raise ConfigError(
-            "unknown projection method", got=method, fix=did_you_mean(method, METHODS)
-        )
+    choose(method, METHODS, "projection method")
     if isinstance(n_neighbors, bool) or not isinstance(n_neighbors, int) or n_neighbors < 2:
         raise ConfigError("n_neighbors is not a whole number above 1", got=repr(n_neighbors))
     if not 0 <= min_dist <= 1:
@@ -180,83 +245,75 @@ def _sample(rows: int, seed: int, fit_sample: int | None, n_neighbors: int) -> n
 
 def _pca(unit: np.ndarray) -> np.ndarray:
     """First two principal components (n, 2), signs such that the largest loading is positive."""
-    centred = unit - unit.mean(axis=0)
-    values, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))
-    axes = axes[:, np.argsort(-values, kind="stable")[:2]]
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    mean = unit.mean(axis=0, dtype=np.float64)
     out = np.zeros((len(unit), 2), dtype=np.float32)
-    out[:, : axes.shape[1]] = centred @ axes
+    with threadpool_limits(1):  # as in `_one_thread`
+        spread = np.zeros((unit.shape[1], unit.shape[1]))
+        for block in blocks(len(unit)):
+            centred = unit[block] - mean
+            spread += centred.T @ centred
+        values, axes = np.linalg.eigh(spread)
+        axes = axes[:, np.argsort(-values, kind="stable")[:2]]
+        axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+        for block in blocks(len(unit)):
+            out[block, : axes.shape[1]] = (unit[block] - mean) @ axes
     return out
-
-
-def _neighbours(unit: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions and cosine distances (n, count) of each row's nearest, itself first."""
-    own = np.arange(len(unit))[:, None]
-    parts = []
-    ask = _finder(unit, count, seed)
-    for i in range(0, len(unit), _BLOCK):
-        found, similarity = ask(unit[i : i + _BLOCK])
-        # Itself to the front, wherever it came out among equal vectors, or in place of the last.
-        front = np.argsort(found != own[i : i + _BLOCK], axis=1, kind="stable")
-        missing = (found != own[i : i + _BLOCK]).all(axis=1)
-        front[missing] = np.roll(np.arange(count), 1)
-        found = np.take_along_axis(found, front, axis=1)
-        similarity = np.take_along_axis(similarity, front, axis=1)
-        found[:, 0], similarity[:, 0] = own[i : i + _BLOCK, 0], 1.0
-        parts.append((found, similarity))
-    found, similarity = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return found, np.clip(1 - similarity, 0, 2).astype(np.float32)
 
 
 def _umap(
     unit: np.ndarray, seed: int, n_neighbors: int, min_dist: float, start: np.ndarray
 ) -> np.ndarray:
     """UMAP by its parts: neighbours, their fuzzy graph, then the layout from given coordinates."""
-    umap = _umap_module()
+    from umap import umap_
+
     found, distance = _neighbours(unit, n_neighbors, seed)
-    graph, _, _ = umap.fuzzy_simplicial_set(
-        unit,
-        n_neighbors,
-        np.random.RandomState(seed),
-        "cosine",
-        knn_indices=found,
-        knn_dists=distance,
-        angular=True,
-    )
-    a, b = umap.find_ab_params(1.0, min_dist)
     # UMAP's own scale for given coordinates, and a hair of noise that parts equal vectors.
-    spread = np.abs(start - start.mean(axis=0)).max() or 1.0
-    begin = (start - start.mean(axis=0)) / spread * 10
+    begin = start - start.mean(axis=0)
+    begin = begin / (np.abs(begin).max() or 1.0) * 10
     begin = begin + np.random.default_rng(seed).normal(scale=1e-3, size=begin.shape)
-    layout, _ = umap.simplicial_set_embedding(
-        unit,
-        graph,
-        2,
-        1.0,
-        a,
-        b,
-        1.0,
-        5,
-        500 if len(unit) <= 10_000 else 200,
-        begin.astype(np.float32),
-        np.random.RandomState(seed),
-        "cosine",
-        {},
-        False,
-        {},
-        False,
-    )
+    a, b = umap_.find_ab_params(1.0, min_dist)
+    with _one_thread():
+        graph, _, _ = umap_.fuzzy_simplicial_set(
+            unit,
+            n_neighbors,
+            np.random.RandomState(seed),
+            "cosine",
+            knn_indices=found,
+            knn_dists=distance,
+            angular=True,
+        )
+        layout, _ = umap_.simplicial_set_embedding(
+            unit,
+            graph,
+            n_components=2,
+            initial_alpha=1.0,
+            a=a,
+            b=b,
+            gamma=1.0,
+            negative_sample_rate=5,
+            n_epochs=500 if len(unit) <= 10_000 else 200,
+            init=begin.astype(np.float32),
+            random_state=np.random.RandomState(seed),
+            metric="cosine",
+            metric_kwds={},
+            densmap=False,
+            densmap_kwds={},
+            output_dens=False,
+        )
     return np.asarray(layout, dtype=np.float32)
 
 
-def _umap_module() -> Any:
-    try:
-        from umap import umap_
-    except ImportError as error:
-        raise MissingExtra(
-            "umap-learn is not installed", fix="Install umap-learn, or take method='pca'"
-        ) from error
-    return umap_
+def _neighbours(unit: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and cosine distances (n, count) of each row's nearest, itself first."""
+    own = np.arange(len(unit))[:, None]
+    find = _finder(unit, seed)
+    parts = [find(unit[block], count) for block in blocks(len(unit), _BLOCK)]
+    found, similarity = (np.concatenate(part) for part in zip(*parts, strict=True))
+    # Itself may come after equal vectors, or not at all: then the last one goes for it.
+    others = np.argsort(found == own, axis=1, kind="stable")[:, : count - 1]
+    found, similarity = (np.take_along_axis(each, others, axis=1) for each in (found, similarity))
+    distance = np.clip(1 - similarity, 0, 2).astype(np.float32)
+    return np.hstack([own, found]), np.hstack([np.zeros_like(distance[:, :1]), distance])
 
 
 def _place(
@@ -266,10 +323,10 @@ def _place(
     out = np.empty((len(unit), 2), dtype=np.float32)
     out[sample] = placed
     rest = np.setdiff1d(np.arange(len(unit)), sample)
-    ask = _finder(unit[sample], min(count, len(sample)), seed)
-    for i in range(0, len(rest), _BLOCK):
-        rows = rest[i : i + _BLOCK]
-        found, similarity = ask(unit[rows])
+    find = _finder(unit[sample], seed)
+    for block in blocks(len(rest), _BLOCK):
+        rows = rest[block]
+        found, similarity = find(unit[rows], min(count, len(sample)))
         # Relative to the best, so that the nearest lead alike in dense regions and in thin ones.
         weight = np.exp((similarity - similarity.max(axis=1, keepdims=True)) / 0.05)
         weight /= weight.sum(axis=1, keepdims=True)
@@ -277,38 +334,45 @@ def _place(
     return out
 
 
-def _finder(
-    unit: np.ndarray, count: int, seed: int
-) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """A function that gives positions and cosine similarities of the nearest rows of `unit`.
+_Find = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
+
+
+def _finder(unit: np.ndarray, seed: int) -> _Find:
+    """A function of queries and k: positions and cosines (m, k) of the nearest rows of `unit`.
 
     Exact up to `_EXACT_ROWS`; above, among the lists of an inverted file (98 to 99 of 100 found).
     """
+
+    def exact(queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        with threadpool_limits(1):
+            return nearest(queries, unit, count)
+
+    if len(unit) <= _EXACT_ROWS:
+        return exact
     try:
         import faiss
     except ImportError as error:
         raise MissingExtra(
             "faiss is not installed",
-            fix="Install patentcl[cpu] or patentcl[gpu], or take method='pca'",
+            fix="Install patentcl[cpu] or patentcl[gpu], or use method='pca'",
         ) from error
-    flat = faiss.IndexFlatIP(unit.shape[1])
-    flat.add(unit)
-    if len(unit) <= _EXACT_ROWS:
-        return lambda queries: flat.search(queries, count)[::-1]
     lists = 2 ** round(np.log2(4 * np.sqrt(len(unit))))
-    index = faiss.IndexIVFFlat(
-        faiss.IndexFlatIP(unit.shape[1]), unit.shape[1], lists, faiss.METRIC_INNER_PRODUCT
-    )
+    centres = faiss.IndexFlatIP(unit.shape[1])
+    index = faiss.IndexIVFFlat(centres, unit.shape[1], lists, faiss.METRIC_INNER_PRODUCT)
     index.cp.seed = seed
-    index.train(unit)
-    index.add(unit)
     index.nprobe = max(16, lists // 32)
+    with threadpool_limits(1):
+        index.train(unit)
+        index.add(unit)
 
-    def near(queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        similarity, found = index.search(queries, count)
+    def near(queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        with threadpool_limits(1):
+            score, chosen = centres.search(queries, index.nprobe)
+        # Threads share the queries out here, and each query is read by one of them.
+        similarity, found = index.search_preassigned(queries, count, chosen, score)
         short = found[:, -1] < 0
         if short.any():
-            similarity[short], found[short] = flat.search(queries[short], count)
+            found[short], similarity[short] = exact(queries[short], count)
         return found, similarity
 
     return near
@@ -318,7 +382,8 @@ def _procrustes(onto: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Turn, mirror, scale and shift points (n, 2) so that they lie as near as can be to others."""
     a = onto - onto.mean(axis=0, dtype=np.float64)
     b = points - points.mean(axis=0, dtype=np.float64)
-    left, size, right = np.linalg.svd(b.T @ a)
+    with threadpool_limits(1):
+        left, size, right = np.linalg.svd(b.T @ a)
     total = float((b**2).sum())
     scale = float(size.sum()) / total if total > 0 else 1.0
     return (scale * b @ (left @ right) + onto.mean(axis=0)).astype(np.float32)

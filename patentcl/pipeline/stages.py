@@ -327,7 +327,8 @@ def _index(step: Step, place: Path, record: Record, progress: StageProgress) -> 
 def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
     """PNG, SVG, a page that opens without a network, coordinates."""
     from patentcl.maps.clusters import cluster
-    from patentcl.maps.drawing import SECTIONS, MapStyle, plot_map
+    from patentcl.maps.colours import SECTIONS
+    from patentcl.maps.drawing import MapStyle, plot_map
     from patentcl.maps.projection import project
 
     settings, seed, corpus = step.recipe.map, step.recipe.seed, step.corpus()

@@ -1,4 +1,4 @@
-"""Baselines that need no training: BM25 over words."""
+"""BM25 over words: search that needs no training, and the baseline of all that does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
+from patentcl.core.arrays import blocks, top_k
 from patentcl.core.errors import ConfigError, DataError
 
 
@@ -45,18 +46,15 @@ class BM25:
             )
         self._words = CountVectorizer(token_pattern=r"(?u)\b\w+\b", dtype=np.float32)
         try:
-            counts = self._words.fit_transform(texts)
+            counts = sparse.csr_matrix(self._words.fit_transform(texts))
         except ValueError as error:
             raise DataError("no text to index has a word", got=str(error)) from error
-        counts = sparse.csr_matrix(counts)
         length = np.asarray(counts.sum(axis=1)).ravel()
         document_frequency = np.bincount(counts.indices, minlength=counts.shape[1])
         idf = np.log1p((len(length) - document_frequency + 0.5) / (document_frequency + 0.5))
-        norm = k1 * (1 - b + b * length / length.mean())
-        row = np.repeat(np.arange(len(length)), np.diff(counts.indptr))
-        counts.data = (
-            counts.data * (k1 + 1) / (counts.data + norm[row]) * idf[counts.indices]
-        ).astype(np.float32)
+        norm = np.repeat(k1 * (1 - b + b * length / length.mean()), np.diff(counts.indptr))
+        weight = counts.data * (k1 + 1) / (counts.data + norm) * idf[counts.indices]
+        counts.data = weight.astype(np.float32)
         self._weights = counts.T.tocsr()  # words x documents
 
     def search(
@@ -89,36 +87,9 @@ class BM25:
         """
         counts = sparse.csr_matrix(self._words.transform(queries))
         rows = [top_k(np.empty((0, self._weights.shape[1]), dtype=np.float32), k)]
-        for start in range(0, counts.shape[0], block):
-            scores = (counts[start : start + block] @ self._weights).toarray()
+        for part in blocks(counts.shape[0], block):
+            scores = (counts[part] @ self._weights).toarray()
             if without is not None:
-                scores[np.arange(len(scores)), without[start : start + block]] = 0
+                scores[np.arange(len(scores)), without[part]] = 0
             rows.append(top_k(scores, k))
         return sparse.csr_matrix(sparse.vstack(rows))
-
-
-def top_k(scores: np.ndarray, k: int) -> sparse.csr_matrix:
-    """Keep the k largest scores above 0 of each row; ties go to the lower column.
-
-    Examples
-    --------
-    >>> top_k(np.array([[1.0, 3.0, 1.0, 0.0]]), k=2).toarray().tolist()
-    [[1.0, 3.0, 0.0, 0.0]]
-    """
-    if k < 1:
-        raise ConfigError("k must be at least 1", got=k)
-    if scores.size == 0:
-        return sparse.csr_matrix(scores.shape, dtype=scores.dtype)
-    k = min(k, scores.shape[1])
-    best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-    floor = np.take_along_axis(scores, best, axis=1).min(axis=1)
-    rows, columns = [], []
-    for i, least in enumerate(floor):
-        above = np.flatnonzero(scores[i] > least)
-        equal = np.flatnonzero(scores[i] == least)[: k - len(above)]
-        kept = np.sort(np.concatenate([above, equal]))
-        kept = kept[scores[i, kept] > 0]
-        rows.append(np.full(len(kept), i))
-        columns.append(kept)
-    row, column = np.concatenate(rows), np.concatenate(columns)
-    return sparse.csr_matrix((scores[row, column], (row, column)), shape=scores.shape)

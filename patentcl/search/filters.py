@@ -49,14 +49,7 @@ def checked_ids(ids: Iterable[Any], rows: int) -> np.ndarray:
 
 
 def checked_meta(meta: pd.DataFrame | None, ids: np.ndarray) -> pd.DataFrame:
-    """Return the rows of meta in the order of ids, the id as the first column.
-
-    Raises
-    ------
-    DataError
-        If there is no column ``id``, an id repeats or lacks its row, a column has the name of a
-        result column, or ``codes`` are not lists.
-    """
+    """Return the rows of meta in the order of ids, the id first, or raise DataError."""
     if meta is None:
         return pd.DataFrame({"id": ids})
     if "id" not in meta.columns:
@@ -144,13 +137,7 @@ def days(column: pd.Series) -> np.ndarray:
 
 
 class Filters:
-    """Turns filters into masks over the rows of a table.
-
-    Parameters
-    ----------
-    meta : DataFrame
-        As returned by `checked_meta`: ``id`` and, for the filters that need them, ``date`` and
-        ``codes``.
+    """Turns filters into masks over the rows of a table that `checked_meta` returned.
 
     Examples
     --------
@@ -189,11 +176,12 @@ class Filters:
         if "date" in self._meta:
             _ = self._days
 
-    def positions(self, ids: Iterable[str]) -> np.ndarray:
-        """Rows (int64) of ids; unknown ones raise DataError."""
-        if isinstance(ids, str):
+    def positions(self, ids: Iterable[str | int]) -> np.ndarray:
+        """Rows (int64) of ids, whole numbers standing for their digits; unknown ones raise."""
+        whole = (int, np.integer)
+        if isinstance(ids, (str, *whole)):
             raise DataError("ids is one text", got=repr(ids), wanted="a list of ids")
-        wanted = pd.Index(list(ids), dtype=object)
+        wanted = pd.Index([str(i) if isinstance(i, whole) else i for i in ids], dtype=object)
         place = self._place.get_indexer(wanted)
         if (place < 0).any():
             missing = wanted[place < 0]
@@ -225,15 +213,7 @@ class Filters:
         exclude_cpc: str | Sequence[str] | None = None,
         ids: Iterable[str] | None = None,
     ) -> np.ndarray | None:
-        """Bool (n,): the rows that pass all filters; None where there is no filter.
-
-        Raises
-        ------
-        ConfigError
-            If the table lacks the column that a filter needs.
-        DataError
-            For dates and symbols that are none, and unknown ids.
-        """
+        """Bool (n,): the rows that pass all filters; None where there is no filter."""
         for value, name, column in (
             (before, "before", "date"),
             (after, "after", "date"),

@@ -1,33 +1,28 @@
 """Nearest patents by cosine similarity, with exact filters by date, classification and id.
 
-The vectors live in a FAISS index that a specification in ``indexes/`` describes. FAISS proposes
-candidates; their similarities are then computed again in double precision and put in order, so that
-results do not depend on how many queries were asked at once, and equal vectors come out in the
-order in which they were indexed.
+FAISS proposes candidates. Their similarities are then computed again in double precision and put in
+order, so that results do not depend on how many queries were asked at once, and equal vectors come
+out in the order in which they were indexed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from patentcl.core.errors import ConfigError, DataError, MissingExtra, did_you_mean
+from patentcl.core.arrays import blocks, check_matrix, unit_rows
+from patentcl.core.errors import ConfigError, DataError, choose
+from patentcl.search import backend
 from patentcl.search.filters import Filters, checked_ids, checked_meta
 from patentcl.search.specification import IndexSpec
 
 AUTO_FLAT_ROWS = 200_000
-"""Up to this many vectors ``spec="auto"`` takes the exact index, above it the HNSW graph."""
-
-FORMAT = 1
-INDEX_FILE, IDS_FILE, SPEC_FILE = "index.faiss", "ids.parquet", "spec.yaml"
+"""Up to this many vectors ``spec="auto"`` is the exact index, above it the HNSW graph."""
 
 _FILTERS = ("before", "after", "cpc", "exclude_cpc", "ids")
 _EXACT_SHARE = 0.1  # a filter that leaves less than this share of the rows is answered exactly
@@ -37,59 +32,6 @@ _GPU_REACH = 2048  # FAISS finds no more than this many at a time on a GPU
 
 _Hits = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Query, position and similarity of results, one entry each."""
-
-
-def unit_rows(vectors: Any, what: str = "vectors") -> np.ndarray:
-    """Return a normalised copy of some vectors.
-
-    Parameters
-    ----------
-    vectors : array_like, shape (n, d)
-    what : str
-        What errors call them.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, d)
-
-    Raises
-    ------
-    DataError
-        If they are not numbers, not two-dimensional, not finite or zero; the row is named.
-
-    Examples
-    --------
-    >>> unit_rows([[3, 4]]).tolist()
-    [[0.6000000238418579, 0.800000011920929]]
-    """
-    array = np.asarray(vectors)
-    if array.dtype.kind not in "fiu":
-        raise DataError(
-            f"{what} are not numbers", got=f"dtype {array.dtype}", wanted="float32 (n, d)"
-        )
-    if array.ndim != 2 or array.shape[1] == 0:
-        raise DataError(f"{what} have the wrong shape", got=array.shape, wanted="(n, d) with d > 0")
-    finite = np.isfinite(array).all(axis=1)
-    if not finite.all():
-        raise DataError(
-            f"{what} hold nan or infinity",
-            where=f"row {int(np.argmin(finite))}",
-            got=f"{int((~finite).sum())} such rows",
-            fix="Encode these texts again",
-        )
-    # The largest entry is divided out first: neither tiny nor huge rows lose their direction.
-    peak = np.abs(array).max(axis=1, keepdims=True, initial=0)
-    if (peak == 0).any():
-        raise DataError(
-            f"{what} hold zero vectors, which have no direction",
-            where=f"row {int(np.argmin(peak))}",
-            got=f"{int((peak == 0).sum())} such rows",
-            fix="Leave empty texts out",
-        )
-    wide = array.astype(np.float32) if array.dtype == np.float16 else array
-    out = np.ascontiguousarray(wide / peak, dtype=np.float32)
-    out /= np.sqrt(np.einsum("ij,ij->i", out, out))[:, None]
-    return out
 
 
 class PatentIndex:
@@ -126,9 +68,9 @@ class PatentIndex:
         self.ids: np.ndarray = meta["id"].to_numpy(dtype=object)
         self.spec = spec
         self.encoder = encoder
-        self._family = _family(index)
+        self._family = backend.family_of(index)
         self._filters = Filters(meta)
-        self._fast = _to_gpus(index) if spec.device == "gpu" else index
+        self._fast = backend.to_gpus(index) if spec.device == "gpu" else index
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -176,10 +118,8 @@ class PatentIndex:
         ConfigError
             If the specification is unknown or does not suit the vectors.
         """
-        unit = unit_rows(vectors, "vectors")
+        unit = unit_rows(check_matrix(vectors))
         rows, dimension = unit.shape
-        if rows == 0:
-            raise DataError("there are no vectors to index")
         names = checked_ids(ids, rows)
         table = checked_meta(meta, names)
         if spec == "auto":
@@ -190,15 +130,15 @@ class PatentIndex:
                 f"too few vectors for the index {chosen.name!r}",
                 got=rows,
                 wanted=f"{chosen.min_rows} or more",
-                fix="Take flat instead",
+                fix="Use flat instead",
             )
-        out = cls(_new_index(chosen, rows, dimension), table, chosen, encoder)
+        out = cls(backend.new_index(chosen, rows, dimension), table, chosen, encoder)
         out._filters.check()
         if not out._index.is_trained:
             out._index.train(unit)
         out._index.add(unit)
         if chosen.device == "gpu":
-            out._fast = _to_gpus(out._index)
+            out._fast = backend.to_gpus(out._index)
         return out
 
     def save(self, folder: str | Path) -> None:
@@ -209,35 +149,7 @@ class PatentIndex:
         DataError
             If an index is already there.
         """
-        faiss = _faiss()
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in (INDEX_FILE, IDS_FILE, SPEC_FILE):
-            if (folder / name).exists():
-                raise DataError(
-                    "there is an index already", where=folder / name, fix="Name a new folder"
-                )
-        faiss.write_index(self._index, str(folder / INDEX_FILE))
-        try:
-            self.meta.to_parquet(folder / IDS_FILE, index=False)
-        except (ValueError, TypeError) as error:
-            raise DataError(
-                "a column of meta cannot be stored",
-                where=folder / IDS_FILE,
-                got=str(error).splitlines()[0],
-            ) from error
-        record = {
-            "format": FORMAT,
-            "rows": len(self),
-            "dimension": self.dimension,
-            "metric": "cosine",
-            "encoder": self.encoder,
-            "ids": _digest(self.ids),
-            "bytes": (folder / INDEX_FILE).stat().st_size,
-            "spec": asdict(self.spec),
-        }
-        with (folder / SPEC_FILE).open("w", encoding="utf-8") as stream:
-            yaml.safe_dump(record, stream, sort_keys=False, allow_unicode=True)
+        backend.write_folder(Path(folder), self._index, self.meta, self.spec, self.encoder)
 
     @classmethod
     def load(cls, folder: str | Path) -> PatentIndex:
@@ -248,42 +160,8 @@ class PatentIndex:
         DataError
             If a file is missing, damaged, or of another index.
         """
-        folder = Path(folder)
-        record = _read_record(folder)
-        spec = dict(record["spec"])
-        name = str(spec.pop("name", "own"))
-        chosen = IndexSpec.from_mapping(spec, name=name, where=folder / SPEC_FILE)
-        try:
-            meta = pd.read_parquet(folder / IDS_FILE)
-        except (OSError, ValueError) as error:
-            raise DataError(
-                "the table of ids cannot be read",
-                where=folder / IDS_FILE,
-                got=str(error).splitlines()[0],
-            ) from error
-        if "id" not in meta:
-            raise DataError(
-                "the table of ids has no column 'id'",
-                where=folder / IDS_FILE,
-                got=", ".join(meta.columns),
-            )
-        index = _read_index(folder / INDEX_FILE, record["bytes"])
-        for what, got, wanted in (
-            ("rows in index.faiss", index.ntotal, record["rows"]),
-            ("rows in ids.parquet", len(meta), record["rows"]),
-            ("dimension of index.faiss", index.d, record["dimension"]),
-            ("ids in ids.parquet", _digest(meta["id"]), record["ids"]),
-        ):
-            if got != wanted:
-                raise DataError(
-                    f"the index folder does not hold together: {what}",
-                    where=folder,
-                    got=got,
-                    wanted=f"{wanted} as in {SPEC_FILE}",
-                    fix="Build the index again",
-                )
-        meta = checked_meta(meta, checked_ids(meta["id"], len(meta)))
-        return cls(index, meta, chosen, record["encoder"])
+        index, meta, spec, encoder = backend.read_folder(Path(folder))
+        return cls(index, checked_meta(meta, checked_ids(meta["id"], len(meta))), spec, encoder)
 
     # ---- searching --------------------------------------------------------------------------
 
@@ -304,7 +182,8 @@ class PatentIndex:
         Parameters
         ----------
         queries : array_like, shape (m, d)
-            Of any length (they are normalised); one vector of shape (d,) will do.
+            Of any length (they are normalised); one vector of shape (d,) will do. Texts must be
+            encoded first, by the encoder that the index was made with.
         k : int
             How many for each query; fewer come back only where fewer pass the filters.
         before, after : str, int or date, optional
@@ -331,17 +210,19 @@ class PatentIndex:
         ConfigError
             If k < 1, or the index has no dates or codes to filter by.
         """
-        array = np.asarray(queries)
-        unit = self._checked_queries(array[None, :] if array.ndim == 1 else array)
+        unit = self._checked_queries(queries)
         keep = self._filters.mask(before, after, cpc, exclude_cpc, ids)
         return self._frame(*self._nearest(unit, _checked_k(k), keep))
 
-    def similar_to(self, ids: str | Iterable[str], k: int = 10, **filters: Any) -> pd.DataFrame:
+    def similar_to(
+        self, ids: str | int | Iterable[str | int], k: int = 10, **filters: Any
+    ) -> pd.DataFrame:
         """Find the nearest patents of patents in the index, each without itself.
 
         Parameters
         ----------
         ids : str or iterable of str
+            Ids are texts; a whole number stands for its digits.
         k : int
         **filters
             `before`, `after`, `cpc`, `exclude_cpc` and `ids` as in `search`.
@@ -351,10 +232,9 @@ class PatentIndex:
         DataFrame
             As from `search`, ``query`` being the position in `ids`.
         """
-        own = self._filters.positions([ids] if isinstance(ids, str) else ids)
+        own = self._filters.positions([ids] if isinstance(ids, str | int | np.integer) else ids)
         for name in filters:
-            if name not in _FILTERS:
-                raise ConfigError("unknown filter", got=name, fix=did_you_mean(name, _FILTERS))
+            choose(name, _FILTERS, "filter")
         keep = self._filters.mask(**filters)
         query, position, similarity = self._nearest(self._vectors(own), _checked_k(k) + 1, keep)
         other = own[query] != position
@@ -374,21 +254,29 @@ class PatentIndex:
             }
         )
 
-    def vector(self, id: str) -> np.ndarray:
+    def vector(self, id: str | int) -> np.ndarray:
         """Return the normalised vector of a patent, float32 (d,), as exactly as it is stored."""
         return self._vectors(self._filters.positions([id]))[0]
 
     # ---- candidates -------------------------------------------------------------------------
 
-    def _checked_queries(self, queries: np.ndarray) -> np.ndarray:
-        if queries.ndim == 2 and queries.shape[1] != self.dimension:
+    def _checked_queries(self, queries: Any) -> np.ndarray:
+        array = np.asarray(queries)
+        if array.dtype.kind in "USO" and any(isinstance(x, str) for x in array.ravel()[:1]):
+            raise DataError(
+                "an index searches by vector, not by text",
+                got=repr(str(array.ravel()[0]))[:60],
+                fix="Encode the texts with the index's encoder first, or use Run.similar",
+            )
+        array = array[None, :] if array.ndim == 1 else array
+        if array.ndim == 2 and array.shape[1] != self.dimension:
             raise DataError(
                 "the queries' dimension is not the index's",
-                got=queries.shape[1],
+                got=array.shape[1],
                 wanted=self.dimension,
                 fix="Encode the queries with the encoder that the index was made with",
             )
-        return unit_rows(queries, "queries")
+        return unit_rows(array, "queries")
 
     def _vectors(self, positions: np.ndarray) -> np.ndarray:
         return np.asarray(self._index.reconstruct_batch(np.ascontiguousarray(positions, np.int64)))
@@ -400,16 +288,12 @@ class PatentIndex:
         if k == 0 or len(queries) == 0:
             return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
         step = max(1, min(_CHUNK, 2**24 // (k + 8)))
-        parts = [
-            self._nearest_chunk(queries[i : i + step], k, keep, count)
-            for i in range(0, len(queries), step)
-        ]
+        parts = []
+        for part in blocks(len(queries), step):
+            query, position, similarity = self._nearest_chunk(queries[part], k, keep, count)
+            parts.append((query + part.start, position, similarity))
         query, position, similarity = (np.concatenate(c) for c in zip(*parts, strict=True))
-        return (
-            query + np.repeat(np.arange(len(parts)) * step, [len(p[0]) for p in parts]),
-            position,
-            similarity,
-        )
+        return query, position, similarity
 
     def _nearest_chunk(
         self, queries: np.ndarray, k: int, keep: np.ndarray | None, count: int
@@ -444,7 +328,7 @@ class PatentIndex:
         self, queries: np.ndarray, reach: int, keep: np.ndarray | None, count: int, exact: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """Scores and positions (m, reach) from FAISS, best first; -1 where it found no more."""
-        faiss = _faiss()
+        faiss = backend.import_faiss()
         if keep is None and self._fast is not self._index and reach <= _GPU_REACH:
             score, found = self._fast.search(queries, reach)
             return score, found
@@ -507,141 +391,3 @@ def _checked_k(k: Any) -> int:
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise ConfigError("k is not a positive whole number", got=repr(k), wanted="1 or more")
     return int(k)
-
-
-# ---- FAISS ----------------------------------------------------------------------------------
-
-
-def _faiss() -> Any:
-    try:
-        import faiss
-    except ImportError as error:
-        raise MissingExtra(
-            "faiss is not installed",
-            fix="Install patentcl[cpu], or patentcl[gpu] on a machine with a GPU",
-        ) from error
-    return faiss
-
-
-def _family(index: Any) -> str:
-    """HNSW, IVF or Flat (codes without structure): these can be filtered, others are refused."""
-    faiss = _faiss()
-    index = faiss.downcast_index(index)
-    if isinstance(index, faiss.IndexHNSW):
-        return "HNSW"
-    if isinstance(index, faiss.IndexIVF):
-        return "IVF"
-    if isinstance(index, faiss.IndexFlat | faiss.IndexScalarQuantizer | faiss.IndexPQ):
-        return "Flat"
-    raise ConfigError(
-        "this kind of FAISS index cannot be filtered",
-        got=type(index).__name__,
-        wanted="Flat, SQ, PQ, HNSW or IVF",
-    )
-
-
-def _new_index(spec: IndexSpec, rows: int, dimension: int) -> Any:
-    faiss = _faiss()
-    factory = spec.resolve(rows, dimension)
-    try:
-        index = faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
-    except RuntimeError as error:
-        raise ConfigError(
-            "FAISS does not accept the factory string",
-            where=f"index {spec.name!r}",
-            got=f"{factory} at dimension {dimension}",
-            fix=_faiss_reason(error),
-        ) from error
-    if _family(index) == "IVF":
-        index.make_direct_map()  # so that vectors can be read back by position
-    for name, value in spec.build.items():
-        faiss.ParameterSpace().set_index_parameter(index, name, value)
-    return index
-
-
-def _faiss_reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"FAISS says: {lines[-1]}" if lines else "See the FAISS documentation"
-
-
-def _to_gpus(index: Any) -> Any:
-    faiss = _faiss()
-    count = faiss.get_num_gpus() if hasattr(faiss, "get_num_gpus") else 0
-    if count == 0:
-        built = "GPUs" if hasattr(faiss, "StandardGpuResources") else "the CPU"
-        raise ConfigError(
-            "no GPU that FAISS can use",
-            got=f"faiss {faiss.__version__} for {built}",
-            wanted="a GPU and the extra 'gpu'",
-            fix="Take the index flat instead",
-        )
-    options = faiss.GpuMultipleClonerOptions()
-    options.shard = True
-    return faiss.index_cpu_to_all_gpus(index, co=options)
-
-
-def _read_index(path: Path, size: Any) -> Any:
-    faiss = _faiss()
-    if not path.is_file():
-        raise DataError("a file of the index is missing", got=path, fix="Build the index again")
-    if path.stat().st_size != size:
-        raise DataError(
-            "the index is damaged",
-            where=path,
-            got=f"{path.stat().st_size} bytes",
-            wanted=f"{size}",
-            fix="Build the index again",
-        )
-    try:
-        index = faiss.read_index(str(path))
-    except (RuntimeError, MemoryError) as error:
-        raise DataError(
-            "the index cannot be read",
-            where=path,
-            got=_faiss_reason(error),
-            fix="Build the index again",
-        ) from error
-    if index.metric_type != faiss.METRIC_INNER_PRODUCT:
-        raise DataError(
-            "the index has another metric",
-            where=path,
-            got=f"metric {index.metric_type}",
-            wanted="inner product",
-        )
-    return index
-
-
-def _read_record(folder: Path) -> dict[str, Any]:
-    path = folder / SPEC_FILE
-    for name in (SPEC_FILE, IDS_FILE):
-        if not (folder / name).is_file():
-            raise DataError(
-                "a file of the index is missing", got=folder / name, fix="Build the index again"
-            )
-    try:
-        record = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError("not a YAML file", where=path, got=" ".join(str(error).split())) from error
-    wanted = {"format", "rows", "dimension", "metric", "encoder", "ids", "bytes", "spec"}
-    if (
-        not isinstance(record, dict)
-        or set(record) != wanted
-        or not isinstance(record["spec"], dict)
-    ):
-        got = ", ".join(map(str, record)) if isinstance(record, dict) else type(record).__name__
-        raise DataError(
-            "not the record of an index", where=path, got=got, wanted=", ".join(sorted(wanted))
-        )
-    if record["format"] != FORMAT or record["metric"] != "cosine":
-        raise DataError(
-            "an index of another format",
-            where=path,
-            got=f"format {record['format']}, metric {record['metric']}",
-            wanted=f"format {FORMAT}, metric cosine",
-            fix="Build the index again",
-        )
-    return record
-
-
-def _digest(ids: Iterable[str]) -> str:
-    return hashlib.blake2b("\n".join(map(str, ids)).encode(), digest_size=16).hexdigest()

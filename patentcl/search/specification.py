@@ -6,42 +6,21 @@ They are YAML files. Those in ``indexes/`` come with patentcl; a path names one 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import numpy as np
-import yaml
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from patentcl.core import resources
-from patentcl.core.errors import ConfigError, did_you_mean
+from patentcl.core.errors import ConfigError
+from patentcl.core.settings import Positive, Settings, make_settings, read_yaml
 
-_BUILD_KEYS = {"efConstruction": "HNSW"}
-_SEARCH_KEYS = {"efSearch": "HNSW", "nprobe": "IVF"}
+_FAMILIES = {"efConstruction": "HNSW", "efSearch": "HNSW", "nprobe": "IVF"}
+_Text = Annotated[str, StringConstraints(strip_whitespace=True)]
 
 
-@dataclass(frozen=True)
-class IndexSpec:
+class IndexSpec(Settings):
     """What kind of FAISS index to build and how to search it.
-
-    Parameters
-    ----------
-    name : str
-        Name of the file it was read from, without the suffix.
-    factory : str
-        FAISS factory string of the families Flat, SQ, PQ, HNSW and IVF. ``{lists}`` becomes about
-        four square roots of the number of rows (a power of two, at least 39 rows to a list), and
-        ``{bytes}`` the dimension over eight, or the next smaller divisor of the dimension.
-    description : str
-        What it is for.
-    build : dict of str to int
-        ``efConstruction`` for HNSW.
-    search : dict of str to int
-        ``efSearch`` for HNSW, ``nprobe`` for IVF.
-    min_rows : int
-        Fewest vectors for which it makes sense.
-    device : {"cpu", "gpu"}
-        Where to search.
 
     Examples
     --------
@@ -50,12 +29,35 @@ class IndexSpec:
     """
 
     name: str
-    factory: str
-    description: str = ""
-    build: dict[str, int] = field(default_factory=dict)
-    search: dict[str, int] = field(default_factory=dict)
-    min_rows: int = 1
-    device: str = "cpu"
+    """Of the file it was read from, without the suffix."""
+    factory: Annotated[_Text, Field(min_length=1)]
+    """FAISS factory string of the families Flat, SQ, PQ, HNSW and IVF, e.g. ``HNSW32,Flat``.
+
+    ``{lists}`` becomes about four square roots of the number of rows (a power of two, at least 39
+    rows to a list), and ``{bytes}`` the dimension over eight, or the next smaller divisor of it.
+    """
+    description: _Text = ""
+    """What it is for."""
+    build: dict[Literal["efConstruction"], Positive] = Field(default_factory=dict)
+    """``efConstruction`` for HNSW."""
+    search: dict[Literal["efSearch", "nprobe"], Positive] = Field(default_factory=dict)
+    """``efSearch`` for HNSW, ``nprobe`` for IVF."""
+    min_rows: Positive = 1
+    """Fewest vectors for which it makes sense."""
+    device: Literal["cpu", "gpu"] = "cpu"
+    """Where to search."""
+
+    @field_validator("build", "search", mode="before")
+    @classmethod
+    def _nothing_below(cls, value: Any) -> Any:
+        return {} if value is None else value
+
+    @model_validator(mode="after")
+    def _suits_the_family(self) -> IndexSpec:
+        for key in (*self.build, *self.search):
+            if _FAMILIES[key] not in self.factory:
+                raise ValueError(f"{key} is for {_FAMILIES[key]} indexes, not {self.factory}")
+        return self
 
     @classmethod
     def read(cls, spec: str | Path) -> IndexSpec:
@@ -76,58 +78,14 @@ class IndexSpec:
                 got=path,
                 fix=f"Name a YAML file, or one of {', '.join(spec_names())}",
             )
-        try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                "not a YAML file", where=path, got=" ".join(str(error).split())
-            ) from error
-        return cls.from_mapping(values, name=path.stem, where=path)
+        return cls.from_mapping(read_yaml(path), path.stem, where=path)
 
     @classmethod
     def from_mapping(cls, values: Any, name: str, where: object = None) -> IndexSpec:
-        """Check plain data and make a specification of it; every key is known or refused."""
-        where = where or f"index specification {name!r}"
-        if not isinstance(values, dict):
-            raise ConfigError(
-                "an index specification is a mapping",
-                where=where,
-                got=type(values).__name__,
-                wanted="keys such as factory",
-            )
-        known = ("description", "factory", "build", "search", "min_rows", "device")
-        for key in values:
-            if key not in known:
-                raise ConfigError(
-                    "unknown setting", where=where, got=key, fix=did_you_mean(str(key), known)
-                )
-        factory = values.get("factory")
-        if not isinstance(factory, str) or not factory.strip():
-            raise ConfigError(
-                "an index specification needs a factory string",
-                where=where,
-                got=repr(factory),
-                wanted="e.g. Flat or HNSW32,Flat",
-            )
-        if not isinstance(values.get("description", ""), str):
-            raise ConfigError(
-                "the description is not text", where=where, got=repr(values["description"])
-            )
-        device = values.get("device", "cpu")
-        if device not in ("cpu", "gpu"):
-            raise ConfigError("unknown device", where=where, got=repr(device), wanted="cpu or gpu")
-        min_rows = _positive(values.get("min_rows", 1), "min_rows", where)
-        build = _numbers(values.get("build"), _BUILD_KEYS, factory, f"{where}: build")
-        search = _numbers(values.get("search"), _SEARCH_KEYS, factory, f"{where}: search")
-        return cls(
-            name,
-            factory.strip(),
-            str(values.get("description", "")).strip(),
-            build,
-            search,
-            min_rows,
-            device,
-        )
+        """Check plain data and make a specification of it; a name in the data goes first."""
+        if isinstance(values, dict):
+            values = {"name": name, **values}
+        return make_settings(cls, values, where or f"index specification {name!r}")
 
     def resolve(self, rows: int, dimension: int) -> str:
         """Fill the factory string in for a number of vectors and their dimension.
@@ -149,29 +107,3 @@ class IndexSpec:
 def spec_names() -> list[str]:
     """Names of the index specifications that come with patentcl."""
     return resources.names("indexes")
-
-
-def _positive(value: Any, name: str, where: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ConfigError(f"{name} is not a positive whole number", where=where, got=repr(value))
-    return int(value)
-
-
-def _numbers(values: Any, known: dict[str, str], factory: str, where: object) -> dict[str, int]:
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError(
-            "index parameters are a mapping",
-            where=where,
-            got=type(values).__name__,
-            wanted=", ".join(known),
-        )
-    for key in values:
-        if key not in known:
-            raise ConfigError(
-                "unknown index parameter", where=where, got=key, fix=did_you_mean(str(key), known)
-            )
-        if known[key] not in factory:
-            raise ConfigError(f"{key} is for {known[key]} indexes", where=where, got=factory)
-    return {key: _positive(value, key, where) for key, value in values.items()}

@@ -25,6 +25,7 @@ from tiny import write_tiny_encoder
 
 from patentcl.classification.estimator import PatentClassifier
 from patentcl.core import artifacts
+from patentcl.core.arrays import top_k
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import truncate_symbol
 from patentcl.data.corpus import Corpus
@@ -50,7 +51,7 @@ from patentcl.evaluation.retrieval import (
 )
 from patentcl.evaluation.settings import ReportSettings
 from patentcl.pipeline.stages import EMBED, FIT, INDEX
-from patentcl.search.bm25 import BM25, top_k
+from patentcl.search.bm25 import BM25
 from patentcl.search.index import PatentIndex
 from patentcl.workspace import folders
 

@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from patentcl.core import resources
+from patentcl.core.arrays import unit_rows
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import parse_symbol
 from patentcl.search.filters import Filters, day, days
-from patentcl.search.index import AUTO_FLAT_ROWS, PatentIndex, unit_rows
+from patentcl.search.index import AUTO_FLAT_ROWS, PatentIndex
 from patentcl.search.specification import IndexSpec, spec_names
 
 faiss = pytest.importorskip("faiss")
@@ -78,7 +79,7 @@ VECTORS, META = make()
 QUERIES = make(30, seed=1)[0] * 3
 INDEXES = {name: PatentIndex.build(VECTORS, META["id"], name, META) for name in ("flat", "hnsw")}
 INDEXES["ivf"] = PatentIndex.build(
-    VECTORS, META["id"], IndexSpec("own", "IVF8,Flat", search={"nprobe": 2}), META
+    VECTORS, META["id"], IndexSpec(name="own", factory="IVF8,Flat", search={"nprobe": 2}), META
 )
 
 
@@ -142,7 +143,9 @@ def test_equal_vectors_come_in_the_order_of_the_index(spec: str) -> None:
             rng.normal(size=(100, 8)),
         ]
     )
-    chosen = IndexSpec("own", "IVF4,Flat", search={"nprobe": 4}) if spec == "own" else spec
+    chosen = (
+        IndexSpec(name="own", factory="IVF4,Flat", search={"nprobe": 4}) if spec == "own" else spec
+    )
     index = PatentIndex.build(vectors, map(str, range(320)), chosen)
     asked = np.vstack([vectors[100]] * 25 + [vectors[150] + 0.01])
     for k in (1, 5, 30):
@@ -197,6 +200,17 @@ def test_vector_and_similar_to() -> None:
         .all()
     )
     assert len(index.similar_to("US00007", 1000)) == 399
+
+
+def test_ids_that_look_like_numbers_may_be_given_as_numbers() -> None:
+    index = PatentIndex.build(VECTORS[:3], ["7000001", "7000002", "7000003"])
+    expected = index.similar_to("7000001", 2)
+    for asked in (7000001, np.int64(7000001), [7000001], ["7000001"], np.array([7000001])):
+        pd.testing.assert_frame_equal(index.similar_to(asked, 2), expected)
+    assert np.array_equal(index.vector(7000002), index.vector("7000002"))
+    assert set(index.search(VECTORS[0], ids=[7000002, "7000003"])["id"]) == {"7000002", "7000003"}
+    with pytest.raises(DataError, match="not in the index: got 5"):
+        index.similar_to(5)
 
 
 def test_similar_to_leaves_itself_out_among_copies() -> None:
@@ -260,7 +274,11 @@ def test_filters_equal_brute_force(
 @pytest.mark.parametrize("name", ["hnsw", "ivf"])
 def test_filtered_recall_of_approximate_indexes(name: str) -> None:
     vectors, meta = make(6_000, 24, seed=5)
-    spec = IndexSpec("own", "IVF64,Flat", search={"nprobe": 16}) if name == "ivf" else "hnsw"
+    spec = (
+        IndexSpec(name="own", factory="IVF64,Flat", search={"nprobe": 16})
+        if name == "ivf"
+        else "hnsw"
+    )
     index = PatentIndex.build(vectors, meta["id"], spec, meta)
     for share in (0.02, 0.12, 0.5):
         keep = np.random.default_rng(7).random(6_000) < share
@@ -491,7 +509,7 @@ def test_specifications_that_come_along() -> None:
     ],
 )
 def test_placeholders(rows: int, dimension: int, factory: str) -> None:
-    assert IndexSpec("x", "IVF{lists},PQ{bytes}").resolve(rows, dimension) == factory
+    assert IndexSpec(name="x", factory="IVF{lists},PQ{bytes}").resolve(rows, dimension) == factory
 
 
 def test_auto_takes_flat_for_few_and_hnsw_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -521,18 +539,27 @@ def test_own_file(tmp_path: Path) -> None:
     ("text", "match"),
     [
         ("factory: Flat\nfactry: x", "Did you mean factory"),
-        ("description: nothing", "needs a factory"),
-        ("factory: 3", "needs a factory"),
-        ("- Flat", "is a mapping"),
-        ("factory: [", "not a YAML file"),
+        ("description: nothing", "'factory' is missing"),
+        ("factory: 3", "'factory' cannot be used.*got 3; wanted a valid string"),
+        ("- Flat", "must be a mapping"),
+        ("factory: [", "not valid YAML"),
         ("factory: Flat\nsearch: {efSearch: 5}", "efSearch is for HNSW"),
-        ("factory: HNSW8,Flat\nsearch: {efsearch: 5}", "Did you mean efSearch"),
-        ("factory: HNSW8,Flat\nsearch: {efSearch: 0}", "not a positive whole number"),
-        ("factory: HNSW8,Flat\nsearch: {efSearch: true}", "not a positive whole number"),
-        ("factory: HNSW8,Flat\nsearch: 5", "are a mapping"),
-        ("factory: Flat\nmin_rows: none", "not a positive whole number"),
-        ("factory: Flat\ndevice: tpu", "unknown device"),
-        ("factory: Flat\ndescription: 5", "not text"),
+        (
+            "factory: HNSW8,Flat\nsearch: {efsearch: 5}",
+            "unknown setting 'search.efsearch'.*wanted 'efSearch' or 'nprobe'",
+        ),
+        (
+            "factory: HNSW8,Flat\nsearch: {efSearch: 0}",
+            "'search.efSearch' cannot be used.*greater than or equal to 1",
+        ),
+        (
+            "factory: HNSW8,Flat\nsearch: {efSearch: true}",
+            "'search.efSearch' cannot be used.*valid integer",
+        ),
+        ("factory: HNSW8,Flat\nsearch: 5", "'search' cannot be used"),
+        ("factory: Flat\nmin_rows: none", "'min_rows' cannot be used.*valid integer"),
+        ("factory: Flat\ndevice: tpu", "'device' cannot be used.*'cpu' or 'gpu'"),
+        ("factory: Flat\ndescription: 5", "'description' cannot be used.*valid string"),
     ],
 )
 def test_bad_specification_files(tmp_path: Path, text: str, match: str) -> None:
@@ -547,11 +574,11 @@ def test_bad_specification_files(tmp_path: Path, text: str, match: str) -> None:
     [
         ("hsnw", "Did you mean hnsw"),
         ("nowhere/own.yaml", "no such index specification"),
-        (IndexSpec("x", "Flatt"), "does not accept the factory"),
-        (IndexSpec("x", "PQ5"), "PQ5 at dimension 16"),
-        (IndexSpec("x", "LSH"), "cannot be filtered|does not accept"),
-        (IndexSpec("x", "PCA8,Flat"), "cannot be filtered"),
-        (IndexSpec("x", "Flat", min_rows=401), "got 400; wanted 401"),
+        (IndexSpec(name="x", factory="Flatt"), "does not accept the factory"),
+        (IndexSpec(name="x", factory="PQ5"), "PQ5 at dimension 16"),
+        (IndexSpec(name="x", factory="LSH"), "cannot be filtered|does not accept"),
+        (IndexSpec(name="x", factory="PCA8,Flat"), "cannot be filtered"),
+        (IndexSpec(name="x", factory="Flat", min_rows=401), "got 400; wanted 401"),
     ],
 )
 def test_specifications_that_do_not_fit(spec: object, match: str) -> None:
@@ -591,14 +618,14 @@ def spoiled(row: int, value: float) -> np.ndarray:
     ("vectors", "match"),
     [
         (spoiled(3, 0), "zero vectors.*row 3"),
-        (spoiled(5, np.nan), "nan or infinity.*row 5"),
-        (spoiled(5, np.inf), "nan or infinity.*row 5"),
-        (VECTORS[0], "wrong shape"),
-        (VECTORS[None], "wrong shape"),
-        (VECTORS[:, :0], "wrong shape"),
-        (VECTORS[:0], "no vectors"),
-        (VECTORS.astype(str), "not numbers"),
-        (VECTORS > 0, "not numbers"),
+        (spoiled(5, np.nan), "must be finite.*row 5"),
+        (spoiled(5, np.inf), "must be finite.*row 5"),
+        (VECTORS[0], "must be a matrix"),
+        (VECTORS[None], "must be a matrix"),
+        (VECTORS[:, :0], "must not be empty"),
+        (VECTORS[:0], "must not be empty"),
+        (VECTORS.astype(str), "real numbers"),
+        (VECTORS > 0, "real numbers"),
     ],
 )
 def test_bad_vectors(vectors: np.ndarray, match: str) -> None:
@@ -642,10 +669,13 @@ def test_bad_meta(meta: pd.DataFrame, match: str) -> None:
     ("queries", "match"),
     [
         (QUERIES[:, :8], "got 8; wanted 16"),
-        (QUERIES * 0, "queries hold zero vectors.*row 0"),
-        (QUERIES * np.nan, "nan or infinity"),
-        ([["a"] * 16], "not numbers"),
-        (5.0, "wrong shape"),
+        (QUERIES * 0, "queries must not hold zero vectors.*row 0"),
+        (QUERIES * np.nan, "must be finite"),
+        (["a lawn mower"], "by vector, not by text: got 'a lawn mower'.*or use Run.similar"),
+        ("a lawn mower", "by vector, not by text"),
+        (pd.Series(["a lawn mower"]), "by vector, not by text"),
+        ([["a"] * 16], "by vector, not by text: got 'a'.*Encode the texts"),
+        (5.0, "must be a matrix"),
     ],
 )
 def test_bad_queries(queries: object, match: str) -> None:
@@ -670,6 +700,7 @@ def test_bad_k(k: object) -> None:
         ({"cpc": []}, "empty list of symbols"),
         ({"exclude_cpc": ["A", "Z99"]}, "not a CPC or IPC symbol"),
         ({"ids": "US00001"}, "one text"),
+        ({"ids": 5}, "wanted a list of ids"),
         ({"ids": ["US00001", "XX1", "XX2"]}, r"not in the index.*XX1, XX2 \(2 in all\)"),
     ],
 )

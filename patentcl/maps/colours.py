@@ -1,0 +1,56 @@
+"""Colours of groups and sections, from OKLCH, in which equal steps look equal."""
+
+from __future__ import annotations
+
+import numpy as np
+
+SECTIONS = {
+    "A": "Human necessities",
+    "B": "Operations; transporting",
+    "C": "Chemistry; metallurgy",
+    "D": "Textiles; paper",
+    "E": "Fixed constructions",
+    "F": "Mechanical engineering",
+    "G": "Physics",
+    "H": "Electricity",
+    "Y": "New and cross-sectional",
+}
+"""Sections of the classification, in short."""
+
+
+def oklch(lightness: float, chroma: float, turn: float) -> str:
+    """Hex colour of OKLCH coordinates; hue in turns."""
+    a, b = chroma * np.cos(2 * np.pi * turn), chroma * np.sin(2 * np.pi * turn)
+    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    middle = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    linear = np.array(
+        [
+            4.0767416621 * long - 3.3077115913 * middle + 0.2309699292 * short,
+            -1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short,
+            -0.0041960863 * long - 0.7034186147 * middle + 1.7076147010 * short,
+        ]
+    )
+    linear = np.clip(linear, 0, 1)
+    screen = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return "#" + "".join(f"{round(255 * float(c)):02x}" for c in screen)
+
+
+def section_colours(dark: bool) -> dict[str, str]:
+    """A colour for each letter of `SECTIONS`."""
+    lightness = 0.72 if dark else 0.62
+    return {key: oklch(lightness, 0.15, i / len(SECTIONS)) for i, key in enumerate(SECTIONS)}
+
+
+def group_colours(points: np.ndarray, names: np.ndarray, dark: bool) -> dict[str, str]:
+    """A colour for each label: hue by direction from the centre, so that neighbours go together."""
+    unique = sorted(set(names) - {""})
+    centre = np.median(points, axis=0)
+    middle = np.array([np.median(points[names == name], axis=0) for name in unique]) - centre
+    order = np.argsort(np.arctan2(middle[:, 1], middle[:, 0]), kind="stable")
+    # Lightness differs between groups side by side, whose hues are near.
+    levels = (0.70, 0.80, 0.75) if dark else (0.58, 0.70, 0.64)
+    return {
+        unique[int(i)]: oklch(levels[rank % 3], 0.14, rank / len(order))
+        for rank, i in enumerate(order)
+    }

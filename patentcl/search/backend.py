@@ -1,0 +1,218 @@
+"""What is asked of FAISS, and the folder that an index is kept in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from patentcl.core.errors import ConfigError, DataError, MissingExtra
+from patentcl.search.specification import IndexSpec
+
+FORMAT = 1
+INDEX_FILE, IDS_FILE, SPEC_FILE = "index.faiss", "ids.parquet", "spec.yaml"
+_KEYS = {"format", "rows", "dimension", "metric", "encoder", "ids", "bytes", "spec"}
+_AGAIN = "Build the index again"
+
+
+def import_faiss() -> Any:
+    try:
+        import faiss
+    except ImportError as error:
+        raise MissingExtra(
+            "faiss is not installed",
+            fix="Install patentcl[cpu], or patentcl[gpu] on a machine with a GPU",
+        ) from error
+    return faiss
+
+
+# ---- indexes --------------------------------------------------------------------------------
+
+
+def family_of(index: Any) -> str:
+    """HNSW, IVF or Flat (codes without structure): these can be filtered, others are refused."""
+    faiss = import_faiss()
+    index = faiss.downcast_index(index)
+    if isinstance(index, faiss.IndexHNSW):
+        return "HNSW"
+    if isinstance(index, faiss.IndexIVF):
+        return "IVF"
+    if isinstance(index, faiss.IndexFlat | faiss.IndexScalarQuantizer | faiss.IndexPQ):
+        return "Flat"
+    raise ConfigError(
+        "this kind of FAISS index cannot be filtered",
+        got=type(index).__name__,
+        wanted="Flat, SQ, PQ, HNSW or IVF",
+    )
+
+
+def new_index(spec: IndexSpec, rows: int, dimension: int) -> Any:
+    """An empty index as the specification describes it."""
+    faiss = import_faiss()
+    factory = spec.resolve(rows, dimension)
+    try:
+        index = faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        raise ConfigError(
+            "FAISS does not accept the factory string",
+            where=f"index {spec.name!r}",
+            got=f"{factory} at dimension {dimension}",
+            fix=_reason(error),
+        ) from error
+    if family_of(index) == "IVF":
+        index.make_direct_map()  # so that vectors can be read back by position
+    for name, value in spec.build.items():
+        faiss.ParameterSpace().set_index_parameter(index, name, value)
+    return index
+
+
+def to_gpus(index: Any) -> Any:
+    """A copy of the index that is shared out among all GPUs."""
+    faiss = import_faiss()
+    if getattr(faiss, "get_num_gpus", lambda: 0)() == 0:
+        built = "GPUs" if hasattr(faiss, "StandardGpuResources") else "the CPU"
+        raise ConfigError(
+            "no GPU that FAISS can use",
+            got=f"faiss {faiss.__version__} for {built}",
+            wanted="a GPU and the extra 'gpu'",
+            fix="Use the index flat instead",
+        )
+    options = faiss.GpuMultipleClonerOptions()
+    options.shard = True
+    return faiss.index_cpu_to_all_gpus(index, co=options)
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"FAISS says: {lines[-1]}" if lines else "See the FAISS documentation"
+
+
+# ---- files ----------------------------------------------------------------------------------
+
+
+def write_folder(
+    folder: Path, index: Any, meta: pd.DataFrame, spec: IndexSpec, encoder: str | None
+) -> None:
+    """Write the three files of an index into a folder that has none of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (INDEX_FILE, IDS_FILE, SPEC_FILE):
+        if (folder / name).exists():
+            raise DataError(
+                "there is an index already", where=folder / name, fix="Name a new folder"
+            )
+    import_faiss().write_index(index, str(folder / INDEX_FILE))
+    try:
+        meta.to_parquet(folder / IDS_FILE, index=False)
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            "a column of meta cannot be stored",
+            where=folder / IDS_FILE,
+            got=str(error).splitlines()[0],
+        ) from error
+    record = {
+        "format": FORMAT,
+        "rows": len(meta),
+        "dimension": int(index.d),
+        "metric": "cosine",
+        "encoder": encoder,
+        "ids": _digest(meta["id"]),
+        "bytes": (folder / INDEX_FILE).stat().st_size,
+        "spec": spec.model_dump(),
+    }
+    with (folder / SPEC_FILE).open("w", encoding="utf-8") as stream:
+        yaml.safe_dump(record, stream, sort_keys=False, allow_unicode=True)
+
+
+def read_folder(folder: Path) -> tuple[Any, pd.DataFrame, IndexSpec, str | None]:
+    """Read what `write_folder` wrote, after checking that the files belong together."""
+    record = _read_record(folder)
+    spec = IndexSpec.from_mapping(record["spec"], "own", where=folder / SPEC_FILE)
+    try:
+        meta = pd.read_parquet(folder / IDS_FILE)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            "the table of ids cannot be read",
+            where=folder / IDS_FILE,
+            got=str(error).splitlines()[0],
+        ) from error
+    if "id" not in meta:
+        raise DataError(
+            "the table of ids has no column 'id'",
+            where=folder / IDS_FILE,
+            got=", ".join(meta.columns),
+        )
+    index = _read_index(folder / INDEX_FILE, record["bytes"])
+    for what, got, wanted in (
+        ("rows in index.faiss", index.ntotal, record["rows"]),
+        ("rows in ids.parquet", len(meta), record["rows"]),
+        ("dimension of index.faiss", index.d, record["dimension"]),
+        ("ids in ids.parquet", _digest(meta["id"]), record["ids"]),
+    ):
+        if got != wanted:
+            raise DataError(
+                f"the index folder does not hold together: {what}",
+                where=folder,
+                got=got,
+                wanted=f"{wanted} as in {SPEC_FILE}",
+                fix=_AGAIN,
+            )
+    return index, meta, spec, record["encoder"]
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    path = folder / SPEC_FILE
+    for name in (SPEC_FILE, IDS_FILE, INDEX_FILE):
+        if not (folder / name).is_file():
+            raise DataError("a file of the index is missing", got=folder / name, fix=_AGAIN)
+    try:
+        record = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError("not a YAML file", where=path, got=" ".join(str(error).split())) from error
+    if not isinstance(record, dict) or set(record) != _KEYS or not isinstance(record["spec"], dict):
+        got = ", ".join(map(str, record)) if isinstance(record, dict) else type(record).__name__
+        raise DataError(
+            "not the record of an index", where=path, got=got, wanted=", ".join(sorted(_KEYS))
+        )
+    if record["format"] != FORMAT or record["metric"] != "cosine":
+        raise DataError(
+            "an index of another format",
+            where=path,
+            got=f"format {record['format']}, metric {record['metric']}",
+            wanted=f"format {FORMAT}, metric cosine",
+            fix=_AGAIN,
+        )
+    return record
+
+
+def _read_index(path: Path, size: Any) -> Any:
+    faiss = import_faiss()
+    if path.stat().st_size != size:
+        raise DataError(
+            "the index is damaged",
+            where=path,
+            got=f"{path.stat().st_size} bytes",
+            wanted=f"{size}",
+            fix=_AGAIN,
+        )
+    try:
+        index = faiss.read_index(str(path))
+    except (RuntimeError, MemoryError) as error:
+        raise DataError(
+            "the index cannot be read", where=path, got=_reason(error), fix=_AGAIN
+        ) from error
+    if index.metric_type != faiss.METRIC_INNER_PRODUCT:
+        raise DataError(
+            "the index has another metric",
+            where=path,
+            got=f"metric {index.metric_type}",
+            wanted="inner product",
+        )
+    return index
+
+
+def _digest(ids: Iterable[str]) -> str:
+    return hashlib.blake2b("\n".join(map(str, ids)).encode(), digest_size=16).hexdigest()

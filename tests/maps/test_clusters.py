@@ -1,0 +1,91 @@
+"""Groups of points: found, numbered, named, and every bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from map_cases import GROUP, META, SYMBOLS, TITLES, TOPICS, VECTORS
+
+from patentcl.core.errors import ConfigError, DataError
+from patentcl.maps.clusters import cluster
+
+
+@pytest.mark.parametrize("method", ["hdbscan", "kmeans"])
+def test_groups_are_found_and_named(coordinates: np.ndarray, method: str) -> None:
+    size = 100 if method == "kmeans" else None
+    found = cluster(
+        coordinates,
+        codes=META["codes"],
+        texts=META["title"],
+        titles=TITLES,
+        method=method,
+        size=size,
+    )
+    inside = found.cluster >= 0
+    assert inside.mean() > 0.8
+    assert sorted(found.table["size"], reverse=True) == found.table["size"].tolist()
+    assert (np.bincount(found.cluster[inside]) == found.table["size"]).all()
+    assert set(found.labels[~inside]) <= {""}
+    assert (found.table["label"].to_numpy()[found.cluster[inside]] == found.labels[inside]).all()
+    assert found.table["label"].is_unique
+    for _, row in found.table.iterrows():
+        group = np.bincount(GROUP[found.cluster == row["cluster"]]).argmax()
+        assert row["code"] == SYMBOLS[group][:4]
+        assert row["title"] == TITLES[row["code"]]
+        assert TOPICS[group] in row["terms"]
+        assert row["lift"] > 3
+
+
+def test_groups_are_the_same_on_every_run(
+    coordinates: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = cluster(coordinates, texts=META["title"])
+    assert np.array_equal(cluster(coordinates, texts=META["title"]).cluster, first.cluster)
+    monkeypatch.setattr("patentcl.maps.clusters._FIT_ROWS", 300)
+    sampled = cluster(coordinates, texts=META["title"])
+    both = (sampled.cluster >= 0) & (first.cluster >= 0)
+    assert both.mean() > 0.7
+    pairs = pd.crosstab(sampled.cluster[both], first.cluster[both])
+    assert pairs.max().sum() / pairs.to_numpy().sum() > 0.95
+
+
+def test_groups_without_anything_to_name_them(coordinates: np.ndarray) -> None:
+    found = cluster(coordinates, method="kmeans", size=200)
+    assert found.table["label"].tolist() == ["Group 1", "Group 2", "Group 3"]
+    found = cluster(coordinates, method="kmeans", size=200, texts=["the of"] * 600)
+    assert found.table["label"].tolist() == ["Group 1", "Group 2", "Group 3"]
+
+
+def test_groups_that_share_a_code_take_the_finer_title(coordinates: np.ndarray) -> None:
+    codes = [["G06F16/00"] if g < 3 else ["G06F3/01"] for g in GROUP]
+    found = cluster(
+        codes=codes,
+        points=GROUP[:, None] // 3,
+        method="kmeans",
+        size=300,
+        titles={
+            "G06F": "ELECTRIC DIGITAL DATA PROCESSING",
+            "G06F16/00": "Information retrieval; Databases",
+            "G06F3/00": "Input arrangements",
+        },
+    )
+    assert set(found.table["label"]) == {"Information retrieval", "Input arrangements"}
+
+
+@pytest.mark.parametrize(
+    ("points", "options", "error", "match"),
+    [
+        (VECTORS * np.nan, {}, DataError, "points must be finite"),
+        (VECTORS[0], {}, DataError, "must be a matrix"),
+        (VECTORS, {"method": "dbscan"}, ConfigError, "Did you mean hdbscan"),
+        (VECTORS, {"level": "klass"}, ConfigError, "unknown level"),
+        (VECTORS, {"size": 1}, ConfigError, "2 to 600"),
+        (VECTORS, {"size": 601}, ConfigError, "2 to"),
+        (VECTORS, {"codes": [["A01B"]]}, DataError, "codes and points differ"),
+        (VECTORS, {"texts": ["a"]}, DataError, "texts and points differ"),
+    ],
+)
+def test_bad_groups(points: np.ndarray, options: dict, error: type, match: str) -> None:
+    with pytest.raises(error, match=match):
+        cluster(points, **options)

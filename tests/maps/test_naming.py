@@ -1,0 +1,68 @@
+"""Names of groups: by hand, by a naive transcription, and short titles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from patentcl.maps.naming import _over_represented, _terms, short_title
+
+
+def test_lift_by_hand() -> None:
+    codes = [
+        ["A01B1/00"],
+        ["A01B1/00", "A01B3/00"],
+        ["A01B1/00"],
+        ["H01M4/00"],
+        ["H01M4/00"],
+        [],
+        ["A01B1/00"],
+        ["C12N1/00"],
+    ]
+    number = np.array([0, 0, 0, 0, 1, 0, 1, -1])
+    found = _over_represented(number, 2, codes, "subclass")
+    assert found["code"].tolist() == ["A01B", ""]  # fewer than three patents say nothing
+    assert found["share"][0] == 3 / 4
+    assert found["lift"][0] == pytest.approx((3 / 4.5) / (4 / 7))
+    assert found.loc[1, ["share", "lift"]].isna().all()
+
+
+def test_terms_by_a_naive_transcription() -> None:
+    texts = ["blue widget", "widget", "widget frame", "frame", "frame house", None]
+    number = np.array([0, 0, 0, 1, 1, 1])
+    counts = [
+        {"blue": 1, "widget": 3, "blue widget": 1, "frame": 1, "widget frame": 1},
+        {"frame": 2, "house": 1, "frame house": 1},
+    ]
+    total: dict[str, int] = {}
+    for group in counts:
+        for term, count in group.items():
+            total[term] = total.get(term, 0) + count
+    mean = sum(total.values()) / 2
+    for group, found in zip(counts, _terms(number, 2, texts), strict=True):
+        weight = {t: c / sum(group.values()) * np.log1p(mean / total[t]) for t, c in group.items()}
+        assert found[0] == max(sorted(weight), key=lambda t: weight[t])
+    assert _terms(number, 2, texts)[0][0] == "widget"
+
+
+@pytest.mark.parametrize(
+    ("title", "short"),
+    [
+        ("SEMICONDUCTOR DEVICES; ELECTRIC SOLID STATE DEVICES", "Semiconductor devices"),
+        ("Hand tools (edge trimmers {for lawns (A01G3/06)} A01B)", "Hand tools"),
+        (
+            "HEAT-EXCHANGE APPARATUS, NOT PROVIDED FOR IN ANOTHER SUBCLASS, IN WHICH MEDIA",
+            "Heat-exchange apparatus, in which media",
+        ),
+        ("PICTORIAL COMMUNICATION, e.g. TELEVISION", "Pictorial communication, e.g. television"),
+        (
+            "Preparations for the treatment of whatever ails patients and their animals",
+            "Preparations for the treatment",
+        ),
+        ("", ""),
+        ("(nothing)", ""),
+        ("A" * 80, "A" + "a" * 44 + "…"),
+    ],
+)
+def test_short_titles(title: str, short: str) -> None:
+    assert short_title(title) == short
