@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from map_cases import GROUP, META, TOPICS
+from matplotlib.text import Text
 
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.maps.drawing import MapStyle, plot_map
@@ -107,9 +108,7 @@ def test_without_a_folder_a_figure_for_a_notebook(
     assert figure.files == {}
     assert not list(tmp_path.iterdir())
     assert figure._repr_png_().startswith(b"\x89PNG")
-    texts = [text.get_text() for text in figure.axes[0].texts] + [
-        t.get_text() for t in figure.texts
-    ]
+    texts = [artist.get_text() for artist in figure.findobj(Text)]
     assert any("600 patents" in text for text in texts)
     alone = int((GROUP == 0).sum())
     assert any(f"5 groups, {alone} patents in none" in text for text in texts)

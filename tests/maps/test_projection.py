@@ -163,7 +163,7 @@ def test_a_pair_may_have_other_dimensions() -> None:
         (np.where(np.arange(600)[:, None] == 4, np.nan, VECTORS), {}, DataError, "finite.*row 4"),
         (np.where(np.arange(600)[:, None] == 4, 0, VECTORS), {}, DataError, "zero.*row 4"),
         (VECTORS[0], {}, DataError, "must be a matrix"),
-        (VECTORS[:0], {}, DataError, "must not be empty"),
+        (VECTORS[:0], {}, DataError, "too few vectors.*got 0; wanted 16"),
         (VECTORS.astype(str), {}, DataError, "real numbers"),
         (VECTORS[:15], {}, DataError, "got 15; wanted 16"),
         (VECTORS[:2], {"method": "pca"}, DataError, "too few"),
