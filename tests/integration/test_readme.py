@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -115,4 +114,4 @@ def test_notebook_cells_run(here: Path) -> None:
         if cell["cell_type"] == "code":
             assert not cell["outputs"], "notebooks are kept without outputs"
             exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
-    assert os.path.isfile(str(names["pictures"]["png"]))  # type: ignore[index]
+    assert names["figure"].files["png"].is_file()  # type: ignore[attr-defined]
