@@ -362,29 +362,30 @@ def _evaluate(step: Step, place: Path, record: Record, progress: StageProgress) 
     from patentcl.search.index import PatentIndex
 
     corpus, recipe, given = step.corpus(), step.recipe, step.inputs
-    folders = {
-        name: {"tuned": name, "untuned": f"{name}-base"} for name in ("vectors", "classifier")
-    }
-    if "vectors-base" not in given:
-        system = "encoder" if recipe.learns_from == "texts" else "untuned"
-        folders = {name: {system: name} for name in folders}
-    vectors = {
-        system: aligned_vectors(step.path(name), corpus)
-        for system, name in folders["vectors"].items()
-        if name in given
-    }
     models = {
-        system: PatentClassifier.load(step.path(name))
-        for system, name in folders["classifier"].items()
+        name: PatentClassifier.load(step.path(name))
+        for name in ("classifier", "classifier-base")
         if name in given
     }
-    model = next(iter(models.values()), None)
+    vectors = {
+        name: aligned_vectors(step.path(name), corpus)
+        for name in ("vectors", "vectors-base")
+        if name in given
+    }
+    model = models.get("classifier")
     reads_texts = model is not None and model.reads_texts
-    if model is not None and reads_texts:
-        models = {recipe.fit.head: model}
-    result = evaluate_run(corpus, vectors, models, place, recipe.evaluate, recipe.seed)
+    alone = "encoder" if reads_texts else "untuned"
+    names = ("tuned", "untuned") if "vectors-base" in given else (alone,)
+    result = evaluate_run(
+        corpus,
+        dict(zip(names, vectors.values(), strict=False)),
+        {model.head: model} if reads_texts else dict(zip(names, models.values(), strict=False)),
+        place,
+        recipe.evaluate,
+        recipe.seed,
+    )
     if model is not None:
-        X = None if reads_texts else next(iter(vectors.values()))
+        X = None if reads_texts else vectors["vectors"]
         classifier_report(corpus, model, X, place / "classifier")
     if "index" in given:
         index, encoder = PatentIndex.load(step.path("index")), encoder_for(step.path("index"))

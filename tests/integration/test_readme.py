@@ -91,6 +91,7 @@ def test_every_command_is_in_the_readme_or_its_help() -> None:
         "map",
         "run",
         "doctor",
+        "settings",
     } == verbs
 
 
