@@ -20,11 +20,13 @@ _HOME = {
     "mine_triplets": "triplets.mining",
     "PatentEncoder": "encoders.encoder",
     "train_encoder": "encoders.training",
+    "TrainingSettings": "encoders.settings",
     "PatentClassifier": "classification.estimator",
     "PatentIndex": "search.index",
     "evaluate": "metrics",
     "compare": "metrics",
     "plot_map": "maps.drawing",
+    "compare_maps": "maps.comparison",
     "run_pipeline": "pipeline.runner",
     "Run": "pipeline.build",
     "open_run": "pipeline.build",
@@ -39,9 +41,11 @@ if TYPE_CHECKING:
     from patentcl.cpc import CpcTree as CpcTree
     from patentcl.data.corpus import Corpus as Corpus
     from patentcl.encoders.encoder import PatentEncoder as PatentEncoder
+    from patentcl.encoders.settings import TrainingSettings as TrainingSettings
     from patentcl.encoders.training import train_encoder as train_encoder
     from patentcl.graph.duckdb import DuckDBGraph as DuckDBGraph
     from patentcl.graph.neo4j.store import Neo4jGraph as Neo4jGraph
+    from patentcl.maps.comparison import compare_maps as compare_maps
     from patentcl.maps.drawing import plot_map as plot_map
     from patentcl.metrics import compare as compare
     from patentcl.metrics import evaluate as evaluate

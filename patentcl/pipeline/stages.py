@@ -325,33 +325,38 @@ def _index(step: Step, place: Path, record: Record, progress: StageProgress) -> 
 
 
 def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
-    """PNG, SVG, a page that opens without a network, coordinates."""
+    """PNG, SVG, a page that opens without a network, coordinates; perhaps two encoders compared."""
     from patentcl.maps.clusters import cluster
     from patentcl.maps.colours import SECTIONS
+    from patentcl.maps.comparison import compare_maps
     from patentcl.maps.drawing import MapStyle, plot_map
-    from patentcl.maps.projection import project
+    from patentcl.maps.projection import project, provenance
 
     settings, seed, corpus = step.recipe.map, step.recipe.seed, step.corpus()
     X = aligned_vectors(step.path("vectors"), corpus)
     points = project(
         X, seed, settings.neighbors, settings.min_dist, settings.method, settings.fit_sample
     )
-    frame = corpus.frame()
+    frame, codes = corpus.frame(), corpus.codes
     groups = cluster(
-        points,
-        codes=corpus.codes,
-        texts=frame["title"].tolist(),
-        titles=corpus.code_titles,
-        seed=seed,
+        points, codes=codes, texts=frame["title"].tolist(), titles=corpus.code_titles, seed=seed
     )
-    labels, clusters = groups.labels.tolist(), groups.cluster
-    if not (clusters >= 0).any():  # no dense region: the section of each patent's first code
-        labels = [SECTIONS[row[0][0]] if row else "Without codes" for row in corpus.codes]
-        clusters = None
-    style = MapStyle(title=settings.title or "Patents", subtitle=f"{len(corpus):,} patents")
-    plot_map(points, labels, place, meta=frame, clusters=clusters, style=style)
+    sections = [SECTIONS[row[0][0]] if row else "Without codes" for row in codes]
+    dense = bool((groups.cluster >= 0).any())
+    plot_map(
+        points,
+        groups.labels.tolist() if dense else sections,
+        place,
+        meta=frame,
+        clusters=groups.cluster if dense else None,
+        style=MapStyle(title=settings.title or ""),
+    )
     groups.table.to_parquet(place / "clusters.parquet", index=False)
+    if "base" in step.inputs:
+        base = aligned_vectors(step.path("base"), corpus)
+        compare_maps(base, X, sections, place, coordinates=points, settings=settings, seed=seed)
     record["counts"] = {"patents": len(corpus), "groups": len(groups.table)}
+    record["coordinates"] = provenance(len(X), settings, seed)
 
 
 def _evaluate(step: Step, place: Path, record: Record, progress: StageProgress) -> None:

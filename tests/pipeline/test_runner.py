@@ -366,6 +366,8 @@ def test_patentcl_recipe_runs_on_another_model(place: Path, tmp_path: Path) -> N
         ],
     )
     assert {o.status for o in result.outcomes} == {"done"}
+    # Base and tuned encoder side by side on one map.
+    assert (tmp_path / "run" / "reports" / "map" / "compare.png").stat().st_size > 10_000
 
 
 def test_no_data_left_is_an_error_not_a_traceback(tmp_path: Path) -> None:
