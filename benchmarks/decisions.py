@@ -19,7 +19,7 @@ import pandas as pd
 from scipy import sparse
 
 from patentcl import CpcTree, PatentClassifier, PatentEncoder, evaluate
-from patentcl.metrics.result import markdown_table
+from patentcl.core.tables import markdown_table
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("PATENTCL_TEST_DATA", HERE.parents[1] / "shared" / "data"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from patentcl.core.errors import ConfigError, DataError, did_you_mean
-from patentcl.metrics.result import Metric, Metrics, number, plain, table
+from patentcl.core.tables import number
+from patentcl.metrics.result import Metric, Metrics, Printed, plain
 from patentcl.metrics.stats import Resampler, about, holm
 
 
@@ -18,40 +18,26 @@ from patentcl.metrics.stats import Resampler, about, holm
 class Difference:
     """Two systems under one metric.
 
-    Parameters
-    ----------
-    name : str
-    a, b : float
-        Values of the two systems.
-    difference : float
-        ``b - a``.
-    low, high : float
-        95 % interval of the difference, by paired bootstrap.
-    p_bootstrap : float
-        Two-sided p-value of the paired bootstrap: how often the resampled difference, centred on
-        zero, is as far from zero as the one observed.
-    p_randomisation : float
-        Two-sided p-value of the randomisation test, which swaps the two systems on each item at
-        random.
-    p : float
-        ``p_randomisation`` corrected for the number of metrics by Holm's method.
-    undefined : int
-        Items that are undefined for either system.
+    ``difference`` is b - a, with a 95 % interval by paired bootstrap. ``p_bootstrap`` is two-sided:
+    how often the resampled difference, centred on zero, is as far from zero as the one observed.
+    ``p_randomisation`` is that of the test which swaps the two systems on each item at random, and
+    ``p`` the same, corrected for the number of metrics by Holm's method. ``undefined`` counts items
+    that are undefined for either system.
     """
 
     name: str
     a: float
     b: float
-    difference: float
-    low: float
-    high: float
-    p_bootstrap: float
-    p_randomisation: float
-    p: float
-    undefined: int
+    difference: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+    p_bootstrap: float = float("nan")
+    p_randomisation: float = float("nan")
+    p: float = float("nan")
+    undefined: int = 0
 
 
-class Comparison(Mapping[str, Difference]):
+class Comparison(Printed, Mapping[str, Difference]):
     """A mapping from metric name to `Difference`, which prints as text, Markdown or LaTeX.
 
     Parameters
@@ -76,43 +62,6 @@ class Comparison(Mapping[str, Difference]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def _table(self, form: str) -> str:
-        head = [
-            "metric",
-            *self.labels,
-            "difference",
-            "95 % interval",
-            "p bootstrap",
-            "p randomisation",
-            "p Holm",
-        ]
-        rows = [
-            [
-                r.name,
-                number(r.a),
-                number(r.b),
-                _signed(r.difference),
-                f"{_signed(r.low)} to {_signed(r.high)}",
-                number(r.p_bootstrap),
-                number(r.p_randomisation),
-                number(r.p),
-            ]
-            for r in self.rows
-        ]
-        return table(head, rows, form)
-
-    def to_text(self) -> str:
-        """A table in plain text."""
-        return self._table("text")
-
-    def to_markdown(self) -> str:
-        """A table in Markdown."""
-        return self._table("markdown")
-
-    def to_latex(self) -> str:
-        """A table in LaTeX (needs the package booktabs)."""
-        return self._table("latex")
-
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Name to the fields of `Difference`; nan becomes None."""
         return {
@@ -124,9 +73,20 @@ class Comparison(Mapping[str, Difference]):
             for row in self.rows
         }
 
-    def to_json(self) -> str:
-        """The `as_dict` form as JSON text."""
-        return json.dumps(self.as_dict(), indent=2)
+    def _rows(self) -> tuple[list[str], list[list[str]]]:
+        tests = ["p bootstrap", "p randomisation", "p Holm"]
+        head = ["metric", *self.labels, "difference", "95 % interval", *tests]
+        return head, [
+            [
+                r.name,
+                number(r.a),
+                number(r.b),
+                _signed(r.difference),
+                f"{_signed(r.low)} to {_signed(r.high)}",
+                *map(number, (r.p_bootstrap, r.p_randomisation, r.p)),
+            ]
+            for r in self.rows
+        ]
 
 
 def _signed(value: float) -> str:
@@ -150,8 +110,8 @@ def compare(
     labels : tuple of str
         What to call them in tables.
     resamples : int
-        Of the bootstrap, and of the randomisation test; the smallest possible p is 1 / (resamples +
-        1).
+        Of the bootstrap, and of the randomisation test; the smallest possible p is
+        1 / (resamples + 1).
     seed : int
 
     Returns
@@ -163,14 +123,18 @@ def compare(
     DataError
         If the names or the numbers of items differ.
 
-    Notes ----- Both tests work on whatever the metric sums over patents, so macro averages and
-    average precision are tested over patents as well. Average precision enters by its pseudo-values
-    (see `patentcl.metrics.curves.micro_metric`).
+    Notes
+    -----
+    Both tests work on whatever the metric sums over patents, so macro averages and average
+    precision are tested over patents as well. Average precision enters by its pseudo-values (see
+    `patentcl.metrics.curves.micro_metric`).
 
-    References ---------- T. Sakai, Statistical reform in information retrieval?, SIGIR Forum 48(1),
-    2014. M. D. Smucker et al., A comparison of statistical significance tests for information
-    retrieval evaluation, CIKM 2007. S. Holm, A simple sequentially rejective multiple test
-    procedure, Scand. J. Statistics 6, 1979.
+    References
+    ----------
+    T. Sakai, Statistical reform in information retrieval?, SIGIR Forum 48(1), 2014. M. D. Smucker
+    et al., A comparison of statistical significance tests for information retrieval evaluation,
+    CIKM 2007. S. Holm, A simple sequentially rejective multiple test procedure, Scand. J.
+    Statistics 6, 1979.
 
     Examples
     --------
@@ -190,21 +154,23 @@ def compare(
         )
     if resamples < 1:
         raise ConfigError("too few resamples", got=resamples, wanted="at least 1")
-    shared: dict[tuple[int, int, int], tuple[Resampler, Resampler]] = {}
-    rows = [_difference(a.detail[name], b.detail[name], resamples, seed, shared) for name in a]
+    shared: dict[int, tuple[Resampler, Resampler]] = {}
+    rows = []
+    for name in a:
+        n = a.detail[name].parts[0].shape[0]
+        if n not in shared:
+            shared[n] = (
+                Resampler.bootstrap(n, resamples, seed),
+                Resampler.swaps(n, resamples, seed),
+            )
+        rows.append(_difference(a.detail[name], b.detail[name], *shared[n]))
     corrected = holm([row.p_randomisation for row in rows])
     return Comparison(
         [replace(row, p=float(p)) for row, p in zip(rows, corrected, strict=True)], labels
     )
 
 
-def _difference(
-    a: Metric,
-    b: Metric,
-    resamples: int,
-    seed: int,
-    shared: dict[tuple[int, int, int], tuple[Resampler, Resampler]],
-) -> Difference:
+def _difference(a: Metric, b: Metric, boot: Resampler, swap: Resampler) -> Difference:
     shapes = [[part.shape for part in m.parts] for m in (a, b)]
     if a.n != b.n or shapes[0] != shapes[1]:
         raise DataError(
@@ -213,15 +179,10 @@ def _difference(
             got=f"{a.n} and {b.n} {a.unit}",
         )
     undefined = int((np.isnan(a.items) | np.isnan(b.items)).sum())
+    row = Difference(a.name, a.value, b.value, undefined=undefined)
     if not (np.isfinite(a.value) and np.isfinite(b.value)):
-        nan = float("nan")
-        return Difference(a.name, a.value, b.value, nan, nan, nan, nan, nan, nan, undefined)
+        return row
     observed = b.value - a.value
-    n = a.parts[0].shape[0]
-    key = (n, resamples, seed)
-    if key not in shared:
-        shared[key] = (Resampler.bootstrap(*key), Resampler.swaps(*key))
-    boot, swap = shared[key]
     drawn = b.formula(*map(boot.totals, b.parts)) - a.formula(*map(boot.totals, a.parts))
     low, high = about(observed, drawn)
     left, right = [], []
@@ -236,17 +197,13 @@ def _difference(
     limit = abs(observed) * (1 - 1e-9) - 1e-12
     p_boot = (1 + np.count_nonzero(np.abs(centred) >= limit)) / (len(centred) + 1)
     p_rand = (1 + np.count_nonzero(np.abs(null) >= limit)) / (len(null) + 1)
-    return Difference(
-        a.name,
-        a.value,
-        b.value,
-        observed,
-        low,
-        high,
-        float(p_boot),
-        float(p_rand),
-        float("nan"),
-        undefined,
+    return replace(
+        row,
+        difference=observed,
+        low=low,
+        high=high,
+        p_bootstrap=float(p_boot),
+        p_randomisation=float(p_rand),
     )
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from patentcl.core.errors import ConfigError, did_you_mean
 from patentcl.metrics.inputs import BLOCK_CELLS, Scores, row_ids, select_columns
 from patentcl.metrics.result import Metric, mean_metric, ratio, ratio_metric
 
@@ -22,20 +21,11 @@ SORT_CELLS = 1 << 24
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Counts at each distinct score of a true label, from the lowest up.
+    """Counts at each of the m distinct scores of true labels, from the lowest up.
 
-    Parameters
-    ----------
-    threshold : ndarray, shape (m,)
-        Distinct scores of true labels, ascending.
-    true : ndarray of int64, shape (m,)
-        True labels with exactly that score.
-    at_least, above : ndarray of int64, shape (m,)
-        Scores at or above, and strictly above, the threshold, true or not.
-    n_true : int
-        All true labels, also those never retrieved.
-    n_scores : int
-        All scores.
+    ``true`` (int64) counts the true labels with exactly that score; ``at_least`` and ``above``
+    count all scores at or above, and strictly above, it. ``n_true`` counts all true labels, also
+    those never retrieved, and ``n_scores`` all scores.
     """
 
     threshold: np.ndarray
@@ -89,14 +79,8 @@ def true_scores(
     truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None = None
 ) -> np.ndarray:
     """Score of each true label, in the order of the stored entries; -inf where not retrieved."""
-    picked = select_columns(truth, columns)
-    parts = []
-    for start, block in scores.blocks(columns, cells=4 * BLOCK_CELLS):
-        stop = start + block.shape[0]
-        pointers = picked.indptr[start : stop + 1]
-        rows = np.repeat(np.arange(stop - start), np.diff(pointers))
-        parts.append(block[rows, picked.indices[pointers[0] : pointers[-1]]])
-    return np.concatenate(parts)
+    blocks = scores.true_blocks(select_columns(truth, columns), columns, cells=4 * BLOCK_CELLS)
+    return np.concatenate([block[rows, cols] for _, block, rows, cols in blocks])
 
 
 def _distinct(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -108,15 +92,7 @@ def _distinct(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def micro_curve(
     truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None = None
 ) -> Curve:
-    """One curve over all (patent, label) decisions.
-
-    Parameters
-    ----------
-    truth : csr_matrix of bool, shape (n_patents, n_labels)
-    scores : Scores
-    columns : ndarray of int, optional
-        Only these labels.
-    """
+    """One curve over all (patent, label) decisions of some labels, all by default."""
     positives = true_scores(truth, scores, columns)
     threshold, counts = _distinct(positives)
     at_least = np.zeros(len(threshold), dtype=np.int64)
@@ -164,13 +140,11 @@ def _counts(ordered: np.ndarray, threshold: np.ndarray) -> tuple[np.ndarray, np.
 def label_curves(
     truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None = None
 ) -> list[Curve]:
-    """One curve for each label; parameters as for `micro_curve`."""
+    """One curve for each label."""
     positives = true_scores(truth, scores, columns)
     picked = select_columns(truth, columns)
     by_label = np.argsort(picked.indices, kind="stable")
-    bounds = np.concatenate(
-        [[0], np.cumsum(np.bincount(picked.indices, minlength=picked.shape[1]))]
-    )
+    bounds = np.cumsum([0, *np.bincount(picked.indices, minlength=picked.shape[1])])
     groups = [
         _distinct(positives[by_label[bounds[j] : bounds[j + 1]]]) for j in range(picked.shape[1])
     ]
@@ -190,28 +164,11 @@ def label_curves(
 
 
 def curve_metric(metric: str, average: str, curves: list[Curve]) -> Metric:
-    """Macro or weighted average of a curve's area over labels.
+    """Macro or weighted average, over labels, of an area: a property of `Curve`.
 
-    Parameters
-    ----------
-    metric : {"average_precision", "roc_auc"}
-    average : {"macro", "weighted"}
-        Weights are true labels. A label without truth (for ROC, also one that is always true) is
-        undefined.
-    curves : list of Curve
-        One for each label.
-
-    Returns
-    -------
-    Metric
-        Items are labels, and the interval resamples labels.
+    Weights are true labels. A label without truth (for ROC, also one that is always true) is
+    undefined. The interval resamples labels.
     """
-    if metric not in ("average_precision", "roc_auc"):
-        raise ConfigError(
-            "unknown curve metric",
-            got=metric,
-            fix=did_you_mean(metric, ["average_precision", "roc_auc"]),
-        )
     values = np.array([getattr(c, metric) for c in curves])
     if average == "macro":
         return mean_metric(values, "labels")
@@ -226,9 +183,7 @@ def curve_metric(metric: str, average: str, curves: list[Curve]) -> Metric:
 
 
 def float_keys(values: np.ndarray) -> np.ndarray:
-    """Order-preserving 16-bit keys of floats, as int32 from 0: the upper half of the float32
-    pattern.
-    """
+    """Order-preserving 16-bit keys of floats, int32 from 0: the upper half of the float32 bits."""
     bits = np.ascontiguousarray(values, dtype=np.float32).view(np.int32)
     return ((bits ^ ((bits >> 31) & 0x7FFFFFFF)) >> 16) + 32768
 
@@ -254,26 +209,17 @@ def _bin_means(keys: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.
 
 def micro_metric(
     metric: str,
+    curve: Curve,
     truth: sparse.csr_matrix,
     scores: Scores,
-    curve: Curve,
     columns: np.ndarray | None = None,
 ) -> Metric:
-    """Micro average precision or ROC AUC with a value for each patent.
+    """Micro area of a curve (from `micro_curve` of the same data) with a value for each patent.
 
     The area is not a mean over patents, so items are pseudo-values: the area plus n times its
     derivative with respect to the weight of one patent. Their mean is the area, their spread that
     of the estimate, and their differences between two systems can be tested pair by pair. The
     derivative is read from a table of 65,536 score bins; the area itself is exact.
-
-    Parameters
-    ----------
-    metric : {"average_precision", "roc_auc"}
-    truth : csr_matrix of bool, shape (n_patents, n_labels)
-    scores : Scores
-    curve : Curve
-        From `micro_curve` of the same arguments.
-    columns : ndarray of int, optional
     """
     value = float(getattr(curve, metric))
     n = truth.shape[0]

@@ -3,9 +3,11 @@
 Hierarchical precision, recall and F1 are those of `patentcl.metrics.labels` on ancestor-closed
 sets. What is here adds the distances that closed sets do not show.
 
-References ---------- A. Kosmopoulos et al., Evaluation measures for hierarchical classification,
-DMKD 29, 2015. S. Kiritchenko et al., Learning and evaluation in the presence of class hierarchies,
-Canadian AI, 2006.
+References
+----------
+A. Kosmopoulos et al., Evaluation measures for hierarchical classification, DMKD 29, 2015.
+S. Kiritchenko et al., Learning and evaluation in the presence of class hierarchies, Canadian AI,
+2006.
 """
 
 from __future__ import annotations
@@ -17,23 +19,18 @@ from scipy import sparse
 
 from patentcl.core.errors import DataError
 from patentcl.cpc import CpcTree
-from patentcl.metrics.inputs import as_labels, contains, row_ids
+from patentcl.metrics.inputs import as_labels, contains, keep_entries, row_ids
 from patentcl.metrics.labels import SetCounts, set_metric
-from patentcl.metrics.result import Metric, mean_metric, ratio, ratio_metric
+from patentcl.metrics.result import Metric, mean_metric, ratio, ratio_metric, summed
 
 
 def closed_counts(
     truth: sparse.csr_matrix, closed: sparse.csr_matrix, outside: Any = None
 ) -> SetCounts:
-    """Set sizes with labels outside the tree.
+    """Set sizes of true and predicted labels, both closed under ancestors.
 
-    Parameters
-    ----------
-    truth, closed : csr_matrix of bool, shape (n_patents, n_nodes)
-        True and predicted labels, both closed under ancestors.
-    outside : csr_matrix of bool, shape (n_patents, n_outside), optional
-        True labels that the tree does not have. Nothing can predict them, so they count against
-        recall; in macro averages each is a label of its own.
+    ``outside``, bool (n_patents, n_outside), are true labels that the tree does not have. Nothing
+    can predict them, so they count against recall; in macro averages each is a label of its own.
     """
     if outside is not None:
         extra = as_labels(outside, "labels outside the tree")
@@ -43,9 +40,11 @@ def closed_counts(
                 got=f"{extra.shape[0]} rows",
                 wanted=f"{truth.shape[0]}",
             )
-        truth = sparse.csr_matrix(sparse.hstack([truth, extra], format="csr"), dtype=bool)
         nothing = sparse.csr_matrix(extra.shape, dtype=bool)
-        closed = sparse.csr_matrix(sparse.hstack([closed, nothing], format="csr"), dtype=bool)
+        truth, closed = (
+            sparse.csr_matrix(sparse.hstack(pair, format="csr"), dtype=bool)
+            for pair in ([truth, extra], [closed, nothing])
+        )
         truth.sort_indices()
         closed.sort_indices()
     return SetCounts(truth, closed)
@@ -54,13 +53,8 @@ def closed_counts(
 def hier_metric(measure: str, average: str, counts: SetCounts) -> Metric:
     """Hierarchical precision, recall or F1 from `closed_counts`.
 
-    Parameters
-    ----------
-    measure : {"precision", "recall", "f1"}
-    average : {"micro", "macro", "macro_all", "weighted", "samples"}
-        ``macro`` is over labels that occur in truth, as in the literature; ``macro_all`` over all
-        labels (where one with neither truth nor prediction is undefined).
-    counts : SetCounts
+    ``macro`` is over labels that occur in truth, as in the literature; ``macro_all`` over all
+    labels (where one with neither truth nor prediction is undefined).
 
     References
     ----------
@@ -81,48 +75,23 @@ def violations(predicted: sparse.csr_matrix, tree: CpcTree) -> Metric:
     return mean_metric(np.bincount(broken, minlength=predicted.shape[0]), "patents")
 
 
-def _touched(truth: sparse.csr_matrix, tree: CpcTree, columns: np.ndarray) -> sparse.csr_matrix:
-    """Nodes with a true descendant (or themselves) among some columns: the closure of those
-    labels.
-    """
-    keep = np.zeros(len(tree), dtype=bool)
-    keep[columns] = True
-    kept = keep[truth.indices]
-    indptr = np.concatenate([[0], np.cumsum(kept)])[truth.indptr]
-    only = sparse.csr_matrix((truth.data[kept], truth.indices[kept], indptr), shape=truth.shape)
-    return tree.close(only)
-
-
 def hop_counts(
     truth: sparse.csr_matrix, predicted: sparse.csr_matrix, tree: CpcTree, columns: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Tree hops from each false positive of a level to the nearest true label of that level.
 
-    Parameters
-    ----------
-    truth : csr_matrix of bool, shape (n_patents, n_nodes)
-        Closed under ancestors.
-    predicted : csr_matrix of bool, shape (n_patents, n_nodes)
-    tree : CpcTree
-    columns : ndarray of int
-        The nodes of one level.
-
-    Returns
-    -------
-    rows : ndarray of int64, shape (n_false_positives,)
-        Patent of each false positive.
-    hops : ndarray of float64, shape (n_false_positives,)
-        2 for siblings; twice the depth (counted from 1) under another root; nan where the patent
-        has no true label at that level.
+    Truth is closed under ancestors, and ``columns`` are the nodes of the level. Returns the patent
+    of each false positive, int64 (m,), and its hops, float64 (m,): 2 for siblings, twice the depth
+    (counted from 1) under another root, nan where the patent has no true label at that level.
     """
-    rows, cols = row_ids(predicted), predicted.indices
     at_level = np.zeros(len(tree), dtype=bool)
     at_level[columns] = True
-    candidates = at_level[cols]
-    rows, cols = rows[candidates], cols[candidates]
+    candidates = at_level[predicted.indices]
+    rows, cols = row_ids(predicted)[candidates], predicted.indices[candidates]
     wrong = ~contains(truth, rows, cols)
     rows, cols = rows[wrong], cols[wrong]
-    touched = _touched(truth, tree, columns)
+    # Nodes above (or at) a true label of the level.
+    touched = tree.close(keep_entries(truth, at_level[truth.indices]))
     hops = np.full(len(rows), np.nan)
     node = cols.copy()
     open_ = np.arange(len(rows))
@@ -159,8 +128,7 @@ def hops(
     if not spread:
         return ratio_metric(total, count, "patents")
     square = np.bincount(rows[known], weights=values[known] ** 2, minlength=n)
-    value = float(_deviation(*(np.array([x.sum()]) for x in (count, total, square)))[0])
-    return Metric("", value, ratio(total, count), "patents", (count, total, square), _deviation)
+    return summed((count, total, square), _deviation, "patents", ratio(total, count))
 
 
 def _deviation(count: np.ndarray, total: np.ndarray, square: np.ndarray) -> np.ndarray:
@@ -183,21 +151,11 @@ def _deepest(labels: sparse.csr_matrix, tree: CpcTree) -> tuple[np.ndarray, np.n
 
 
 def lca_credit(labels: sparse.csr_matrix, others: sparse.csr_matrix, tree: CpcTree) -> np.ndarray:
-    """Mean credit of each patent's deepest labels: depth of the best common ancestor over own
-    depth.
+    """Mean credit of each patent's deepest labels: the depth that they share over their own.
 
     Depths count from 1 at a root, so a wrong section earns 0, a right label 1, and a wrong subclass
-    of the right class 2/3.
-
-    Parameters
-    ----------
-    labels, others : csr_matrix of bool, shape (n_patents, n_nodes)
-        Both closed under ancestors.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_patents,)
-        nan where ``labels`` has none; 0 where only ``others`` has none.
+    of the right class 2/3. Both matrices are closed under ancestors. The result, float64
+    (n_patents,), is nan where ``labels`` has none and 0 where only ``others`` has none.
     """
     rows, cols = _deepest(labels, tree)
     credit = np.zeros(len(rows))
@@ -219,19 +177,12 @@ def lca_metric(
 ) -> Metric:
     """Partial credit by lowest common ancestor, averaged over patents.
 
-    Parameters
-    ----------
-    measure : {"precision", "recall", "f1"}
-        Precision credits the deepest predicted labels, recall the deepest true ones.
-    truth, closed : csr_matrix of bool, shape (n_patents, n_nodes)
-        True and predicted labels, both closed under ancestors.
+    Precision credits the deepest predicted labels, recall the deepest true ones. Both matrices are
+    closed under ancestors.
     """
     p, r = lca_credit(closed, truth, tree), lca_credit(truth, closed, tree)
     # The rule of `labels`: undefined only where both are empty.
     p, r = (np.where(np.isnan(a) & ~np.isnan(b), 0.0, a) for a, b in ((p, r), (r, p)))
-    if measure == "precision":
-        return mean_metric(p, "patents")
-    if measure == "recall":
-        return mean_metric(r, "patents")
     both = np.where(p + r == 0, 0.0, ratio(2 * p * r, p + r))
-    return mean_metric(np.where(np.isnan(p), np.nan, both), "patents")
+    f1 = np.where(np.isnan(p), np.nan, both)
+    return mean_metric({"precision": p, "recall": r, "f1": f1}[measure], "patents")

@@ -32,19 +32,10 @@ def _two_dimensional(shape: tuple[int, ...], what: str) -> None:
 
 
 def as_labels(labels: Any, what: str) -> sparse.csr_matrix:
-    """Check a label matrix and bring it into one form.
+    """Check a label matrix of booleans or 0 and 1, and bring it into one form.
 
-    Parameters
-    ----------
-    labels : sparse matrix, ndarray or DataFrame, shape (n_patents, n_labels)
-        Booleans, or the numbers 0 and 1.
-    what : str
-        What to call it in an error.
-
-    Returns
-    -------
-    csr_matrix of bool, shape (n_patents, n_labels)
-        Sorted indices, no stored zeros. The argument itself where it is of that form already.
+    Returns a bool csr_matrix (n_patents, n_labels) with sorted indices and no stored zeros: the
+    argument itself where it is of that form already. ``what`` is its name in errors.
 
     Raises
     ------
@@ -86,15 +77,25 @@ def same_shape(a: tuple[int, ...], b: tuple[int, ...], what: str) -> None:
         )
 
 
+def _mismatch(got: int, tree: CpcTree) -> DataError:
+    return DataError(
+        "labels do not match the tree",
+        got=f"{got} columns",
+        wanted=f"{len(tree)}, one for each node",
+    )
+
+
+def check_width(labels: sparse.csr_matrix, tree: CpcTree) -> None:
+    """Raise DataError unless there is one column for each node."""
+    if labels.shape[1] != len(tree):
+        raise _mismatch(labels.shape[1], tree)
+
+
 def check_columns(labels: Sequence[str], tree: CpcTree) -> None:
     """Raise DataError unless column names are the tree's symbols, in the tree's order."""
     names = [str(label) for label in labels]
     if len(names) != len(tree):
-        raise DataError(
-            "labels do not match the tree",
-            got=f"{len(names)} columns",
-            wanted=f"{len(tree)}, one for each node",
-        )
+        raise _mismatch(len(names), tree)
     for i, (name, symbol) in enumerate(zip(names, tree.symbols, strict=True)):
         if name == symbol:
             continue
@@ -149,18 +150,7 @@ def row_ids(matrix: sparse.csr_matrix) -> np.ndarray:
 
 
 def contains(matrix: sparse.csr_matrix, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-    """Whether each (row, column) is stored in a matrix.
-
-    Parameters
-    ----------
-    matrix : csr_matrix
-    rows, cols : ndarray of int, shape (m,)
-        ``rows`` in ascending order.
-
-    Returns
-    -------
-    ndarray of bool, shape (m,)
-    """
+    """Whether each (row, column) is stored in a matrix: bool (m,); rows in ascending order."""
     n, width = matrix.shape
     if width > BLOCK_CELLS // 64:
         return _contains_by_key(matrix, rows, cols)
@@ -194,6 +184,12 @@ def _contains_by_key(matrix: sparse.csr_matrix, rows: np.ndarray, cols: np.ndarr
     return own[at] == keys
 
 
+def keep_entries(matrix: sparse.csr_matrix, keep: np.ndarray) -> sparse.csr_matrix:
+    """The matrix with only some of its stored entries, given by a mask over them."""
+    indptr = np.concatenate([[0], np.cumsum(keep)])[matrix.indptr]
+    return sparse.csr_matrix((matrix.data[keep], matrix.indices[keep], indptr), matrix.shape)
+
+
 def select_columns(matrix: sparse.csr_matrix, columns: np.ndarray | None) -> sparse.csr_matrix:
     """Columns of a label matrix, in the order given; all of them for None."""
     if columns is None:
@@ -218,20 +214,15 @@ def select_columns(matrix: sparse.csr_matrix, columns: np.ndarray | None) -> spa
 class Scores:
     """Scores that are read in blocks of rows, wherever they are.
 
-    Parameters
-    ----------
-    source : ndarray, memory-mapped array, DataFrame, sparse matrix, sequence of arrays or callable
-        Shape (n_patents, n_labels). A callable returns, each time it is called, a new iterator over
-        blocks of rows; that is how a generator is passed, because some metrics read the scores
-        twice. In a sparse matrix only stored entries count as retrieved; others are below every
-        score.
-    shape : tuple of int
-        What the scores must be, usually the truth's shape.
+    The source has shape (n_patents, n_labels): an array, a memory map, a DataFrame, a sparse
+    matrix, a sequence of arrays, or a function that returns a new iterator over blocks of rows
+    each time it is called (a generator would not do: some metrics read the scores twice). In a
+    sparse matrix only stored entries count as retrieved; others are below every score.
 
     Raises
     ------
     DataError
-        If the shape differs, or (while reading) a score is NaN or infinite.
+        If the shape is not the one given, or (while reading) a score is NaN or infinite.
     """
 
     def __init__(self, source: Any, shape: tuple[int, int]) -> None:
@@ -264,14 +255,8 @@ class Scores:
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first row, float block) until all rows have been seen.
 
-        Parameters
-        ----------
-        columns : ndarray of int, optional
-            Only these columns.
-        cells : int
-            Size of a block over all columns.
-        unranked : float
-            What stands where a sparse matrix stores nothing.
+        ``cells`` is the size of a block over all columns, of which only ``columns`` are kept;
+        ``unranked`` stands where a sparse matrix stores nothing.
         """
         step = max(1, cells // self.shape[1])
         seen = 0
@@ -294,6 +279,18 @@ class Scores:
                 wanted=f"{self.shape}",
             )
 
+    def true_blocks(
+        self, truth: sparse.csr_matrix, columns: np.ndarray | None = None, **how: Any
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield as `blocks`, and for the true labels of a block their rows in it and columns.
+
+        ``truth`` has only the columns selected.
+        """
+        for start, block in self.blocks(columns, **how):
+            pointers = truth.indptr[start : start + len(block) + 1]
+            rows = np.repeat(np.arange(len(block)), np.diff(pointers))
+            yield start, block, rows, truth.indices[pointers[0] : pointers[-1]]
+
     def _block(
         self, part: Any, columns: np.ndarray | None, row: int, unranked: float
     ) -> np.ndarray:
@@ -314,13 +311,7 @@ class Scores:
 
 
 def as_sparse_scores(source: Any, shape: tuple[int, ...]) -> sparse.csr_matrix:
-    """Check sparse scores: of a shape, finite, each entry once. Stored zeros stay: they are scores.
-
-    Raises
-    ------
-    DataError
-        If any of that does not hold.
-    """
+    """Check sparse scores: shape, finite, each entry once. Stored zeros stay: they are scores."""
     matrix = sparse.csr_matrix(source)
     same_shape(shape, matrix.shape, "scores")
     _finite(matrix.data, 0)
@@ -361,17 +352,7 @@ def as_scores(scores: Any, shape: tuple[int, int]) -> Scores:
 
 
 def decide(scores: Scores, threshold: float | np.ndarray) -> sparse.csr_matrix:
-    """Labels whose score is at or above a threshold.
-
-    Parameters
-    ----------
-    scores : Scores
-    threshold : float or ndarray of float, shape (n_labels,)
-
-    Returns
-    -------
-    csr_matrix of bool, shape (n_patents, n_labels)
-    """
+    """Labels whose score is at or above a threshold, one or one for each label: bool csr."""
     limits = np.asarray(threshold, dtype=np.float64)
     n, width = scores.shape
     if limits.ndim > 1 or (limits.ndim == 1 and limits.shape[0] != width):

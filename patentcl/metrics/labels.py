@@ -17,9 +17,9 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from patentcl.core.errors import ConfigError, did_you_mean
+from patentcl.core.errors import choose
 from patentcl.metrics.inputs import same_shape
-from patentcl.metrics.result import Metric, mean_metric, ratio
+from patentcl.metrics.result import Metric, mean_metric, ratio, summed
 
 CHUNK = 1 << 16
 """Patents taken in one step."""
@@ -29,10 +29,7 @@ CHUNK = 1 << 16
 class SetCounts:
     """Sizes of true, predicted and common label sets.
 
-    Parameters
-    ----------
-    truth, predicted : csr_matrix of bool, shape (n_patents, n_labels)
-        In canonical form (see `as_labels`).
+    Both matrices are bool csr (n_patents, n_labels) in the form that `as_labels` gives.
 
     Examples
     --------
@@ -83,18 +80,6 @@ class SetCounts:
         return np.diff(self.truth.indptr)
 
     @cached_property
-    def _by_row(self) -> dict[str, np.ndarray]:
-        return {}
-
-    def by_row(self, measure: str) -> np.ndarray:
-        """Precision, recall or F1 of each patent: float64 (n_patents,)."""
-        if measure not in self._by_row:
-            self._by_row[measure] = MEASURES[measure](
-                self.row_tp, self.row_predicted, self.row_true
-            )
-        return self._by_row[measure]
-
-    @cached_property
     def label_tp(self) -> np.ndarray:
         """int64 (n_labels,): patents where a label is both true and predicted."""
         return _count_columns(self.hits)
@@ -108,6 +93,21 @@ class SetCounts:
     def label_true(self) -> np.ndarray:
         """int64 (n_labels,): patents where a label is true."""
         return _count_columns(self.truth)
+
+    @property
+    def by_row(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """tp, predicted and true of each patent."""
+        return self.row_tp, self.row_predicted, self.row_true
+
+    @property
+    def by_label(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """tp, predicted and true of each label."""
+        return self.label_tp, self.label_predicted, self.label_true
+
+    @cached_property
+    def row_rates(self) -> dict[str, np.ndarray]:
+        """Precision, recall and F1 of each patent, float64 (n_patents,)."""
+        return rates(*self.by_row)
 
 
 def _rows(matrix: sparse.csr_matrix, start: int, stop: int) -> sparse.csr_matrix:
@@ -132,14 +132,15 @@ def _count_columns(matrix: sparse.csr_matrix) -> np.ndarray:
 # ---- formulas over sums -------------------------------------------------------------------------
 
 
-def _one_sided(values: np.ndarray, empty: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Put 0 where one side is empty and the other is not."""
-    values[(np.asarray(empty) == 0) & (np.asarray(other) > 0)] = 0.0
-    return values
+def _share(tp: np.ndarray, own: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """tp / own; 0 where only this side is empty, nan where both are."""
+    out = ratio(tp, own)
+    out[(np.asarray(own) == 0) & (np.asarray(other) > 0)] = 0.0
+    return out
 
 
 def precision(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """tp / predicted; 0 where only the prediction is empty, nan where the truth is too.
+    """tp / predicted.
 
     Examples
     --------
@@ -147,38 +148,33 @@ def precision(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.nda
     >>> precision(np.array([1, 0, 0]), np.array([2, 0, 0]), np.array([1, 3, 0])).tolist()
     [0.5, 0.0, nan]
     """
-    return _one_sided(ratio(tp, predicted), predicted, true)
+    return _share(tp, predicted, true)
 
 
 def recall(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """tp / true; 0 where only the truth is empty, nan where the prediction is too."""
-    return _one_sided(ratio(tp, true), true, predicted)
+    """tp / true."""
+    return _share(tp, true, predicted)
 
 
 def f1(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """2 tp / (predicted + true), the harmonic mean of precision and recall; nan where both are
-    empty.
-    """
+    """2 tp / (predicted + true), the harmonic mean of precision and recall."""
     return ratio(2.0 * np.asarray(tp), np.asarray(predicted) + np.asarray(true))
 
 
 MEASURES = {"precision": precision, "recall": recall, "f1": f1}
 
 
-def _nanmean(values: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    kept = keep & ~np.isnan(values)
-    return ratio(np.where(kept, values, 0.0).sum(axis=-1), kept.sum(axis=-1))
+def rates(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> dict[str, np.ndarray]:
+    """Precision, recall and F1 of some counts."""
+    return {name: measure(tp, predicted, true) for name, measure in MEASURES.items()}
 
 
 @dataclass(frozen=True)
 class MacroFormula:
     """Mean over labels of a measure of their counts.
 
-    Parameters
-    ----------
-    measure : {"precision", "recall", "f1"}
-    weighting : {"all", "true", "support"}
-        All labels alike; only those that occur in truth; or all by how often they do.
+    ``weighting`` is "all" (labels alike), "true" (only labels that occur in truth) or "support"
+    (labels by how often they do).
     """
 
     measure: str
@@ -193,109 +189,49 @@ class MacroFormula:
         values = self.items(tp, predicted, true)
         if self.weighting == "support":
             return ratio((np.where(true > 0, values, 0.0) * true).sum(axis=-1), true.sum(axis=-1))
-        return _nanmean(values, np.ones(values.shape, dtype=bool))
+        kept = ~np.isnan(values)
+        return ratio(np.where(kept, values, 0.0).sum(axis=-1), kept.sum(axis=-1))
 
 
-_WEIGHTING = {"macro": "all", "macro_all": "all", "macro_true": "true", "weighted": "support"}
+_WEIGHTING = {"macro": "all", "macro_true": "true", "weighted": "support"}
 
 
 def set_metric(measure: str, average: str, counts: SetCounts) -> Metric:
     """Precision, recall or F1 under one average.
 
-    Parameters
-    ----------
-    measure : {"precision", "recall", "f1"}
-    average : {"micro", "macro", "macro_true", "weighted", "samples"}
-        ``micro``: one quotient of sums. ``macro``: mean over labels (those with neither truth nor
-        prediction are undefined). ``macro_true``: mean over labels that occur in truth.
-        ``weighted``: mean over labels by how often they are true. ``samples``: mean over patents.
-    counts : SetCounts
-
-    Returns
-    -------
-    Metric
-        Items are labels for the macro and weighted averages, else patents; the interval resamples
-        patents.
+    ``micro``: one quotient of sums. ``macro``: mean over labels (those with neither truth nor
+    prediction are undefined). ``macro_true``: mean over labels that occur in truth. ``weighted``:
+    mean over labels by how often they are true. ``samples``: mean over patents. Items are labels
+    for the macro and weighted averages, else patents; the interval resamples patents.
 
     References
     ----------
     M.-L. Zhang, Z.-H. Zhou, A review on multi-label learning algorithms, IEEE TKDE 26(8), 2014.
     """
-    if measure not in MEASURES:
-        raise ConfigError("unknown measure", got=measure, fix=did_you_mean(measure, MEASURES))
     if average == "samples":
-        return mean_metric(counts.by_row(measure), "patents")
+        return mean_metric(counts.row_rates[measure], "patents")
     if average == "micro":
-        formula = MEASURES[measure]
-        rows = (counts.row_tp, counts.row_predicted, counts.row_true)
-        value = float(formula(*(np.array([r.sum()]) for r in rows))[0])
-        return Metric("", value, counts.by_row(measure), "patents", rows, formula)
-    if average not in _WEIGHTING:
-        raise ConfigError("unknown average", got=average, fix=did_you_mean(average, _WEIGHTING))
-    macro = MacroFormula(measure, _WEIGHTING[average])
-    labels = (counts.label_tp, counts.label_predicted, counts.label_true)
-    value = float(macro(*(label[None] for label in labels))[0])
-    return Metric(
-        "",
-        value,
-        macro.items(*labels),
-        "labels",
+        return summed(counts.by_row, MEASURES[measure], "patents", counts.row_rates[measure])
+    macro = MacroFormula(measure, _WEIGHTING[choose(average, _WEIGHTING, "average")])
+    return summed(
         (counts.hits, counts.predicted, counts.truth),
         macro,
+        "labels",
+        macro.items(*counts.by_label),
+        totals=counts.by_label,
         resampled="patents",
     )
 
 
-def subset_accuracy(counts: SetCounts) -> Metric:
-    """Share of patents whose predicted set is exactly the true one (two empty sets agree)."""
-    same = (counts.row_tp == counts.row_true) & (counts.row_tp == counts.row_predicted)
-    return mean_metric(same, "patents")
-
-
-def hamming_loss(counts: SetCounts) -> Metric:
-    """Share of the n_patents x n_labels decisions that are wrong."""
-    wrong = counts.row_true + counts.row_predicted
-    wrong -= 2 * counts.row_tp
-    return mean_metric(wrong / counts.truth.shape[1], "patents")
-
-
-def no_prediction(counts: SetCounts) -> Metric:
-    """Share of patents with no predicted label at all."""
-    return mean_metric(counts.row_predicted == 0, "patents")
-
-
-def labels_true(counts: SetCounts) -> Metric:
-    """True labels per patent."""
-    return mean_metric(counts.row_true, "patents")
-
-
-def labels_predicted(counts: SetCounts) -> Metric:
-    """Predicted labels per patent."""
-    return mean_metric(counts.row_predicted, "patents")
-
-
-def label_table(counts: SetCounts) -> dict[str, np.ndarray]:
-    """Precision, recall, F1 and the three counts of each label."""
-    labels = (counts.label_tp, counts.label_predicted, counts.label_true)
-    return {
-        "true": labels[2],
-        "predicted": labels[1],
-        "right": labels[0],
-        **{name: measure(*labels) for name, measure in MEASURES.items()},
-    }
-
-
-__all__ = [
-    "MacroFormula",
-    "SetCounts",
-    "f1",
-    "hamming_loss",
-    "label_table",
-    "labels_predicted",
-    "labels_true",
-    "no_prediction",
-    "precision",
-    "recall",
-    "set_metric",
-    "subset_accuracy",
-]
+def count_metric(name: str, counts: SetCounts) -> Metric:
+    """The mean over patents of what needs only the sizes of their label sets."""
+    if name == "subset_accuracy":  # two empty sets agree
+        same = (counts.row_tp == counts.row_true) & (counts.row_tp == counts.row_predicted)
+        return mean_metric(same, "patents")
+    if name == "hamming_loss":
+        wrong = counts.row_true + counts.row_predicted - 2 * counts.row_tp
+        return mean_metric(wrong / counts.truth.shape[1], "patents")
+    if name == "no_prediction":
+        return mean_metric(counts.row_predicted == 0, "patents")
+    sizes = {"labels_true": "row_true", "labels_predicted": "row_predicted"}
+    return mean_metric(getattr(counts, sizes[choose(name, sizes, "metric")]), "patents")

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from patentcl.core.errors import ConfigError, did_you_mean
+from patentcl.core.errors import choose
 from patentcl.metrics.inputs import BLOCK_CELLS, Scores, row_ids, select_columns
 from patentcl.metrics.result import Metric, mean_metric, ratio
 
@@ -35,19 +35,11 @@ UNRANKED = np.iinfo(np.int32).max
 
 @dataclass(frozen=True, eq=False)
 class Ranks:
-    """Ranks of the relevant items of each row.
+    """Ranks of the relevant items of each row, one entry for each of m items.
 
-    Parameters
-    ----------
-    row : ndarray of int64, shape (m,)
-        Row of each relevant item, ascending.
-    rank : ndarray of int32, shape (m,)
-        From 0; `UNRANKED` where the item was not retrieved.
-    at_least : ndarray of int32, shape (m,)
-        Items that score as high or higher, itself included.
-    gain : ndarray of float64, shape (m,)
-        Relevance, above 0.
-    n_rows, n_columns : int
+    ``row`` (int64) ascends. ``rank`` (int32) counts from 0 and is `UNRANKED` where the item was not
+    retrieved. ``at_least`` (int32) counts the items that score as high or higher, itself included.
+    ``gain`` (float64) is the relevance, above 0.
     """
 
     row: np.ndarray
@@ -62,17 +54,24 @@ class Ranks:
         """int64 (n_rows,): relevant items of each row."""
         return np.bincount(self.row, minlength=self.n_rows)
 
-    def sum(self, values: np.ndarray) -> np.ndarray:
+    def sum(self, values: np.ndarray, row: np.ndarray | None = None) -> np.ndarray:
         """Sum values of relevant items by row: float64 (n_rows,)."""
-        return np.bincount(self.row, weights=values, minlength=self.n_rows)
+        rows = self.row if row is None else row
+        return np.bincount(rows, weights=values, minlength=self.n_rows)
 
-    def in_order(self) -> tuple[np.ndarray, np.ndarray]:
-        """Permutation by (row, rank), and the place of each among its row's relevant items, from
-        0.
-        """
-        order = np.lexsort((self.rank, self.row))
+    def in_order(self, key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Permutation by (row, key), and the place of each item in its row, from 0."""
+        order = np.lexsort((key, self.row))
         starts = np.concatenate([[0], np.cumsum(self.n_relevant)])
         return order, np.arange(len(order)) - starts[self.row[order]]
+
+    def extreme(self, of: np.ufunc, values: np.ndarray, missing: float) -> np.ndarray:
+        """Smallest or largest value of each row (``np.minimum``, ``np.maximum``)."""
+        out = np.full(self.n_rows, missing)
+        if len(self.row):
+            rows, starts = np.unique(self.row, return_index=True)
+            out[rows] = of.reduceat(values, starts)
+        return out
 
 
 # ---- ranks --------------------------------------------------------------------------------------
@@ -81,31 +80,19 @@ class Ranks:
 def label_ranks(
     truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None = None
 ) -> Ranks:
-    """Ranks of true labels among dense scores, block by block.
-
-    Parameters
-    ----------
-    truth : csr_matrix of bool, shape (n_patents, n_labels)
-    scores : Scores
-        Of the same shape.
-    columns : ndarray of int, optional
-        Rank only among these labels.
-    """
+    """Ranks of true labels among the scores of some labels (all by default), block by block."""
     truth = select_columns(truth, columns)
     rank = np.empty(truth.nnz, dtype=np.int32)
     at_least = np.empty(truth.nnz, dtype=np.int32)
-    for start, block in scores.blocks(columns, cells=RANK_CELLS):
-        stop = start + block.shape[0]
-        pointers = truth.indptr[start : stop + 1]
+    for start, block, rows, cols in scores.true_blocks(truth, columns, cells=RANK_CELLS):
+        pointers = truth.indptr[start : start + len(block) + 1]
         span = slice(pointers[0], pointers[-1])
-        cols = truth.indices[span]
-        if len(cols) > 32 * block.shape[0]:
-            rank[span], at_least[span] = _ranks_by_sorting(block, np.diff(pointers), cols)
+        if len(cols) > 32 * len(block):
+            rank[span], at_least[span] = _ranks_by_sorting(block, rows, cols)
         else:
             rank[span], at_least[span] = _ranks_by_counting(block, pointers - pointers[0], cols)
         if scores.is_sparse:
-            own = block[np.repeat(np.arange(stop - start), np.diff(pointers)), cols]
-            rank[span][own == -np.inf] = UNRANKED
+            rank[span][block[rows, cols] == -np.inf] = UNRANKED
     return Ranks(row_ids(truth), rank, at_least, np.ones(truth.nnz), *truth.shape)
 
 
@@ -142,7 +129,7 @@ def _ranks_by_counting(
 
 
 def _ranks_by_sorting(
-    block: np.ndarray, counts: np.ndarray, cols: np.ndarray
+    block: np.ndarray, rows: np.ndarray, cols: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The same by sorting rows; best for many true labels."""
     n, width = block.shape
@@ -156,7 +143,6 @@ def _ranks_by_sorting(
         ordered[:, :-1] != ordered[:, 1:], np.arange(1, width, dtype=np.int32), width
     )
     last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
-    rows = np.repeat(np.arange(n), counts)
     own = rank[rows, cols]
     return own, last[rows, own]
 
@@ -164,41 +150,31 @@ def _ranks_by_sorting(
 def label_coverage(
     truth: sparse.csr_matrix, scores: Scores, columns: np.ndarray | None = None
 ) -> np.ndarray:
-    """`coverage_error` of each patent without its ranks: only the lowest true label is looked up.
-
-    Parameters
-    ----------
-    truth, scores, columns
-        As for `label_ranks`; scores dense.
-    """
+    """`coverage_error` from dense scores: only the lowest true label is looked up."""
     truth = select_columns(truth, columns)
     out = np.full(truth.shape[0], np.nan)
-    for start, block in scores.blocks(columns, cells=RANK_CELLS):
-        pointers = truth.indptr[start : start + len(block) + 1]
-        rows = np.flatnonzero(np.diff(pointers))
-        if not len(rows):
-            continue
-        cols = truth.indices[pointers[0] : pointers[-1]]
-        own = block[np.repeat(np.arange(len(block)), np.diff(pointers)), cols]
-        lowest = np.minimum.reduceat(own, pointers[rows] - pointers[0])[:, None]
-        covered = (block if len(rows) == len(block) else block[rows]) >= lowest
-        out[start + rows] = np.add.reduce(covered.view(np.uint8), axis=1, dtype=np.int32)
+    for start, block, row, cols in scores.true_blocks(truth, columns, cells=RANK_CELLS):
+        if len(row):
+            rows, first = np.unique(row, return_index=True)
+            lowest = np.minimum.reduceat(block[row, cols], first)[:, None]
+            covered = (block if len(rows) == len(block) else block[rows]) >= lowest
+            out[start + rows] = np.add.reduce(covered.view(np.uint8), axis=1, dtype=np.int32)
     return out
 
 
-# ---- metrics over ranks -------------------------------------------------------------------------
+# ---- metrics over ranks: float64 (n_rows,) ------------------------------------------------------
+
+
+def _limit(k: int | None) -> int:
+    return UNRANKED if k is None else k
+
+
+def _hits(ranks: Ranks, k: int | None) -> np.ndarray:
+    return ranks.sum(ranks.rank < _limit(k))
 
 
 def _defined(ranks: Ranks, values: np.ndarray) -> np.ndarray:
     return np.where(ranks.n_relevant > 0, values, np.nan)
-
-
-def _inside(ranks: Ranks, k: int | None) -> np.ndarray:
-    return ranks.rank < (UNRANKED if k is None else k)
-
-
-def _hits(ranks: Ranks, k: int | None) -> np.ndarray:
-    return ranks.sum(_inside(ranks, k))
 
 
 def precision_at(ranks: Ranks, k: int | None) -> np.ndarray:
@@ -230,46 +206,32 @@ def ndcg_at(ranks: Ranks, k: int | None) -> np.ndarray:
 
     Items without a label have gain 0, whether they were judged or not.
     """
-    inside = _inside(ranks, k)
+    inside = ranks.rank < _limit(k)
     discount = np.zeros(len(ranks.rank))
     discount[inside] = 1.0 / np.log2(ranks.rank[inside] + 2.0)
-    found = ranks.sum(ranks.gain * discount)
-    order = np.lexsort((-ranks.gain, ranks.row))
-    starts = np.concatenate([[0], np.cumsum(ranks.n_relevant)])
-    place = np.arange(len(order)) - starts[ranks.row[order]]
-    best = np.where(place < (UNRANKED if k is None else k), 1.0 / np.log2(place + 2.0), 0.0)
-    ideal = np.bincount(ranks.row[order], weights=ranks.gain[order] * best, minlength=ranks.n_rows)
-    return ratio(found, ideal)
+    order, place = ranks.in_order(-ranks.gain)
+    best = np.where(place < _limit(k), 1.0 / np.log2(place + 2.0), 0.0)
+    ideal = ranks.sum(ranks.gain[order] * best, ranks.row[order])
+    return ratio(ranks.sum(ranks.gain * discount), ideal)
 
 
 def map_at(ranks: Ranks, k: int | None) -> np.ndarray:
     """Sum of the precision at each relevant item among the first k, over all relevant items."""
-    order, place = ranks.in_order()
-    rank = ranks.rank[order].astype(np.float64)
-    inside = _inside(ranks, k)[order]
-    precision = np.where(inside, (place + 1.0) / (rank + 1.0), 0.0)
-    total = np.bincount(ranks.row[order], weights=precision, minlength=ranks.n_rows)
-    return ratio(total, ranks.n_relevant)
-
-
-def _first(ranks: Ranks) -> np.ndarray:
-    first = np.full(ranks.n_rows, UNRANKED, dtype=np.int64)
-    if len(ranks.row):
-        rows, starts = np.unique(ranks.row, return_index=True)
-        first[rows] = np.minimum.reduceat(ranks.rank, starts)
-    return first
+    order, place = ranks.in_order(ranks.rank)
+    rank = ranks.rank[order]
+    precision = np.where(rank < _limit(k), (place + 1.0) / (rank + 1.0), 0.0)
+    return ratio(ranks.sum(precision, ranks.row[order]), ranks.n_relevant)
 
 
 def mrr_at(ranks: Ranks, k: int | None) -> np.ndarray:
     """1 / rank of the first relevant item; 0 where there is none among the first k."""
-    first = _first(ranks)
-    inside = first < (UNRANKED if k is None else k)
-    return _defined(ranks, np.where(inside, 1.0 / (first + 1.0), 0.0))
+    first = ranks.extreme(np.minimum, ranks.rank, UNRANKED)
+    return _defined(ranks, np.where(first < _limit(k), 1.0 / (first + 1.0), 0.0))
 
 
 def first_rank(ranks: Ranks, k: int | None = None) -> np.ndarray:
     """Rank of the first relevant item, from 1; nan where none was retrieved."""
-    first = _first(ranks)
+    first = ranks.extreme(np.minimum, ranks.rank, UNRANKED)
     return np.where(first < UNRANKED, first + 1.0, np.nan)
 
 
@@ -278,52 +240,42 @@ def r_precision(ranks: Ranks, k: int | None = None) -> np.ndarray:
     return ratio(ranks.sum(ranks.rank < ranks.n_relevant[ranks.row]), ranks.n_relevant)
 
 
-def lrap(ranks: Ranks) -> np.ndarray:
-    """Mean over true labels of the share of true ones among labels scored at least as high.
+def _true_above(ranks: Ranks) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row and ``at_least`` of true labels, ordered by them, and the true ones among the latter.
 
     A tie counts against the label: the whole run of equal scores is taken as ranked before it.
     """
-    order = np.lexsort((ranks.at_least, ranks.row))
+    order, place = ranks.in_order(ranks.at_least)
     row, at_least = ranks.row[order], ranks.at_least[order]
-    starts = np.concatenate([[0], np.cumsum(ranks.n_relevant)])
-    place = np.arange(len(order)) - starts[row]
     # True labels scored at least as high: the place of the last one of a run of ties.
     ends = np.ones(len(order), dtype=bool)
     ends[:-1] = (row[1:] != row[:-1]) | (at_least[1:] != at_least[:-1])
     run_end = np.flatnonzero(ends)
-    true_above = place[run_end[np.searchsorted(run_end, np.arange(len(order)))]] + 1.0
-    share = np.bincount(row, weights=true_above / at_least, minlength=ranks.n_rows)
-    return ratio(share, ranks.n_relevant)
+    return row, at_least, place[run_end[np.searchsorted(run_end, np.arange(len(order)))]] + 1.0
 
 
-def coverage_error(ranks: Ranks) -> np.ndarray:
+def lrap(ranks: Ranks, k: int | None = None) -> np.ndarray:
+    """Mean over true labels of the share of true ones among labels scored at least as high."""
+    row, at_least, true = _true_above(ranks)
+    return ratio(ranks.sum(true / at_least, row), ranks.n_relevant)
+
+
+def coverage_error(ranks: Ranks, k: int | None = None) -> np.ndarray:
     """Labels scored at least as high as the lowest true one."""
-    worst = np.full(ranks.n_rows, np.nan)
-    if len(ranks.row):
-        rows, starts = np.unique(ranks.row, return_index=True)
-        worst[rows] = np.maximum.reduceat(ranks.at_least, starts)
-    return worst
+    return ranks.extreme(np.maximum, ranks.at_least, np.nan)
 
 
-def ranking_loss(ranks: Ranks) -> np.ndarray:
+def ranking_loss(ranks: Ranks, k: int | None = None) -> np.ndarray:
     """Share of (true, false) pairs where the false label scores at least as high.
 
     nan where a row has no true label, or no false one.
     """
-    order = np.lexsort((ranks.at_least, ranks.row))
-    row, at_least = ranks.row[order], ranks.at_least[order]
-    starts = np.concatenate([[0], np.cumsum(ranks.n_relevant)])
-    place = np.arange(len(order)) - starts[row]
-    ends = np.ones(len(order), dtype=bool)
-    ends[:-1] = (row[1:] != row[:-1]) | (at_least[1:] != at_least[:-1])
-    run_end = np.flatnonzero(ends)
-    true_above = place[run_end[np.searchsorted(run_end, np.arange(len(order)))]] + 1.0
-    false_above = np.bincount(row, weights=at_least - true_above, minlength=ranks.n_rows)
+    row, at_least, true = _true_above(ranks)
     n = ranks.n_relevant
-    return ratio(false_above, n * (ranks.n_columns - n))
+    return ratio(ranks.sum(at_least - true, row), n * (ranks.n_columns - n))
 
 
-AT_K = {
+METRICS = {
     "precision": precision_at,
     "recall": recall_at,
     "f1": f1_at,
@@ -333,25 +285,13 @@ AT_K = {
     "mrr": mrr_at,
     "first_rank": first_rank,
     "r_precision": r_precision,
+    "lrap": lrap,
+    "coverage_error": coverage_error,
+    "ranking_loss": ranking_loss,
 }
-OF_LABELS = {"lrap": lrap, "coverage_error": coverage_error, "ranking_loss": ranking_loss}
 
 
 def rank_metric(metric: str, k: int | None, ranks: Ranks, unit: str = "patents") -> Metric:
-    """One ranking metric as a mean over rows.
-
-    Parameters
-    ----------
-    metric : str
-        A key of `AT_K` or `OF_LABELS`.
-    k : int or None
-    ranks : Ranks
-    unit : str
-    """
-    if metric in OF_LABELS:
-        return mean_metric(OF_LABELS[metric](ranks), unit)
-    if metric not in AT_K:
-        raise ConfigError(
-            "unknown ranking metric", got=metric, fix=did_you_mean(metric, [*AT_K, *OF_LABELS])
-        )
-    return mean_metric(AT_K[metric](ranks, k), unit)
+    """One of `METRICS` as a mean over rows."""
+    of = METRICS[choose(metric, METRICS, "ranking metric")]
+    return mean_metric(of(ranks, k), unit)

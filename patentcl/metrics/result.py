@@ -1,20 +1,19 @@
-"""What an evaluation returns: per-item values first, then the aggregate, its interval and its
-gaps.
-"""
+"""What an evaluation returns: values of items, the aggregate, its interval and its gaps."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from patentcl.core.errors import ConfigError, did_you_mean
-from patentcl.metrics.stats import Resampler, interval
+from patentcl.core.tables import number, table
+from patentcl.metrics.stats import Resampler, about
 
 Formula = Callable[..., np.ndarray]
 
@@ -24,9 +23,12 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         out = np.asarray(np.true_divide(numerator, denominator, dtype=np.float64))
     zero = np.equal(denominator, 0)
-    if zero.any():
-        out = np.where(zero, np.nan, out)
-    return out
+    return np.where(zero, np.nan, out) if zero.any() else out
+
+
+def plain(value: float) -> float | None:
+    """A float for JSON: None where it is not finite."""
+    return float(value) if math.isfinite(value) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,7 @@ class Metric:
         From the column sums, arrays of shape ``(b,)`` or ``(b, m)``, to values of shape ``(b,)``.
     resampled : str
         What the bootstrap draws anew; usually the items.
+    higher_is_better : bool or None
     seed : int
         Of the bootstrap.
 
@@ -83,7 +86,9 @@ class Metric:
         """Number of items whose value is nan; they are left out of means."""
         return int(np.isnan(self.items).sum())
 
-    def interval(self, level: float = 0.95, resamples: int = 1000) -> tuple[float, float]:
+    def interval(
+        self, level: float = 0.95, resamples: int = 1000, resampler: Resampler | None = None
+    ) -> tuple[float, float]:
         """Bootstrap confidence interval of the value, computed once and kept.
 
         Parameters
@@ -91,28 +96,23 @@ class Metric:
         level : float
             Coverage.
         resamples : int
+        resampler : Resampler, optional
+            Shared between metrics of the same units; else a new one is made from the seed.
 
         Returns
         -------
         tuple of float
             Lower and upper end; nan where the value is nan.
         """
-        return self._interval(level, resamples, None)
-
-    def _interval(
-        self, level: float, resamples: int, resampler: Resampler | None
-    ) -> tuple[float, float]:
+        if not 0 < level < 1:
+            raise ConfigError("a confidence level must lie between 0 and 1", got=level)
         key = (level, resamples)
         if key not in self._intervals:
-            self._intervals[key] = interval(
-                self.parts,
-                self.formula,
-                self.value,
-                level=level,
-                resamples=resamples,
-                seed=self.seed,
-                resampler=resampler,
-            )
+            n, ends = self.parts[0].shape[0], (np.nan, np.nan)
+            if n and np.isfinite(self.value):
+                source = resampler or Resampler.bootstrap(n, resamples, self.seed)
+                ends = about(self.value, self.formula(*map(source.totals, self.parts)), level)
+            self._intervals[key] = ends
         return self._intervals[key]
 
     @property
@@ -139,52 +139,72 @@ class Metric:
         }
 
 
-def plain(value: float) -> float | None:
-    """A float for JSON: None where it is not finite."""
-    return float(value) if math.isfinite(value) else None
+def summed(
+    parts: tuple[Any, ...],
+    formula: Formula,
+    unit: str,
+    items: np.ndarray,
+    totals: tuple[np.ndarray, ...] | None = None,
+    resampled: str = "",
+) -> Metric:
+    """A metric from its parts: the value is the formula of their column sums.
+
+    ``totals`` are these sums, float (m,) each, where they are known already.
+    """
+    sums = totals or tuple(part.sum(axis=0) for part in parts)
+    value = float(formula(*(np.asarray(total)[None] for total in sums))[0])
+    return Metric("", value, items, unit, parts, formula, resampled)
 
 
-def _ratio_formula(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    return ratio(top, bottom)
+def ratio_metric(
+    top: np.ndarray, bottom: np.ndarray, unit: str, items: np.ndarray | None = None
+) -> Metric:
+    """Quotient of two sums over items ("micro" average); items are the quotients of each."""
+    return summed((top, bottom), ratio, unit, ratio(top, bottom) if items is None else items)
 
 
 def mean_metric(items: np.ndarray, unit: str) -> Metric:
     """Mean over the defined items."""
     values = np.asarray(items, dtype=np.float64)
     defined = ~np.isnan(values)
-    top = values if defined.all() else np.where(defined, values, 0.0)
-    return ratio_metric(top, defined, unit, items=values)
-
-
-def ratio_metric(
-    top: np.ndarray,
-    bottom: np.ndarray,
-    unit: str,
-    items: np.ndarray | None = None,
-    formula: Formula = _ratio_formula,
-) -> Metric:
-    """Quotient of two sums over items ("micro" average); items are the quotients of each."""
-    values = ratio(top, bottom) if items is None else items
-    value = float(formula(np.array([top.sum()]), np.array([bottom.sum()]))[0])
-    return Metric("", value, values, unit, (top, bottom), formula)
+    return ratio_metric(
+        values if defined.all() else np.where(defined, values, 0.0), defined, unit, values
+    )
 
 
 def named(metric: Metric, name: str, seed: int = 0, higher_is_better: bool | None = True) -> Metric:
     """The same metric under a name, with the seed of its bootstrap."""
-    return Metric(
-        name,
-        metric.value,
-        metric.items,
-        metric.unit,
-        metric.parts,
-        metric.formula,
-        metric.resampled,
-        higher_is_better,
-        seed,
-    )
+    return replace(metric, name=name, seed=seed, higher_is_better=higher_is_better)
 
 
-class Metrics(Mapping[str, float]):
+class Printed:
+    """Prints as text, Markdown, LaTeX or JSON; a subclass gives ``_rows`` and ``as_dict``."""
+
+    def _rows(self) -> tuple[list[str], list[list[str]]]:
+        raise NotImplementedError
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """Name to fields, as plain data; nan becomes None."""
+        raise NotImplementedError
+
+    def to_text(self) -> str:
+        """A table in plain text."""
+        return table(*self._rows(), "text")
+
+    def to_markdown(self) -> str:
+        """A table in Markdown."""
+        return table(*self._rows(), "markdown")
+
+    def to_latex(self) -> str:
+        """A table in LaTeX (needs the package booktabs)."""
+        return table(*self._rows(), "latex")
+
+    def to_json(self) -> str:
+        """The `as_dict` form as JSON text."""
+        return json.dumps(self.as_dict(), indent=2)
+
+
+class Metrics(Printed, Mapping[str, float]):
     """A mapping from metric name to value, with everything else in ``detail``.
 
     Parameters
@@ -236,11 +256,10 @@ class Metrics(Mapping[str, float]):
         """Intervals of all metrics; cheaper than one by one, because they share their resamples."""
         shared: dict[tuple[int, int], Resampler] = {}
         for metric in self.detail.values():
-            n = metric.parts[0].shape[0]
-            key = (n, metric.seed)
-            if n and key not in shared:
-                shared[key] = Resampler.bootstrap(n, resamples, metric.seed)
-            metric._interval(level, resamples, shared.get(key))
+            key = (metric.parts[0].shape[0], metric.seed)
+            if key[0] and key not in shared:
+                shared[key] = Resampler.bootstrap(key[0], resamples, metric.seed)
+            metric.interval(level, resamples, shared.get(key))
         return {name: metric.interval(level, resamples) for name, metric in self.detail.items()}
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
@@ -248,91 +267,16 @@ class Metrics(Mapping[str, float]):
         self.intervals()
         return {name: metric.as_dict() for name, metric in self.detail.items()}
 
-    def to_json(self) -> str:
-        """The `as_dict` form as JSON text."""
-        return json.dumps(self.as_dict(), indent=2)
-
     def _rows(self) -> tuple[list[str], list[list[str]]]:
-        self.intervals()
+        ends = self.intervals()
         head = ["metric", "value", "95 % interval", "items", "undefined"]
         return head, [
             [
                 name,
                 number(m.value),
-                f"{number(m.low)} to {number(m.high)}",
+                f"{number(ends[name][0])} to {number(ends[name][1])}",
                 f"{m.n:,} {m.unit}",
                 f"{m.undefined:,}",
             ]
             for name, m in self.detail.items()
         ]
-
-    def to_text(self) -> str:
-        """A table in plain text."""
-        return text_table(*self._rows())
-
-    def to_markdown(self) -> str:
-        """A table in Markdown."""
-        return markdown_table(*self._rows())
-
-    def to_latex(self) -> str:
-        """A table in LaTeX (needs the package booktabs)."""
-        return latex_table(*self._rows())
-
-
-# ---- tables -------------------------------------------------------------------------------------
-
-
-def number(value: float) -> str:
-    """Four decimals below 10, fewer above; a dash for nan."""
-    if not math.isfinite(value):
-        return "-"
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:,.2f}"
-
-
-def text_table(head: list[str], rows: list[list[str]]) -> str:
-    """Columns padded to one width; the first flush left, the others flush right."""
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    lines = []
-    for row in [head, ["-" * w for w in widths], *rows]:
-        cells = [row[0].ljust(widths[0])] + [
-            c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
-
-
-def markdown_table(head: list[str], rows: list[list[str]]) -> str:
-    """A pipe table, numbers to the right."""
-    rule = ["---"] + ["---:"] * (len(head) - 1)
-    return "\n".join(
-        "| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in [head, rule, *rows]
-    )
-
-
-_LATEX = str.maketrans(
-    {"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
-)
-
-
-def latex_table(head: list[str], rows: list[list[str]]) -> str:
-    """A tabular environment with the rules of booktabs."""
-    body = [" & ".join(cell.translate(_LATEX) for cell in row) + r" \\" for row in [head, *rows]]
-    return "\n".join(
-        [
-            rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
-            r"\toprule",
-            body[0],
-            r"\midrule",
-            *body[1:],
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
-    )
-
-
-def table(head: list[str], rows: list[list[str]], form: str) -> str:
-    """One of the three forms: ``"text"``, ``"markdown"`` or ``"latex"``."""
-    forms = {"text": text_table, "markdown": markdown_table, "latex": latex_table}
-    if form not in forms:
-        raise ConfigError("unknown form of table", got=form, fix=did_you_mean(form, forms))
-    return forms[form](head, rows)

@@ -6,6 +6,7 @@ The metrics and their rules are those of `patentcl.metrics.ranking`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,20 +14,15 @@ from scipy import sparse
 
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.metrics.inputs import BLOCK_CELLS, as_scores, as_sparse_scores, contains, row_ids
-from patentcl.metrics.names import parse_names
-from patentcl.metrics.ranking import AT_K, UNRANKED, Ranks, label_ranks, rank_metric
+from patentcl.metrics.names import DEFINITIONS, parse_names
+from patentcl.metrics.ranking import UNRANKED, Ranks, label_ranks, rank_metric
 from patentcl.metrics.result import Metrics, named
 
 
 def retrieval_ranks(relevant: sparse.csr_matrix, run: sparse.csr_matrix) -> Ranks:
-    """Ranks of relevant items among the stored entries of sparse scores.
+    """Ranks of relevant items among the stored entries of sparse scores (n_queries, n_items).
 
-    Parameters
-    ----------
-    relevant : csr_matrix, shape (n_queries, n_items)
-        Stored entries above 0.
-    run : csr_matrix, shape (n_queries, n_items)
-        Stored entries are retrieved; their order within a row does not matter.
+    What is stored was retrieved; the order within a row does not matter.
     """
     rows = row_ids(relevant)
     rank = np.full(relevant.nnz, UNRANKED, dtype=np.int32)
@@ -37,25 +33,22 @@ def retrieval_ranks(relevant: sparse.csr_matrix, run: sparse.csr_matrix) -> Rank
     width = run.shape[1]
     keys = rows * width + relevant.indices
     target = np.searchsorted(keys, run_rows[hit] * width + run.indices[hit])
-    lengths = np.diff(run.indptr)
-    size = lengths[run_rows[hit]]
-    step = max(1, BLOCK_CELLS // 2 // max(1, int(size.max(initial=1))))
+    longest = int(np.diff(run.indptr)[run_rows[hit]].max(initial=1))
+    step = max(1, BLOCK_CELLS // 2 // longest)
     for low in range(0, len(hit), step):
-        at = hit[low : low + step]
-        rank[target[low : low + step]], at_least[target[low : low + step]] = _ranks_in_rows(
-            run, run_rows[at], at
-        )
+        at, to = hit[low : low + step], target[low : low + step]
+        rank[to], at_least[to] = _ranks_in_rows(run, run_rows[at], at)
     return Ranks(rows, rank, at_least, relevant.data.astype(np.float64), *relevant.shape)
 
 
 def _ranks_in_rows(
     run: sparse.csr_matrix, rows: np.ndarray, at: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rank and count-at-least of stored entries ``at`` within their rows."""
+    """Rank and count-at-least of some stored entries, given by position, within their rows."""
     starts, stops = run.indptr[rows].astype(np.int64), run.indptr[rows + 1].astype(np.int64)
     size = stops - starts
     own, column = run.data[at], run.indices[at]
-    if size.size and np.all(size == size[0]):  # rows of one length: a matrix, no bookkeeping
+    if np.all(size == size[0]):  # rows of one length: a matrix, no bookkeeping
         cells = starts[:, None] + np.arange(size[0])
         others = run.data[cells]
         above = np.count_nonzero(others > own[:, None], axis=1)
@@ -65,15 +58,14 @@ def _ranks_in_rows(
         same = (others[tied] == own[tied, None]) & (run.indices[cells[tied]] < column[tied, None])
         rank[tied] += np.count_nonzero(same, axis=1)
         return rank, at_least
-    ends = np.cumsum(size)
-    cells = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - size), size)
+    begin = np.cumsum(size) - size
+    cells = np.arange(int(size.sum())) + np.repeat(starts - begin, size)
     others, mine = run.data[cells], np.repeat(own, size)
     earlier = run.indices[cells] < np.repeat(column, size)
     before = (others > mine) | ((others == mine) & earlier)
-    begin = ends - size
     return (
-        np.add.reduceat(before, begin, dtype=np.int64) if len(size) else begin,
-        np.add.reduceat(others >= mine, begin, dtype=np.int64) if len(size) else begin,
+        np.add.reduceat(before, begin, dtype=np.int64),
+        np.add.reduceat(others >= mine, begin, dtype=np.int64),
     )
 
 
@@ -183,30 +175,26 @@ def evaluate_ranking(
     parsed = parse_names(names)
     for name in parsed:
         if name.family != "topk" or name.level is not None:
+            known = [
+                d.name for d in DEFINITIONS.values() if d.family == "topk" or d.cutoff != "none"
+            ]
             raise ConfigError(
                 "not a retrieval metric",
                 got=repr(name.text),
-                wanted=f"one of {', '.join(AT_K)}, with @k",
+                wanted=f"one of {', '.join(known)}, with @k",
             )
-    known = as_relevant(relevant)
+    gain = as_relevant(relevant)
     if sparse.issparse(scores):
-        ranks = retrieval_ranks(known, as_sparse_scores(scores, known.shape))
+        ranks = retrieval_ranks(gain, as_sparse_scores(scores, gain.shape))
     else:
-        ranks = label_ranks(known.astype(bool), as_scores(scores, known.shape))
-        ranks = Ranks(
-            ranks.row,
-            ranks.rank,
-            ranks.at_least,
-            known.data.astype(np.float64),
-            ranks.n_rows,
-            ranks.n_columns,
-        )
+        ranks = label_ranks(gain.astype(bool), as_scores(scores, gain.shape))
+        ranks = replace(ranks, gain=gain.data.astype(np.float64))
     return Metrics(
         named(
-            rank_metric(n.metric, n.k, ranks, "queries"),
-            n.text,
+            rank_metric(name.metric, name.k, ranks, "queries"),
+            name.text,
             seed,
-            n.definition.higher_is_better,
+            name.definition.higher_is_better,
         )
-        for n in parsed
+        for name in parsed
     )

@@ -1,9 +1,11 @@
 """How good an embedding space is: neighbours, distances, clusters.
 
-Vectors are float arrays ``(n, d)``; similarity is the cosine unless said otherwise.
+Vectors are float arrays ``(n, d)``; similarity is the cosine.
 
-References ---------- T. Wang, P. Isola, Understanding contrastive representation learning through
-alignment and uniformity on the hypersphere, ICML 2020.
+References
+----------
+T. Wang, P. Isola, Understanding contrastive representation learning through alignment and
+uniformity on the hypersphere, ICML 2020.
 """
 
 from __future__ import annotations
@@ -13,77 +15,37 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from patentcl.core.arrays import nearest, unit_rows
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import CpcTree
-from patentcl.metrics.inputs import as_labels, check_closed
+from patentcl.metrics.inputs import as_labels, check_closed, check_width
 from patentcl.metrics.result import Metric, mean_metric, named, ratio
 
 PAIR_CELLS = 1 << 22
 
 
-def as_unit_vectors(vectors: Any, what: str = "vectors") -> np.ndarray:
-    """Check vectors and bring each to length 1.
-
-    Parameters
-    ----------
-    vectors : array_like of float, shape (n, d)
-    what : str
-        What to call them in an error.
-
-    Returns
-    -------
-    ndarray of float32 or float64, shape (n, d)
-
-    Raises
-    ------
-    DataError
-        If it is not a matrix, is empty, or has a NaN, an infinity or a zero vector.
-    """
-    array = np.asarray(vectors)
-    if array.ndim != 2 or 0 in array.shape:
+def _units(**vectors: Any) -> list[np.ndarray]:
+    """Vectors of equal shape, each row brought to length 1."""
+    out = [unit_rows(rows, name, dtype=None) for name, rows in vectors.items()]
+    if len({rows.shape for rows in out}) > 1:
         raise DataError(
-            f"{what} must be a matrix of items by dimensions", got=f"shape {array.shape}"
+            "vectors differ in shape", got=" and ".join(str(rows.shape) for rows in out)
         )
-    if array.dtype != np.float64:
-        array = array.astype(np.float32)
-    if not np.isfinite(array).all():
-        row = int(np.argwhere(~np.isfinite(array))[0][0])
-        raise DataError(
-            f"{what} must be finite", where=f"row {row}", wanted="no NaN and no infinity"
-        )
-    norm = np.linalg.norm(array, axis=1, keepdims=True)
-    if not norm.all():
-        raise DataError(
-            f"{what} hold a zero vector",
-            where=f"row {int(np.argmin(norm))}",
-            fix="A zero vector has no direction: leave such items out",
-        )
-    return np.asarray(array / norm)
-
-
-def _same_rows(*arrays: np.ndarray) -> None:
-    shapes = {a.shape for a in arrays}
-    if len(shapes) != 1:
-        raise DataError("vectors differ in shape", got=" and ".join(str(a.shape) for a in arrays))
+    return out
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.einsum("ij,ij->i", a, b).astype(np.float64)
 
 
-def triplet_margins(anchor: Any, positive: Any, negative: Any) -> np.ndarray:
+def _margins(anchors: Any, positives: Any, negatives: Any) -> np.ndarray:
     """Cosine of (anchor, positive) minus that of (anchor, negative): float64 (n,)."""
-    a, p, q = (
-        as_unit_vectors(v, w)
-        for v, w in ((anchor, "anchors"), (positive, "positives"), (negative, "negatives"))
-    )
-    _same_rows(a, p, q)
+    a, p, q = _units(anchors=anchors, positives=positives, negatives=negatives)
     return _cosine(a, p) - _cosine(a, q)
 
 
 def triplet_accuracy(anchor: Any, positive: Any, negative: Any, seed: int = 0) -> Metric:
-    """Share of triplets whose anchor is closer to the positive than to the negative; a tie is one
-    half.
+    """Share of triplets whose anchor is closer to the positive than to the negative; ties are half.
 
     Parameters
     ----------
@@ -95,20 +57,19 @@ def triplet_accuracy(anchor: Any, positive: Any, negative: Any, seed: int = 0) -
     >>> triplet_accuracy(a, [[0.9, 0.1], [0.1, 0.9]], [[0.0, 1.0], [0.1, 0.95]]).value
     0.5
     """
-    margins = triplet_margins(anchor, positive, negative)
+    margins = _margins(anchor, positive, negative)
     return named(mean_metric((np.sign(margins) + 1) / 2, "triplets"), "triplet_accuracy", seed)
 
 
 def triplet_margin(anchor: Any, positive: Any, negative: Any, seed: int = 0) -> Metric:
-    """Mean of `triplet_margins`."""
-    margins = triplet_margins(anchor, positive, negative)
+    """Mean of cosine (anchor, positive) minus cosine (anchor, negative); arguments ``(n, d)``."""
+    margins = _margins(anchor, positive, negative)
     return named(mean_metric(margins, "triplets"), "triplet_margin", seed)
 
 
 def alignment(first: Any, second: Any, seed: int = 0) -> Metric:
     """Mean squared distance between the unit vectors of matching pairs; lower is better."""
-    a, b = as_unit_vectors(first), as_unit_vectors(second)
-    _same_rows(a, b)
+    a, b = _units(vectors=first, pairs=second)
     squared = ((a - b).astype(np.float64) ** 2).sum(axis=1)
     return named(mean_metric(squared, "pairs"), "alignment", seed, higher_is_better=False)
 
@@ -134,7 +95,7 @@ def uniformity(vectors: Any, t: float = 2.0, seed: int = 0) -> Metric:
     Metric
         Items are the log means of each vector's own pairs.
     """
-    x = as_unit_vectors(vectors)
+    (x,) = _units(vectors=vectors)
     n = len(x)
     if n < 2:
         raise DataError("uniformity needs pairs", got="1 vector", wanted="at least 2")
@@ -158,32 +119,6 @@ def uniformity(vectors: Any, t: float = 2.0, seed: int = 0) -> Metric:
 
 
 # ---- labels of neighbours -----------------------------------------------------------------------
-
-
-def nearest(vectors: np.ndarray, k: int) -> np.ndarray:
-    """Rows of the k nearest others by cosine, nearest first; ties by row. int64 (n, k).
-
-    Exact, in blocks: quadratic in time. ``vectors`` must be of unit length.
-    """
-    n = len(vectors)
-    out = np.empty((n, k), dtype=np.int64)
-    step = max(1, PAIR_CELLS // n)
-    for start in range(0, n, step):
-        block = vectors[start : start + step]
-        similar = block @ vectors.T
-        rows = np.arange(len(block))
-        similar[rows, start + rows] = -np.inf
-        if k < n - 1:
-            # Keep all that are as near as the k-th: ties are settled by row, not by chance.
-            limit = np.partition(similar, n - k, axis=1)[:, n - k]
-            similar[similar < limit[:, None]] = -np.inf
-            near, cols = np.nonzero(similar > -np.inf)
-            order = np.lexsort((cols, -similar[near, cols], near))
-            starts = np.searchsorted(near, rows)
-            out[start : start + step] = cols[order][starts[:, None] + np.arange(k)]
-        else:
-            out[start : start + step] = np.argsort(-similar, axis=1, kind="stable")[:, :k]
-    return out
 
 
 def neighbour_purity(
@@ -224,10 +159,8 @@ def neighbour_purity(
             "k is too large for the number of patents", got=f"k = {k}", wanted=f"below {n}"
         )
     if neighbours is None:
-        x = as_unit_vectors(vectors)
-        if len(x) != n:
-            raise DataError("vectors and labels differ in length", got=f"{len(x)} and {n}")
-        near = nearest(x, k)
+        x = _labelled(vectors, marks)
+        near, _ = nearest(x, x, k, own=np.arange(n))
     else:
         near = np.asarray(neighbours)
         if near.ndim != 2 or near.shape[0] != n or near.shape[1] < k:
@@ -248,6 +181,14 @@ def neighbour_purity(
         shared += np.asarray(common.sum(axis=1)).ravel() > 0
     purity = np.where(np.diff(marks.indptr) > 0, shared / k, np.nan)
     return named(mean_metric(purity, "patents"), f"neighbour_purity@{k}", seed)
+
+
+def _labelled(vectors: Any, marks: sparse.csr_matrix) -> np.ndarray:
+    """Unit vectors of as many items as there are rows of labels."""
+    (x,) = _units(vectors=vectors)
+    if len(x) != marks.shape[0]:
+        raise DataError("vectors and labels differ in length", got=f"{len(x)} and {marks.shape[0]}")
+    return x
 
 
 def chance_purity(labels: Any) -> float:
@@ -320,28 +261,8 @@ def spearman(x: Any, y: Any, name: str = "spearman", seed: int = 0) -> Metric:
     return pearson(a, b, name, seed)
 
 
-def set_distances(
-    tree: CpcTree, labels: sparse.csr_matrix, first: np.ndarray, second: np.ndarray
-) -> np.ndarray:
-    """Jaccard distance of ancestor-closed label sets, 0 (same) to 1 (nothing shared), for some
-    pairs.
-
-    Sharing a subclass counts for more than sharing a section, because the shared ancestors come
-    with it.
-
-    Parameters
-    ----------
-    tree : CpcTree
-    labels : csr_matrix of bool, shape (n, n_nodes)
-        Closed under ancestors.
-    first, second : ndarray of int, shape (m,)
-        Rows.
-
-    Returns
-    -------
-    ndarray of float64, shape (m,)
-        nan where both sets are empty.
-    """
+def _set_distances(labels: sparse.csr_matrix, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Jaccard distance of the closed label sets of pairs of rows: float64 (m,)."""
     counts = labels.astype(np.int32)
     size = np.diff(labels.indptr)
     common = np.asarray(counts[first].multiply(counts[second]).sum(axis=1)).ravel()
@@ -366,23 +287,19 @@ def tree_correlation(
     Returns
     -------
     Metric
-        Above 0 where vectors of related patents are nearer. Distance in the classification is that
-        of `set_distances`. The interval takes the pairs for independent, which they nearly are
-        while there are more patents than pairs; with fewer patents it is too narrow.
+        Above 0 where vectors of related patents are nearer. Distance in the classification is the
+        Jaccard distance of label sets with all their ancestors, from 0 (same) to 1 (nothing
+        shared): sharing a subclass counts for more than sharing a section. The interval takes the
+        pairs for independent, which they nearly are while there are more patents than pairs; with
+        fewer patents it is too narrow.
     """
-    x, marks = as_unit_vectors(vectors), as_labels(labels, "labels")
-    if len(x) != marks.shape[0]:
-        raise DataError("vectors and labels differ in length", got=f"{len(x)} and {marks.shape[0]}")
-    if marks.shape[1] != len(tree):
-        raise DataError(
-            "labels do not match the tree",
-            got=f"{marks.shape[1]} columns",
-            wanted=f"{len(tree)}, one for each node",
-        )
+    marks = as_labels(labels, "labels")
+    x = _labelled(vectors, marks)
+    check_width(marks, tree)
     check_closed(marks, tree, "labels")
     first, second = sample_pairs(np.flatnonzero(np.diff(marks.indptr)), pairs, seed)
     far = 1.0 - _cosine(x[first], x[second])
-    return spearman(far, set_distances(tree, marks, first, second), "tree_correlation", seed)
+    return spearman(far, _set_distances(marks, first, second), "tree_correlation", seed)
 
 
 def sample_pairs(rows: np.ndarray, pairs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -402,23 +319,6 @@ def sample_pairs(rows: np.ndarray, pairs: int, seed: int) -> tuple[np.ndarray, n
 
 
 # ---- clusterings --------------------------------------------------------------------------------
-
-
-def contingency(classes: Any, clusters: Any) -> np.ndarray:
-    """How many items each (class, cluster) pair has: int64 (n_classes, n_clusters)."""
-    a, b = np.asarray(classes), np.asarray(clusters)
-    if a.ndim != 1 or a.shape != b.shape:
-        raise DataError("classes and clusters differ in length", got=f"{a.shape} and {b.shape}")
-    if a.size == 0:
-        raise DataError("there is nothing to compare clusters on")
-    rows, i = np.unique(a, return_inverse=True)
-    cols, j = np.unique(b, return_inverse=True)
-    return np.bincount(i * len(cols) + j, minlength=len(rows) * len(cols)).reshape(len(rows), -1)
-
-
-def _entropy(counts: np.ndarray) -> float:
-    p = counts[counts > 0] / counts.sum()
-    return float(-(p * np.log(p)).sum())
 
 
 def cluster_agreement(classes: Any, clusters: Any) -> dict[str, float]:
@@ -445,29 +345,19 @@ def cluster_agreement(classes: Any, clusters: Any) -> dict[str, float]:
     >>> cluster_agreement(["a", "a", "b"], [0, 0, 1])["ari"]
     1.0
     """
-    table = contingency(classes, clusters)
-    h_class, h_cluster = _entropy(table.sum(axis=1)), _entropy(table.sum(axis=0))
-    shared = max(0.0, h_class + h_cluster - _entropy(table.ravel()))
-    homogeneity = shared / h_class if h_class > 0 else 1.0
-    completeness = shared / h_cluster if h_cluster > 0 else 1.0
-    both = homogeneity + completeness
-    v = 2 * homogeneity * completeness / both if both > 0 else 0.0
+    from sklearn.metrics import adjusted_rand_score, homogeneity_completeness_v_measure
+
+    a, b = np.asarray(classes), np.asarray(clusters)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise DataError("classes and clusters differ in length", got=f"{a.shape} and {b.shape}")
+    if a.size == 0:
+        raise DataError("there is nothing to compare clusters on")
+    a, b = (np.unique(each, return_inverse=True)[1] for each in (a, b))
+    homogeneity, completeness, v = map(float, homogeneity_completeness_v_measure(a, b))
     return {
         "homogeneity": homogeneity,
         "completeness": completeness,
         "v_measure": v,
         "nmi": v,
-        "ari": _adjusted_rand(table),
+        "ari": float(adjusted_rand_score(a, b)),
     }
-
-
-def _adjusted_rand(table: np.ndarray) -> float:
-    def together(counts: np.ndarray) -> float:
-        x = counts.astype(np.float64)
-        return float((x * (x - 1) / 2).sum())
-
-    same, rows, cols = together(table), together(table.sum(axis=1)), together(table.sum(axis=0))
-    n = float(table.sum())
-    expected = rows * cols / (n * (n - 1) / 2) if n > 1 else 0.0
-    best = (rows + cols) / 2
-    return 1.0 if best == expected else (same - expected) / (best - expected)

@@ -1,4 +1,4 @@
-"""Resampling: bootstrap intervals, paired tests, Holm's correction.
+"""Resampling: bootstrap, random swaps, Holm's correction.
 
 All of it works on sums. A unit (a patent, a query) contributes a row of sufficient statistics; a
 resample is a vector of how often each unit was drawn; its statistics are one matrix product for all
@@ -7,7 +7,7 @@ resamples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,25 +21,12 @@ groups of independent units is that of the sum over units, and 4,000 groups tell
 """
 
 
-def _check(resamples: int, level: float = 0.95) -> None:
-    if resamples < 1:
-        raise ConfigError("too few resamples", got=resamples, wanted="at least 1")
-    if not 0 < level < 1:
-        raise ConfigError("a confidence level must lie between 0 and 1", got=level)
-
-
 class Resampler:
     """Sums of units under many weightings, each distinct array summed once.
 
-    Parameters
-    ----------
-    weights : ndarray of float64, shape (resamples, g)
-        One row for each resample, one column for each unit or group of units.
-    ids : ndarray of int, shape (n,), optional
-        Group of each unit, where there are more than `GROUPS` of them.
-
-    Notes ----- Metrics of one evaluation share their sufficient statistics; summing each of them
-    once is what makes a page of intervals cheap.
+    ``weights`` is float64 (resamples, g), one column for each unit, or for each group of units
+    where ``ids``, int (n,), names the group of each. Metrics of one evaluation share their
+    statistics; summing each of them once is what makes a page of intervals cheap.
     """
 
     def __init__(self, weights: np.ndarray, ids: np.ndarray | None = None) -> None:
@@ -50,18 +37,23 @@ class Resampler:
 
     @classmethod
     def bootstrap(cls, n: int, resamples: int, seed: int) -> Resampler:
-        """Draw n units with replacement, so many times."""
-        ids = group_ids(n, seed)
-        return cls(draws(min(n, GROUPS), resamples, seed), ids)
+        """Draw n units with replacement, ``resamples`` times; each row of weights sums to n."""
+        _check(resamples)
+        rng, size = np.random.default_rng([seed, 1]), min(n, GROUPS)
+        weights = np.empty((resamples, size))
+        for row in weights:
+            row[:] = np.bincount(rng.integers(0, size, size), minlength=size)
+        return cls(weights, group_ids(n, seed))
 
     @classmethod
     def swaps(cls, n: int, resamples: int, seed: int) -> Resampler:
         """Choose each unit or not, with probability one half."""
+        _check(resamples)
         shape = (resamples, min(n, GROUPS))
         chosen = np.random.default_rng([seed, 2]).integers(0, 2, shape).astype(np.float64)
         return cls(chosen, group_ids(n, seed))
 
-    def grouped(self, part: Any) -> Any:
+    def _grouped(self, part: Any) -> Any:
         """Sum a part into groups: float64 (g,) or (g, m), sparse if it was."""
         if self.ids is None or part.shape[0] <= GROUPS:
             return part.astype(np.float64)
@@ -77,7 +69,7 @@ class Resampler:
     def totals(self, part: Any) -> np.ndarray:
         """Column sums under each weighting: (b,) for a vector, (b, m) for a matrix."""
         if id(part) not in self._totals:
-            small = self.grouped(part)
+            small = self._grouped(part)
             total = (
                 np.ascontiguousarray((small.T @ self.weights.T).T)
                 if sparse.issparse(small)
@@ -87,70 +79,21 @@ class Resampler:
         return self._totals[id(part)][1]
 
 
+def _check(resamples: int) -> None:
+    if resamples < 1:
+        raise ConfigError("too few resamples", got=resamples, wanted="at least 1")
+
+
 def group_ids(n: int, seed: int) -> np.ndarray | None:
     """Random groups of equal size, the same for each seed; None where units need no groups."""
     return np.random.default_rng(seed).permutation(n) % GROUPS if n > GROUPS else None
 
 
-def draws(n: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each of n units is drawn in each resample, with replacement.
-
-    Returns
-    -------
-    ndarray of float64, shape (resamples, n)
-        Each row sums to n.
-    """
-    rng = np.random.default_rng([seed, 1])
-    out = np.empty((resamples, n))
-    for b in range(resamples):
-        out[b] = np.bincount(rng.integers(0, n, n), minlength=n)
-    return out
-
-
-def interval(
-    parts: Sequence[Any],
-    formula: Callable[..., np.ndarray],
-    value: float,
-    *,
-    level: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
-    resampler: Resampler | None = None,
-) -> tuple[float, float]:
-    """Bootstrap interval of a function of sums.
-
-    Parameters
-    ----------
-    parts : sequence of ndarray (n,) or matrix (n, m)
-        Sufficient statistics by unit.
-    formula : callable
-        From the sums to the statistic, over a leading axis of resamples.
-    value : float
-        The statistic itself.
-    level : float
-    resamples : int
-    seed : int
-    resampler : Resampler, optional
-        To be shared between statistics of the same units; else a new one from the seed.
-
-    Returns
-    -------
-    tuple of float
-        ``value`` plus the quantiles of the resampled statistics about their own mean. Centring
-        takes out the bias that resampling has for macro averages, where rare labels vanish from a
-        resample.
-    """
-    _check(resamples, level)
-    if not np.isfinite(value) or parts[0].shape[0] == 0:
-        return (np.nan, np.nan)
-    source = resampler or Resampler.bootstrap(parts[0].shape[0], resamples, seed)
-    drawn = formula(*(source.totals(part) for part in parts))
-    return about(value, drawn, level)
-
-
 def about(value: float, drawn: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """A value plus the quantiles of resampled ones about their own mean; nan where none is
-    finite.
+    """A value plus the quantiles of resampled ones about their own mean; nan where none is finite.
+
+    Centring takes out the bias that resampling has for macro averages, where rare labels vanish
+    from a resample.
     """
     drawn = drawn[np.isfinite(drawn)]
     if drawn.size == 0:
@@ -160,17 +103,9 @@ def about(value: float, drawn: np.ndarray, level: float = 0.95) -> tuple[float, 
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
-    """Holm's step-down correction of p-values for the number of tests.
+    """Holm's step-down correction of p-values: float64, in the order given, at most 1.
 
-    Parameters
-    ----------
-    p : sequence of float
-        Not-a-number entries are passed over and do not count as tests.
-
-    Returns
-    -------
-    ndarray of float64
-        In the order given, at most 1.
+    A nan is passed over and does not count as a test.
 
     Examples
     --------
@@ -179,8 +114,7 @@ def holm(p: Sequence[float]) -> np.ndarray:
     """
     values = np.asarray(p, dtype=np.float64)
     out = np.full(values.shape, np.nan)
-    tested = np.flatnonzero(~np.isnan(values))
-    order = tested[np.argsort(values[tested], kind="stable")]
+    order = np.argsort(values, kind="stable")[: np.count_nonzero(~np.isnan(values))]  # nan is last
     scaled = values[order] * np.arange(len(order), 0, -1)
-    out[order] = np.minimum(1.0, np.maximum.accumulate(scaled)) if len(order) else []
+    out[order] = np.minimum(1.0, np.maximum.accumulate(scaled))
     return out

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import sparse
 
-from patentcl.core.errors import ConfigError, DataError, did_you_mean
+from patentcl.core.errors import ConfigError, DataError, choose
 from patentcl.cpc import CpcTree
-from patentcl.metrics import hierarchy, probability
-from patentcl.metrics import labels as sets
+from patentcl.metrics import hierarchy
 from patentcl.metrics.curves import Curve, curve_metric, label_curves, micro_curve, micro_metric
 from patentcl.metrics.inputs import (
     Scores,
@@ -19,17 +18,21 @@ from patentcl.metrics.inputs import (
     as_scores,
     check_closed,
     check_columns,
+    check_width,
     column_names,
     decide,
     same_shape,
     select_columns,
 )
+from patentcl.metrics.labels import SetCounts, count_metric, set_metric
 from patentcl.metrics.names import Name, parse_names
+from patentcl.metrics.probability import probability_metric
 from patentcl.metrics.ranking import Ranks, label_coverage, label_ranks, rank_metric
 from patentcl.metrics.result import Metric, Metrics, mean_metric, named
 
 EVERY = "all"
 """The level that stands for every node."""
+T = TypeVar("T")
 
 
 class Evaluation:
@@ -59,37 +62,33 @@ class Evaluation:
         if scores is None and predicted is None:
             raise ConfigError("nothing to evaluate", wanted="scores, predicted, or both")
         self.scores: Scores | None = None if scores is None else as_scores(scores, self.truth.shape)
-        self._predicted: sparse.csr_matrix | None = None
-        if predicted is not None:
-            self._predicted = as_labels(predicted, "predicted")
-            same_shape(self.truth.shape, self._predicted.shape, "predicted")
-        self._check_tree(labels, truth, scores, predicted)
+        self._kept: dict[tuple[str, str], Any] = {}
         self.decided_elsewhere = predicted is not None
-        self._counts: dict[str, sets.SetCounts] = {}
-        self._closed: sparse.csr_matrix | None = None
-        self._hier: sets.SetCounts | None = None
-        self._ranks: dict[str, Ranks] = {}
-        self._micro: dict[str, Curve] = {}
-        self._curves: dict[str, list[Curve]] = {}
+        if predicted is not None:
+            decisions = as_labels(predicted, "predicted")
+            same_shape(self.truth.shape, decisions.shape, "predicted")
+            self._kept["predicted", EVERY] = decisions
+        self._check_tree(labels, truth, scores, predicted)
 
     def _check_tree(self, labels: Sequence[str] | None, *matrices: Any) -> None:
-        named_columns = [n for n in (labels, *map(column_names, matrices)) if n is not None]
+        all_names = [n for n in (labels, *map(column_names, matrices)) if n is not None]
         if self.tree is None:
-            for other in named_columns[1:]:
-                if list(other) != list(named_columns[0]):
-                    raise DataError("matrices differ in the order of their labels")
+            if any(list(other) != list(all_names[0]) for other in all_names[1:]):
+                raise DataError("matrices differ in the order of their labels")
             return
-        if self.truth.shape[1] != len(self.tree):
-            raise DataError(
-                "labels do not match the tree",
-                got=f"{self.truth.shape[1]} columns",
-                wanted=f"{len(self.tree)}, one for each node",
-            )
-        for names in named_columns:
+        check_width(self.truth, self.tree)
+        for names in all_names:
             check_columns(names, self.tree)
         check_closed(self.truth, self.tree)
 
     # ---- what the metrics ask for ---------------------------------------------------------------
+
+    def _once(self, what: str, level: str, make: Callable[[], T]) -> T:
+        """Make something for a level when it is first asked for."""
+        if (what, level) not in self._kept:
+            self._kept[what, level] = make()
+        kept: T = self._kept[what, level]
+        return kept
 
     def need_tree(self, name: Name) -> CpcTree:
         """The tree, or an error that names the metric which needs it."""
@@ -109,30 +108,20 @@ class Evaluation:
             )
         return self.scores
 
-    @property
-    def predicted(self) -> sparse.csr_matrix:
-        """Decisions: those given, else scores at or above the threshold."""
-        if self._predicted is None:
-            assert self.scores is not None
-            self._predicted = decide(self.scores, self.threshold)
-        return self._predicted
-
     def level(self, name: Name) -> str:
         """Key of the level a name asks for: `EVERY` or a level of the tree."""
         if name.level == EVERY:
             return EVERY
         if name.level is not None:
-            tree = self.need_tree(name)
-            if name.level not in tree.levels:
-                raise ConfigError(
-                    "unknown level",
-                    where=repr(name.text),
-                    got=name.level,
-                    fix=did_you_mean(name.level, [*tree.levels, EVERY]),
-                )
-            return name.level
+            known = [*self.need_tree(name).levels, EVERY]
+            return choose(name.level, known, "level", where=repr(name.text))
         deepest = name.family == "topk" or name.metric in ("hops", "hops_sd")
         return self.deepest if deepest else EVERY
+
+    @property
+    def deepest(self) -> str:
+        """The level that top-k metrics look at unless told otherwise."""
+        return self.tree.levels[-1] if self.tree is not None else EVERY
 
     def columns(self, level: str) -> np.ndarray | None:
         """Columns of a level; None for all."""
@@ -140,55 +129,31 @@ class Evaluation:
             return None
         return self.tree.at_level(level)
 
-    def counts(self, level: str) -> sets.SetCounts:
-        """Set sizes at a level."""
-        if level not in self._counts:
-            columns = self.columns(level)
-            self._counts[level] = sets.SetCounts(
-                select_columns(self.truth, columns), select_columns(self.predicted, columns)
-            )
-        return self._counts[level]
+    @property
+    def predicted(self) -> sparse.csr_matrix:
+        """Decisions: those given, else scores at or above the threshold."""
 
-    def hier_counts(self, tree: CpcTree) -> sets.SetCounts:
-        """Set sizes after closing."""
-        if self._hier is None:
-            self._hier = hierarchy.closed_counts(self.truth, self.closed(tree), self.outside)
-        return self._hier
+        def make() -> sparse.csr_matrix:
+            assert self.scores is not None
+            return decide(self.scores, self.threshold)
+
+        return self._once("predicted", EVERY, make)
+
+    def counts(self, level: str) -> SetCounts:
+        """Set sizes at a level."""
+        pair, columns = (self.truth, self.predicted), self.columns(level)
+        return self._once(
+            "counts", level, lambda: SetCounts(*(select_columns(each, columns) for each in pair))
+        )
 
     def closed(self, tree: CpcTree) -> sparse.csr_matrix:
         """Decisions with all their ancestors."""
-        if self._closed is None:
-            self._closed = tree.close(self.predicted)
-        return self._closed
-
-    def ranks(self, name: Name, level: str) -> Ranks:
-        """Ranks of the true labels among those of a level."""
-        if level not in self._ranks:
-            self._ranks[level] = label_ranks(
-                self.truth, self.need_scores(name), self.columns(level)
-            )
-        return self._ranks[level]
+        return self._once("closed", EVERY, lambda: tree.close(self.predicted))
 
     def micro(self, name: Name, level: str) -> Curve:
         """The precision-recall counts over all decisions of a level."""
-        if level not in self._micro:
-            self._micro[level] = micro_curve(
-                self.truth, self.need_scores(name), self.columns(level)
-            )
-        return self._micro[level]
-
-    def curves(self, name: Name, level: str) -> list[Curve]:
-        """The same for each label."""
-        if level not in self._curves:
-            self._curves[level] = label_curves(
-                self.truth, self.need_scores(name), self.columns(level)
-            )
-        return self._curves[level]
-
-    @property
-    def deepest(self) -> str:
-        """The level that top-k metrics look at unless told otherwise."""
-        return self.tree.levels[-1] if self.tree is not None else EVERY
+        given = self.truth, self.need_scores(name), self.columns(level)
+        return self._once("micro", level, lambda: micro_curve(*given))
 
     # ---- metrics --------------------------------------------------------------------------------
 
@@ -207,8 +172,8 @@ class Evaluation:
     def _set(self, name: Name) -> Metric:
         counts = self.counts(self.level(name))
         if name.average is not None:
-            return sets.set_metric(name.metric, name.average, counts)
-        return _PLAIN[name.metric](counts)
+            return set_metric(name.metric, name.average, counts)
+        return count_metric(name.metric, counts)
 
     def _hierarchical(self, name: Name) -> Metric:
         tree = self.need_tree(name)
@@ -219,24 +184,25 @@ class Evaluation:
                 wanted=name.text.replace(f"@{name.level}", ""),
             )
         assert name.average is not None
-        return hierarchy.hier_metric(
-            name.metric.removeprefix("hier_"), name.average, self.hier_counts(tree)
+        counts = self._once(
+            "hier",
+            EVERY,
+            lambda: hierarchy.closed_counts(self.truth, self.closed(tree), self.outside),
         )
+        return hierarchy.hier_metric(name.metric.removeprefix("hier_"), name.average, counts)
 
     def _tree(self, name: Name) -> Metric:
         tree = self.need_tree(name)
         level = self.level(name)
         if name.metric in ("hops", "hops_sd"):
-            columns = self.columns(level)
-            if columns is None:
+            if level == EVERY:
                 raise ConfigError(
                     "hops are counted within one level",
                     got=repr(name.text),
                     wanted=f"hops@{tree.levels[-1]}",
                 )
-            return hierarchy.hops(
-                self.truth, self.predicted, tree, columns, spread=name.metric == "hops_sd"
-            )
+            columns, spread = tree.at_level(level), name.metric == "hops_sd"
+            return hierarchy.hops(self.truth, self.predicted, tree, columns, spread)
         if level != EVERY:
             raise ConfigError(
                 "this metric looks at the whole tree and takes no level",
@@ -245,42 +211,33 @@ class Evaluation:
             )
         if name.metric == "violations":
             return hierarchy.violations(self.predicted, tree)
-        return hierarchy.lca_metric(
-            name.metric.removeprefix("lca_"), self.truth, self.closed(tree), tree
-        )
+        measure = name.metric.removeprefix("lca_")
+        return hierarchy.lca_metric(measure, self.truth, self.closed(tree), tree)
 
     def _curve(self, name: Name) -> Metric:
         level = self.level(name)
+        given = self.truth, self.need_scores(name), self.columns(level)
         if name.average == "micro":
-            return micro_metric(
-                name.metric,
-                self.truth,
-                self.need_scores(name),
-                self.micro(name, level),
-                self.columns(level),
-            )
+            return micro_metric(name.metric, self.micro(name, level), *given)
         assert name.average is not None
-        return curve_metric(name.metric, name.average, self.curves(name, level))
+        curves = self._once("curves", level, lambda: label_curves(*given))
+        return curve_metric(name.metric, name.average, curves)
 
     def _rank(self, name: Name) -> Metric:
-        level, scores = self.level(name), self.need_scores(name)
-        if name.metric == "coverage_error" and level not in self._ranks and not scores.is_sparse:
-            return mean_metric(label_coverage(self.truth, scores, self.columns(level)), "patents")
-        return rank_metric(name.metric, name.k, self.ranks(name, level))
+        level = self.level(name)
+        scores = self.need_scores(name)
+        given = self.truth, scores, self.columns(level)
+        known = ("ranks", level) in self._kept
+        if name.metric == "coverage_error" and not known and not scores.is_sparse:
+            return mean_metric(label_coverage(*given), "patents")
+        ranks: Ranks = self._once("ranks", level, lambda: label_ranks(*given))
+        return rank_metric(name.metric, name.k, ranks)
 
     def _probability(self, name: Name) -> Metric:
-        return probability.probability_metric(
-            name.metric, self.truth, self.need_scores(name), self.columns(self.level(name))
-        )
+        columns = self.columns(self.level(name))
+        return probability_metric(name.metric, self.truth, self.need_scores(name), columns)
 
 
-_PLAIN = {
-    "subset_accuracy": sets.subset_accuracy,
-    "hamming_loss": sets.hamming_loss,
-    "no_prediction": sets.no_prediction,
-    "labels_true": sets.labels_true,
-    "labels_predicted": sets.labels_predicted,
-}
 _FAMILIES = {
     "set": Evaluation._set,
     "hier": Evaluation._hierarchical,

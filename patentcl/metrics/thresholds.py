@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from patentcl.core.errors import ConfigError, DataError, did_you_mean
+from patentcl.core.errors import ConfigError, DataError, choose
 from patentcl.cpc import CpcTree
 from patentcl.metrics.curves import Curve, label_curves, micro_curve, true_scores
 from patentcl.metrics.inputs import (
@@ -21,7 +21,7 @@ from patentcl.metrics.inputs import (
     as_labels,
     as_scores,
     check_closed,
-    row_ids,
+    check_width,
     select_columns,
 )
 from patentcl.metrics.result import ratio
@@ -88,55 +88,37 @@ def best_threshold(
     >>> best_threshold(truth, scores, per="label").tolist()
     [0.6, 0.4]
     """
-    for value, known, what in ((per, SCOPES, "scope"), (average, AVERAGES, "average")):
-        if value not in known:
-            raise ConfigError(
-                f"unknown {what} for a threshold", got=value, fix=did_you_mean(value, known)
-            )
+    choose(per, SCOPES, "scope for a threshold")
+    choose(average, AVERAGES, "average for a threshold")
     if min_true < 1:
         raise ConfigError("min_true is too small", got=min_true, wanted="at least 1")
     labels = as_labels(truth, "truth")
     matrix = as_scores(scores, labels.shape)
     if labels.nnz == 0:
         raise DataError("there is no true label to choose a threshold by")
-    width = labels.shape[1]
     if tree is not None:
-        if len(tree) != width:
-            raise DataError(
-                "labels do not match the tree",
-                got=f"{width} columns",
-                wanted=f"{len(tree)}, one for each node",
-            )
+        check_width(labels, tree)
         check_closed(labels, tree)
+    out = np.full(labels.shape[1], np.nan)
     if per == "level":
         if tree is None:
             raise ConfigError("thresholds per level need a tree")
-        out = np.full(width, np.nan)
-        for depth in range(int(tree.depth.max()) + 1):
+        for depth in range(len(tree.levels)):
             columns = tree.at_level(depth)
             out[columns] = _shared(labels, matrix, average, columns)
-        missing = np.isnan(out)
-        if missing.any():
-            out[missing] = _found(_shared(labels, matrix, average, None))
-        return out
-    if per == "all":
-        return np.full(width, _found(_shared(labels, matrix, average, None)))
-    out = np.array(
-        [
-            _peak(curve) if curve.n_true >= min_true else np.nan
-            for curve in label_curves(labels, matrix)
-        ]
-    )
+    elif per == "label":
+        average = "micro"
+        for j, curve in enumerate(label_curves(labels, matrix)):
+            if curve.n_true >= min_true:
+                out[j] = _peak(curve)
     missing = np.isnan(out)
     if missing.any():
-        out[missing] = _found(_shared(labels, matrix, "micro", None))
+        out[missing] = _shared(labels, matrix, average, None)
+        if np.isnan(out).any():
+            raise DataError(
+                "no true label was retrieved: there is no score to choose a threshold by"
+            )
     return out
-
-
-def _found(threshold: float) -> float:
-    if np.isnan(threshold):
-        raise DataError("no true label was retrieved: there is no score to choose a threshold by")
-    return threshold
 
 
 def _shared(
@@ -187,7 +169,7 @@ def _mean_over_labels(
                 continue
             total += np.divide(2.0 * tp, size, out=np.zeros(len(candidates)), where=size > 0)
             defined += size > 0
-    return np.asarray(ratio(total, defined))
+    return ratio(total, defined)
 
 
 def _mean_over_patents(
@@ -196,14 +178,13 @@ def _mean_over_patents(
     """Samples F1 at each candidate: each patent's scores are sorted once, the changes added up."""
     change = np.zeros(len(candidates) + 1)
     opened = np.zeros(len(candidates) + 1)
-    for start, block in scores.blocks(columns):
-        part = truth[start : start + len(block)]
+    for _, block, rows, cols in scores.true_blocks(truth, columns):
         flag = np.zeros(block.shape, dtype=bool)
-        flag[row_ids(part), part.indices] = True
+        flag[rows, cols] = True
         order = np.argsort(-block, axis=1, kind="stable")
         value = np.take_along_axis(block, order, axis=1)
         tp = np.cumsum(np.take_along_axis(flag, order, axis=1), axis=1)
-        size = np.diff(part.indptr)[:, None]
+        size = np.bincount(rows, minlength=len(block))[:, None]
         f1 = 2.0 * tp / (np.arange(1, block.shape[1] + 1) + size)
         step = np.diff(f1, axis=1, prepend=0.0)
         keep = value >= candidates[0]
@@ -216,4 +197,4 @@ def _mean_over_patents(
         opened += np.bincount(first, minlength=len(change))
     total = np.cumsum(change[::-1])[::-1][:-1]
     count = np.count_nonzero(np.diff(truth.indptr)) + np.cumsum(opened[::-1])[::-1][:-1]
-    return np.asarray(total / count)
+    return total / count

@@ -74,25 +74,3 @@ def test_by_label_and_by_frequency(case: tuple) -> None:
     for bad in (train[:3], train - 1, train + 0.5):
         with pytest.raises(DataError, match="training counts"):
             breakdown.by_frequency(truth, guess, bad)
-
-
-def test_cooccurrence_by_hand(case: tuple) -> None:
-    tree, truth, guess = case
-    label = "A01B"
-    frame = breakdown.cooccurrence(truth, guess, tree, label).set_index("symbol")
-    me = tree.index[label]
-    rows = list(zip(as_sets(truth), as_sets(guess), strict=True))
-    for symbol in [s for s in tree.symbols if len(s) == 4 and s != label]:
-        other = tree.index[symbol]
-        wanted = [
-            sum(me in t and other in t for t, _ in rows),
-            sum(me in p and other in p for _, p in rows),
-            sum(me in t and me in p and other in t for t, p in rows),
-            sum(me not in t and me in p and other in t for t, p in rows),
-        ]
-        if any(wanted):
-            assert frame.loc[symbol, ["truth", "predicted", "right", "wrong"]].tolist() == wanted
-        else:
-            assert symbol not in frame.index
-    with pytest.raises(ConfigError, match="outside the tree"):
-        breakdown.cooccurrence(truth, guess, tree, "Z99Z")

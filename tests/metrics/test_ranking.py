@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.metrics import evaluate, evaluate_ranking, run_matrices
-from patentcl.metrics.inputs import Scores
+from patentcl.metrics.inputs import Scores, row_ids
 from patentcl.metrics.ranking import UNRANKED, _ranks_by_counting, _ranks_by_sorting, label_ranks
 
 NAMES = [
@@ -213,7 +213,7 @@ def test_sorting_and_counting_agree() -> None:
         block = np.round(rng.random((40, 30)), digits).astype(np.float32)
         truth = sparse.csr_matrix(rng.random((40, 30)) < 0.5)
         a = _ranks_by_counting(block, truth.indptr, truth.indices)
-        b = _ranks_by_sorting(block, np.diff(truth.indptr), truth.indices)
+        b = _ranks_by_sorting(block, row_ids(truth), truth.indices)
         np.testing.assert_array_equal(a[0], b[0])
         np.testing.assert_array_equal(a[1], b[1])
 
