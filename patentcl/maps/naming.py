@@ -29,20 +29,19 @@ _BOILERPLATE = frozenset(
     various via wherein which with within without""",
     )
 )
-# A phrase may end at a comma, or before one of these; "and" may join two adjectives.
-_PREPOSITIONS = (
-    "as|at|between|by|for|from|having|in|into|of|on|onto|per|relating|specially|specifically"
-    "|than|to|using|which|with|within"
+# A phrase ends before one of these; commas and "and" may join adjectives.
+_PHRASE_END = re.compile(
+    r",? (?=(?:as|at|between|by|for|from|having|in|into|of|on|onto|per|relating|specially"
+    r"|specifically|using|which|with|within|e\.g|i\.e)\b)",
+    re.IGNORECASE,
 )
-_PHRASE_END = re.compile(rf",? (?=(?:{_PREPOSITIONS})\b)|, ", re.IGNORECASE)
-_JOINING = frozenset(["a", "an", "and", "e.g", "i.e", "or", "the", *_PREPOSITIONS.split("|")])
 
 
 def short_title(title: str, width: int = 46) -> str:
     """Shorten the title of a classification symbol to its first idea.
 
-    A title that is still longer than `width` ends where a phrase does; where none ends in time, at
-    a word and with an ellipsis.
+    A title still longer than `width` characters ends where a phrase does, unless little more than
+    `width` holds all of it; where no phrase ends in time, at a word and with an ellipsis.
 
     Examples
     --------
@@ -66,20 +65,12 @@ def short_title(title: str, width: int = 46) -> str:
         return ""
     if sum(map(str.isupper, text)) > sum(map(str.islower, text)):
         text = text.lower()
-    if len(text) > width:
-        text = _first_phrases(text, width)
+    if len(text) > width * 1.25:
+        ends = [match.start() for match in _PHRASE_END.finditer(text) if match.start() <= width]
+        whole = text[:width].rpartition(" ")[0] or text[: width - 1]
+        text = text[: ends[-1]] if ends else whole.rstrip(" ,.") + "…"
+        text = re.sub(r"(,? (and|or|the|an?))+$", "", text)
     return text[0].upper() + text[1:]
-
-
-def _first_phrases(text: str, width: int) -> str:
-    ends = [match.start() for match in _PHRASE_END.finditer(text) if match.start() <= width]
-    if ends:
-        words = text[: ends[-1]].split(" ")
-        while len(words) > 1 and words[-1].strip(",.").lower() in _JOINING:
-            words.pop()
-        return " ".join(words).rstrip(" ,.")
-    whole = text[:width].rpartition(" ")[0] or text[: width - 1]
-    return whole.rstrip(" ,.") + "…"
 
 
 def name_groups(
@@ -95,18 +86,16 @@ def name_groups(
     best = _over_represented(number, groups, codes, level)
     finer = _over_represented(number, groups, codes, below)
     terms = _terms(number, groups, texts)
-    named = [
-        [
-            short_title(titles.get(code, "")) if share >= _NAMING_SHARE else ""
-            for code, share in zip(table["code"], table["share"], strict=True)
-        ]
-        for table in (best, finer)
-    ]
+
+    def names(table: pd.DataFrame) -> list[str]:
+        sure = table["code"].where(table["share"] >= _NAMING_SHARE, "")
+        return [short_title(titles.get(code, "")) for code in sure]
+
     return pd.DataFrame(
         {
             "cluster": np.arange(groups),
             "size": np.bincount(number[number >= 0], minlength=groups),
-            "label": _labels(*named, [_sentence(words) for words in terms]),
+            "label": _labels(names(best), names(finer), [_sentence(words) for words in terms]),
             "code": best["code"],
             "title": [titles.get(code, "") for code in best["code"]],
             "share": best["share"],

@@ -5,18 +5,34 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import yaml
 
 from patentcl.core.errors import ConfigError, DataError, MissingExtra
+from patentcl.core.settings import Settings, make_settings, read_yaml
 from patentcl.search.specification import IndexSpec
 
 FORMAT = 1
 INDEX_FILE, IDS_FILE, SPEC_FILE = "index.faiss", "ids.parquet", "spec.yaml"
-_KEYS = {"format", "rows", "dimension", "metric", "encoder", "ids", "bytes", "spec"}
 _AGAIN = "Build the index again"
+
+
+class _Record(Settings):
+    """What ``spec.yaml`` holds."""
+
+    format: Literal[1] = FORMAT
+    rows: int
+    dimension: int
+    metric: Literal["cosine"] = "cosine"
+    encoder: str | None
+    """Fingerprint of the encoder."""
+    ids: str
+    """Digest of the ids in their order."""
+    bytes: int
+    """Size of the FAISS file."""
+    spec: IndexSpec
 
 
 def import_faiss() -> Any:
@@ -113,24 +129,21 @@ def write_folder(
             where=folder / IDS_FILE,
             got=str(error).splitlines()[0],
         ) from error
-    record = {
-        "format": FORMAT,
-        "rows": len(meta),
-        "dimension": int(index.d),
-        "metric": "cosine",
-        "encoder": encoder,
-        "ids": _digest(meta["id"]),
-        "bytes": (folder / INDEX_FILE).stat().st_size,
-        "spec": spec.model_dump(),
-    }
+    record = _Record(
+        rows=len(meta),
+        dimension=int(index.d),
+        encoder=encoder,
+        ids=_digest(meta["id"]),
+        bytes=(folder / INDEX_FILE).stat().st_size,
+        spec=spec,
+    )
     with (folder / SPEC_FILE).open("w", encoding="utf-8") as stream:
-        yaml.safe_dump(record, stream, sort_keys=False, allow_unicode=True)
+        yaml.safe_dump(record.model_dump(), stream, sort_keys=False, allow_unicode=True)
 
 
 def read_folder(folder: Path) -> tuple[Any, pd.DataFrame, IndexSpec, str | None]:
     """Read what `write_folder` wrote, after checking that the files belong together."""
     record = _read_record(folder)
-    spec = IndexSpec.from_mapping(record["spec"], "own", where=folder / SPEC_FILE)
     try:
         meta = pd.read_parquet(folder / IDS_FILE)
     except (OSError, ValueError) as error:
@@ -145,12 +158,12 @@ def read_folder(folder: Path) -> tuple[Any, pd.DataFrame, IndexSpec, str | None]
             where=folder / IDS_FILE,
             got=", ".join(meta.columns),
         )
-    index = _read_index(folder / INDEX_FILE, record["bytes"])
+    index = _read_index(folder / INDEX_FILE, record.bytes)
     for what, got, wanted in (
-        ("rows in index.faiss", index.ntotal, record["rows"]),
-        ("rows in ids.parquet", len(meta), record["rows"]),
-        ("dimension of index.faiss", index.d, record["dimension"]),
-        ("ids in ids.parquet", _digest(meta["id"]), record["ids"]),
+        ("rows in index.faiss", index.ntotal, record.rows),
+        ("rows in ids.parquet", len(meta), record.rows),
+        ("dimension of index.faiss", index.d, record.dimension),
+        ("ids in ids.parquet", _digest(meta["id"]), record.ids),
     ):
         if got != wanted:
             raise DataError(
@@ -160,32 +173,20 @@ def read_folder(folder: Path) -> tuple[Any, pd.DataFrame, IndexSpec, str | None]
                 wanted=f"{wanted} as in {SPEC_FILE}",
                 fix=_AGAIN,
             )
-    return index, meta, spec, record["encoder"]
+    return index, meta, record.spec, record.encoder
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
-    path = folder / SPEC_FILE
+def _read_record(folder: Path) -> _Record:
     for name in (SPEC_FILE, IDS_FILE, INDEX_FILE):
         if not (folder / name).is_file():
             raise DataError("a file of the index is missing", got=folder / name, fix=_AGAIN)
     try:
-        record = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError("not a YAML file", where=path, got=" ".join(str(error).split())) from error
-    if not isinstance(record, dict) or set(record) != _KEYS or not isinstance(record["spec"], dict):
-        got = ", ".join(map(str, record)) if isinstance(record, dict) else type(record).__name__
+        return make_settings(_Record, read_yaml(folder / SPEC_FILE), folder / SPEC_FILE)
+    except ConfigError as error:
+        what, where = f"not the record of an index of format {FORMAT}: {error.what}", error.where
         raise DataError(
-            "not the record of an index", where=path, got=got, wanted=", ".join(sorted(_KEYS))
-        )
-    if record["format"] != FORMAT or record["metric"] != "cosine":
-        raise DataError(
-            "an index of another format",
-            where=path,
-            got=f"format {record['format']}, metric {record['metric']}",
-            wanted=f"format {FORMAT}, metric cosine",
-            fix=_AGAIN,
-        )
-    return record
+            what, where=where, got=error.got, wanted=error.wanted, fix=_AGAIN
+        ) from error
 
 
 def _read_index(path: Path, size: Any) -> Any:

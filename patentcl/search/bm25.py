@@ -16,14 +16,8 @@ class BM25:
 
     Each query word weighs ``idf * tf (k1 + 1) / (tf + k1 (1 - b + b length / mean length))`` in a
     document, with ``idf = ln(1 + (N - df + 0.5) / (df + 0.5))``; a word that stands twice in the
-    query counts twice.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        The documents.
-    k1, b : float
-        How soon repetition stops to count, and how much long documents are held back.
+    query counts twice. `k1` is how soon repetition stops to count, `b` how much long documents are
+    held back.
 
     References
     ----------
@@ -64,26 +58,10 @@ class BM25:
         without: np.ndarray | None = None,
         block: int = 64,
     ) -> sparse.csr_matrix:
-        """Score the k best documents of each query.
+        """Scores of the k best documents, float32 CSR (n_queries, n_documents).
 
-        Parameters
-        ----------
-        queries : sequence of str
-        k : int
-        without : ndarray of int, shape (n_queries,), optional
-            One document for each query that must not be among its results: the query itself.
-        block : int
-            Queries at a time, which bounds the memory used.
-
-        Returns
-        -------
-        csr_matrix of float32, shape (n_queries, n_documents)
-            Stored entries are the results; ties go to the earlier document.
-
-        Raises
-        ------
-        ConfigError
-            If k is below 1.
+        Ties go to the earlier document. `without` names one document for each query that must not
+        be among its results: the query itself. `block` queries at a time bound the memory.
         """
         counts = sparse.csr_matrix(self._words.transform(queries))
         rows = [top_k(np.empty((0, self._weights.shape[1]), dtype=np.float32), k)]

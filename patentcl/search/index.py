@@ -142,24 +142,12 @@ class PatentIndex:
         return out
 
     def save(self, folder: str | Path) -> None:
-        """Write ``index.faiss``, ``ids.parquet`` and ``spec.yaml`` into a new or empty folder.
-
-        Raises
-        ------
-        DataError
-            If an index is already there.
-        """
+        """Write ``index.faiss``, ``ids.parquet`` and ``spec.yaml``; never over another index."""
         backend.write_folder(Path(folder), self._index, self.meta, self.spec, self.encoder)
 
     @classmethod
     def load(cls, folder: str | Path) -> PatentIndex:
-        """Read an index written by `save`, after checking that its files belong together.
-
-        Raises
-        ------
-        DataError
-            If a file is missing, damaged, or of another index.
-        """
+        """Read an index written by `save`; files that do not belong together raise DataError."""
         index, meta, spec, encoder = backend.read_folder(Path(folder))
         return cls(index, checked_meta(meta, checked_ids(meta["id"], len(meta))), spec, encoder)
 
@@ -219,18 +207,8 @@ class PatentIndex:
     ) -> pd.DataFrame:
         """Find the nearest patents of patents in the index, each without itself.
 
-        Parameters
-        ----------
-        ids : str or iterable of str
-            Ids are texts; a whole number stands for its digits.
-        k : int
-        **filters
-            `before`, `after`, `cpc`, `exclude_cpc` and `ids` as in `search`.
-
-        Returns
-        -------
-        DataFrame
-            As from `search`, ``query`` being the position in `ids`.
+        Ids are texts; a whole number stands for its digits. The filters are those of `search`, and
+        so is the result, ``query`` being the position in `ids`.
         """
         own = self._filters.positions([ids] if isinstance(ids, str | int | np.integer) else ids)
         for name in filters:
@@ -292,8 +270,7 @@ class PatentIndex:
         for part in blocks(len(queries), step):
             query, position, similarity = self._nearest_chunk(queries[part], k, keep, count)
             parts.append((query + part.start, position, similarity))
-        query, position, similarity = (np.concatenate(c) for c in zip(*parts, strict=True))
-        return query, position, similarity
+        return _joined(parts)
 
     def _nearest_chunk(
         self, queries: np.ndarray, k: int, keep: np.ndarray | None, count: int
@@ -320,7 +297,7 @@ class PatentIndex:
                 todo.append((which[short], reach, True))
             if tied.any():
                 todo.append((which[tied], min(4 * reach, count), exact))
-        query, position, similarity = (np.concatenate(c) for c in zip(*parts, strict=True))
+        query, position, similarity = _joined(parts)
         order = np.argsort(query, kind="stable")
         return query[order], position[order], similarity[order]
 
@@ -377,6 +354,11 @@ class PatentIndex:
             }
         )
         return pd.concat([head, rows.drop(columns="id")], axis=1)
+
+
+def _joined(parts: list[_Hits]) -> _Hits:
+    query, position, similarity = (np.concatenate(c) for c in zip(*parts, strict=True))
+    return query, position, similarity
 
 
 def _rank(query: np.ndarray) -> np.ndarray:

@@ -59,6 +59,18 @@ def test_terms_by_a_naive_transcription() -> None:
             "Preparations for the treatment of whatever ails patients and their animals",
             "Preparations for the treatment",
         ),
+        (
+            "PREPARATIONS FOR MEDICAL, DENTAL OR TOILETRY PURPOSES",
+            "Preparations for medical, dental or toiletry purposes",
+        ),
+        (
+            "Semiconductor devices sensitive to infrared radiation, light or shorter waves",
+            "Semiconductor devices sensitive to infrared…",
+        ),
+        (
+            "ARRANGEMENT OR MOUNTING OF PROPULSION UNITS OR OF TRANSMISSIONS IN VEHICLES",
+            "Arrangement or mounting of propulsion units",
+        ),
         ("", ""),
         ("(nothing)", ""),
         ("A" * 80, "A" + "a" * 44 + "…"),

@@ -456,11 +456,11 @@ def test_index_of_another_size_or_dimension(saved: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"format": 99}, "another format"),
-        ({"metric": "l2"}, "another format"),
-        ({"extra": 1}, "not the record"),
+        ({"format": 99}, "index of format 1.*got 99; wanted 1.*Build the index again"),
+        ({"metric": "l2"}, "index of format 1.*wanted 'cosine'"),
+        ({"extra": 1}, "not the record.*unknown setting 'extra'"),
         ({"spec": "flat"}, "not the record"),
-        ({"spec": {"factory": "Flat", "colour": 1}}, "unknown setting"),
+        ({"spec": {"name": "x", "factory": "Flat", "colour": 1}}, "unknown setting"),
     ],
 )
 def test_a_changed_record_is_refused(saved: Path, change: dict, match: str) -> None:
