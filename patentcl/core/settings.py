@@ -53,7 +53,7 @@ class Settings(BaseModel, metaclass=_Names):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Add the settings to the class's docstring, and keep its signature short."""
+        """Add the settings to the class's docstring, and leave types out of its signature."""
         lines = [
             f"{row.key} : {row.type}"
             + ("" if row.type == "section" else f", default {row.default!r}")
@@ -62,9 +62,14 @@ class Settings(BaseModel, metaclass=_Names):
             if "." not in row.key
         ]
         cls.__doc__ = "\n".join([f"{cls.__doc__}", "", "Settings", "--------", *lines])
-        cls.__signature__ = inspect.Signature(
-            [inspect.Parameter("settings", inspect.Parameter.VAR_KEYWORD)]
-        )
+        arguments = [
+            each.replace(
+                annotation=each.empty,
+                default=... if isinstance(each.default, BaseModel) else each.default,
+            )
+            for each in inspect.signature(cls).parameters.values()
+        ]
+        cls.__signature__ = inspect.Signature(arguments)
 
     @model_validator(mode="before")
     @classmethod

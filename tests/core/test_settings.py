@@ -499,3 +499,6 @@ def test_help_on_settings_explains_each_and_little_else(model: type[Settings]) -
         assert str(field.description) in text
     assert len(text) < 6_000 and "model_dump" not in text
     assert dir(model) == sorted(model.model_fields)
+    arguments = inspect.signature(model).parameters
+    assert list(arguments) == list(model.model_fields)
+    assert all(each.annotation is each.empty for each in arguments.values())
