@@ -6,12 +6,13 @@ Everything random is seeded, and no sum depends on how many threads share it: se
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
+from scipy.linalg import orthogonal_procrustes
 from threadpoolctl import threadpool_limits
 
 from patentcl.core.arrays import blocks, check_matrix, nearest, unit_rows
@@ -39,11 +40,9 @@ def project(
 ) -> np.ndarray:
     """Lay vectors out in two dimensions so that similar ones lie together.
 
-    UMAP works on cosine distances. It starts from the first two principal components, so that the
-    map keeps the large-scale order of the data and does not depend on chance. Above `fit_sample`
-    rows, a random sample is laid out, and every other vector is placed among its nearest neighbours
-    in the sample, each pulling by its similarity: far quicker than UMAP's own way of adding points,
-    which for most numbers of patents takes longer than laying them all out.
+    UMAP works on cosine distances and starts from the first two principal components, which keep
+    the large-scale order of the data. Above `fit_sample` rows, a random sample is laid out, and
+    every other vector is placed among its nearest in the sample, each pulling by its similarity.
 
     Parameters
     ----------
@@ -163,23 +162,6 @@ def provenance(rows: int, settings: MapSettings | None = None, seed: int = 0) ->
     return out | {"versions": found, "machine": platform.machine()}
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let numba and BLAS sum in one order: sums shared among threads differ in their last bit.
-
-    UMAP makes wholly different maps of that.
-    """
-    import numba
-
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        numba.set_num_threads(threads)
-
-
 def _project(
     unit: np.ndarray,
     seed: int,
@@ -220,12 +202,8 @@ def _check_settings(rows: int, n_neighbors: int, min_dist: float, method: str) -
         raise ConfigError("min_dist is out of range", got=min_dist, wanted="0 to 1")
     least = n_neighbors + 1 if method == "umap" else 3
     if rows < least:
-        raise DataError(
-            "too few vectors for a map",
-            got=rows,
-            wanted=f"{least} or more",
-            fix="Lower n_neighbors" if method == "umap" and rows > 3 else None,
-        )
+        fix = "Lower n_neighbors" if method == "umap" and rows > 3 else None
+        raise DataError("too few vectors for a map", got=rows, wanted=f"{least} or more", fix=fix)
 
 
 def _sample(rows: int, seed: int, fit_sample: int | None, n_neighbors: int) -> np.ndarray | None:
@@ -247,7 +225,8 @@ def _pca(unit: np.ndarray) -> np.ndarray:
     """First two principal components (n, 2), signs such that the largest loading is positive."""
     mean = unit.mean(axis=0, dtype=np.float64)
     out = np.zeros((len(unit), 2), dtype=np.float32)
-    with threadpool_limits(1):  # as in `_one_thread`
+    # Sums that threads share differ in the last bit, and UMAP makes wholly different maps of that.
+    with threadpool_limits(1):
         spread = np.zeros((unit.shape[1], unit.shape[1]))
         for block in blocks(len(unit)):
             centred = unit[block] - mean
@@ -263,44 +242,28 @@ def _pca(unit: np.ndarray) -> np.ndarray:
 def _umap(
     unit: np.ndarray, seed: int, n_neighbors: int, min_dist: float, start: np.ndarray
 ) -> np.ndarray:
-    """UMAP by its parts: neighbours, their fuzzy graph, then the layout from given coordinates."""
-    from umap import umap_
+    """UMAP from given coordinates, on neighbours that `_neighbours` found, in one thread."""
+    from umap import UMAP
 
-    found, distance = _neighbours(unit, n_neighbors, seed)
     # UMAP's own scale for given coordinates, and a hair of noise that parts equal vectors.
     begin = start - start.mean(axis=0)
     begin = begin / (np.abs(begin).max() or 1.0) * 10
     begin = begin + np.random.default_rng(seed).normal(scale=1e-3, size=begin.shape)
-    a, b = umap_.find_ab_params(1.0, min_dist)
-    with _one_thread():
-        graph, _, _ = umap_.fuzzy_simplicial_set(
-            unit,
-            n_neighbors,
-            np.random.RandomState(seed),
-            "cosine",
-            knn_indices=found,
-            knn_dists=distance,
-            angular=True,
-        )
-        layout, _ = umap_.simplicial_set_embedding(
-            unit,
-            graph,
-            n_components=2,
-            initial_alpha=1.0,
-            a=a,
-            b=b,
-            gamma=1.0,
-            negative_sample_rate=5,
-            n_epochs=500 if len(unit) <= 10_000 else 200,
-            init=begin.astype(np.float32),
-            random_state=np.random.RandomState(seed),
-            metric="cosine",
-            metric_kwds={},
-            densmap=False,
-            densmap_kwds={},
-            output_dens=False,
-        )
-    return np.asarray(layout, dtype=np.float32)
+    found, distance = _neighbours(unit, n_neighbors, seed)
+    model = UMAP(
+        n_neighbors=n_neighbors,
+        min_dist=min_dist,
+        metric="cosine",
+        n_epochs=500 if len(unit) <= 10_000 else 200,
+        init=begin.astype(np.float32),
+        random_state=seed,
+        n_jobs=1,
+        precomputed_knn=(found, distance),
+        force_approximation_algorithm=True,  # else few rows are compared again
+    )
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore", UserWarning)  # that new vectors cannot be added to it
+        return np.asarray(model.fit_transform(unit), dtype=np.float32)
 
 
 def _neighbours(unit: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -383,7 +346,6 @@ def _procrustes(onto: np.ndarray, points: np.ndarray) -> np.ndarray:
     a = onto - onto.mean(axis=0, dtype=np.float64)
     b = points - points.mean(axis=0, dtype=np.float64)
     with threadpool_limits(1):
-        left, size, right = np.linalg.svd(b.T @ a)
-    total = float((b**2).sum())
-    scale = float(size.sum()) / total if total > 0 else 1.0
-    return (scale * b @ (left @ right) + onto.mean(axis=0)).astype(np.float32)
+        turn, size = orthogonal_procrustes(b, a)
+    scale = size / ((b**2).sum() or 1.0)
+    return (scale * b @ turn + onto.mean(axis=0)).astype(np.float32)
