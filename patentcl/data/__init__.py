@@ -12,7 +12,7 @@ _HOME = {
     "make_splits": "splits",
     "write_splits": "splits",
     "read_patents": "reading",
-    "ReadOptions": "reading",
+    "ReadOptions": "options",
 }
 __all__ = list(_HOME)
 __getattr__, __dir__ = lazily(__name__, _HOME)

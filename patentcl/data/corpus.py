@@ -21,33 +21,47 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scipy import sparse
 
-from patentcl.core.errors import ConfigError, DataError, did_you_mean
+from patentcl.core.errors import DataError, choose
 from patentcl.cpc import CpcTree, level_index
 from patentcl.data.duplicates import duplicate_groups, read_families
 from patentcl.data.reading import ReadOptions, read_patents
 
 COLUMNS = ("patent_id", "date", "type", "title", "abstract", "codes", "citations", "split")
 SPLITS = ("train", "dev", "test")
+_AT_ONCE = 8192  # rows that are read from the file at a time
 
 
 class Corpus:
-    """Patents in a fixed row order.
+    """Patents in a fixed row order: that of one file or DataFrame, else sorted by id.
 
-    Use `Corpus.read`. Attributes are in row order: ``ids``, ``dates``, ``texts``, ``codes``,
-    ``labels`` (closed under ancestors, columns of ``tree``), ``split``.
+    Make one with `Corpus.read`, `from_frame` or `from_records`; ``Corpus(path)`` opens a
+    ``corpus.parquet``. Attributes are in row order: ``ids``, ``dates``, ``titles``, ``texts``,
+    ``codes``, ``citations``, ``labels`` (closed under ancestors, columns of ``tree``), ``split``,
+    ``duplicate_group``. They are read when asked for, so a corpus can be larger than memory.
 
     Parameters
     ----------
     path : path
         A ``corpus.parquet``.
     level : str
-        Deepest level of `tree` and `labels`.
+        Deepest level of `tree` and `labels`: section, class, subclass, group or subgroup.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it is not a corpus.
+    ConfigError
+        If the level is unknown.
 
     Examples
     --------
-    >>> corpus = Corpus.from_records([{"patent_id": "1", "title": "Mower", "codes": ["A01D34/00"]}])
-    >>> corpus.ids.tolist(), corpus.tree.symbols
-    (['1'], ('A', 'A01', 'A01D'))
+    >>> corpus = Corpus.from_records([
+    ...     {"patent_id": 2, "title": "Mower", "codes": "A01D34/00; A01B1/00"},
+    ...     {"patent_id": 1, "title": "Pump", "abstract": float("nan")}])
+    >>> corpus.ids.tolist(), corpus.codes
+    (['2', '1'], [['A01D34/00', 'A01B1/00'], []])
+    >>> corpus.tree.symbols
+    ('A', 'A01', 'A01B', 'A01D')
     """
 
     def __init__(self, path: str | Path, level: str = "subclass") -> None:
@@ -59,10 +73,7 @@ class Corpus:
         self._whole = self  # what this is a part of
         if not self.path.is_file():
             raise DataError("no such corpus", got=self.path)
-        try:
-            names = set(pq.read_schema(self.path).names)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError("not a Parquet file", where=self.path, got=str(error)) from error
+        names = _names(self.path)
         missing = [c for c in COLUMNS if c not in names]
         if missing:
             raise DataError(
@@ -77,7 +88,7 @@ class Corpus:
     @classmethod
     def read(
         cls,
-        source: str | Path,
+        source: str | Path | pd.DataFrame,
         level: str = "subclass",
         scheme: str = "both",
         limit: int | None = None,
@@ -87,9 +98,11 @@ class Corpus:
 
         Parameters
         ----------
-        source : path
-            A folder of PatentsView tables; a CSV, TSV, JSONL or Parquet file; a folder with
-            train.parquet and dev.parquet; or a folder or file that patentcl has written.
+        source : path or DataFrame
+            A folder of PatentsView tables; a CSV, TSV, JSONL or Parquet file; a DataFrame; a folder
+            with train.parquet and dev.parquet; or a folder or file that patentcl has written. Rows
+            of one file or DataFrame keep their order, and further columns travel along: see
+            `extra`.
         level : str
             Deepest level of the labels: section, class, subclass, group or subgroup.
         scheme : {"cpc", "ipc", "both"}
@@ -97,7 +110,7 @@ class Corpus:
         limit : int, optional
             A fixed sample of this many patents.
         columns : mapping, optional
-            For plain files: our column name -> the file's.
+            For plain files and DataFrames: our column name -> the file's.
 
         Returns
         -------
@@ -109,43 +122,49 @@ class Corpus:
             If something is missing or cannot be read.
         """
         options = ReadOptions(scheme, limit, columns or {})
-        path = Path(source)
-        ready = path / "corpus.parquet" if path.is_dir() else path
-        if ready.is_file() and ready.suffix == ".parquet" and limit is None:
-            try:
-                if set(COLUMNS) <= set(pq.read_schema(ready).names):
+        if not isinstance(source, pd.DataFrame):
+            path = Path(source)
+            ready = path / "corpus.parquet" if path.is_dir() else path
+            if ready.is_file():
+                source = ready
+                if ready.suffix == ".parquet" and limit is None and set(COLUMNS) <= _names(ready):
                     return cls(ready, level)
-            except (pa.ArrowInvalid, OSError) as error:
-                raise DataError("not a Parquet file", where=ready, got=str(error)) from error
         keep = tempfile.TemporaryDirectory(prefix="patentcl-")
-        read_patents(ready if ready.is_file() else path, Path(keep.name), options)
+        read_patents(source, Path(keep.name), options)
         corpus = cls(Path(keep.name) / "corpus.parquet", level)
         corpus._keep = keep
         return corpus
 
     @classmethod
+    def from_frame(
+        cls, frame: pd.DataFrame, level: str = "subclass", columns: Mapping[str, str] | None = None
+    ) -> Corpus:
+        """Make a corpus of a DataFrame, cleaned as files are; rows keep their order.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            A column or named index patent_id, and title or abstract; and date, type, codes,
+            citations, split where known. The names that plain files may use will do. Codes and
+            citations are lists, or texts such as ``"A01D34/00; A01B1/00"``; None, NaN and NaT are
+            empty. Other columns travel along.
+        level : str
+            Deepest level of the labels.
+        columns : mapping, optional
+            Our column name -> the frame's.
+
+        Raises
+        ------
+        DataError
+            If a needed column is missing, one is nearly named like a missing one, or ids are
+            missing or repeated.
+        """
+        return cls.read(frame, level, columns=columns)
+
+    @classmethod
     def from_records(cls, records: Sequence[Mapping[str, Any]], level: str = "subclass") -> Corpus:
-        """Make a corpus of dicts, with fields as `COLUMNS`; all but patent_id may be absent."""
-        unknown = sorted({k for r in records for k in r} - set(COLUMNS))
-        if unknown:
-            raise DataError(
-                "unknown field in a record", got=unknown[0], fix=did_you_mean(unknown[0], COLUMNS)
-            )
-        keep = tempfile.TemporaryDirectory(prefix="patentcl-")
-        source = Path(keep.name) / "records.parquet"
-        text = pa.string()
-        many = ("codes", "citations")
-        schema = pa.schema([(c, pa.list_(text) if c in many else text) for c in COLUMNS])
-        rows = [
-            {c: v if c in many else str(v) for c, v in r.items() if v is not None} for r in records
-        ]
-        pq.write_table(pa.Table.from_pylist(rows, schema), source)
-        target = Path(keep.name) / "read"
-        target.mkdir()
-        read_patents(source, target, ReadOptions())
-        corpus = cls(target / "corpus.parquet", level)
-        corpus._keep = keep
-        return corpus
+        """Make a corpus of dicts, with fields as the columns of `from_frame`; any may be absent."""
+        return cls.from_frame(pd.DataFrame(list(records), dtype=object), level)
 
     def select(self, which: str | np.ndarray | Sequence[str]) -> Corpus:
         """Return part of the corpus, with the same tree.
@@ -161,9 +180,7 @@ class Corpus:
             If an id is unknown, or the part is empty.
         """
         if isinstance(which, str):
-            if which not in SPLITS:
-                raise ConfigError("unknown split", got=which, fix=did_you_mean(which, SPLITS))
-            rows = np.flatnonzero(self.split == which)
+            rows = np.flatnonzero(self.split == choose(which, SPLITS, "split"))
         else:
             array = np.asarray(which)
             if array.dtype == bool:
@@ -209,28 +226,40 @@ class Corpus:
         return table if self._rows is None else table.take(pa.array(self._rows))
 
     def batches(self, columns: Sequence[str], size: int, start: int = 0) -> Iterator[pa.Table]:
-        """Yield some columns as Arrow tables of at most `size` rows, in row order.
+        """Yield some columns as Arrow tables of `size` rows, the last one shorter, in row order.
+
+        The file is read once, and only a part of it is in memory, unless rows were selected in
+        another order than the file's.
 
         Parameters
         ----------
         columns : sequence of str
         size : int
+            Rows of a table.
         start : int
             The first row wanted.
         """
-        if self._rows is not None:
-            for first in range(start, len(self), size):
-                part = self._rows[first : first + size]
-                yield pq.read_table(self.path, columns=list(columns), memory_map=True).take(
-                    pa.array(part)
-                )
+        rows = self._rows
+        if rows is not None and (np.diff(rows) <= 0).any():
+            table = self.table(columns)
+            yield from (table.slice(i, size) for i in range(start, len(self), size))
             return
-        before = 0
-        for batch in pq.ParquetFile(self.path, memory_map=True).iter_batches(size, columns=columns):
-            skip = min(max(start - before, 0), len(batch))
-            before += len(batch)
-            if skip < len(batch):
-                yield pa.Table.from_batches([batch.slice(skip)])
+        before, held = 0, None  # rows of the file that have passed; those not yet yielded
+        with pq.ParquetFile(self.path, memory_map=True) as file:
+            for batch in file.iter_batches(max(size, _AT_ONCE), columns=list(columns)):
+                part, upto = pa.Table.from_batches([batch]), before + len(batch)
+                if rows is None:
+                    part = part.slice(min(max(start - before, 0), len(batch)))
+                else:
+                    low, high = np.searchsorted(rows, [before, upto])
+                    part = part.take(pa.array(rows[max(low, start) : high] - before))
+                before = upto
+                held = part if held is None else pa.concat_tables([held, part])
+                while len(held) >= size:
+                    yield held.slice(0, size)
+                    held = held.slice(size)
+        if held is not None and len(held):
+            yield held
 
     @cached_property
     def ids(self) -> np.ndarray:
@@ -320,6 +349,28 @@ class Corpus:
             text["title"], text["abstract"], read_families(self.path, text["patent_id"])
         )
 
+    def targets(self, dense: bool = False) -> sparse.csr_matrix | np.ndarray:
+        """Labels as scikit-learn takes them: 0 or 1, shape (n, len(tree)).
+
+        Parameters
+        ----------
+        dense : bool
+            An int8 ndarray, as ``cross_validate`` wants it, instead of `labels`.
+
+        Examples
+        --------
+        >>> corpus = Corpus.from_records([{"id": "1", "title": "Mower", "codes": "A01D"}])
+        >>> corpus.targets(dense=True)
+        array([[1, 1, 1]], dtype=int8)
+        """
+        return self.labels.toarray().astype(np.int8) if dense else self.labels
+
+    @property
+    def extra(self) -> pd.DataFrame:
+        """Columns of the source that are not patentcl's own, with ids as the index."""
+        names = [n for n in pq.read_schema(self.path).names if n not in COLUMNS]
+        return self.table(names).to_pandas().set_index(pd.Index(self.ids, name="patent_id"))
+
     def frame(self) -> pd.DataFrame:
         """Ids, dates, titles and codes as a DataFrame: the ``meta`` of an index."""
         return pd.DataFrame(
@@ -335,3 +386,11 @@ class Corpus:
 def read_splits(path: Path) -> pd.DataFrame:
     """A ``splits.parquet``: patent_id, split and, but for the oldest files, duplicate_group."""
     return pq.read_table(path).to_pandas().rename(columns={"kin": "duplicate_group"})
+
+
+def _names(path: Path) -> set[str]:
+    """Columns of a Parquet file."""
+    try:
+        return set(pq.read_schema(path).names)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError("not a Parquet file", where=path, got=str(error)) from error

@@ -43,16 +43,10 @@ def connect(
 
 
 def explain_duckdb(error: duckdb.Error, where: object, plain: Path | None = None) -> DataError:
-    """Turn DuckDB's report on a file into one line.
+    """Turn DuckDB's report on a file into one line; `where` is its name as the user knows it.
 
-    Parameters
-    ----------
-    error : duckdb.Error
-    where : object
-        The file's name as the user knows it.
-    plain : Path, optional
-        The file that DuckDB read, to find the line in: DuckDB counts rows, of which one may have
-        several lines.
+    The line is looked for in `plain`, the file that DuckDB read: it counts rows, of which one may
+    have several lines.
     """
     text = str(error)
     if plain is not None and plain.name.endswith((".jsonl", ".ndjson")):
@@ -123,11 +117,6 @@ def unpack(path: Path, work: Path) -> Path:
     """Return the plain file of a zip or gz, unpacked into a folder; or a plain file as it is.
 
     DuckDB reads plain files in parallel; and of a gz that was cut off it may take what there is.
-
-    Raises
-    ------
-    DataError
-        If it is damaged, cut off, or a zip that does not hold exactly one table.
     """
     kind = path.suffix.removeprefix(".")
     if kind not in ("zip", "gz"):
@@ -204,7 +193,10 @@ def read_header(path: Path, delimiter: str, shown: Path) -> list[str]:
 
 
 def pick_columns(
-    header: list[str], aliases: Mapping[str, tuple[str, ...]], optional: frozenset[str], where: Path
+    header: list[str],
+    aliases: Mapping[str, tuple[str, ...]],
+    optional: frozenset[str],
+    where: object,
 ) -> dict[str, str]:
     """Map our names to the header's; a required one that is absent is named with its aliases."""
     lower = {h.lower(): h for h in header}
@@ -241,3 +233,9 @@ def csv_scan(path: Path, header: list[str], delimiter: str) -> str:
         f"header=true, auto_detect=false, max_line_size=16000000, "
         f"buffer_size=32000000, columns={{{columns}}})"
     )
+
+
+def count(con: duckdb.DuckDBPyConnection, table: str, where: str = "true") -> int:
+    """Number of rows of a table, or of those that a condition holds for."""
+    [row] = con.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchall()
+    return int(row[0])

@@ -20,7 +20,8 @@ import pyarrow as pa
 from patentcl.core import resources
 from patentcl.core.errors import DataError
 from patentcl.data.duplicates import components
-from patentcl.data.reading import CLEAN_SYMBOL, SECTION_TITLES, has_table, table_scan
+from patentcl.data.patentsview import has_table, table_scan
+from patentcl.data.reading import CLEAN_SYMBOL, SECTION_TITLES
 
 if TYPE_CHECKING:
     from patentcl.graph.duckdb import DuckDBGraph

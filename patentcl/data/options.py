@@ -1,0 +1,65 @@
+"""What may be asked of a reader, and the names that columns of plain files are known by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from patentcl.core.errors import ConfigError, choose
+
+SCHEMES = ("cpc", "ipc", "both")
+
+NAMES = {
+    "patent_id": ("patent_id", "id", "publication_number", "No", "number", "appln_id"),
+    "title": ("title", "patent_title", "Title", "appln_title"),
+    "abstract": ("abstract", "patent_abstract", "Abstract", "appln_abstract", "text"),
+    "date": ("date", "patent_date", "grant_date", "publication_date", "year"),
+    "type": ("type", "patent_type"),
+    "codes": (
+        "codes",
+        "labels",
+        "cpc",
+        "ipc",
+        "cpc_codes",
+        "ipc_codes",
+        "Subclass_labels",
+        "subclasses",
+        "ipc_class_symbol",
+        "cpc_class_symbol",
+    ),
+    "citations": ("citations", "cited", "cites", "references"),
+    "split": ("split",),
+}
+_SCHEME_NAMES = {
+    "cpc": ("cpc", "cpc_codes", "cpc_class_symbol"),
+    "ipc": ("ipc", "ipc_codes", "ipc_class_symbol"),
+}
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What to take from the source."""
+
+    scheme: str = "both"
+    """cpc, ipc or both, which takes IPC only for patents without CPC."""
+    limit: int | None = None
+    """A sample of this many patents, drawn by a hash of their ids, so always the same."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """For plain files and DataFrames: our column name -> the file's."""
+    memory: str = "2GB"
+    """What DuckDB may use before it spills to disk."""
+
+    def __post_init__(self) -> None:
+        choose(self.scheme, SCHEMES, "scheme")
+        if self.limit is not None and self.limit < 1:
+            raise ConfigError("limit must be at least 1", got=self.limit)
+        for role in self.columns:
+            choose(role, NAMES, "column role", where="columns")
+
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """Names of each column: the user's own; none for codes of a scheme not wanted."""
+        out = dict(NAMES)
+        for scheme, names in _SCHEME_NAMES.items():
+            if self.scheme not in (scheme, "both"):
+                out["codes"] = tuple(n for n in out["codes"] if n not in names)
+        return out | {ours: (theirs,) for ours, theirs in self.columns.items()}
