@@ -278,13 +278,17 @@ class CpcTree:
 
     @cached_property
     def levels(self) -> tuple[str, ...]:
-        """Names of the depths: those of `LEVELS` for a classification, else level0, level1, ..."""
+        """Names of the depths: those of `LEVELS` for a classification, else level0, level1, ...
+
+        Below ``subgroup``, which is one dot, dot levels are subgroup2, subgroup3, ...
+        """
         count = int(self.depth.max()) + 1
-        if count <= len(LEVELS) and all(
-            is_symbol(s) and len(parse_symbol(s)) == d + 1
+        if all(
+            is_symbol(s) and len(parse_symbol(s)) == min(d + 1, len(LEVELS))
             for s, d in zip(self.symbols, self.depth, strict=True)
         ):
-            return LEVELS[:count]
+            dots = (f"subgroup{d}" for d in range(2, count - len(LEVELS) + 2))
+            return (*LEVELS[:count], *dots)
         return tuple(f"level{i}" for i in range(count))
 
     def at_level(self, level: str | int) -> np.ndarray:

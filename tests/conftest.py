@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from patentcl.data.corpus import Corpus
-from patentcl.data.reading import ReadOptions, read_patents
+from patentcl.data.options import ReadOptions
+from patentcl.data.reading import read_patents
 from patentcl.data.splits import make_splits, write_splits
 from patentcl.graph.duckdb import DuckDBGraph
 from patentcl.graph.neo4j.server import Neo4jServer, why_not

@@ -431,7 +431,7 @@ def test_dot_levels_of_a_small_scheme() -> None:
         "A01B3/10": "A01B3/00",
     }
     assert tree.titles[tree.index["A01B1/04"]] == "tA01B1/04"
-    assert tree.levels == tuple(f"level{i}" for i in range(7))
+    assert tree.levels == (*LEVELS, "subgroup2", "subgroup3")
 
 
 def test_indexing_codes_stand_among_the_subgroups_of_another_group() -> None:

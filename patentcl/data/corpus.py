@@ -295,16 +295,22 @@ class Corpus:
     @cached_property
     def code_titles(self) -> dict[str, str]:
         """Titles by symbol, from ``cpc.parquet`` beside the corpus; empty where there is none."""
+        return {symbol: title for symbol, title in self._of_symbols("title").items() if title}
+
+    def _of_symbols(self, column: str) -> dict[str, str | None]:
+        """A column of ``cpc.parquet`` by symbol; empty where there is none."""
         path = self.path.with_name("cpc.parquet")
-        if not path.is_file():
+        if not path.is_file() or column not in pq.read_schema(path).names:
             return {}
-        table = pq.read_table(path, columns=["symbol", "title"])
-        pairs = zip(table["symbol"].to_pylist(), table["title"].to_pylist(), strict=True)
-        return {symbol: title for symbol, title in pairs if title}
+        table = pq.read_table(path, columns=["symbol", column])
+        return dict(zip(table["symbol"].to_pylist(), table[column].to_pylist(), strict=True))
 
     @cached_property
     def tree(self) -> CpcTree:
-        """Tree of all symbols in the corpus down to `level`; parts share the whole's tree."""
+        """Tree of all symbols in the corpus down to `level`; parts share the whole's tree.
+
+        Down to subgroups it has the dot levels among them, if the source came with a scheme.
+        """
         if self._rows is not None:
             return self._whole.tree
         flat = pc.unique(pc.list_flatten(self.table(["codes"])["codes"])).to_pylist()
@@ -314,7 +320,16 @@ class Corpus:
                 where=self.path,
                 fix="Give data with CPC or IPC codes: classifiers learn from them",
             )
-        return CpcTree.from_symbols(flat, titles=self.code_titles, level=self.level)
+        parents = self._of_symbols("parent") if self.level == "subgroup" else {}
+        if not parents:
+            return CpcTree.from_symbols(flat, titles=self.code_titles, level=self.level)
+        edges: dict[str, str | None] = {}
+        for symbol in flat:
+            node = symbol
+            while node is not None and node not in edges:
+                edges[node] = parents[node]
+                node = parents[node]
+        return CpcTree.from_edges(edges.items(), titles=self.code_titles)
 
     @cached_property
     def labels(self) -> sparse.csr_matrix:

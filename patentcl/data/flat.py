@@ -96,6 +96,19 @@ def _scan(con: duckdb.DuckDBPyConnection, path: Path, work: Path) -> tuple[str, 
     return f"(SELECT {texts} FROM read_json({how}, columns={{{columns}}}))", names
 
 
+def _columns(header: list[str], options: ReadOptions, where: object) -> dict[str, str]:
+    """Our names of the columns that a source has -> its own."""
+    for theirs in options.columns.values():
+        if theirs not in header:
+            raise DataError(
+                f"column {theirs!r} is missing",
+                where=where,
+                got=", ".join(header)[:200],
+                fix=did_you_mean(theirs, header),
+            )
+    return pick_columns(header, options.names(), _OPTIONAL, where)
+
+
 def _read(
     con: duckdb.DuckDBPyConnection,
     split: str,
@@ -105,15 +118,7 @@ def _read(
     options: ReadOptions,
     keep: bool,
 ) -> list[str]:
-    for theirs in options.columns.values():
-        if theirs not in header:
-            raise DataError(
-                f"column {theirs!r} is missing",
-                where=where,
-                got=", ".join(header)[:200],
-                fix=did_you_mean(theirs, header),
-            )
-    found = pick_columns(header, options.names(), _OPTIONAL, where)
+    found = _columns(header, options, where)
     c = {ours: name_of(theirs) for ours, theirs in found.items()}
     if "title" not in c and "abstract" not in c:
         raise DataError(
@@ -171,7 +176,7 @@ def _as_table(frame: pd.DataFrame, options: ReadOptions) -> pa.Table:
         raise DataError("two columns have one name", where=where, got=repr(twice))
     if frame.empty:
         raise DataError("the table is empty", where=where, got="no rows")
-    found = pick_columns(header, options.names(), _OPTIONAL, where)
+    found = _columns(header, options, where)
     roles = {theirs: ours for ours, theirs in found.items()}
     absent = [role for role in NAMES if role not in found]
     columns = {}

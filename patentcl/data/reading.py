@@ -19,6 +19,7 @@ from patentcl.data.files import connect, count, explain_duckdb, name_of, quote
 from patentcl.data.flat import read_flat
 from patentcl.data.options import ReadOptions
 from patentcl.data.patentsview import has_table, read_patentsview
+from patentcl.data.scheme import add_parents, find_scheme
 
 SECTION_TITLES = {
     "A": "Human necessities",
@@ -67,8 +68,9 @@ def read_patents(
     The source is a folder of PatentsView tables; one CSV, TSV, JSONL or Parquet file; a folder with
     ``train.parquet`` and ``dev.parquet`` (and ``test.parquet``); or a DataFrame. One file and a
     DataFrame keep the order of their rows and their further columns, patents of several tables are
-    sorted by id. `folder` is also used for unpacking and spilling. Returns what was kept and what
-    was left out.
+    sorted by id. A ``cpc_scheme.parquet`` (csv, tsv) in the folder of the source gives symbols
+    their parents by dots. `folder` is also used for unpacking and spilling. Returns what was kept
+    and what was left out.
 
     Raises
     ------
@@ -103,6 +105,9 @@ def read_patents(
             )
         counts = _clean(con, where, options)
         _write(con, work, extra)
+        scheme = find_scheme(source) if isinstance(source, Path) and source.is_dir() else None
+        if scheme is not None:
+            counts["symbols placed by dots"] = add_parents(work / "cpc.parquet", scheme)
         if count(con, "raw_related"):
             counts["patents of a family"] = _write_families(con, work / FAMILIES)
         for name in ("corpus.parquet", "cpc.parquet", FAMILIES):  # complete by now

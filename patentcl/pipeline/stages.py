@@ -136,7 +136,8 @@ def graph_of(recipe: Recipe) -> str:
 
 def _load(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
     """A server is reached before anything is read; if it goes away later, nothing is kept here."""
-    from patentcl.data.reading import ReadOptions, read_patents
+    from patentcl.data.options import ReadOptions
+    from patentcl.data.reading import read_patents
     from patentcl.graph.session import open_graph
 
     data, split, graph = step.recipe.data, step.recipe.split, graph_of(step.recipe)
@@ -152,6 +153,7 @@ def _load(step: Step, place: Path, record: Record, progress: StageProgress) -> N
     batch = {k: v for k, v in step.options.items() if k == "batch" and v and is_server(graph)}
     with open_graph(address, read_only=False, **batch) as store:
         record["graph"] = store.load(place / "corpus.parquet", progress)
+    record["hierarchy"] = "dots" if "symbols placed by dots" in counts else "syntax"
     record["counts"] = counts
 
 

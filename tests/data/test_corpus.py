@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -43,19 +44,19 @@ RECORDS: list[dict[str, Any]] = [
 
 def test_records() -> None:
     corpus = Corpus.from_records(RECORDS)
-    assert len(corpus) == 3 and corpus.ids.tolist() == ["1", "2", "3"]
-    assert corpus.texts == [("Mower", ""), ("Chair", ""), ("Pump", "Lifts water.")]
-    assert corpus.titles == ["Mower", "Chair", "Pump"]
-    assert corpus.dates.tolist() == [None, datetime.date(2019, 1, 1), datetime.date(2001, 2, 3)]
+    assert len(corpus) == 3 and corpus.ids.tolist() == ["3", "1", "2"]
+    assert corpus.texts == [("Pump", "Lifts water."), ("Mower", ""), ("Chair", "")]
+    assert corpus.titles == ["Pump", "Mower", "Chair"]
+    assert corpus.dates.tolist() == [datetime.date(2001, 2, 3), None, datetime.date(2019, 1, 1)]
     assert corpus.dates.dtype == "datetime64[D]"
-    assert corpus.codes == [["A01D34/00"], [], ["F04B1/02", "A01G"]]
-    assert corpus.citations == [[], [], ["1", "9"]]
+    assert corpus.codes == [["F04B1/02", "A01G"], ["A01D34/00"], []]
+    assert corpus.citations == [["1", "9"], [], []]
     assert corpus.split.tolist() == ["", "", ""]
     assert corpus.tree.symbols == ("A", "F", "A01", "F04", "A01D", "A01G", "F04B")
     assert corpus.labels.toarray().astype(int).tolist() == [
+        [1, 1, 1, 1, 0, 1, 1],
         [1, 0, 1, 0, 1, 0, 0],
         [0] * 7,
-        [1, 1, 1, 1, 0, 1, 1],
     ]
     assert corpus.frame().to_dict("list")["codes"] == corpus.codes
     assert corpus.code_titles == {
@@ -70,8 +71,97 @@ def test_bad_records() -> None:
         Corpus.from_records([{"patent_id": "1", "abstrct": "x"}])
     with pytest.raises(DataError, match="empty"):
         Corpus.from_records([])
-    with pytest.raises(DataError, match="without an id"):
+    with pytest.raises(DataError, match="column 'patent_id' is missing"):
         Corpus.from_records([{"title": "Pump"}])
+    with pytest.raises(DataError, match="without an id"):
+        Corpus.from_records([{"patent_id": None, "title": "Pump"}])
+    with pytest.raises(DataError, match="two columns have one name"):
+        Corpus.from_frame(pd.DataFrame([["1", "2", "a"]], columns=["id", "ID", "title"]))
+
+
+def test_frames_as_people_have_them(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "id": [9, 8, 70],
+            "Abstract": ["Lifts water.", np.nan, "Cuts."],
+            "title": [None, "Chair", pd.NA],
+            "year": [2001, np.nan, 2003],
+            "cpc": ["A01D34/00; A01B1/00", None, ["F04B", "F04B1/02"]],
+            "cited": [np.nan, np.array(["1", "9"]), ("1", None)],
+            "applicant": ["X", "Y", None],
+            "claims": [3, 4, 5],
+        }
+    )
+    corpus = Corpus.read(frame)
+    assert corpus.ids.tolist() == ["9", "8", "70"]  # neither as numbers nor as text
+    assert corpus.texts == [("", "Lifts water."), ("Chair", ""), ("", "Cuts.")]
+    years = [None if d is None else d.year for d in corpus.dates.tolist()]
+    assert years == [2001, None, 2003]
+    assert corpus.codes == [["A01D34/00", "A01B1/00"], [], ["F04B", "F04B1/02"]]
+    assert corpus.citations == [[], ["1", "9"], ["1"]]
+    assert corpus.extra.index.tolist() == ["9", "8", "70"]
+    assert corpus.extra["claims"].tolist() == [3, 4, 5]
+    assert corpus.select(["70", "9"]).extra["applicant"].tolist() == [None, "X"]
+    for other in (
+        Corpus.from_frame(frame.set_index("id")),
+        Corpus.from_records(frame.to_dict("records")),
+        Corpus.read(frame, columns={"abstract": "Abstract"}),
+    ):
+        assert other.ids.tolist() == corpus.ids.tolist() and other.texts == corpus.texts
+        assert other.codes == corpus.codes and other.dates.tolist() == corpus.dates.tolist()
+    lines = frame.assign(cpc=frame["cpc"].map(str), cited="").to_csv(index=False)
+    (tmp_path / "f.csv").write_text(lines)
+    file = Corpus.read(tmp_path / "f.csv")
+    assert file.ids.tolist() == corpus.ids.tolist() and file.texts == corpus.texts
+    assert file.extra["claims"].tolist() == ["3", "4", "5"]
+    with pytest.raises(DataError, match=r"unknown field \(in the DataFrame\).*Did you mean title"):
+        Corpus.read(frame.rename(columns={"title": "titel"}))
+    with pytest.raises(DataError, match=r"'Abstrakt' is missing \(in the DataFrame\)"):
+        Corpus.read(frame, columns={"abstract": "Abstrakt"})
+
+
+def test_targets_for_scikit_learn(loaded: Loaded) -> None:
+    part = loaded.corpus.select("dev")
+    dense = part.targets(dense=True)
+    assert dense.dtype == np.int8 and (dense == part.labels.toarray()).all()
+    assert part.targets() is part.labels
+
+
+def test_a_division_does_not_depend_on_the_order_of_rows(loaded: Loaded) -> None:
+    order = np.random.default_rng(1).permutation(len(loaded.corpus))
+    whole = Corpus.read(loaded.tables)
+    for method in ("stratified", "random", "date"):
+        split = make_splits(whole, method, 0.1, 0.2, 3)
+        again = make_splits(whole.select(order), method, 0.1, 0.2, 3)
+        assert again.tolist() == split[order].tolist()
+
+
+@pytest.mark.parametrize("size", [1, 7, 50, 400, 10_000])
+@pytest.mark.parametrize("start", [0, 13])
+def test_batches(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch, size: int, start: int, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("patentcl.data.corpus._AT_ONCE", 32)
+    groups = tmp_path / "corpus.parquet"
+    pq.write_table(pq.read_table(loaded.corpus.path), groups, row_group_size=60)
+    whole = Corpus(groups)
+    rng = np.random.default_rng(2)
+    mask = rng.random(len(whole)) < 0.4
+    reads = 0
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        return read_table(*args, **kwargs)
+
+    read_table = pq.read_table
+    monkeypatch.setattr("patentcl.data.corpus.pq.read_table", counted)
+    for corpus in (whole, whole.select(mask), whole.select(rng.permutation(len(whole))[:99])):
+        ids = corpus.ids.tolist()[start:]
+        reads = 0
+        got = [b["patent_id"].to_pylist() for b in corpus.batches(["patent_id"], size, start)]
+        assert reads <= 1  # not once a batch
+        assert got == [ids[i : i + size] for i in range(0, len(ids), size)]
 
 
 @pytest.mark.parametrize("level", ["section", "class", "subclass", "group", "subgroup"])

@@ -21,8 +21,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from patentcl.core.errors import ConfigError, DataError
-from patentcl.cpc import is_symbol, parse_symbol
-from patentcl.data.reading import CLEAN_SYMBOL, ReadOptions, read_patents
+from patentcl.cpc import LEVELS, is_symbol, parse_symbol
+from patentcl.data.corpus import Corpus
+from patentcl.data.options import ReadOptions
+from patentcl.data.reading import CLEAN_SYMBOL, read_patents
+from patentcl.graph.duckdb import DuckDBGraph
 
 if TYPE_CHECKING:
     from conftest import Loaded
@@ -413,7 +416,8 @@ def test_letters_in_ids_late_in_a_long_file(tmp_path: Path, read: Callable[..., 
         for r in rows[1:]
     )
     pack(tmp_path / "late.jsonl", lines.encode())
-    assert read(tmp_path / "late.jsonl").ids == got.ids
+    late = read(tmp_path / "late.jsonl").ids
+    assert late == [r[0] for r in rows[1:]] and sorted(late) == got.ids
 
 
 text = st.text(
@@ -590,8 +594,8 @@ def test_parquet_with_numbers_and_days(tmp_path: Path, read: Callable[..., Read]
     )
     got = read(tmp_path / "f.parquet")
     assert [(r["patent_id"], r["date"], r["codes"]) for r in got.rows] == [
-        ("12", None, []),
         ("7", datetime.date(2001, 2, 3), ["A01B"]),
+        ("12", None, []),
     ]
     years = read(tmp_path / "f.parquet", columns={"date": "year"})
     assert years.by["7"]["date"] == datetime.date(1999, 1, 1)
@@ -989,3 +993,53 @@ def test_options_are_checked() -> None:
         ReadOptions(limit=0)
     with pytest.raises(ConfigError, match="Did you mean abstract"):
         ReadOptions(columns={"abstrakt": "x"})
+
+
+# ---- the scheme -----------------------------------------------------------------------------
+
+SCHEME = [
+    ("symbol", "indent_level", "title"),
+    ("G01S", "", "Direction finding by radio"),
+    ("G01S7/00", "0", "Details"),
+    ("G01S7/48", "1", "of lidar"),
+    ("G01S7/491", "2", "Non-pulse"),
+    ("G01S7/4917", "4", "superposing"),
+    ("G01S17/00", "0", "Lidar"),
+]
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "parquet"])
+def test_dot_levels_of_a_scheme(tmp_path: Path, kind: str) -> None:
+    folder, out = put(tmp_path / "in", NEW), tmp_path / "out"
+    if kind == "parquet":
+        rows = SCHEME[1:]
+        table = {"symbol": [r[0] for r in rows], "title": [r[2] for r in rows]}
+        dots = [float(r[1]) if r[1] else None for r in rows]
+        pq.write_table(pa.table({**table, "indent_level": dots}), folder / "cpc_scheme.parquet")
+    else:
+        pack(folder / f"cpc_scheme.{kind}", dump(SCHEME, delimiter="\t" if kind == "tsv" else ","))
+    out.mkdir()
+    counts = read_patents(folder, out, ReadOptions())
+    assert counts["symbols placed by dots"] == 2  # /491 and /4917
+    tree = Corpus(out / "corpus.parquet", level="subgroup").tree
+    path = [tree.symbols[i] for i in tree.path(tree.index["G01S7/4917"])]
+    assert path == ["G", "G01", "G01S", "G01S7/00", "G01S7/48", "G01S7/491", "G01S7/4917"]
+    assert tree.levels == (*LEVELS, "subgroup2", "subgroup3")
+    assert tree.titles[tree.index["G01S7/491"]] == "Non-pulse"
+    assert tree.titles[tree.index["G01S7/4917"]] == "Receivers"  # the source's own title stays
+    assert "A01B33/08" in tree.index  # not in the scheme: placed by syntax
+    subclasses = Corpus(out / "corpus.parquet").tree
+    assert subclasses.levels == LEVELS[:3]
+    with DuckDBGraph(":memory:") as graph:
+        graph.load(out / "corpus.parquet")
+
+
+def test_schemes_that_cannot_be_read(tmp_path: Path, refuse: Callable[..., str]) -> None:
+    folder = put(tmp_path / "in", NEW)
+    for content, message in (
+        (b"symbol,title\nA,a\n", "column 'indent_level' is missing"),
+        (b"symbol,level\nnonsense,1\n", "not a CPC or IPC symbol"),
+        (b"", "the scheme cannot be read"),
+    ):
+        (folder / "cpc_scheme.csv").write_bytes(content)
+        assert message in (text := refuse(folder)) and "cpc_scheme.csv" in text

@@ -20,7 +20,8 @@ from patentcl.cli.app import app
 from patentcl.core.errors import DataError, GraphError
 from patentcl.data.corpus import Corpus
 from patentcl.data.duplicates import components, read_families, united
-from patentcl.data.reading import ReadOptions, read_patents
+from patentcl.data.options import ReadOptions
+from patentcl.data.reading import read_patents
 from patentcl.data.splits import make_splits
 from patentcl.graph.duckdb import DuckDBGraph
 from patentcl.triplets.mining import mine_triplets
