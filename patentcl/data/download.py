@@ -1,7 +1,7 @@
 """Fetches PatentsView tables: from the open-data portal with a key, or from a frozen copy without.
 
 A file is written as ``NAME.part`` and gets its name when size and checksum are right, so a folder
-never holds half a table under its full name. What was cut off goes on where it stopped.
+never holds half a table under its full name. What was cut off resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -62,16 +62,8 @@ class _OwnHostOnly(urllib.request.HTTPRedirectHandler):
 class Server:
     """One of the two places, or another address of the same layout.
 
-    Parameters
-    ----------
-    key : str, optional
-        With it the open-data portal is asked, without it the frozen copy.
-    address : str, optional
-        Instead of the published one.
-    wait : float
-        Seconds before the first new try; doubles from try to try.
-    timeout : float
-        Seconds without an answer.
+    With a key the open-data portal is asked, without it the frozen copy. `wait` is in seconds
+    before the first new try, and doubles from try to try; `timeout` in seconds without an answer.
     """
 
     def __init__(
@@ -86,13 +78,7 @@ class Server:
         self._opener = urllib.request.build_opener(_OwnHostOnly)
 
     def files(self) -> list[RemoteFile]:
-        """List what the server offers.
-
-        Raises
-        ------
-        DataError
-            If it does not answer, refuses, or answers something else than a list of files.
-        """
+        """List what the server offers."""
         with self._retrying(self.address) as answer:
             text = answer.read()
         try:
@@ -123,11 +109,7 @@ class Server:
     def fetch(self, file: RemoteFile, target: Path, progress: Progress | None = None) -> None:
         """Fetch one file, from where an earlier call was cut off, and check it.
 
-        Raises
-        ------
-        DataError
-            If the server refuses or goes away for good, size or checksum are wrong, or the disk is
-            full. What has come so far is kept, but for a wrong checksum.
+        Where it fails, what has come so far is kept, but for a wrong checksum.
         """
         part = target.with_name(f"{target.name}.part")
         for attempt in range(_TRIES):
@@ -308,27 +290,8 @@ def download(
 ) -> dict[str, int]:
     """Fetch PatentsView tables into a folder; those that are there and right are left alone.
 
-    Parameters
-    ----------
-    folder : path
-    tables : sequence of str
-        Names such as ``g_patent``.
-    server : Server, optional
-        By default the frozen copy, which needs no key.
-    progress : callable, optional
-        Called with (file, bytes done, bytes in all).
-
-    Returns
-    -------
-    dict of str to int
-        Bytes of each table.
-
-    Raises
-    ------
-    ConfigError
-        If the server has no such table; names the nearest.
-    DataError
-        As `Server.files` and `Server.fetch`.
+    `tables` are names such as ``g_patent``; `server` is by default the frozen copy, which needs no
+    key; `progress` is called with (file, bytes done, bytes in all). Returns bytes of each table.
     """
     folder, server = Path(folder), server or Server()
     offered: dict[str, RemoteFile] = {}

@@ -61,11 +61,10 @@ def read_flat(
                 scan, header = _scan(con, source, work)
             extra = _read(con, split, where, scan, header, options, keep=len(sources) == 1)
         except duckdb.Error as error:
-            packed = isinstance(source, Path) and source.suffix == ".gz"
-            plain = work / source.with_suffix("").name if packed else source  # type: ignore[union-attr]
-            raise explain_duckdb(
-                error, where, plain if isinstance(plain, Path) else None
-            ) from error
+            plain = None
+            if isinstance(source, Path):
+                plain = work / source.with_suffix("").name if source.suffix == ".gz" else source
+            raise explain_duckdb(error, where, plain) from error
     return extra
 
 

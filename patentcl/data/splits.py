@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from patentcl.core.errors import ConfigError, DataError, did_you_mean
+from patentcl.core.errors import ConfigError, DataError, choose
 from patentcl.cpc import level_index
 from patentcl.data.corpus import SPLITS, Corpus
 
@@ -44,8 +44,7 @@ def make_splits(
     """
     if not (0 <= dev < 1 and 0 <= test < 1 and dev + test < 1):
         raise ConfigError("dev + test must leave something to train on", got=f"{dev} and {test}")
-    if method not in METHODS:
-        raise ConfigError("unknown way to split", got=method, fix=did_you_mean(method, METHODS))
+    choose(method, METHODS, "way to split")
     order = np.argsort(corpus.ids, kind="stable")
     out = np.empty(len(corpus), dtype=object)
     out[order] = _divide(corpus.select(order), method, dev, test, seed)
