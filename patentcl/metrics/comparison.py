@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from patentcl.core.errors import ConfigError, DataError, did_you_mean
+from patentcl.core.errors import DataError, did_you_mean
 from patentcl.core.tables import number
 from patentcl.metrics.result import Metric, Metrics, Printed, plain
 from patentcl.metrics.stats import Resampler, about, holm
@@ -40,11 +40,7 @@ class Difference:
 class Comparison(Printed, Mapping[str, Difference]):
     """A mapping from metric name to `Difference`, which prints as text, Markdown or LaTeX.
 
-    Parameters
-    ----------
-    rows : list of Difference
-    labels : tuple of str
-        What to call the two systems.
+    ``labels`` are the names of the two systems in tables.
     """
 
     def __init__(self, rows: list[Difference], labels: tuple[str, str] = ("a", "b")) -> None:
@@ -113,10 +109,7 @@ def compare(
         Of the bootstrap, and of the randomisation test; the smallest possible p is
         1 / (resamples + 1).
     seed : int
-
-    Returns
-    -------
-    Comparison
+        Of both.
 
     Raises
     ------
@@ -152,8 +145,6 @@ def compare(
             got=", ".join(odd) or "another order",
             wanted="the same names in the same order",
         )
-    if resamples < 1:
-        raise ConfigError("too few resamples", got=resamples, wanted="at least 1")
     shared: dict[int, tuple[Resampler, Resampler]] = {}
     rows = []
     for name in a:

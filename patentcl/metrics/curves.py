@@ -101,27 +101,21 @@ def micro_curve(
     # Look-ups cost as much as sorting once there are as many thresholds as scores: wait for more.
     enough = min(max(SORT_CELLS, 8 * len(threshold)), 8 * SORT_CELLS)
     waiting: list[np.ndarray] = []
+
+    def count_waiting() -> None:
+        flat = np.concatenate(waiting or [threshold[:0]])
+        waiting.clear()
+        flat.sort()
+        for total, more in zip((at_least, above), _counts(flat, threshold), strict=True):
+            total += more
+
     for _, block in scores.blocks(columns) if len(threshold) else ():
         # Below the lowest true label nothing is looked up: most scores need no sorting.
         waiting.append(block[block >= threshold[0]])
         if sum(map(len, waiting)) >= enough:
-            _count_above(waiting, threshold, at_least, above)
-    _count_above(waiting, threshold, at_least, above)
+            count_waiting()
+    count_waiting()
     return Curve(threshold, counts, at_least, above, len(positives), scores.shape[0] * width)
-
-
-def _count_above(
-    waiting: list[np.ndarray], threshold: np.ndarray, at_least: np.ndarray, above: np.ndarray
-) -> None:
-    """Add to both counts those of the waiting scores, which are used up."""
-    if not waiting:
-        return
-    flat = np.concatenate(waiting)
-    waiting.clear()
-    flat.sort()
-    higher, strictly = _counts(flat, threshold)
-    at_least += higher
-    above += strictly
 
 
 def _counts(ordered: np.ndarray, threshold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -141,10 +141,8 @@ def _deepest(labels: sparse.csr_matrix, tree: CpcTree) -> tuple[np.ndarray, np.n
     rows, cols = row_ids(labels), labels.indices
     parents = tree.parent[cols]
     inner = parents >= 0
-    covered = sparse.csr_matrix(
-        (np.ones(int(inner.sum()), dtype=np.int8), (rows[inner], parents[inner])),
-        shape=labels.shape,
-    )
+    ones = np.ones(int(inner.sum()), dtype=bool)
+    covered = sparse.csr_matrix((ones, (rows[inner], parents[inner])), shape=labels.shape)
     covered.sum_duplicates()
     keep = ~contains(covered, rows, cols)
     return rows[keep], cols[keep]

@@ -13,6 +13,8 @@ from patentcl.cpc import CpcTree
 
 BLOCK_CELLS = 1 << 22
 """Scores looked at in one step: 16 MB of float32, so that a step stays near the caches."""
+ROWS = 1 << 16
+"""Rows of labels looked at in one step."""
 
 
 # ---- labels -------------------------------------------------------------------------------------
@@ -77,38 +79,30 @@ def same_shape(a: tuple[int, ...], b: tuple[int, ...], what: str) -> None:
         )
 
 
-def _mismatch(got: int, tree: CpcTree) -> DataError:
-    return DataError(
-        "labels do not match the tree",
-        got=f"{got} columns",
-        wanted=f"{len(tree)}, one for each node",
-    )
-
-
-def check_width(labels: sparse.csr_matrix, tree: CpcTree) -> None:
+def check_width(width: int, tree: CpcTree) -> None:
     """Raise DataError unless there is one column for each node."""
-    if labels.shape[1] != len(tree):
-        raise _mismatch(labels.shape[1], tree)
+    if width != len(tree):
+        raise DataError(
+            "labels do not match the tree",
+            got=f"{width} columns",
+            wanted=f"{len(tree)}, one for each node",
+        )
 
 
 def check_columns(labels: Sequence[str], tree: CpcTree) -> None:
     """Raise DataError unless column names are the tree's symbols, in the tree's order."""
     names = [str(label) for label in labels]
-    if len(names) != len(tree):
-        raise _mismatch(len(names), tree)
-    for i, (name, symbol) in enumerate(zip(names, tree.symbols, strict=True)):
-        if name == symbol:
-            continue
-        if set(names) == set(tree.symbols):
-            raise DataError(
-                "label order differs from the tree",
-                where=f"column {i}",
-                got=repr(name),
-                wanted=repr(symbol),
-                fix="Reorder the columns as tree.symbols",
-            )
+    check_width(len(names), tree)
+    pairs = enumerate(zip(names, tree.symbols, strict=True))
+    odd = next(((i, *pair) for i, pair in pairs if pair[0] != pair[1]), None)
+    if odd is not None:
+        moved = set(names) == set(tree.symbols)
         raise DataError(
-            "labels do not match the tree", where=f"column {i}", got=repr(name), wanted=repr(symbol)
+            "label order differs from the tree" if moved else "labels do not match the tree",
+            where=f"column {odd[0]}",
+            got=repr(odd[1]),
+            wanted=repr(odd[2]),
+            fix="Reorder the columns as tree.symbols" if moved else None,
         )
 
 
@@ -120,28 +114,20 @@ def column_names(matrix: Any) -> list[str] | None:
 
 def check_closed(labels: sparse.csr_matrix, tree: CpcTree, what: str = "truth") -> None:
     """Raise DataError unless each label comes with its parent (and so with all its ancestors)."""
-    up = np.where(tree.parent < 0, np.arange(len(tree)), tree.parent).astype(np.int32)
-    n, width = labels.shape
-    step = max(1, BLOCK_CELLS // width)
-    bitmap = np.zeros(step * width, dtype=bool)
-    base = np.arange(step, dtype=np.int32) * np.int32(width)
-    counts = np.diff(labels.indptr)
-    for start in range(0, n, step):
-        span = slice(labels.indptr[start], labels.indptr[min(n, start + step)])
-        columns = labels.indices[span]
-        own = np.repeat(base[: n - start], counts[start : start + step])
-        bitmap[own + columns] = True
-        found = bitmap[own + up[columns]]
-        if not found.all():
-            at = int(np.argmin(found))
-            symbol, parent = tree.symbols[columns[at]], tree.symbols[up[columns[at]]]
+    for start in range(0, labels.shape[0], ROWS):
+        part = labels[start : start + ROWS]
+        inner = np.flatnonzero(tree.parent[part.indices] >= 0)
+        rows, columns = row_ids(part)[inner], part.indices[inner]
+        alone = np.flatnonzero(~contains(part, rows, tree.parent[columns]))
+        if alone.size:
+            row, column = int(rows[alone[0]]), int(columns[alone[0]])
             raise DataError(
                 f"{what} is not closed under ancestors",
-                where=f"row {start + own[at] // width}",
-                got=f"{symbol} without its parent {parent}",
+                where=f"row {start + row}",
+                got=f"{tree.symbols[column]} without its parent "
+                f"{tree.symbols[tree.parent[column]]}",
                 fix="Use CpcTree.close, or check that columns are in tree order",
             )
-        bitmap[own + columns] = False
 
 
 def row_ids(matrix: sparse.csr_matrix) -> np.ndarray:
@@ -150,38 +136,10 @@ def row_ids(matrix: sparse.csr_matrix) -> np.ndarray:
 
 
 def contains(matrix: sparse.csr_matrix, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-    """Whether each (row, column) is stored in a matrix: bool (m,); rows in ascending order."""
-    n, width = matrix.shape
-    if width > BLOCK_CELLS // 64:
-        return _contains_by_key(matrix, rows, cols)
-    # A bitmap of a few rows that stays in the cache: two sequential sweeps, no comparison of keys.
-    step = max(1, BLOCK_CELLS // width)
-    bitmap = np.zeros(step * width, dtype=bool)
-    found = np.empty(len(rows), dtype=bool)
-    bounds = np.searchsorted(rows, np.arange(0, n + step, step))
-    own = row_ids(matrix)
-    for b, start in enumerate(range(0, n, step)):
-        low, high = bounds[b], bounds[b + 1]
-        if low == high:
-            continue
-        span = slice(matrix.indptr[start], matrix.indptr[min(n, start + step)])
-        cells = (own[span] - start) * width + matrix.indices[span]
-        bitmap[cells] = True
-        found[low:high] = bitmap[(rows[low:high] - start) * width + cols[low:high]]
-        bitmap[cells] = False
-    return found
-
-
-def _contains_by_key(matrix: sparse.csr_matrix, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-    width = matrix.shape[1]
-    if not matrix.has_sorted_indices:
-        matrix = matrix.sorted_indices()
-    own = row_ids(matrix) * width + matrix.indices
-    keys = rows.astype(np.int64) * width + cols
-    if own.size == 0:
-        return np.zeros(len(keys), dtype=bool)
-    at = np.minimum(np.searchsorted(own, keys), own.size - 1)
-    return own[at] == keys
+    """Whether each (row, column) is stored in a matrix without stored zeros: bool (m,)."""
+    if not len(rows):  # scipy would return a sparse matrix
+        return np.zeros(0, dtype=bool)
+    return np.asarray(matrix[rows, cols]).ravel().astype(bool)
 
 
 def keep_entries(matrix: sparse.csr_matrix, keep: np.ndarray) -> sparse.csr_matrix:

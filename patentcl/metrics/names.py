@@ -115,21 +115,13 @@ def _unknown(text: str) -> ConfigError:
 
 
 def parse_name(text: str) -> Name:
-    """Take a metric name apart.
-
-    Raises
-    ------
-    ConfigError
-        If the name is unknown (with the nearest three), has an average or a cut-off that the metric
-        does not take, lacks one that it needs, or ``k < 1``.
+    """Take a metric name apart; one that is unknown or incomplete raises ConfigError.
 
     Examples
     --------
     >>> name = parse_name("f1:macro@subclass")
     >>> name.metric, name.average, name.level
     ('f1', 'macro', 'subclass')
-    >>> parse_name("ndcg@10").k
-    10
     """
     if not isinstance(text, str):
         raise ConfigError("a metric name is not text", got=repr(text), wanted="e.g. 'f1:macro'")

@@ -50,7 +50,6 @@ class Metric:
         From the column sums, arrays of shape ``(b,)`` or ``(b, m)``, to values of shape ``(b,)``.
     resampled : str
         What the bootstrap draws anew; usually the items.
-    higher_is_better : bool or None
     seed : int
         Of the bootstrap.
 
@@ -89,20 +88,9 @@ class Metric:
     def interval(
         self, level: float = 0.95, resamples: int = 1000, resampler: Resampler | None = None
     ) -> tuple[float, float]:
-        """Bootstrap confidence interval of the value, computed once and kept.
+        """Bootstrap confidence interval of the value, nan where that is; computed once and kept.
 
-        Parameters
-        ----------
-        level : float
-            Coverage.
-        resamples : int
-        resampler : Resampler, optional
-            Shared between metrics of the same units; else a new one is made from the seed.
-
-        Returns
-        -------
-        tuple of float
-            Lower and upper end; nan where the value is nan.
+        A ``resampler`` is shared between metrics of the same units; else one is made from the seed.
         """
         if not 0 < level < 1:
             raise ConfigError("a confidence level must lie between 0 and 1", got=level)
@@ -205,16 +193,7 @@ class Printed:
 
 
 class Metrics(Printed, Mapping[str, float]):
-    """A mapping from metric name to value, with everything else in ``detail``.
-
-    Parameters
-    ----------
-    detail : iterable of Metric
-
-    Attributes
-    ----------
-    detail : dict of str to Metric
-        Per-item values, intervals and undefined counts.
+    """A mapping from metric name to value; ``detail`` maps it to the `Metric` with everything else.
 
     Examples
     --------
@@ -223,10 +202,8 @@ class Metrics(Printed, Mapping[str, float]):
     >>> truth = np.array([[1, 0], [0, 1]])
     >>> scores = np.array([[0.9, 0.2], [0.6, 0.4]])
     >>> result = evaluate(truth, scores, ["precision:micro", "precision:samples"])
-    >>> result["precision:micro"]
-    0.5
-    >>> result.detail["precision:samples"].items.tolist()
-    [1.0, 0.0]
+    >>> result["precision:micro"], result.detail["precision:samples"].items.tolist()
+    (0.5, [1.0, 0.0])
     """
 
     def __init__(self, detail: Iterable[Metric]) -> None:

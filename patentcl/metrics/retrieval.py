@@ -106,8 +106,7 @@ def run_matrices(
     Returns
     -------
     relevant, scores : csr_matrix of float64, shape (n_queries, n_items)
-        For `evaluate_ranking`. Items are in alphabetical order, so ties go to the first in the
-        alphabet.
+        For `evaluate_ranking`. Items are in alphabetical order, which settles ties.
     queries : list of str
         Those of ``qrels``, then those of the run alone (which are undefined: nothing is relevant).
 

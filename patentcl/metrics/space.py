@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from scipy.stats import rankdata
 
 from patentcl.core.arrays import nearest, unit_rows
 from patentcl.core.errors import ConfigError, DataError
@@ -47,9 +48,7 @@ def _margins(anchors: Any, positives: Any, negatives: Any) -> np.ndarray:
 def triplet_accuracy(anchor: Any, positive: Any, negative: Any, seed: int = 0) -> Metric:
     """Share of triplets whose anchor is closer to the positive than to the negative; ties are half.
 
-    Parameters
-    ----------
-    anchor, positive, negative : array_like of float, shape (n, d)
+    Each argument is a float array ``(n, d)``.
 
     Examples
     --------
@@ -68,7 +67,7 @@ def triplet_margin(anchor: Any, positive: Any, negative: Any, seed: int = 0) -> 
 
 
 def alignment(first: Any, second: Any, seed: int = 0) -> Metric:
-    """Mean squared distance between the unit vectors of matching pairs; lower is better."""
+    """Mean squared distance between unit vectors of matching pairs, ``(n, d)``; lower is better."""
     a, b = _units(vectors=first, pairs=second)
     squared = ((a - b).astype(np.float64) ** 2).sum(axis=1)
     return named(mean_metric(squared, "pairs"), "alignment", seed, higher_is_better=False)
@@ -82,18 +81,8 @@ def _log_mean(total: np.ndarray, count: np.ndarray) -> np.ndarray:
 def uniformity(vectors: Any, t: float = 2.0, seed: int = 0) -> Metric:
     """Log of the mean of exp(-t * squared distance) over all pairs; lower is better.
 
-    Parameters
-    ----------
-    vectors : array_like of float, shape (n, d)
-        At least two. All pairs are looked at, in blocks: quadratic in time, not in memory.
-    t : float
-        Above 0.
-    seed : int
-
-    Returns
-    -------
-    Metric
-        Items are the log means of each vector's own pairs.
+    Needs two vectors or more, ``(n, d)``, and ``t`` above 0. All pairs are looked at, in blocks:
+    quadratic in time, not in memory. Items are the log means of each vector's own pairs.
     """
     (x,) = _units(vectors=vectors)
     n = len(x)
@@ -133,22 +122,17 @@ def neighbour_purity(
     labels : matrix of 0 and 1, shape (n, n_labels)
         Pass the labels of one level: at the root level almost everything is shared.
     k : int
+        Below n.
     neighbours : array_like of int, shape (n, at least k), optional
         Rows of the nearest others, nearest first, as an index finds them; else they are found
         exactly.
     seed : int
+        Of the bootstrap.
 
     Returns
     -------
     Metric
         Items are patents; one without labels is undefined. Compare with `chance_purity`.
-
-    Raises
-    ------
-    ConfigError
-        If ``k`` is below 1.
-    DataError
-        If there are not more than k vectors, or shapes differ.
     """
     marks = as_labels(labels, "labels")
     n = marks.shape[0]
@@ -217,19 +201,9 @@ def _pearson(
 
 
 def pearson(x: Any, y: Any, name: str = "pearson", seed: int = 0) -> Metric:
-    """Pearson correlation of scored pairs.
+    """Pearson correlation of scored pairs, ``(n,)`` each; nan where one side does not vary.
 
-    Parameters
-    ----------
-    x, y : array_like of float, shape (n,)
-    name : str
-    seed : int
-
-    Returns
-    -------
-    Metric
-        nan where one side does not vary. Items are each pair's product of standard scores, whose
-        mean is the correlation.
+    Items are each pair's product of standard scores, whose mean is the correlation.
     """
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if a.ndim != 1 or a.shape != b.shape:
@@ -253,8 +227,6 @@ def spearman(x: Any, y: Any, name: str = "spearman", seed: int = 0) -> Metric:
 
     The interval resamples pairs with the ranks of the full data.
     """
-    from scipy.stats import rankdata
-
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if a.shape == b.shape and a.ndim == 1 and np.isfinite(a).all() and np.isfinite(b).all():
         a, b = rankdata(a), rankdata(b)
@@ -281,8 +253,9 @@ def tree_correlation(
         Closed under ancestors.
     tree : CpcTree
     pairs : int
-        Random pairs of different patents, drawn with the seed; all pairs where there are fewer.
+        Random pairs of different patents; all pairs where there are fewer.
     seed : int
+        Of the pairs and of the bootstrap.
 
     Returns
     -------
@@ -295,7 +268,7 @@ def tree_correlation(
     """
     marks = as_labels(labels, "labels")
     x = _labelled(vectors, marks)
-    check_width(marks, tree)
+    check_width(marks.shape[1], tree)
     check_closed(marks, tree, "labels")
     first, second = sample_pairs(np.flatnonzero(np.diff(marks.indptr)), pairs, seed)
     far = 1.0 - _cosine(x[first], x[second])
@@ -322,18 +295,11 @@ def sample_pairs(rows: np.ndarray, pairs: int, seed: int) -> tuple[np.ndarray, n
 
 
 def cluster_agreement(classes: Any, clusters: Any) -> dict[str, float]:
-    """Agreement of a clustering with known classes.
+    """Agreement of a clustering with known classes, ``(n,)`` each, as numbers or text.
 
-    Parameters
-    ----------
-    classes, clusters : array_like, shape (n,)
-        One class and one cluster for each item, as numbers or text.
-
-    Returns
-    -------
-    dict of str to float
-        ``homogeneity``, ``completeness``, ``v_measure`` (their harmonic mean; equal to normalised
-        mutual information with the arithmetic mean, ``nmi``) and ``ari``, the adjusted Rand index.
+    Returns ``homogeneity``, ``completeness``, ``v_measure`` (their harmonic mean; equal to
+    normalised mutual information with the arithmetic mean, ``nmi``) and ``ari``, the adjusted Rand
+    index.
 
     References
     ----------

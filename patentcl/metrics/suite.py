@@ -38,12 +38,8 @@ T = TypeVar("T")
 class Evaluation:
     """Checked inputs of one evaluation, and what several metrics share.
 
-    Parameters
-    ----------
-    truth, scores, tree, threshold, predicted, outside
-        As for `evaluate`.
-    labels : sequence of str, optional
-        Names of the columns, to be checked against the tree; those of DataFrames always are.
+    Arguments are those of `evaluate`, and ``labels``: names of the columns, to be checked against
+    the tree (those of DataFrames always are).
     """
 
     def __init__(
@@ -76,7 +72,7 @@ class Evaluation:
             if any(list(other) != list(all_names[0]) for other in all_names[1:]):
                 raise DataError("matrices differ in the order of their labels")
             return
-        check_width(self.truth, self.tree)
+        check_width(self.truth.shape[1], self.tree)
         for names in all_names:
             check_columns(names, self.tree)
         check_closed(self.truth, self.tree)
@@ -296,11 +292,10 @@ def evaluate(
     Raises
     ------
     ConfigError
-        For an unknown name (with the nearest three) or level, ``k < 1``, or a metric whose needs
-        are not met.
+        For an unknown name or level, or a metric whose needs are not met.
     DataError
         If shapes differ, truth is empty, not binary or not closed, labels are not in the order of
-        the tree, a score is NaN or infinite, or a probability lies outside [0, 1].
+        the tree, a score is not finite, or a probability lies outside [0, 1].
 
     Examples
     --------

@@ -74,10 +74,8 @@ def best_threshold(
 
     Raises
     ------
-    ConfigError
-        For an unknown scope or average, or ``per="level"`` without a tree.
-    DataError
-        If shapes differ, truth is not binary, or there is no true label.
+    ConfigError, DataError
+        For an unknown scope or average; for bad matrices, and where no true label has a score.
 
     Examples
     --------
@@ -85,8 +83,6 @@ def best_threshold(
     >>> scores = np.array([[0.9, 0.2], [0.6, 0.1], [0.3, 0.4]])
     >>> best_threshold(truth, scores).tolist()
     [0.4, 0.4]
-    >>> best_threshold(truth, scores, per="label").tolist()
-    [0.6, 0.4]
     """
     choose(per, SCOPES, "scope for a threshold")
     choose(average, AVERAGES, "average for a threshold")
@@ -97,7 +93,7 @@ def best_threshold(
     if labels.nnz == 0:
         raise DataError("there is no true label to choose a threshold by")
     if tree is not None:
-        check_width(labels, tree)
+        check_width(labels.shape[1], tree)
         check_closed(labels, tree)
     out = np.full(labels.shape[1], np.nan)
     if per == "level":

@@ -16,7 +16,7 @@ FLAT = ("micro", "macro", "macro_true", "weighted", "samples")
 
 
 @pytest.mark.parametrize("width", [7, 100_000])
-def test_contains_by_bitmap_and_by_key(width: int) -> None:
+def test_contains_in_narrow_and_wide_matrices(width: int) -> None:
     rng = np.random.default_rng(0)
     a = sparse.random(300, width, 0.0005 if width > 10 else 0.3, "csr", rng=rng).astype(bool)
     b = sparse.random(300, width, 0.0005 if width > 10 else 0.3, "csr", rng=rng).astype(bool)
