@@ -8,7 +8,7 @@ artifacts/classification/; the table, benchmarks/classification.md, is made of a
 Systems on frozen MiniLM share vectors that are made once; "best" and those on words read texts.
 
 Thresholds are tuned on one half of dev and applied to the other, in turn; one for each level, by
-the same rule for all systems. Early stopping is tuned on dev, and so is how voices are mixed, but
+the same rule for all systems. Early stopping is tuned on dev, and so is how members are combined, but
 in the last rows of the table: there, this too is of the other half.
 Intervals are bootstraps over patents. What trains an encoder keeps a checkpoint, and goes on from
 it when it is run again.
@@ -34,7 +34,7 @@ import pyarrow.parquet as pq  # noqa: E402
 from scipy import sparse  # noqa: E402
 
 from patentcl.classification.calibration import Calibration  # noqa: E402
-from patentcl.classification.combining import Stack, find_shares, mix_all  # noqa: E402
+from patentcl.classification.combining import Stack, average, find_shares  # noqa: E402
 from patentcl.classification.decisions import Rules, choose, fit_thresholds  # noqa: E402
 from patentcl.classification.estimator import PatentClassifier  # noqa: E402
 from patentcl.cpc import CpcTree  # noqa: E402
@@ -65,7 +65,7 @@ WORDS = {"model": "words", "pooling": "cnn", "dense": 512, "dropout": 0.5}
 REFERENCE = "mean of SVM, kNN, MLP"
 BEST = "MiniLM tuned, levels+flat+knn+svm (best)"
 CROSSED = "best, all tuned on the other half"
-AVERAGED = "best, voices averaged, all tuned on the other half"
+AVERAGED = "best, members averaged, all tuned on the other half"
 VOICES = ("levels, tuned", "flat, untuned", "knn, tuned", "knn, untuned", "words")
 METRICS = {
     "hier_f1:micro": "hF1",
@@ -132,9 +132,9 @@ def ours(**settings: Any) -> System:
             checkpoint=KEEP / f"{_slug(name)}.unfinished" if reads else None,
         )
         earlier = sum(row["seconds"] for row in model.history_[: len(model.history_) - len(now)])
-        trained = sum(p.numel() for core in model._mixture.models for p in core.parameters())
-        if len(model._mixture.votes) > 1:
-            np.savez(KEEP / f"{_slug(name)}.npz", *voices(model, X["dev"]))
+        trained = sum(p.numel() for core in model._ensemble.heads for p in core.parameters())
+        if len(model._ensemble.votes) > 1:
+            np.savez(KEEP / f"{_slug(name)}.npz", *members(model, X["dev"]))
         return model.predict_proba(X["dev"]), trained, earlier
 
     return run
@@ -147,10 +147,10 @@ def recipe(name: str, *overrides: str) -> System:
     return ours(**told.fit.model_dump(), seed=told.seed, text=told.text.model_dump() | reads)
 
 
-def voices(model: PatentClassifier, texts: list[tuple[str, str]]) -> list[np.ndarray]:
-    """What each part of the best says alone, in the order of `VOICES`."""
-    mixture = model._mixture
-    blocks = [parts for _, parts in mixture.parts(mixture.read(texts, "X"), model.prune)]
+def members(model: PatentClassifier, texts: list[tuple[str, str]]) -> list[np.ndarray]:
+    """Probabilities of each part of the best, in the order of `VOICES`."""
+    ensemble = model._ensemble
+    blocks = [parts for _, parts in ensemble.parts(ensemble.read(texts, "X"), model.prune)]
     return [np.concatenate(each) for each in zip(*blocks, strict=True)]
 
 
@@ -250,7 +250,7 @@ def _run(name: str, folder: Path) -> None:
 
 
 def crossed(data: Data, parts: list[np.ndarray], mixing: str = "stacked") -> np.ndarray:
-    """The mixture of some voices, tuned on the other half of dev."""
+    """The combination of some members, tuned on the other half of dev."""
     truth, out = data.labels["dev"], np.empty_like(parts[0])
     rate = np.asarray(data.labels["train"].mean(axis=0)).ravel()
     for own, other in halves(len(out)):
@@ -259,8 +259,8 @@ def crossed(data: Data, parts: list[np.ndarray], mixing: str = "stacked") -> np.
             out[own] = Stack.fit(theirs, truth[other], data.tree, rate).apply(ours, data.tree)
             continue
         shares = find_shares(theirs, truth[other], ["auto"] * (len(parts) - 1))
-        correct = Calibration.fit("isotonic", truth[other], mix_all(theirs, shares), data.tree)
-        out[own] = correct.apply(mix_all(ours, shares), data.tree)
+        correct = Calibration.fit("isotonic", truth[other], average(theirs, shares), data.tree)
+        out[own] = correct.apply(average(ours, shares), data.tree)
     return out
 
 
@@ -351,7 +351,7 @@ def table(data: Data) -> str:
             "Mixture and thresholds tuned "
             "on the other half of dev; differences to all of them, with 95 % intervals.",
             "",
-            f"| voices | {' | '.join(list(METRICS.values())[:6])} | AUPRC, difference |",
+            f"| members | {' | '.join(list(METRICS.values())[:6])} | AUPRC, difference |",
             f"| --- |{' ---: |' * 7}",
         ]
         steps = [VOICES[:i] for i in range(1, len(VOICES))]

@@ -129,7 +129,7 @@ def judge(data: Data, model: PatentClassifier) -> Any:
 
 
 def weights(model: PatentClassifier) -> int:
-    return sum(p.numel() for p in model._mixture.models[0].head.parameters())
+    return sum(p.numel() for p in model._ensemble.heads[0].head.parameters())
 
 
 def median(run: Callable[[], Any], times: int) -> float:
@@ -148,10 +148,10 @@ def median(run: Callable[[], Any], times: int) -> float:
 def predict(data: Data, hidden: int, epochs: int) -> list[dict[str, Any]]:
     """One batch of dev patents, with a trained head: the loop, all nodes at once, top-down."""
     model, _ = fit(data, hidden=hidden, epochs=epochs)
-    head = model._mixture.models[0].head.eval()
+    head = model._ensemble.heads[0].head.eval()
     assert isinstance(head, ThmmHead)
     loop = Loop(head).eval()
-    x = model._mixture.models[0].scaled(torch.from_numpy(data.x["dev"][:BATCH]))
+    x = model._ensemble.heads[0].scaled(torch.from_numpy(data.x["dev"][:BATCH]))
     rows = []
     with torch.inference_mode():
         slow, whole = loop.predict(x), head.predict(x)
@@ -195,7 +195,7 @@ def labels(data: Data, model: PatentClassifier, loop: Loop) -> list[dict[str, An
 
         def slow(rules: Rules = rules) -> np.ndarray:
             with torch.inference_mode():
-                scores = loop.predict(model._mixture.models[0].scaled(torch.from_numpy(x))).numpy()
+                scores = loop.predict(model._ensemble.heads[0].scaled(torch.from_numpy(x))).numpy()
             return choose(scores, model.thresholds_, data.tree, rules)
 
         seconds = {"loop": median(slow, 3), "predict": median(lambda: model.predict(x), 9)}

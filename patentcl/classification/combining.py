@@ -1,4 +1,4 @@
-"""One probability from those of several voices: an average, or a regression; both tuned on dev.
+"""One probability from those of an ensemble: an average, or a regression; both tuned on dev.
 
 References
 ----------
@@ -23,15 +23,18 @@ _PAIRS = 3_000_000
 """Of a patent and a node, from which the regression of a level is measured."""
 
 
-def mix(own: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
-    """Average of two coherent sets of probabilities, which is coherent.
+def average(members: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
+    """Average of coherent probabilities (n_patents, n_nodes), which is coherent.
 
-    Parameters
-    ----------
-    own, other : ndarray of float32, shape (n_patents, n_nodes)
-    share : float
-        Of the second, from 0 to 1.
+    One after the other: each member after the first has its share of all up to it.
     """
+    scores = members[0]
+    for member, share in zip(members[1:], shares, strict=True):
+        scores = _mean(scores, member, share)
+    return scores
+
+
+def _mean(own: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
     if own is other or share == 0:
         return own
     # Written as two monotone terms: rounding cannot lift a child above its parent.
@@ -39,55 +42,35 @@ def mix(own: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
     return other if share == 1 else (1 - part) * own + part * other
 
 
-def mix_all(voices: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
-    """Average of several, one after the other: each further one with its share of all up to it."""
-    scores = voices[0]
-    for voice, share in zip(voices[1:], shares, strict=True):
-        scores = mix(scores, voice, share)
-    return scores
-
-
 def find_shares(
-    voices: Sequence[np.ndarray], labels: sparse.csr_matrix, given: Sequence[float | str]
+    members: Sequence[np.ndarray], labels: sparse.csr_matrix, given: Sequence[float | str]
 ) -> list[float]:
-    """Shares for `mix_all`: as given, or one after the other those of the best average precision.
-
-    Parameters
-    ----------
-    voices : sequence of ndarray of float32, shape (n_patents, n_nodes)
-    labels : csr_matrix of bool, shape (n_patents, n_nodes)
-    given : sequence of float or "auto"
-        For each voice after the first.
+    """Shares for `average`: for each member after the first as given, or, where that is ``auto``,
+    of the best average precision of all up to it.
     """
     shares: list[float] = []
-    scores = voices[0]
-    for voice, share in zip(voices[1:], given, strict=True):
+    scores = members[0]
+    for member, share in zip(members[1:], given, strict=True):
         if isinstance(share, str):
             grid = np.linspace(0, 1, 11)
             found = [
-                micro_curve(labels, Scores(mix(scores, voice, w), labels.shape)).average_precision
-                for w in grid
+                micro_curve(labels, Scores(_mean(scores, member, w), labels.shape)) for w in grid
             ]
-            share = float(grid[int(np.argmax(found))])
+            share = float(grid[int(np.argmax([curve.average_precision for curve in found]))])
         shares.append(float(share))
-        scores = mix(scores, voice, shares[-1])
+        scores = _mean(scores, member, shares[-1])
     return shares
 
 
 class Stack:
-    """A logistic regression of labels on what the voices say, one for each level.
+    """A logistic regression of labels on the members' probabilities, one for each level.
 
     The log odds of a node are ``a + sum_v (b_v + c_v r) z_v + d r + e (m - m_top)``: with ``z_v``
-    those by voice v, ``r`` those of the share of training patents that carry the node, ``m`` those
-    by the voices' mean, and ``m_top`` the largest ``m`` of the patent at that level. So rare nodes
-    may trust other voices than common ones, and a node counts less beside a likelier one.
-
-    Parameters
-    ----------
-    maps : ndarray of float, shape (n_levels, 2 * n_voices + 3)
-        For each level: a, b, c, d, e.
-    rate : ndarray of float, shape (n_nodes,)
-        Share of the training patents that carry each node.
+    those by member v, ``r`` those of the share of training patents that carry the node, ``m``
+    those by the members' mean, and ``m_top`` the largest ``m`` of the patent at that level. So
+    rare nodes may trust other members than common ones, and a node counts less beside a likelier
+    one. `maps` (n_levels, 2 * n_members + 3) holds a, b, c, d, e of each level, `rate` (n_nodes,)
+    the share of the training patents that carry each node.
     """
 
     def __init__(self, maps: np.ndarray, rate: np.ndarray) -> None:
@@ -97,26 +80,16 @@ class Stack:
     @classmethod
     def fit(
         cls,
-        voices: Sequence[np.ndarray],
+        members: Sequence[np.ndarray],
         labels: sparse.csr_matrix,
         tree: CpcTree,
         rate: np.ndarray,
         seed: int = 0,
     ) -> Stack:
-        """Measure the regressions on labelled patents.
-
-        Parameters
-        ----------
-        voices : sequence of ndarray of float32, shape (n_patents, n_nodes)
-        labels : csr_matrix of bool, shape (n_patents, n_nodes)
-        tree : CpcTree
-        rate : ndarray of float, shape (n_nodes,)
-        seed : int
-            Decides which patents are looked at where there are very many.
-        """
+        """Measure the regressions on labelled patents, on a seeded part of very many."""
         from sklearn.linear_model import LogisticRegression
 
-        n = len(voices)
+        n = len(members)
         # Where a level has no false label, or no true one: the mean of the log odds.
         plain = np.array([0.0, *[1 / n] * n, *[0.0] * (n + 2)])
         out = cls(np.tile(plain, (len(tree.levels), 1)), rate)
@@ -127,34 +100,28 @@ class Stack:
             y = labels[rows][:, columns].toarray().ravel()
             if y.all() or not y.any():
                 continue
-            x = np.stack(
-                [
-                    f.ravel()
-                    for f in out._features([v[np.ix_(rows, columns)] for v in voices], columns)
-                ],
-                axis=1,
-            )
-            spread = np.maximum(x.std(axis=0), 1e-6)  # what does not vary has no say
+            features = out._features([m[np.ix_(rows, columns)] for m in members], columns)
+            x = np.stack([f.ravel() for f in features], axis=1)
+            spread = np.maximum(x.std(axis=0), 1e-6)  # what does not vary has no weight
             found = LogisticRegression(max_iter=1000).fit(x / spread, y)
             out.maps[depth] = [found.intercept_[0], *(found.coef_[0] / spread)]
         return out
 
-    def _features(self, voices: Sequence[np.ndarray], columns: np.ndarray) -> list[np.ndarray]:
+    def _features(self, members: Sequence[np.ndarray], columns: np.ndarray) -> list[np.ndarray]:
         """All that is weighed, each (n_patents, n_columns), for nodes of one level."""
-        each = [_log_odds(v) for v in voices]
-        mean = _log_odds(sum(voices[1:], start=voices[0]) / np.float32(len(voices)))
+        each = [_log_odds(m) for m in members]
+        mean = _log_odds(sum(members[1:], start=members[0]) / np.float32(len(members)))
         often = np.broadcast_to(self._frequency[columns], mean.shape)
         return [*each, *(z * often for z in each), often, mean - mean.max(axis=1, keepdims=True)]
 
-    def apply(self, voices: Sequence[np.ndarray], tree: CpcTree) -> np.ndarray:
-        """Coherent probabilities, float32 (n_patents, n_nodes), of the voices'."""
-        out = np.empty_like(voices[0])
+    def apply(self, members: Sequence[np.ndarray], tree: CpcTree) -> np.ndarray:
+        """Coherent probabilities, float32 (n_patents, n_nodes), of the members'."""
+        out = np.empty_like(members[0])
         for depth, (start, *weights) in enumerate(self.maps.astype(np.float32)):
             columns = tree.at_level(depth)
             z = np.full((len(out), len(columns)), start, dtype=np.float32)
-            for weight, feature in zip(
-                weights, self._features([v[:, columns] for v in voices], columns), strict=True
-            ):
+            features = self._features([m[:, columns] for m in members], columns)
+            for weight, feature in zip(weights, features, strict=True):
                 z += weight * feature
             out[:, columns] = expit(z)
         return tree.cohere(out)

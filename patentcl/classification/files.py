@@ -1,85 +1,27 @@
-"""Folders of saved classifiers: config.json, model.safetensors, tree.parquet, thresholds.npz."""
+"""Folders of saved classifiers: config.json, model.safetensors, tree.parquet, thresholds.npz.
+
+Plain state only: settings and facts, tensors, a tree, arrays.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from patentcl.classification.calibration import Calibration
-from patentcl.classification.ensemble import Mixture
 from patentcl.classification.losses import LOSSES
-from patentcl.classification.text.inputs import text_settings
-from patentcl.classification.training import find_device
 from patentcl.core.artifacts import fingerprint, fingerprint_path, library_versions
 from patentcl.core.errors import DataError
+from patentcl.core.files import write_whole
 from patentcl.cpc import CpcTree
-
-if TYPE_CHECKING:
-    from patentcl.classification.estimator import PatentClassifier
 
 FORMAT = 4
 """1: embeddings only. 2: perhaps with a folder ``encoder`` that reads texts. 3: perhaps several
-heads, and a folder ``untuned``, the encoder before it was tuned. 4: perhaps stacked voices."""
+heads, and a folder ``untuned``, the encoder before it was tuned. 4: perhaps stacked members."""
 FILES = ("model.safetensors", "tree.parquet", "thresholds.npz")
-# Of names of weights: of the first head and the neighbours, and of those beside them.
-_PREFIXES = ("", "second.", "third.", "fourth.", "fifth.")
-
-
-def save_classifier(model: PatentClassifier, folder: Path) -> None:
-    """Write all that `load_classifier` needs."""
-    facts, state = model._mixture.save(folder)
-    arrays = {"thresholds": model.thresholds_}
-    if model._calibration is not None:
-        arrays |= {f"calibration_{d}": m for d, m in enumerate(model._calibration.maps)}
-    params = model.get_params(deep=False)
-    params["text"] = text_settings(model.text).model_dump() if facts["text"] else None
-    write_classifier(
-        folder,
-        {
-            "params": params,
-            **facts,
-            "dim": int(model.n_features_in_),
-            "n_nodes": len(model.tree_),
-            "encoder": model.encoder_,
-            "unlabelled": model.unlabelled_,
-            "truncated": model.truncated_,
-            "history": model.history_,
-        },
-        state,
-        model.tree_,
-        arrays,
-    )
-
-
-def load_classifier(
-    kind: type[PatentClassifier], folder: Path, device: str | None, encoder: str | None
-) -> PatentClassifier:
-    """Read a folder; see `patentcl.PatentClassifier.load`."""
-    record = read_config(folder, encoder)
-    state, tree, arrays = read_arrays(folder)
-    out = kind(**_supported(record["params"], folder))
-    mixture = Mixture.load(
-        folder,
-        out._settings(),
-        text_settings(out.text),
-        record,
-        state,
-        tree,
-        find_device(device or "auto"),
-    )
-    out._take(mixture, int(record["dim"]))
-    out.thresholds_, out._calibration = arrays["thresholds"], None
-    if out.calibration is not None:
-        maps = [arrays[f"calibration_{d}"] for d in range(len(tree.levels))]
-        out._calibration = Calibration(out.calibration, maps)
-    out.history_, out.unlabelled_ = record["history"], record["unlabelled"]
-    out.truncated_ = record.get("truncated", {"train": 0, "dev": 0})
-    out.encoder_ = record["encoder"]
-    return out
 
 
 def write_classifier(
@@ -91,25 +33,11 @@ def write_classifier(
 ) -> None:
     """Write the four files, config.json last, with a fingerprint of each and of the encoders.
 
-    Parameters
-    ----------
-    folder : Path
-        Made if it is not there.
-    record : dict
-        Plain data for config.json.
-    state : dict of Tensor
-    tree : CpcTree
-    arrays : dict of ndarray
-        For thresholds.npz.
+    `record` is plain data for config.json, `arrays` go into thresholds.npz. The folder is made if
+    it is not there.
     """
-    from safetensors.torch import save_file
-
     folder.mkdir(parents=True, exist_ok=True)
-    # clones: safetensors takes no two tensors that share memory
-    save_file(
-        {k: v.detach().cpu().clone().contiguous() for k, v in state.items()},
-        str(folder / "model.safetensors"),
-    )
+    write_tensors(folder / "model.safetensors", state)
     tree.save(folder / "tree.parquet")
     np.savez(folder / "thresholds.npz", **arrays)  # type: ignore[arg-type]
     record = {
@@ -121,8 +49,18 @@ def write_classifier(
     }
     record = json.loads(json.dumps(record))  # tuples as lists, as they will be read
     record["fingerprint"] = fingerprint(record)
-    text = json.dumps(record, indent=1, ensure_ascii=False)
-    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+    write_whole(folder / "config.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_tensors(
+    path: Path, state: dict[str, Tensor], about: dict[str, str] | None = None
+) -> None:
+    """Write a safetensors file whole or not at all, readable as the umask allows."""
+    from safetensors.torch import save
+
+    # clones: safetensors takes no two tensors that share memory
+    plain = {k: v.detach().cpu().clone().contiguous() for k, v in state.items()}
+    write_whole(path, save(plain, about))
 
 
 def read_arrays(folder: Path) -> tuple[dict[str, Tensor], CpcTree, dict[str, np.ndarray]]:
@@ -141,8 +79,8 @@ def read_config(folder: Path, encoder: str | None) -> dict[str, Any]:
     Raises
     ------
     DataError
-        If a file is missing or changed, the format is newer than this version reads, or the
-        encoder is another one.
+        If a file is missing or changed, the format is newer than this version reads, a setting is
+        gone, or the encoder is another one.
     """
     path = folder / "config.json"
     if not path.is_file():
@@ -167,11 +105,26 @@ def read_config(folder: Path, encoder: str | None) -> dict[str, Any]:
             wanted=f"at most {FORMAT}",
             fix="Upgrade patentcl",
         )
+    _check_whole(folder, record)
+    if encoder is not None and record["encoder"] is not None and encoder != record["encoder"]:
+        raise DataError(
+            "the classifier was fitted on embeddings of another encoder",
+            where=folder,
+            got=encoder,
+            wanted=record["encoder"],
+            fix="Embed with that encoder, or fit again",
+        )
+    record["params"] = _supported(record["params"], folder)
+    return record
+
+
+def _check_whole(folder: Path, record: dict[str, Any]) -> None:
+    """Hold the record and all files against their fingerprints."""
     stated = record.pop("fingerprint", None)
     if stated != fingerprint(record):
         raise DataError(
             "config.json has been changed",
-            where=path,
+            where=folder / "config.json",
             got=fingerprint(record),
             wanted=stated,
             fix="Fit and save the classifier again",
@@ -192,15 +145,6 @@ def read_config(folder: Path, encoder: str | None) -> dict[str, Any]:
                 got=f"content {seen}",
                 wanted=record["files"][name],
             )
-    if encoder is not None and record["encoder"] is not None and encoder != record["encoder"]:
-        raise DataError(
-            "the classifier was fitted on embeddings of another encoder",
-            where=folder,
-            got=encoder,
-            wanted=record["encoder"],
-            fix="Embed with that encoder, or fit again",
-        )
-    return record
 
 
 def _supported(params: dict[str, Any], folder: Path) -> dict[str, Any]:

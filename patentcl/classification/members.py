@@ -1,7 +1,4 @@
-"""Names of classifiers: whose probabilities are averaged, joined by ``+``.
-
-First the heads, which are trained, then the vote of neighbours, then what words alone say.
-"""
+"""Names of classifiers: the members of an ensemble, joined by ``+``."""
 
 from __future__ import annotations
 
@@ -17,16 +14,16 @@ WANTED = (
 )
 
 
-class Voices(NamedTuple):
-    """Whose probabilities are averaged: trained heads', the neighbours', and those of words."""
+class Members(NamedTuple):
+    """Trained heads, and whether neighbours and word SVMs are among the members."""
 
     heads: tuple[str, ...]
     neighbors: bool
     words: bool
 
 
-def split_name(name: str) -> Voices:
-    """What the name of a head, or of several and more, stands for.
+def split_name(name: str) -> Members:
+    """The members that the name of a classifier stands for.
 
     Raises
     ------
@@ -36,12 +33,12 @@ def split_name(name: str) -> Voices:
     Examples
     --------
     >>> split_name("levels+flat+knn")
-    Voices(heads=('levels', 'flat'), neighbors=True, words=False)
+    Members(heads=('levels', 'flat'), neighbors=True, words=False)
     >>> split_name("local-svm")
-    Voices(heads=(), neighbors=False, words=True)
+    Members(heads=(), neighbors=False, words=True)
     """
     if name == LOCAL_SVM:
-        return Voices((), False, True)
+        return Members((), False, True)
     parts = str(name).split("+")
     heads = tuple(part for part in parts if part in HEAD_NAMES)
     votes, words = "knn" in parts, "svm" in parts
@@ -49,15 +46,11 @@ def split_name(name: str) -> Voices:
     strange = next((part for part in parts if part not in known), None)
     if strange is not None:
         raise ConfigError("unknown head", got=name, wanted=WANTED, fix=did_you_mean(strange, known))
-    if (
-        parts != [*heads, *["knn"] * votes, *["svm"] * words]
-        or len(set(heads)) < len(heads)
-        or name == "svm"
-        or "harnn" in heads[1:]
-    ):
+    in_order = parts == [*heads, *["knn"] * votes, *["svm"] * words]
+    if not in_order or len(set(heads)) < len(heads) or name == "svm" or "harnn" in heads[1:]:
         raise ConfigError(
             "parts of a head stand twice or in the wrong place",
             got=name,
             wanted=WANTED + ("; 'harnn' first" if "harnn" in heads else ""),
         )
-    return Voices(heads, votes, words)
+    return Members(heads, votes, words)

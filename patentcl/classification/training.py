@@ -1,12 +1,16 @@
-"""Training a head on embeddings: batches, schedule, early stopping, the best weights kept."""
+"""Training: batches, schedule, early stopping, the best weights kept, unfinished ones resumed."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,255 +18,63 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
+from patentcl.classification.files import write_tensors
 from patentcl.classification.heads import Head
 from patentcl.classification.losses import LossSettings, find_loss
-from patentcl.core.errors import ConfigError, DataError, did_you_mean
-from patentcl.cpc import CpcTree
-from patentcl.metrics.curves import micro_curve
-from patentcl.metrics.inputs import Scores
+from patentcl.classification.monitoring import dev_figures
+from patentcl.classification.scaling import ScaledHead, predict_blocks
+from patentcl.classification.settings import EstimatorSettings
+from patentcl.core.arrays import blocks
+from patentcl.core.artifacts import fingerprint
+from patentcl.core.devices import autocast, find_device, find_precision, halved, own_randomness
+from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.progress import Progress
 
-MONITORS = ("average_precision", "hier_f1", "none")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+log = logging.getLogger("patentcl")
+
+Labelled = tuple[Any, sparse.csr_matrix]
+"""Embeddings or texts, and their closed labels, bool (n, n_nodes)."""
 WATCHED = 4096
 """Dev patents looked at after each epoch; more would say the same and take longer."""
-CHUNK = 1024
-"""Patents predicted at a time, so that what is computed on stays near the caches."""
+PAUSE = 300.0
+"""Seconds between two checkpoints."""
 
 
 @dataclass(frozen=True)
-class FitSettings:
-    """How a head is trained.
+class Hooks:
+    """Who is told of a training, and the file that keeps an unfinished one."""
 
-    Parameters
-    ----------
-    epochs, batch_size : int
-    learning_rate : float
-        Highest rate of AdamW; it rises over the first tenth of the steps and falls to nearly 0.
-    weight_decay : float
-    loss : str
-        A name in `patentcl.classification.losses.LOSSES`.
-    alpha : float
-        Weight of a true label against a false one.
-    level_weights : sequence of float, optional
-        What a node of each depth counts, in the loss; all the same if None.
-    patience : int
-        Stop when the monitored figure has not risen for so many epochs; 0 never stops early.
-    monitor : {"average_precision", "hier_f1", "none"}
-        Dev figure that decides which epoch's weights are kept; with ``none`` the last one's are.
-    least : float
-        Below a node less likely than this, dev probabilities need not be computed.
-    precision : {"auto", "fp32", "bf16", "fp16"}
-        Of the products in training; other than fp32 on a GPU only. ``auto`` is bf16 on a GPU that
-        has it, fp32 elsewhere.
-    device : str
-        ``auto`` is a GPU if there is one.
-    seed : int
-    """
-
-    epochs: int = 20
-    batch_size: int = 256
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.01
-    loss: str = "bce"
-    alpha: float = 1.0
-    level_weights: tuple[float, ...] | None = None
-    patience: int = 5
-    monitor: str = "average_precision"
-    least: float = 0.0
-    precision: str = "auto"
-    device: str = "auto"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        find_loss(self.loss)
-        for name, value, known in (
-            ("monitor", self.monitor, MONITORS),
-            ("precision", self.precision, PRECISIONS),
-        ):
-            if value not in known:
-                raise ConfigError(f"unknown {name}", got=value, fix=did_you_mean(value, known))
-        for name, low in (("epochs", 1), ("batch_size", 1), ("patience", 0), ("weight_decay", 0)):
-            if getattr(self, name) < low:
-                raise ConfigError(
-                    f"{name} is too small", got=getattr(self, name), wanted=f"at least {low}"
-                )
-        if not 0 <= self.least < 1:
-            raise ConfigError("prune out of range", got=self.least, wanted="0 or more, below 1")
-        for name in ("learning_rate", "alpha"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} must be positive", got=getattr(self, name))
+    on_epoch: Callable[[dict[str, Any]], None] | None = None
+    progress: Progress | None = None
+    checkpoint: Path | None = None
 
 
-def find_device(name: str) -> torch.device:
-    """The device that a name stands for, ``auto`` being the GPU if there is one.
-
-    Raises
-    ------
-    ConfigError
-        If torch does not know the name or cannot reach the device.
-    """
-    gpu = torch.cuda.is_available()
-    if name == "auto":
-        return torch.device("cuda" if gpu else "cpu")
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError) as error:
-        raise ConfigError("unknown device", got=name, wanted="auto, cpu, cuda or cuda:0") from error
-    if device.type == "cuda" and not gpu:
-        raise ConfigError("no GPU can be reached", got=name, fix="Use device='auto' or 'cpu'")
-    return device
-
-
-def find_precision(name: str, device: torch.device) -> torch.dtype | None:
-    """The type of autocast products; None for plain float32.
-
-    Raises
-    ------
-    ConfigError
-        If a half precision is asked for on a CPU.
-    """
-    if name == "fp32" or (name == "auto" and device.type != "cuda"):
-        return None
-    if device.type != "cuda":
-        raise ConfigError(
-            "half precision is for GPUs",
-            got=f"precision={name} on {device}",
-            fix="Use precision='auto' or 'fp32'",
-        )
-    if name == "auto":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
-    return torch.bfloat16 if name == "bf16" else torch.float16
-
-
-class Model(nn.Module):
-    """A head behind a scaling of its inputs that was measured on the training embeddings.
-
-    Encoders differ in the length of their vectors, and those of unit length have entries near
-    ``d ** -0.5``: a head learns several times faster when they are brought near 1.
-    """
-
-    center: Tensor
-    scale: Tensor
-
-    def __init__(self, head: Head) -> None:
-        super().__init__()
-        self.head = head
-        self.register_buffer("center", torch.zeros(head.dim))
-        self.register_buffer("scale", torch.ones(head.dim))
-
-    def measure(self, vectors: np.ndarray) -> None:
-        """Take the mean of each entry, and one spread over all entries, from embeddings."""
-        total = np.zeros(self.head.dim)
-        square = np.zeros(self.head.dim)
-        for start in range(0, len(vectors), CHUNK):
-            block = np.asarray(vectors[start : start + CHUNK], dtype=np.float64)
-            total += block.sum(axis=0)
-            square += (block**2).sum(axis=0)
-        mean = total / len(vectors)
-        spread = np.sqrt(max(float((square / len(vectors) - mean**2).mean()), 0.0))
-        self.center.copy_(torch.from_numpy(mean))
-        # One spread for all entries: distances between patents keep their proportions.
-        self.scale.fill_(1 / spread if spread > 1e-12 else 1.0)
-
-    def scaled(self, x: Tensor) -> Tensor:
-        """Inputs as the head takes them."""
-        return (x - self.center) * self.scale
-
-    def forward(self, x: Tensor, active: Tensor | None = None) -> Tensor:
-        """Training logits of embeddings (n, dim); see `Head.forward`."""
-        logits: Tensor = self.head(self.scaled(x), active)
-        return logits
-
-    def predict(self, x: Tensor, least: float = 0.0) -> Tensor:
-        """Coherent probabilities (n, n_nodes) of embeddings (n, dim); see `Head.predict`."""
-        return self.head.predict(self.scaled(x), least)
-
-
-@contextmanager
-def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
-    """Initial weights and dropout from a seed, the caller's random state left as it was."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        yield
-
-
-def predict_blocks(
-    model: Model, vectors: np.ndarray, device: torch.device, least: float = 0.0, chunk: int = CHUNK
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (first row, probabilities float32 (rows, n_nodes)) over embeddings (n, dim)."""
-    model.eval()
-    for start in range(0, len(vectors), chunk):
-        block = np.array(vectors[start : start + chunk], dtype=np.float32)  # own, writable memory
-        with torch.inference_mode():
-            out = model.predict(torch.from_numpy(block).to(device), least).cpu().numpy()
-        yield start, out
-
-
-def train(
+def train_head(
     make_head: Callable[[], Head],
     train_set: tuple[np.ndarray, sparse.csr_matrix],
     dev_set: tuple[np.ndarray, sparse.csr_matrix],
-    settings: FitSettings,
-    on_epoch: Callable[[dict[str, Any]], None] | None = None,
-) -> tuple[Model, list[dict[str, Any]]]:
-    """Train a head and keep its best weights.
+    settings: EstimatorSettings,
+    hooks: Hooks | None = None,
+) -> tuple[ScaledHead, list[dict[str, Any]]]:
+    """Train a head on embeddings (n, dim) and closed labels (n, n_nodes); keep its best weights.
 
-    Parameters
-    ----------
-    make_head : callable
-        Returns the untrained head; called where weights are drawn from the seed.
-    train_set, dev_set : (ndarray (n, dim), csr_matrix of bool (n, n_nodes))
-        Labels closed under ancestors.
-    settings : FitSettings
-    on_epoch : callable, optional
-        Called with each row of the history as it is made.
-
-    Returns
-    -------
-    model : Model
-        In evaluation mode, on the device of the settings.
-    history : list of dict
-        For each epoch: epoch, loss, the dev figures of `judge_scores`, learning_rate, seconds,
-        best (whether its weights were kept).
+    Returns the head in evaluation mode on the device of the settings, and for each epoch: epoch,
+    loss, the dev figures of `dev_figures`, learning_rate, seconds, best (whether it was kept).
     """
-    device = find_device(settings.device)
-    half = find_precision(settings.precision, device)
     vectors, labels = train_set
-    with own_randomness(settings.seed, device):
+    with own_randomness(settings.seed, find_device(settings.device)):
         head = make_head()
-        rate = (np.asarray(labels.sum(axis=0)).ravel() + 0.5) / (len(vectors) + 1.0)
-        head.start_at(rate)
-        model = Model(head)
+        head.start_at(label_rates(labels))
+        model = ScaledHead(head)
         model.measure(vectors)
-        model.to(device)
-        run = _Run(model, settings, rate, device, half, len(vectors))
-        watched = (dev_set[0][:WATCHED], dev_set[1][:WATCHED])
-        for epoch in range(1, settings.epochs + 1):
-            started = time.perf_counter()
-            try:
-                loss = run.epoch(vectors, labels)
-            except torch.OutOfMemoryError as error:
-                raise ConfigError(
-                    "the memory of the device is full",
-                    where=device,
-                    got=f"batch_size {settings.batch_size}",
-                    fix="Lower batch_size or hidden",
-                ) from error
-            row: dict[str, Any] = {"epoch": epoch, "loss": loss, **run.watch(watched)}
-            row["learning_rate"] = run.schedule.get_last_lr()[0]
-            row["seconds"] = time.perf_counter() - started
-            row["best"] = run.keep(epoch, row)
-            run.history.append(row)
-            if on_epoch is not None:
-                on_epoch(dict(row))
-            if settings.patience and epoch - run.best_epoch >= settings.patience:
-                break
-    model.load_state_dict(run.best)
-    model.eval()
-    for row in run.history:
-        row["best"] = row["epoch"] == run.best_epoch
-    return model, run.history
+        trainer = VectorTrainer(model, vectors, labels, settings, hooks or Hooks())
+        return model, trainer.train(dev_set[0][:WATCHED], dev_set[1][:WATCHED])
+
+
+def label_rates(labels: sparse.csr_matrix) -> np.ndarray:
+    """Share of patents that carry each node, kept inside (0, 1)."""
+    rates: np.ndarray = (np.asarray(labels.sum(axis=0)).ravel() + 0.5) / (labels.shape[0] + 1.0)
+    return rates
 
 
 def rate_factor(step: int, steps: int, warmup: float = 0.1) -> float:
@@ -275,19 +87,10 @@ def rate_factor(step: int, steps: int, warmup: float = 0.1) -> float:
 
 
 class Objective:
-    """The loss of a head's logits, and the targets that they are held against.
-
-    Parameters
-    ----------
-    head : Head
-    settings : FitSettings
-    rate : ndarray of float, shape (n_nodes,)
-        Share of the training patents that carry each node, in (0, 1).
-    device : torch.device
-    """
+    """The loss of a head's logits, and the targets that they are held against."""
 
     def __init__(
-        self, head: Head, settings: FitSettings, rate: np.ndarray, device: torch.device
+        self, head: Head, settings: EstimatorSettings, rate: np.ndarray, device: torch.device
     ) -> None:
         self.columns, self.device = head.columns, device
         depth = head.tree.depth[self.columns]
@@ -301,7 +104,7 @@ class Objective:
         given = settings.level_weights
         if given is not None:
             levels = len(head.tree.levels)
-            if len(given) != levels or min(given) < 0 or not max(given) > 0:
+            if len(given) != levels or not max(given) > 0:
                 raise ConfigError(
                     "level_weights do not fit the tree",
                     got=list(given),
@@ -322,151 +125,292 @@ class Objective:
         return (parts if active is None else parts * active).sum()
 
 
-def autocast(device: torch.device, half: torch.dtype | None) -> AbstractContextManager[Any]:
-    """Products in half precision inside the block; None for plain float32."""
-    return nullcontext() if half is None else torch.autocast(device.type, dtype=half)
+class Trainer:
+    """One training of a network; what it learns from is the subclass's."""
 
-
-def finite(loss: float, settings: FitSettings) -> float:
-    """The loss, or DataError if training has diverged."""
-    if not np.isfinite(loss):
-        raise DataError(
-            "training has diverged",
-            got=f"loss {loss}",
-            fix=f"Lower learning_rate (now {settings.learning_rate:g})",
-        )
-    return loss
-
-
-def judge_scores(
-    scores: np.ndarray, labels: sparse.csr_matrix, tree: CpcTree | None = None
-) -> dict[str, float]:
-    """Figures of one epoch, on dev patents.
-
-    Parameters
-    ----------
-    scores : ndarray of float32, shape (n_patents, n_nodes)
-        Coherent probabilities.
-    labels : csr_matrix of bool, shape (n_patents, n_nodes)
-        Closed under ancestors.
-    tree : CpcTree, optional
-        For F1 by level.
-
-    Returns
-    -------
-    dict
-        ``average_precision``; ``hier_f1`` at the best single threshold, which is ``threshold``;
-        ``hier_f1_fixed`` at 0.5; ``dev_loss``, the cross-entropy of a patent summed over nodes;
-        with a tree ``f1@<level>`` at the best threshold. All F1 are micro.
-    """
-    curve = micro_curve(labels, Scores(scores, labels.shape))
-    best = int(curve.f1.argmax())
-    limit = curve.threshold[best]
-    rows, columns = labels.nonzero()
-    of_true = scores[rows, columns]
-    out = {
-        "average_precision": curve.average_precision,
-        "hier_f1": float(curve.f1[best]),
-        "threshold": float(limit),
-        "hier_f1_fixed": _f1(of_true >= 0.5, int(np.count_nonzero(scores >= 0.5))),
-        "dev_loss": _cross_entropy(scores, of_true),
-    }
-    for depth, level in enumerate(tree.levels if tree is not None else ()):
-        assert tree is not None
-        out[f"f1@{level}"] = _f1(
-            of_true[tree.depth[columns] == depth] >= limit,
-            int(np.count_nonzero(scores[:, tree.at_level(depth)] >= limit)),
-        )
-    return out
-
-
-def _f1(found: np.ndarray, predicted: int) -> float:
-    """F1 from which of the true labels are predicted, and how many are predicted in all."""
-    total = len(found) + predicted
-    return 2.0 * float(np.count_nonzero(found)) / total if total else float("nan")
-
-
-def _cross_entropy(scores: np.ndarray, of_true: np.ndarray) -> float:
-    """Binary cross-entropy of a patent, summed over nodes; certainty ends at one in 10^7."""
-    least = 1e-7
-    if_all_false = -np.log1p(-np.minimum(scores, 1 - least)).sum(dtype=np.float64)
-    true = np.clip(of_true.astype(np.float64), least, 1 - least)
-    return float((if_all_false + (np.log1p(-true) - np.log(true)).sum()) / len(scores))
-
-
-class _Run:
-    """What changes during training."""
+    precision: str
+    warmup = 0.1
+    """Share of the steps in which the rates rise."""
+    parts = 1
+    """Into which a batch is divided; more when the memory is full."""
 
     def __init__(
-        self,
-        model: Model,
-        settings: FitSettings,
-        rate: np.ndarray,
-        device: torch.device,
-        half: torch.dtype | None,
-        n: int,
+        self, net: nn.Module, labels: sparse.csr_matrix, settings: EstimatorSettings, hooks: Hooks
     ) -> None:
-        self.model, self.settings, self.device, self.half = model, settings, device, half
-        self.objective = Objective(model.head, settings, rate, device)
+        self.device = find_device(settings.device)
+        self.net, self.labels = net.to(self.device), labels
+        self.settings, self.hooks = settings, hooks
+        self.objective = Objective(self.head, settings, label_rates(labels), self.device)
+        groups = self.groups()
+        self.rates = [group["lr"] for group in groups]
         # fused: one pass over the weights; written out, Adam took half the time of `thmm` on a CPU
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(),
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
-        steps = settings.epochs * -(-n // settings.batch_size)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: rate_factor(step, steps)
-        )
-        self.scaler = torch.amp.GradScaler(device.type, enabled=half == torch.float16)
-        self.order = torch.Generator().manual_seed(settings.seed)
+        self.optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+        self.per_epoch = -(-labels.shape[0] // settings.batch_size)
+        self.steps = settings.epochs * self.per_epoch
+        self.epoch, self.at, self.loss, self.seconds = 1, 0, 0.0, 0.0
         self.history: list[dict[str, Any]] = []
         self.best_value, self.best_epoch = -np.inf, 0
         self.best: dict[str, Tensor] = {}
+        self.saved = time.perf_counter()
 
-    def epoch(self, vectors: np.ndarray, labels: sparse.csr_matrix) -> float:
-        """One pass over the training patents; the mean loss of a patent, summed over nodes."""
-        self.model.train()
-        order = torch.randperm(len(vectors), generator=self.order).numpy()
-        total = 0.0
-        for start in range(0, len(order), self.settings.batch_size):
-            rows = np.sort(
-                order[start : start + self.settings.batch_size]
-            )  # memory-mapped: in order
-            total += self._step(vectors[rows], labels[rows]) * len(rows)
-        return total / len(order)
+    # ---- what is trained on what ------------------------------------------------------------
 
-    def _step(self, vectors: np.ndarray, labels: sparse.csr_matrix) -> float:
-        x = torch.from_numpy(np.asarray(vectors, dtype=np.float32)).to(self.device)
-        y = self.objective.targets(labels)
-        active = self.model.head.active(y)
-        with autocast(self.device, self.half):
-            logits = self.model(x, active)
-        loss = self.objective(logits, y, active) / len(x)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
+    @property
+    def head(self) -> Head:
+        """The head of the network."""
+        raise NotImplementedError
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Parameter groups of the optimiser, each with its highest rate ``lr``."""
+        raise NotImplementedError
+
+    def order(self, epoch: int) -> Sequence[np.ndarray]:
+        """Rows of each batch of an epoch, the same at each call."""
+        raise NotImplementedError
+
+    def logits(self, rows: np.ndarray, active: Tensor | None) -> Tensor:
+        """Training logits of some patents."""
+        raise NotImplementedError
+
+    def scores(self, dev: Any) -> np.ndarray:
+        """Probabilities of dev patents, float32 (n, n_nodes)."""
+        raise NotImplementedError
+
+    def inputs(self) -> list[np.ndarray]:
+        """The arrays that the network learns from."""
+        raise NotImplementedError
+
+    # ---- the loop ---------------------------------------------------------------------------
+
+    def train(self, dev: Any, dev_labels: sparse.csr_matrix) -> list[dict[str, Any]]:
+        """Go through the epochs until dev gains no more; leave the best weights, return history."""
+        self._resume()
+        patience = self.settings.patience
+        while self.epoch <= self.settings.epochs:
+            if patience and self.history and self.epoch - 1 - self.best_epoch >= patience:
+                break
+            started = time.perf_counter()
+            self._pass(started)
+            row: dict[str, Any] = {"epoch": self.epoch, "loss": self.loss / self.labels.shape[0]}
+            row |= dev_figures(self.scores(dev), dev_labels, self.head.tree)
+            row["learning_rate"] = self.settings.learning_rate * self._factor()
+            row["seconds"] = self.seconds + time.perf_counter() - started
+            row["best"] = self._keep(row)
+            self.history.append(row)
+            if self.hooks.on_epoch is not None:
+                self.hooks.on_epoch(dict(row))
+            self.epoch, self.at, self.loss, self.seconds = self.epoch + 1, 0, 0.0, 0.0
+            self._save(PAUSE / 10)
+        self.net.load_state_dict(self.best)
+        self.net.eval()
+        for row in self.history:
+            row["best"] = row["epoch"] == self.best_epoch
+        return self.history
+
+    def _factor(self) -> float:
+        step = (self.epoch - 1) * self.per_epoch + self.at
+        return rate_factor(step, self.steps, self.warmup)
+
+    def _pass(self, started: float) -> None:
+        """The batches of the epoch that are left; `loss` adds up to the sum over patents."""
+        self.net.train()
+        before = self.seconds
+        for rows in self.order(self.epoch)[self.at :]:
+            self.loss += self._step(rows) * len(rows)
+            self.at += 1
+            self.seconds = before + time.perf_counter() - started
+            if self.hooks.progress is not None:
+                self.hooks.progress((self.epoch - 1) * self.per_epoch + self.at, self.steps)
+            self._save(PAUSE)
+        self.seconds = before
+
+    def _step(self, rows: np.ndarray) -> float:
+        """One step on a batch, computed in parts; a full memory makes the parts smaller."""
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * self._factor()
+        while True:
+            self.optimizer.zero_grad(set_to_none=True)
+            parts = np.array_split(rows, min(self.parts, len(rows)))
+            try:
+                loss = sum(self._gradients(part, len(rows)) for part in parts)
+                break
+            except torch.OutOfMemoryError as error:
+                self.optimizer.zero_grad(set_to_none=True)
+                halved(len(parts[0]), error, "training", "Lower hidden or text.max_length")
+                self.parts = 2 * len(parts)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.schedule.step()
-        return finite(float(loss.detach()), self.settings)
+        if not np.isfinite(loss):
+            raise DataError(
+                "training has diverged",
+                got=f"loss {loss}",
+                fix=f"Lower learning_rate (now {self.settings.learning_rate:g})",
+            )
+        return loss
 
-    def watch(self, dev: tuple[np.ndarray, sparse.csr_matrix]) -> dict[str, float]:
-        """Figures of the model as it is now on dev patents; see `judge_scores`."""
-        vectors, labels = dev
-        scores = np.concatenate(
-            [p for _, p in predict_blocks(self.model, vectors, self.device, self.settings.least)]
-        )
-        return judge_scores(scores, labels, self.model.head.tree)
+    def _gradients(self, rows: np.ndarray, whole: int) -> float:
+        """Add one part's gradients of the batch's mean loss; returns its share of that loss."""
+        targets = self.objective.targets(self.labels[rows])
+        active = self.head.active(targets)
+        loss = self.objective(self.logits(rows, active), targets, active) / whole
+        self.scaler.scale(loss).backward()
+        return float(loss.detach())
 
-    def keep(self, epoch: int, row: dict[str, Any]) -> bool:
+    def _keep(self, row: dict[str, Any]) -> bool:
         """Copy the weights if the monitored figure is the best so far.
 
         Of equals the later: where a small dev set is soon ranked perfectly, the loss still falls.
         """
-        value = epoch if self.settings.monitor == "none" else row[self.settings.monitor]
+        monitor = self.settings.monitor
+        value = row["epoch"] if monitor == "none" else row[monitor]
         if not value >= self.best_value:
             return False
-        self.best_value, self.best_epoch = value, epoch
-        self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.best_value, self.best_epoch = float(value), int(row["epoch"])
+        self.best = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         return True
+
+    # ---- unfinished trainings ---------------------------------------------------------------
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """Of all that the result depends on, but not of how often it is interrupted."""
+        arrays = [*self.inputs(), self.labels.indices, self.labels.indptr]
+        parts = [
+            self.settings.model_dump(exclude={"verbose"}),
+            self.precision,
+            [f"{a.dtype}{a.shape}{_digest(a)}" for a in arrays],
+            [f"{k}{tuple(v.shape)}" for k, v in self.net.state_dict().items()],
+        ]
+        return fingerprint(json.loads(json.dumps(parts, default=str)))
+
+    def _save(self, pause: float) -> None:
+        """Write the state, if so many seconds have passed since the last time."""
+        path = self.hooks.checkpoint
+        if path is None or time.perf_counter() - self.saved < pause:
+            return
+        state = {f"net.{k}": v for k, v in self.net.state_dict().items()}
+        state |= {f"best.{k}": v for k, v in self.best.items()}
+        for number, moments in self.optimizer.state_dict()["state"].items():
+            state |= {f"optimizer.{number}.{k}": v for k, v in moments.items()}
+        state["random"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            state["random.cuda"] = torch.cuda.get_rng_state(self.device)
+        facts = {
+            "epoch": self.epoch,
+            "at": self.at,
+            "loss": self.loss,
+            "seconds": self.seconds,
+            "history": self.history,
+            "best_value": self.best_value,
+            "best_epoch": self.best_epoch,
+            "parts": self.parts,
+            "scaler": self.scaler.state_dict(),
+        }
+        about = {"facts": json.dumps(facts), "fingerprint": self._fingerprint}
+        write_tensors(path, state, about)
+        self.saved = time.perf_counter()
+
+    def _resume(self) -> None:
+        """Continue from the checkpoint, if there is one of this very training."""
+        path = self.hooks.checkpoint
+        if path is None or not path.is_file():
+            return
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                about = file.metadata() or {}
+                if about.get("fingerprint") != self._fingerprint:
+                    log.warning("%s is of other settings or data: training begins anew", path)
+                    return
+                state = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+        except SafetensorError as error:
+            raise DataError(
+                "the checkpoint cannot be read",
+                where=path,
+                got=str(error),
+                fix="Delete it, and training begins anew",
+            ) from error
+        facts = json.loads(about["facts"])
+        self.net.load_state_dict(_below(state, "net."))
+        self.best = {k: v.to(self.device) for k, v in _below(state, "best.").items()}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in _below(state, "optimizer.").items():
+            number, key = name.split(".")
+            moments.setdefault(int(number), {})[key] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.scaler.load_state_dict(facts.pop("scaler"))
+        torch.set_rng_state(state["random"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["random.cuda"], self.device)
+        for name, value in facts.items():
+            setattr(self, name, value)
+        log.info("training resumes from %s: epoch %d, batch %d", path, self.epoch, self.at)
+
+
+class VectorTrainer(Trainer):
+    """Trains a head on embeddings, which may be memory-mapped."""
+
+    net: ScaledHead
+
+    def __init__(
+        self,
+        net: ScaledHead,
+        vectors: np.ndarray,
+        labels: sparse.csr_matrix,
+        settings: EstimatorSettings,
+        hooks: Hooks,
+    ) -> None:
+        self.vectors = vectors
+        device = find_device(settings.device)
+        self.precision = find_precision(settings.precision, device, training=True)
+        super().__init__(net, labels, settings, hooks)
+
+    @property
+    def head(self) -> Head:
+        return self.net.head
+
+    def groups(self) -> list[dict[str, Any]]:
+        """All weights at one rate."""
+        settings = self.settings
+        return [
+            {
+                "params": list(self.net.parameters()),
+                "lr": settings.learning_rate,
+                "weight_decay": settings.weight_decay,
+            }
+        ]
+
+    def order(self, epoch: int) -> list[np.ndarray]:
+        """Shuffled batches; within one, rows in the order in which they lie on disk."""
+        random = torch.Generator().manual_seed(self.settings.seed)
+        for _ in range(epoch):  # each epoch's order is drawn after those before it
+            order = torch.randperm(len(self.vectors), generator=random)
+        rows = order.numpy()
+        return [np.sort(rows[span]) for span in blocks(len(rows), self.settings.batch_size)]
+
+    def logits(self, rows: np.ndarray, active: Tensor | None) -> Tensor:
+        x = torch.from_numpy(np.asarray(self.vectors[rows], dtype=np.float32)).to(self.device)
+        with autocast(self.device, self.precision):
+            logits: Tensor = self.net(x, active)
+        return logits
+
+    def scores(self, dev: np.ndarray) -> np.ndarray:
+        found = predict_blocks(self.net, dev, self.device, self.settings.prune)
+        return np.concatenate([scores for _, scores in found])
+
+    def inputs(self) -> list[np.ndarray]:
+        return [self.vectors]
+
+
+def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
+
+
+def _digest(array: np.ndarray) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for span in blocks(len(array)):
+        digest.update(np.ascontiguousarray(array[span]).tobytes())
+    return digest.hexdigest()

@@ -140,7 +140,9 @@ def _type_text(kind: Any, metadata: Sequence[Any] = ()) -> str:
         for name, sign in _LIMITS.items()
         if getattr(rule, name, None) is not None
     ]
-    return " ".join([_TYPES.get(kind, str(kind)), " and ".join(limits)]).strip()
+    return " ".join(
+        [_TYPES.get(kind, getattr(kind, "__name__", str(kind))), " and ".join(limits)]
+    ).strip()
 
 
 def _fields(model: type[BaseModel], path: Sequence[Any]) -> list[str]:

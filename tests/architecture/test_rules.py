@@ -70,7 +70,7 @@ def test_the_command_line_does_what_others_must_not() -> None:
 PUT_BACK = {
     ("maps.projection", "numba.set_num_threads"),  # at the end of the block: test_projection
     ("encoders.encoder", "torch.set_num_threads"),  # at the end of the block: test_encoder
-    ("classification.text.training", "torch.set_rng_state"),
+    ("classification.training", "torch.set_rng_state"),
 }  # by `own_randomness`, around the training
 
 

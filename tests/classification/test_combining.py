@@ -1,4 +1,4 @@
-"""One probability from several voices, by value."""
+"""One probability from several members, by value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from patentcl.classification.combining import Stack, mix_all
+from patentcl.classification.combining import Stack, average
 from patentcl.classification.estimator import PatentClassifier
 from patentcl.core.errors import ConfigError
 from patentcl.cpc import CpcTree
@@ -20,21 +20,21 @@ from patentcl.metrics import evaluate
 TREE = CpcTree.from_symbols(["A01B", "A01C", "A21B", "B60K", "B60L", "H04W"])
 
 
-def draw(n: int, seed: int, voices: int = 3) -> tuple[list[np.ndarray], sparse.csr_matrix]:
-    """Labels, and voices that each know something of them; coherent, with zeros among them."""
+def draw(n: int, seed: int, members: int = 3) -> tuple[list[np.ndarray], sparse.csr_matrix]:
+    """Labels, and members that each know something of them; coherent, with zeros among them."""
     rng = np.random.default_rng(seed)
     leaves = TREE.at_level("subclass")
     truth = np.zeros((n, len(TREE)), dtype=bool)
     truth[:, leaves] = rng.random((n, len(leaves))) < [0.4, 0.3, 0.2, 0.1, 0.05, 0.02]
     truth[:, leaves[0]] |= ~truth.any(axis=1)
     labels = TREE.close(sparse.csr_matrix(truth))
-    heard = []
-    for v in range(voices):
+    given = []
+    for v in range(members):
         z = 2 * labels.toarray() - 1.5 + rng.normal(0, 1 + v / 2, labels.shape)
         p = (1 / (1 + np.exp(-z))).astype(np.float32)
         p[p < 0.05] = 0
-        heard.append(TREE.cohere(p))
-    return heard, labels
+        given.append(TREE.cohere(p))
+    return given, labels
 
 
 def log_odds(p: float, least: float = 1e-3) -> float:
@@ -42,28 +42,28 @@ def log_odds(p: float, least: float = 1e-3) -> float:
     return float(np.log(p / (1 - p)))
 
 
-def told(voices: list[np.ndarray], rate: np.ndarray, row: int, node: int) -> list[float]:
+def told(members: list[np.ndarray], rate: np.ndarray, row: int, node: int) -> list[float]:
     """The definition's features of one patent and node, written out."""
-    z = [log_odds(float(v[row, node])) for v in voices]
+    z = [log_odds(float(v[row, node])) for v in members]
     r = log_odds(float(rate[node]), 1e-5)
     mean = [
-        log_odds(float(np.mean([v[row, j] for v in voices])))
+        log_odds(float(np.mean([v[row, j] for v in members])))
         for j in TREE.at_level(TREE.depth[node])
     ]
-    own = log_odds(float(np.mean([v[row, node] for v in voices])))
+    own = log_odds(float(np.mean([v[row, node] for v in members])))
     return [*z, *(each * r for each in z), r, own - max(mean)]
 
 
 def test_a_stack_is_the_regression_of_its_definition() -> None:
-    voices, labels = draw(80, 0)
+    members, labels = draw(80, 0)
     rate = np.linspace(0.001, 0.6, len(TREE))
-    stack = Stack.fit(voices, labels, TREE, rate)
+    stack = Stack.fit(members, labels, TREE, rate)
     dense = labels.toarray()
     new, _ = draw(9, 1)
     scores = stack.apply(new, TREE)
     for depth, level in enumerate(TREE.levels):
         nodes = TREE.at_level(level)
-        x = np.array([told(voices, rate, i, j) for i in range(80) for j in nodes])
+        x = np.array([told(members, rate, i, j) for i in range(80) for j in nodes])
         y = dense[:, nodes].ravel()
         spread = x.std(axis=0)
         model = LogisticRegression(max_iter=1000).fit(x / spread, y)
@@ -80,46 +80,46 @@ def test_a_stack_is_the_regression_of_its_definition() -> None:
 @given(st.integers(0, 10_000), st.integers(1, 4))
 @settings(max_examples=25, deadline=None)
 def test_stacks_are_coherent_probabilities(seed: int, n: int) -> None:
-    voices, labels = draw(40, seed, n)
+    members, labels = draw(40, seed, n)
     rate = np.asarray(labels.mean(axis=0)).ravel()
-    scores = Stack.fit(voices, labels, TREE, rate).apply(voices, TREE)
+    scores = Stack.fit(members, labels, TREE, rate).apply(members, TREE)
     assert scores.dtype == np.float32 and ((scores >= 0) & (scores <= 1)).all()
     inner = TREE.parent >= 0
     assert (scores[:, inner] <= scores[:, TREE.parent[inner]]).all()
 
 
-def test_a_stack_hears_whom_it_should() -> None:
-    """Of a voice that knows, one that raves and one that says the opposite."""
-    voices, labels = draw(400, 0, 1)
+def test_a_stack_trusts_whom_it_should() -> None:
+    """Of a member that knows, one that raves and one that says the opposite."""
+    members, labels = draw(400, 0, 1)
     rng = np.random.default_rng(1)
     raves = TREE.cohere(rng.random(labels.shape).astype(np.float32))
-    odd = TREE.cohere((1 - voices[0]) * np.float32(0.9))
+    odd = TREE.cohere((1 - members[0]) * np.float32(0.9))
     rate = np.asarray(labels.mean(axis=0)).ravel()
-    stack = Stack.fit([voices[0], raves, odd], labels, TREE, rate)
+    stack = Stack.fit([members[0], raves, odd], labels, TREE, rate)
     new, truth = draw(400, 2, 1)
     said = [
         new[0],
         TREE.cohere(rng.random(truth.shape).astype(np.float32)),
         TREE.cohere((1 - new[0]) * np.float32(0.9)),
     ]
-    heard = stack.apply(said, TREE)
-    alone = Stack.fit(voices, labels, TREE, rate).apply(new, TREE)
+    both = stack.apply(said, TREE)
+    alone = Stack.fit(members, labels, TREE, rate).apply(new, TREE)
     name = "average_precision:micro"
     found = [
-        evaluate(truth, s, [name], TREE)[name] for s in (heard, alone, mix_all(said, [0.5, 1 / 3]))
+        evaluate(truth, s, [name], TREE)[name] for s in (both, alone, average(said, [0.5, 1 / 3]))
     ]
     assert found[0] == pytest.approx(found[1], abs=0.02)
-    assert found[0] > found[2] + 0.1  # the plain mean hears them all
+    assert found[0] > found[2] + 0.1  # the plain mean trusts them all
 
 
 @pytest.mark.parametrize("constant", [True, False])
 def test_a_level_without_a_choice_is_the_mean_of_the_log_odds(constant: bool) -> None:
-    voices, _ = draw(20, 0)
+    members, _ = draw(20, 0)
     labels = sparse.csr_matrix(np.full((20, len(TREE)), constant))
-    scores = Stack.fit(voices, labels, TREE, np.full(len(TREE), 0.5)).apply(voices, TREE)
+    scores = Stack.fit(members, labels, TREE, np.full(len(TREE), 0.5)).apply(members, TREE)
     top = TREE.at_level("section")
     z = np.mean(
-        [[[log_odds(float(v[i, j])) for j in top] for i in range(20)] for v in voices], axis=0
+        [[[log_odds(float(v[i, j])) for j in top] for i in range(20)] for v in members], axis=0
     )
     np.testing.assert_allclose(scores[:, top], 1 / (1 + np.exp(-z)), atol=1e-5)
 
@@ -147,15 +147,15 @@ def fit(data: tuple, **given: object) -> PatentClassifier:
     return PatentClassifier(**quick).fit(x, y, TREE, dev=(x_dev, y_dev))
 
 
-def test_a_classifier_stacks_its_voices(vectors: tuple, tmp_path: Path) -> None:
+def test_a_classifier_stacks_its_members(vectors: tuple, tmp_path: Path) -> None:
     model = fit(vectors, head="levels+flat+knn")
     _, y, x_dev, y_dev = vectors
-    voices = [
+    members = [
         fit(vectors, head=name, mixing="mean").predict_proba(x_dev)
         for name in ("levels", "flat", "knn")
     ]
     rate = np.asarray(TREE.encode(y).mean(axis=0)).ravel()
-    want = Stack.fit(voices, TREE.encode(y_dev), TREE, rate).apply(voices, TREE)
+    want = Stack.fit(members, TREE.encode(y_dev), TREE, rate).apply(members, TREE)
     np.testing.assert_allclose(model.predict_proba(x_dev), want, atol=1e-4)
     assert model.weights_ == {}
     model.save(tmp_path / "m")
@@ -165,7 +165,7 @@ def test_a_classifier_stacks_its_voices(vectors: tuple, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("head", ["thmm", "levels"])
-def test_one_voice_is_stacked_too(head: str, vectors: tuple) -> None:
+def test_one_member_is_stacked_too(head: str, vectors: tuple) -> None:
     model = fit(vectors, head=head, calibration="isotonic")
     scores, labels = model.predict_proba(vectors[2]), model.predict(vectors[2]).toarray()
     plain = fit(vectors, head=head, mixing="mean")
@@ -177,8 +177,8 @@ def test_one_voice_is_stacked_too(head: str, vectors: tuple) -> None:
 @pytest.mark.parametrize(
     "given,message",
     [
-        ({"mixing": "stack"}, "unknown mixing: got stack.*Did you mean stacked"),
-        ({"neighbor_weight": 0.5, "head": "levels+knn"}, "neighbor_weight is for mixing mean"),
+        ({"mixing": "stack"}, "'mixing'.*got 'stack'; wanted 'mean' or 'stacked'"),
+        ({"neighbor_weight": 0.5, "head": "levels+knn"}, "wanted neighbor_weight auto, or mixing mean"),
     ],
 )
 def test_bad_settings_of_mixing(given: dict, message: str, vectors: tuple) -> None:

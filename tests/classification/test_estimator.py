@@ -20,17 +20,12 @@ from sklearn.model_selection import KFold, cross_validate
 
 from patentcl.classification.calibration import Calibration
 from patentcl.classification.decisions import Rules, choose, fit_thresholds, needed, predicted_depth
-from patentcl.classification.estimator import PatentClassifier
+from patentcl.classification.estimator import PatentClassifier, _rules
 from patentcl.classification.heads import HEADS, HeadSettings, build_head
 from patentcl.classification.losses import LOSSES, LossSettings, find_loss
 from patentcl.classification.neighbours import NeighbourVote
-from patentcl.classification.training import (
-    FitSettings,
-    Model,
-    find_device,
-    find_precision,
-    rate_factor,
-)
+from patentcl.classification.scaling import ScaledHead
+from patentcl.classification.training import rate_factor
 from patentcl.core.artifacts import fingerprint
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import CpcTree
@@ -374,12 +369,12 @@ def test_half_precision_and_memory_mapped_embeddings(tmp_path: Path) -> None:
 
 
 def test_inputs_are_scaled_from_what_was_trained_on() -> None:
-    model = Model(build_head("levels", TREE, DIM, HeadSettings(hidden=0)))
+    model = ScaledHead(build_head("levels", TREE, DIM, HeadSettings(hidden=0)))
     model.measure(X)
     scaled = model.scaled(torch.from_numpy(X)).numpy()
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-5)
     assert scaled.std() == pytest.approx(1, rel=1e-4)
-    constant = Model(build_head("levels", TREE, DIM, HeadSettings(hidden=0)))
+    constant = ScaledHead(build_head("levels", TREE, DIM, HeadSettings(hidden=0)))
     constant.measure(np.ones((4, DIM), dtype=np.float32))
     assert (constant.scale == 1).all()
 
@@ -441,18 +436,18 @@ def test_labels_of_node_heads_need_not_all_nodes(head: str, mask: str, wanted: d
     quick = QUICK | {"epochs": 2, "head": head, "mask": mask, "threshold": "label"} | wanted
     model = PatentClassifier(**quick).fit(X, Y, TREE, dev=(X_DEV, Y_DEV))
     found = model.predict(X_DEV).toarray()
-    rules = model._rules(model.tree_)
-    whole = np.concatenate([s for _, s in model._blocks(model._checked(X_DEV))])
+    rules = _rules(model._settings(), model.tree_)
+    whole = np.concatenate([s for _, s in model._scores(model._checked(X_DEV))])
     np.testing.assert_array_equal(found, choose(whole, model.thresholds_, TREE, rules))
     computed = []
-    inner = type(model._mixture.models[0].head)._pairs
+    inner = type(model._ensemble.heads[0].head)._pairs
 
     def counted(self, depth, x, pairs, above):  # type: ignore[no-untyped-def]
         computed.append(int(pairs.sum()))
         return inner(self, depth, x, pairs, above)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(model._mixture.models[0].head), "_pairs", counted)
+        patch.setattr(type(model._ensemble.heads[0].head), "_pairs", counted)
         model.predict(X_DEV)
         few = sum(computed)
         computed.clear()
@@ -666,9 +661,9 @@ def bad_row() -> np.ndarray:
 @pytest.mark.parametrize(
     "x,y,text",
     [
-        (X[:0], Y[:0], "X is empty"),
-        (X[0], Y, "1 dimensions"),
-        (bad_row(), Y, r"not finite \(in row 17, column 3\): got nan"),
+        (X[:0], Y[:0], "X must not be empty"),
+        (X[0], Y, r"X must be a matrix: got shape \(12,\)"),
+        (bad_row(), Y, r"X must be finite \(in row 17, column 3\): got nan"),
         (X.astype(int), Y, "real numbers.*PatentEncoder.encode"),
         (X[:10], Y, "got 300 rows of labels; wanted 10"),
         (X, Y[:, :4], "got 4 columns; wanted 15"),
@@ -687,9 +682,9 @@ def test_bad_training_data(x: object, y: object, text: str) -> None:
     "dev,text",
     [
         ((X_DEV, sparse.csr_matrix(Y_DEV.shape, dtype=bool)), "dev set has no label"),
-        ((X_DEV[:, :5], Y_DEV), "dev X has another width.*got 5; wanted 12"),
+        ((X_DEV[:, :5], Y_DEV), r"dev X must have 12 columns: got shape \(120, 5\)"),
         ((X_DEV[:3], Y_DEV), "dev Y and the embeddings differ"),
-        ((X_DEV * np.inf, Y_DEV), "dev X holds a value that is not finite"),
+        ((X_DEV * np.inf, Y_DEV), "dev X must be finite"),
     ],
 )
 def test_bad_dev_set(dev: tuple, text: str) -> None:
@@ -712,15 +707,15 @@ def test_symbol_that_is_none() -> None:
 @pytest.mark.parametrize(
     "params,text",
     [
-        ({"head": "thm"}, "unknown head"),
-        ({"mask": "sof"}, "Did you mean soft"),
-        ({"loss": "bcee"}, "Did you mean bce"),
-        ({"monitor": "loss"}, "unknown monitor"),
-        ({"epochs": 0}, "epochs is too small"),
+        ({"head": "thm"}, "'head' cannot be used .in PatentClassifier.: got 'thm'; wanted one or"),
+        ({"mask": "sof"}, "'mask'.*got 'sof'; wanted 'none', 'hard' or 'soft'"),
+        ({"loss": "bcee"}, "'loss'.*got 'bcee'; wanted 'bce' or 'frequency'"),
+        ({"monitor": "loss"}, "'monitor' cannot be used"),
+        ({"epochs": 0}, "'epochs'.*got 0; wanted greater than or equal to 1"),
         ({"batch_size": 0}, "batch_size"),
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"alpha": -1.0}, "alpha"),
-        ({"threshold": "levle"}, "unknown kind of threshold"),
+        ({"threshold": "levle"}, "'threshold'.*got 'levle'; wanted 'global', 'level' or 'label'"),
         ({"threshold": 1.5}, "got 1.5"),
         ({"dev_fraction": 1.0}, "dev_fraction"),
         ({"level_weights": (1, 2)}, "3 numbers"),
@@ -728,8 +723,9 @@ def test_symbol_that_is_none() -> None:
         ({"back_off": 2.0}, "back_off"),
         ({"top_k": 0}, "top_k"),
         ({"device": "gpuu"}, "unknown device"),
-        ({"precision": "bf17"}, "unknown precision"),
-        ({"precision": "fp16", "device": "cpu"}, "half precision is for GPUs"),
+        ({"precision": "bf17"}, "'precision'.*got 'bf17'"),
+        ({"precision": "fp16", "device": "cpu"}, "fp16 is for GPUs"),
+        ({"epochs": 1, "text": 3}, "'text' cannot be used.*got 3"),
     ],
 )
 def test_bad_settings(params: dict, text: str) -> None:
@@ -738,7 +734,7 @@ def test_bad_settings(params: dict, text: str) -> None:
 
 
 def test_bad_prediction_input(fitted: PatentClassifier) -> None:
-    with pytest.raises(DataError, match=r"X has another width.*got 5; wanted 12"):
+    with pytest.raises(DataError, match=r"X must have 12 columns: got shape \(300, 5\)"):
         fitted.predict(X[:, :5])
     with pytest.raises(DataError, match="row 17"):
         fitted.predict_proba(bad_row())
@@ -757,16 +753,6 @@ def test_bad_prediction_input(fitted: PatentClassifier) -> None:
 def test_divergence_is_one_clear_error() -> None:
     with pytest.raises(DataError, match=r"diverged.*Lower learning_rate"):
         PatentClassifier(**{**QUICK, "learning_rate": 1e30}).fit(X, Y, TREE)
-
-
-def test_devices_and_precisions() -> None:
-    assert find_device("cpu").type == "cpu"
-    assert find_precision("auto", torch.device("cpu")) is None
-    assert find_precision("fp16", torch.device("cuda")) is torch.float16
-    assert FitSettings().device == "auto"
-    if not torch.cuda.is_available():
-        with pytest.raises(ConfigError, match="no GPU can be reached"):
-            find_device("cuda:0")
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 10, 11, 1000])
@@ -849,7 +835,7 @@ def test_weight_of_the_neighbours_can_be_given() -> None:
     fixed = PatentClassifier(head="levels+knn", neighbor_weight=0.25, **QUICK)
     assert fixed.fit(X, Y, TREE).weights_ == {"levels": 0.75, "knn": 0.25}
     for wrong in (1.5, "best"):
-        with pytest.raises(ConfigError, match="neighbor_weight out of range"):
+        with pytest.raises(ConfigError, match="'neighbor_weight' cannot be used"):
             PatentClassifier(head="levels+knn", neighbor_weight=wrong).fit(X, Y, TREE)
 
 
@@ -903,7 +889,7 @@ def test_calibrated_classifier(method: str, tmp_path: Path) -> None:
 
 
 def test_unknown_calibration() -> None:
-    with pytest.raises(ConfigError, match="Did you mean isotonic"):
+    with pytest.raises(ConfigError, match="got 'isotonik'; wanted 'temperature' or 'isotonic'"):
         PatentClassifier(calibration="isotonik").fit(X, Y, TREE)
     with pytest.raises(ConfigError, match="unknown calibration"):
         Calibration("platt", [])
@@ -913,8 +899,8 @@ def test_full_memory_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None
     def full(*args: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("patentcl.classification.training._Run._step", full)
-    with pytest.raises(ConfigError, match=r"memory of the device is full.*batch_size 32.*Lower"):
+    monkeypatch.setattr("patentcl.classification.training.VectorTrainer._gradients", full)
+    with pytest.raises(ConfigError, match=r"memory of the device is full.*Lower hidden"):
         PatentClassifier(**QUICK).fit(X, Y, TREE)
 
 
@@ -925,5 +911,13 @@ def test_labels_and_embeddings_in_data_frames() -> None:
     want = PatentClassifier(**QUICK).fit(X, Y, TREE).predict_proba(X_DEV)
     assert np.array_equal(one.predict_proba(X_DEV), want)
     assert np.array_equal(two.predict_proba(X_DEV), want)
-    with pytest.raises(DataError, match="order differs from the tree"):
-        PatentClassifier(**QUICK).fit(X, frame[frame.columns[::-1]], TREE)
+    three = PatentClassifier(**QUICK).fit(X, frame[frame.columns[::-1]], TREE)  # by their names
+    leaves = frame[LEAVES]  # without a tree, and without the ancestors
+    four = PatentClassifier(**QUICK).fit(X, leaves)
+    for other in (three, four):
+        assert np.array_equal(other.predict_proba(X_DEV), want)
+    assert four.score(X, leaves) == four.score(X, frame)
+    with pytest.raises(DataError, match="outside the tree: got 'H04L'"):
+        PatentClassifier(**QUICK).fit(X, leaves.rename(columns={"A01B": "H04L"}), TREE)
+    with pytest.raises(DataError, match="not a CPC or IPC symbol: got 'mower'"):
+        PatentClassifier(**QUICK).fit(X, leaves.rename(columns={"A01B": "mower"}))

@@ -167,10 +167,10 @@ def test_in_a_pipeline() -> None:
 @pytest.mark.parametrize(
     ("bad", "text"),
     [
-        (X[:, 0], "must be a matrix of embeddings"),
-        (X[:0], "is empty|has no label"),
-        (np.full_like(X, np.nan), "not finite"),
-        (np.full_like(X, np.inf), "not finite"),
+        (X[:, 0], "X must be a matrix"),
+        (X[:0], "not be empty|has no label"),
+        (np.full_like(X, np.nan), "must be finite"),
+        (np.full_like(X, np.inf), "must be finite"),
         (X.astype(complex), "real numbers"),
         (X.astype(object), "real numbers"),
     ],

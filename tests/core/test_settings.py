@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from patentcl.classification.estimator import PatentClassifier
 from patentcl.classification.losses import LOSSES
-from patentcl.classification.settings import ClassifierSettings
+from patentcl.classification.settings import ClassifierSettings, EstimatorSettings
 from patentcl.core import resources
 from patentcl.core.errors import ConfigError
 from patentcl.core.settings import (
@@ -384,19 +384,29 @@ def test_what_is_set_is_what_is_there(seed: int, rate: float, method: str) -> No
 
 # ---- agreement ------------------------------------------------------------------------------
 
+OWN = ("seed", "text", "level", "verbose")
+"""Parameters of the classifier that a recipe sets elsewhere, or has no use for."""
 
-def test_the_classifiers_settings_are_its_arguments_with_the_same_defaults() -> None:
-    arguments = {
-        name: p.default
-        for name, p in inspect.signature(PatentClassifier.__init__).parameters.items()
-        if name not in ("self", "seed", "text")
-    }  # a section of its own
-    fields = {name: field.default for name, field in ClassifierSettings.model_fields.items()}
-    assert fields == arguments
-    assert list(fields) == list(arguments)
-    assert PatentClassifier(**ClassifierSettings().model_dump()).get_params() == (
-        PatentClassifier().get_params()
-    )
+
+def test_the_classifiers_parameters_are_its_settings_with_the_same_defaults() -> None:
+    parameters = inspect.signature(PatentClassifier).parameters
+    fields = {name: field.default for name, field in EstimatorSettings.model_fields.items()}
+    assert {name: p.default for name, p in parameters.items()} == fields
+    assert list(parameters) == list(fields) == [*ClassifierSettings.model_fields, *OWN]
+    assert PatentClassifier().get_params() == fields
+    assert PatentClassifier(**ClassifierSettings().model_dump()).get_params() == fields
+    for name, field in EstimatorSettings.model_fields.items():
+        assert f"    {name} : " in str(PatentClassifier.__doc__)
+        assert str(field.description) in str(PatentClassifier.__doc__)
+    with pytest.raises(TypeError, match="unknown parameter 'epoch'. Did you mean epochs"):
+        PatentClassifier(epoch=3)
+
+
+def test_settings_that_are_gone_may_stand_as_null() -> None:
+    """As in recipes and saved classifiers of before."""
+    assert make_settings(ClassifierSettings, {"rank": None}) == ClassifierSettings()
+    with pytest.raises(ConfigError, match="unknown setting 'rank'"):
+        make_settings(ClassifierSettings, {"rank": 16})
 
 
 def choices(field: str) -> set[Any]:
@@ -415,12 +425,10 @@ def test_names_in_the_settings_are_the_names_that_the_classifier_knows() -> None
     from patentcl.classification.heads import HEADS
     from patentcl.classification.heads.base import MASKS, POLICIES
     from patentcl.classification.members import HEAD_NAMES
-    from patentcl.classification.training import MONITORS
 
     assert set(HEAD_NAMES) == set(HEADS)
     for field, known in (
         ("loss", LOSSES),
-        ("monitor", MONITORS),
         ("mask", MASKS),
         ("policy", POLICIES),
         ("calibration", METHODS),

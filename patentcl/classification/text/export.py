@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from patentcl.classification.text.backbones import TextModel, TransformerReader
+from patentcl.classification.text.backbones import TransformerReader
+from patentcl.classification.text.pooling import TextModel
 from patentcl.core.errors import DataError
 from patentcl.encoders.encoder import PatentEncoder
 

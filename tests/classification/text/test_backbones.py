@@ -16,14 +16,13 @@ from patentcl.classification.heads import HeadSettings, build_head
 from patentcl.classification.heads.harnn import SHARE, HarnnHead
 from patentcl.classification.settings import TextSettings
 from patentcl.classification.text.backbones import (
-    TextCnn,
-    TextModel,
     TransformerReader,
     WordReader,
     load_reader,
     make_reader,
     mean_of,
 )
+from patentcl.classification.text.pooling import TextCnn, TextModel
 from patentcl.classification.text.words import NEAR, Vocabulary, read_glove, train_vectors, words_of
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import CpcTree
@@ -343,7 +342,7 @@ def test_layers_learn_at_falling_rates(tiny: Path) -> None:
         model=str(tiny), pooling="cnn", filters=2, learning_rate=1e-3, layer_decay=0.5
     )
     model = TextModel(make_reader(given, None), given)
-    groups = model.rates(0.01, 0.1)
+    groups = model.groups(0.01, 0.1)
     rate = {id(p): g["lr"] for g in groups for p in g["params"]}
     decay = {id(p): g["weight_decay"] for g in groups for p in g["params"]}
     assert len(rate) == sum(len(g["params"]) for g in groups) == len(list(model.parameters()))
@@ -363,13 +362,13 @@ def test_layers_learn_at_falling_rates(tiny: Path) -> None:
     model = TextModel(make_reader(held, None), held)
     for name, p in model.named_parameters():
         assert p.requires_grad == (".embeddings." not in name and ".layer.0." not in name), name
-    assert all(p.requires_grad for g in model.rates(0.1, 0) for p in g["params"])
+    assert all(p.requires_grad for g in model.groups(0.1, 0) for p in g["params"])
     for wrong in (2, 9):
         with pytest.raises(ConfigError, match="leaves no layer to tune"):
             bad = TextSettings(model=str(tiny), frozen_layers=wrong)
             TextModel(make_reader(bad, None), bad)
     frozen = TextSettings(model=str(tiny), frozen=True)
-    assert TextModel(make_reader(frozen, None), frozen).rates(0.1, 0) == []
+    assert TextModel(make_reader(frozen, None), frozen).groups(0.1, 0) == []
 
 
 def test_checkpointing_gives_the_same_gradients(tiny: Path) -> None:
@@ -392,7 +391,7 @@ def test_long_texts_are_cut_and_told(tiny: Path, caplog: pytest.LogCaptureFixtur
     with caplog.at_level(logging.WARNING, logger="patentcl"):
         tokens = model.read(["a plough", "a plough for soil " * 50], "my texts")
     assert tokens.lengths.tolist() == [4, 6] and tokens.truncated.tolist() == [False, True]
-    assert "1 of 2 in my texts are longer than 6 tokens and were cut" in caplog.text
+    assert "1 of 2 in my texts are longer than 6 tokens and were truncated" in caplog.text
 
 
 def test_word_vectors_as_reader(tmp_path: Path) -> None:

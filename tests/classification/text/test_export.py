@@ -46,7 +46,7 @@ def test_vectors_are_the_classifiers_own(
     head: str, text: dict[str, Any], tiny: str, tmp_path: Path
 ) -> None:
     model = fit(head, model=tiny, **text)
-    side = model._mixture.text
+    side = model._ensemble.text
     want = side.vectors(side.read(TEXTS, "texts"))
     model.text_encoder().save(tmp_path / "encoder")
     model.save(tmp_path / "classifier")
@@ -60,7 +60,7 @@ def test_vectors_are_the_classifiers_own(
 
 def test_a_convolution_leaves_the_mean_of_the_tuned_token_vectors(tiny: str) -> None:
     model = fit("flat", model=tiny, pooling="cnn", filters=4, layers=2)
-    reader = model._mixture.text.net.text.reader
+    reader = model._ensemble.text.model.reader
     tokens = reader.tokens([f"{t} [SEP] {a}" for t, a in TEXTS])
     found = model.text_encoder().encode(TEXTS, precision="fp32")
     for i, vector in enumerate(found):

@@ -21,8 +21,7 @@ from patentcl.classification.estimator import PatentClassifier
 from patentcl.classification.local_svm import LocalSVM
 from patentcl.classification.neighbours import NeighbourVote
 from patentcl.classification.text import network as text_net
-from patentcl.classification.text import training as text_fitting
-from patentcl.classification.text.network import find_half
+from patentcl.classification import training as fitting
 from patentcl.core import artifacts
 from patentcl.core.artifacts import fingerprint
 from patentcl.core.errors import ConfigError, DataError
@@ -102,8 +101,8 @@ def fit(model: PatentClassifier, **kwargs: Any) -> PatentClassifier:
 
 
 def weights(model: PatentClassifier) -> dict[str, torch.Tensor]:
-    assert model._mixture.text is not None
-    return {k: v.clone() for k, v in model._mixture.text.net.state_dict().items()}
+    assert model._ensemble.text is not None
+    return {k: v.clone() for k, v in model._ensemble.text.net.state_dict().items()}
 
 
 def assert_same(a: PatentClassifier, b: PatentClassifier, **near: float) -> None:
@@ -173,7 +172,7 @@ def test_learns_from_texts_and_comes_back_from_a_folder(
 
 
 @pytest.mark.parametrize("untuned", [True, False])
-def test_several_voices_by_value(untuned: bool, tiny: str) -> None:
+def test_several_members_by_value(untuned: bool, tiny: str) -> None:
     """One head with the encoder that it tunes, the others and the neighbours apart, and words."""
     text = {"untuned": untuned, "epochs": 1, "batch_size": 8}
     model = fit(make(tiny, "levels+flat+knn+svm", text, epochs=6))
@@ -181,7 +180,7 @@ def test_several_voices_by_value(untuned: bool, tiny: str) -> None:
     first = fit(make(tiny, epochs=1, batch_size=8))
     as_it_was = make(tiny, "levels", {"frozen": True}, epochs=1)
     beside = fit(as_it_was) if untuned else first
-    sides = [side._mixture.text for side in (first, beside)]
+    sides = [side._ensemble.text for side in (first, beside)]
     train, dev = (
         [side.vectors(side.read(items, "texts")) for side in sides] for items in (X, DEV[0])
     )
@@ -195,14 +194,14 @@ def test_several_voices_by_value(untuned: bool, tiny: str) -> None:
         .fit([f"{t}. {a}" for t, a in X], TREE.encode(Y))
         .scores([f"{t}. {a}" for t, a in DEV[0]], model.prune)
     )
-    voices = [
+    members = [
         first.predict_proba(DEV[0]),
         flat.predict_proba(dev[1]),
         np.mean(votes, axis=0),
         words,
     ]
     assert model.weights_.keys() == {"levels", "flat", "knn", "svm"}
-    want = sum(w * p for w, p in zip(model.weights_.values(), voices, strict=True))
+    want = sum(w * p for w, p in zip(model.weights_.values(), members, strict=True))
     np.testing.assert_allclose(model.predict_proba(DEV[0]), want, atol=1e-5)
 
 
@@ -267,7 +266,7 @@ class Cut(Exception):
 def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(
     after: int, text: dict[str, Any], tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text_fitting, "PAUSE", 0.0)
+    monkeypatch.setattr(fitting, "PAUSE", 0.0)
     settings: dict[str, Any] = {"monitor": "average_precision", "text": text}
     whole = fit(make(tiny, **settings))
     file = tmp_path / "unfinished"
@@ -294,7 +293,7 @@ def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(
 def test_a_checkpoint_of_something_else_is_left_aside(
     tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(text_fitting, "PAUSE", 0.0)
+    monkeypatch.setattr(fitting, "PAUSE", 0.0)
     file = tmp_path / "unfinished"
     fit(make(tiny, epochs=1), checkpoint=file)
     with caplog.at_level(logging.WARNING, logger="patentcl"):
@@ -328,7 +327,7 @@ def test_full_memory_makes_parts_smaller(
 ) -> None:
     settings: dict[str, Any] = {"dropout": 0.0, "input_dropout": 0.0, "epochs": 1}
     whole = fit(make(still, **settings))
-    real = text_fitting._Trainer._gradients
+    real = fitting.Trainer._gradients
 
     def scarce(self: Any, rows: np.ndarray, n: int) -> float:
         value = real(self, rows, n)
@@ -336,17 +335,17 @@ def test_full_memory_makes_parts_smaller(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return value
 
-    monkeypatch.setattr(text_fitting._Trainer, "_gradients", scarce)
+    monkeypatch.setattr(fitting.Trainer, "_gradients", scarce)
     with caplog.at_level(logging.WARNING, logger="patentcl"):
         parts = fit(make(still, **settings))
-    assert "training goes on with 8 texts at a time" in caplog.text
-    assert "training goes on with 4 texts at a time" in caplog.text
+    assert "training continues with 8 texts at a time" in caplog.text
+    assert "training continues with 4 texts at a time" in caplog.text
     assert_same(whole, parts, rtol=1e-3, atol=2e-4)
 
     def none(self: Any, rows: np.ndarray, n: int) -> float:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(text_fitting._Trainer, "_gradients", none)
+    monkeypatch.setattr(fitting.Trainer, "_gradients", none)
     with pytest.raises(ConfigError, match=r"memory of the device is full: got a single text"):
         fit(make(still, **settings))
 
@@ -358,20 +357,18 @@ def test_full_memory_in_prediction(
     scores = model.predict_proba(X)
     real = text_net._predict_batch
 
-    def scarce(net: Any, feed: Any, rows: np.ndarray, *rest: Any) -> Any:
+    def scarce(net: Any, batches: Any, rows: np.ndarray, *rest: Any) -> Any:
         if len(rows) > 5:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(net, feed, rows, *rest)
+        return real(net, batches, rows, *rest)
 
     monkeypatch.setattr(text_net, "_predict_batch", scarce)
     with caplog.at_level(logging.WARNING, logger="patentcl"):
         np.testing.assert_allclose(model.predict_proba(X), scores, atol=1e-5)
-    assert "prediction goes on with 8 texts at a time" in caplog.text
+    assert "prediction continues with 8 texts at a time" in caplog.text
 
 
 def test_precision_of_reading(tiny: str, tmp_path: Path) -> None:
-    cpu = torch.device("cpu")
-    assert find_half("fp32", cpu) is None and find_half("bf16", cpu) == torch.bfloat16
     with pytest.raises(ConfigError, match=r"fp16 is for GPUs"):
         fit(make(tiny, precision="fp16"))
     model = fit(make(tiny, epochs=3, precision="bf16"))
@@ -446,7 +443,7 @@ def test_texts_and_embeddings_are_not_mixed_up(tiny: str) -> None:
         ({"pooling": "cnn", "head_first": True}, "head_first needs a vector for each text"),
         ({"layers": 5}, "wanted at most 2"),
         ({"model": "no/such/place/at/all"}, "no such encoder"),
-        (3, r"text must be settings: got int"),
+        (3, r"'text' cannot be used.*got 3"),
     ],
 )
 def test_bad_settings_of_reading(text: Any, message: str, tiny: str) -> None:
@@ -496,7 +493,7 @@ def test_changed_missing_and_newer_files(tiny: str, tmp_path: Path) -> None:
 
 
 def test_an_encoder_of_another_width_is_refused(tiny: str, tmp_path: Path) -> None:
-    from patentcl.classification.files import fingerprint
+    from patentcl.core.artifacts import fingerprint
 
     fit(make(tiny, epochs=1)).save(tmp_path / "m")
     shutil.rmtree(tmp_path / "m" / "encoder")
