@@ -8,8 +8,8 @@ artifacts/classification/; the table, benchmarks/classification.md, is made of a
 Systems on frozen MiniLM share vectors that are made once; "best" and those on words read texts.
 
 Thresholds are tuned on one half of dev and applied to the other, in turn; one for each level, by
-the same rule for all systems. Early stopping is tuned on dev, and so is how members are combined, but
-in the last rows of the table: there, this too is of the other half.
+the same rule for all systems. Early stopping is tuned on dev, and so is how members are combined,
+but in the last rows of the table: there, this too is of the other half.
 Intervals are bootstraps over patents. What trains an encoder keeps a checkpoint, and goes on from
 it when it is run again.
 """

@@ -33,7 +33,7 @@ def _known_head(name: str) -> str:
 
 
 class ClassifierSettings(Settings):
-    """The section ``fit`` of a recipe: what learns, how it is trained, and how labels are chosen."""
+    """What learns, how it is trained, and how labels are chosen."""
 
     head: Annotated[str, AfterValidator(_known_head)] = "levels"
     """levels, flat, tmm, thmm, harnn, knn, local-svm; an ensemble, such as levels+flat+knn+svm."""

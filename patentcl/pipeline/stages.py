@@ -255,7 +255,7 @@ def _fit(step: Step, place: Path, record: Record, progress: StageProgress) -> No
     settings = recipe.fit.model_dump()
     if "model" in step.inputs:
         text = recipe.reading.model_copy(update={"model": str(step.inputs["model"])})
-        model = PatentClassifier(**settings, seed=recipe.seed, text=text)
+        model = PatentClassifier(**settings, seed=recipe.seed, text=text, verbose=0)
         train, dev = (corpus.select(rows[name]) for name in ("train", "dev"))
         unfinished = step.out.with_name(f".{step.out.name}.unfinished")
         model.fit(
@@ -270,7 +270,7 @@ def _fit(step: Step, place: Path, record: Record, progress: StageProgress) -> No
     else:
         X = aligned_vectors(step.path("vectors"), corpus)
         made_with = origin(artifacts.read_manifest(step.path("vectors")) or {})
-        model = PatentClassifier(**settings, seed=recipe.seed)
+        model = PatentClassifier(**settings, seed=recipe.seed, verbose=0)
         model.fit(
             np.asarray(X[rows["train"]], np.float32),
             corpus.labels[rows["train"]],

@@ -178,7 +178,10 @@ def test_one_member_is_stacked_too(head: str, vectors: tuple) -> None:
     "given,message",
     [
         ({"mixing": "stack"}, "'mixing'.*got 'stack'; wanted 'mean' or 'stacked'"),
-        ({"neighbor_weight": 0.5, "head": "levels+knn"}, "wanted neighbor_weight auto, or mixing mean"),
+        (
+            {"neighbor_weight": 0.5, "head": "levels+knn"},
+            "wanted neighbor_weight auto, or mixing mean",
+        ),
     ],
 )
 def test_bad_settings_of_mixing(given: dict, message: str, vectors: tuple) -> None:

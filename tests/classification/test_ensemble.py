@@ -178,7 +178,7 @@ def test_mistakes_in_data(x: object, y: list[list[str]], error: type[Exception],
 
 
 def test_mistakes_in_settings_and_use(published: PatentClassifier) -> None:
-    with pytest.raises(ConfigError, match="'cost'.*got 0; wanted greater than 0"):
+    with pytest.raises(ConfigError, match=r"'cost'.*got 0; wanted greater than 0"):
         PatentClassifier("local-svm", cost=0).fit(TEXTS, CODES, TREE)
     with pytest.raises(ConfigError, match=r"got 'local-svm\+knn'; wanted one or more"):
         PatentClassifier("local-svm+knn").fit(TEXTS, CODES, TREE)

@@ -921,3 +921,46 @@ def test_labels_and_embeddings_in_data_frames() -> None:
         PatentClassifier(**QUICK).fit(X, leaves.rename(columns={"A01B": "H04L"}), TREE)
     with pytest.raises(DataError, match="not a CPC or IPC symbol: got 'mower'"):
         PatentClassifier(**QUICK).fit(X, leaves.rename(columns={"A01B": "mower"}))
+
+
+# ---- unfinished trainings -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("head", ["levels+knn", "thmm"])
+def test_an_interrupted_training_on_embeddings_resumes(
+    head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("patentcl.classification.training.PAUSE", 0.0)
+    settings = {**QUICK, "head": head, "dropout": 0.3, "epochs": 3}
+    whole = PatentClassifier(**settings).fit(X, Y, TREE, dev=(X_DEV, Y_DEV))
+    file = tmp_path / "unfinished"
+
+    def stop(done: int, total: int) -> None:
+        assert total == 30
+        if done == 17:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        PatentClassifier(**settings).fit(
+            X, Y, TREE, dev=(X_DEV, Y_DEV), progress=stop, checkpoint=file
+        )
+    seen: list[int] = []
+    resumed = PatentClassifier(**settings).fit(
+        X,
+        Y,
+        TREE,
+        dev=(X_DEV, Y_DEV),
+        progress=lambda done, total: seen.append(done),
+        checkpoint=file,
+    )
+    assert seen[0] == 17 and seen[-1] == 30
+    assert np.array_equal(resumed.predict_proba(X_DEV), whole.predict_proba(X_DEV))
+    assert np.array_equal(resumed.thresholds_, whole.thresholds_)
+    assert [r["loss"] for r in resumed.history_] == [r["loss"] for r in whole.history_]
+
+
+def test_files_are_as_readable_as_the_umask_says(fitted: PatentClassifier, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "m")
+    (tmp_path / "plain").write_text("")
+    wanted = (tmp_path / "plain").stat().st_mode
+    assert {path.stat().st_mode for path in (tmp_path / "m").iterdir()} == {wanted}

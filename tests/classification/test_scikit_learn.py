@@ -11,6 +11,7 @@ import pickle
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_validate
@@ -178,3 +179,36 @@ def test_in_a_pipeline() -> None:
 def test_odd_samples_are_one_clear_error(bad: Any, text: str) -> None:
     with pytest.raises(DataError, match=text):
         PatentClassifier(**QUICK).fit(bad, CODES[: len(bad)])
+
+
+def test_a_data_frame_with_symbols_as_columns_needs_no_tree() -> None:
+    frame = pd.DataFrame(Y.toarray(), columns=list(TREE.symbols))[LEAVES].astype(int)
+    model = PatentClassifier(head="levels", **{**QUICK, "epochs": 20, "learning_rate": 0.02})
+    want = clone(model).fit(X, Y, TREE).predict_proba(X)
+    assert np.array_equal(clone(model).fit(X, frame).predict_proba(X), want)
+    found = cross_validate(model, X, frame, cv=3, error_score="raise")
+    assert (found["test_score"] > 0.6).all()
+    steps = make_pipeline(FunctionTransformer(lambda x: x * 2), model)
+    grid = {"patentclassifier__epochs": np.arange(2, 4), "patentclassifier__alpha": [1, 2.0]}
+    search = GridSearchCV(steps, grid, cv=2, error_score="raise").fit(X, frame)
+    assert search.predict(X).shape == (len(X), len(TREE))
+
+
+def test_symbols_below_the_level_count_as_their_ancestors(caplog: Any) -> None:
+    deep = [[f"{code}1/02" for code in row] for row in CODES]
+    model = PatentClassifier(head="knn")
+    with caplog.at_level("WARNING", logger="patentcl"):
+        got = clone(model).fit(X, deep)
+    assert "4 of 4 symbols are below the level subclass" in caplog.text
+    want = clone(model).fit(X, CODES)
+    assert got.tree_ == want.tree_ == TREE and got.score(X, deep) == want.score(X, CODES)
+    assert np.array_equal(got.predict_proba(X), want.predict_proba(X))
+    frame = pd.DataFrame({f"{s}1/02": [s in row for row in CODES] for s in LEAVES})
+    assert np.array_equal(clone(model).fit(X, frame).predict_proba(X), got.predict_proba(X))
+    caplog.clear()
+    assert clone(model).set_params(level="class").fit(X, CODES).tree_.levels[-1] == "class"
+    for level in (None, "subgroup"):
+        whole = clone(model).set_params(level=level).fit(X, deep)
+        assert "A01B1/02" in whole.tree_.index
+    given = CpcTree.from_symbols({s for row in deep for s in row})  # a tree is taken as it is
+    assert clone(model).fit(X, deep, given).tree_ == given

@@ -398,7 +398,7 @@ def test_the_classifiers_parameters_are_its_settings_with_the_same_defaults() ->
     for name, field in EstimatorSettings.model_fields.items():
         assert f"    {name} : " in str(PatentClassifier.__doc__)
         assert str(field.description) in str(PatentClassifier.__doc__)
-    with pytest.raises(TypeError, match="unknown parameter 'epoch'. Did you mean epochs"):
+    with pytest.raises(TypeError, match=r"unknown parameter 'epoch'\. Did you mean epochs"):
         PatentClassifier(epoch=3)
 
 

@@ -17,11 +17,11 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_validate
 from tiny import write_tiny_encoder
 
+from patentcl.classification import training as fitting
 from patentcl.classification.estimator import PatentClassifier
 from patentcl.classification.local_svm import LocalSVM
 from patentcl.classification.neighbours import NeighbourVote
 from patentcl.classification.text import network as text_net
-from patentcl.classification import training as fitting
 from patentcl.core import artifacts
 from patentcl.core.artifacts import fingerprint
 from patentcl.core.errors import ConfigError, DataError
