@@ -15,11 +15,11 @@ from typing import Annotated
 
 import typer
 
-from patentcl.cli import classify, graph, models, space, stages
+from patentcl.cli import classify, evaluate, graph, search, stages
 from patentcl.cli.options import INTERRUPTED, Json, Limit, Sets, app, bar, note, out, verb
 from patentcl.core.errors import PatentclError
 
-COMMANDS = [m.__name__ for m in (stages, graph, models, classify, space)]
+COMMANDS = [m.__name__ for m in (stages, graph, evaluate, classify, search)]
 """Importing these registered their commands; help lists them in this order, then those below."""
 
 
