@@ -1,11 +1,11 @@
-"""The verb classify."""
+"""The command classify."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,7 +24,9 @@ from patentcl.cli.options import (
     steps,
     verb,
 )
-from patentcl.core.errors import ConfigError
+from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.progress import Progress
+from patentcl.cpc import LEVELS
 
 if TYPE_CHECKING:
     from patentcl.data.corpus import Corpus
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
 STEP = 512
 """Patents classified, and written, at a time."""
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -57,54 +58,76 @@ def classify(
     source: EvidenceOptions,
     model: Annotated[Path, typer.Option(help="Folder of the classifier.")] = RUN / "classifier",
     encoder: EncoderNow = None,
-    all_scores: Annotated[bool, typer.Option("--all-scores", help="Scores of all nodes.")] = False,
+    all_scores: Annotated[
+        bool, typer.Option("--all-scores", help="Give probabilities of all codes.")
+    ] = False,
     to: Annotated[
         Path | None,
-        typer.Option("--out", help="Write to a .jsonl or .csv file; goes on after a cut-off."),
+        typer.Option(
+            "--out", help="Write to a .jsonl or .csv file; resumes after an interruption."
+        ),
     ] = None,
     limit: Limit = None,
     as_json: Json = False,
 ) -> None:
-    """Predict the codes of an abstract, or of each patent in a file, with evidence.
+    """Predict the codes of an abstract, or of each patent of a file, with evidence.
 
-    Codes are shown as a tree with their probabilities; those below their own threshold are marked.
-    Below each most specific code stand the labelled patents that carry it and are most alike.
-    Patents of a file come in the order of their ids.
+    Codes are shown as a tree with their probabilities; those below their own threshold are marked
+    unsure. Below each most specific code stand the most similar labelled patents that carry it.
+
+    Example: patentcl classify "a lawn mower with a camera that finds the edge of the lawn"
+
+    Example: patentcl classify --file new.csv --out codes.csv
     """
-    from patentcl.core.artifacts import fingerprint_path
+    from patentcl.data.corpus import Corpus
     from patentcl.workspace.run import Run
 
     one_of(question.text, question.file, names="a text and --file")
-    if to is not None and to.suffix not in FORMS:
-        raise ConfigError("unknown kind of file", got=to, wanted=" or ".join(FORMS))
+    if to is not None:
+        _check_target(to, question)
+    if source.evidence < 0:
+        raise ConfigError("evidence is negative", got=source.evidence, wanted="0 or more")
     run = Run(model.parent, classifier=model, index=source.index, encoder=encoder)
     run.require("classifier")
-    place = run.evidence_folder if source.evidence else None
-    if place is None and source.evidence:
+    if source.evidence and run.evidence_folder is None:
         note(
             "no index and no corpus beside the classifier, so no evidence: make an index with "
             "patentcl index, or name one with --index"
         )
+    patents = None if question.file is None else Corpus.read(question.file, limit=limit)
     with steps("classify") as progress:
         predictor = run.predictor(source.evidence, all_scores)
-        if question.file is None:
-            assert question.text is not None
-            _show(predictor.predict(["text"], [question.text]), as_json)
-            return
-        from patentcl.data.corpus import Corpus
-
-        patents = Corpus.read(question.file, limit=limit)
-        if to is None:
+        if patents is None:
+            _show(predictor.predict(["text"], [question.abstract()]), as_json)
+        elif to is None:
             for ids, texts in _parts(patents, 0, progress):
                 _show(predictor.predict(ids, texts), as_json)
-            return
-        about = {
-            "input": fingerprint_path(question.file),
-            "classifier": fingerprint_path(model / "config.json"),
-            "index": None if place is None else fingerprint_path(place / "manifest.json"),
-            "options": [all_scores, source.evidence, limit],
-        }
-        _write(predictor, patents, to, about, progress)
+        else:
+            about = _about(run, question, [all_scores, source.evidence, limit])
+            _write(predictor, patents, to, about, progress)
+
+
+def _check_target(to: Path, question: Question) -> None:
+    """Complain of a file that cannot be written before anything is loaded."""
+    if to.suffix not in FORMS:
+        raise ConfigError("unknown kind of file", got=to, wanted=" or ".join(FORMS))
+    if question.file is None:
+        raise typer.BadParameter("--out is for the patents of a file: give --file")
+    if to.exists():
+        raise DataError("the file is there already", where=to, fix="Choose another, or remove it")
+
+
+def _about(run: Any, question: Question, options: list[Any]) -> dict[str, Any]:
+    """What an interrupted file is about: it is resumed only by the same call."""
+    from patentcl.core.artifacts import fingerprint_path
+
+    place = run.evidence_folder if options[1] else None
+    return {
+        "input": fingerprint_path(question.file or ""),
+        "classifier": fingerprint_path(run.where("classifier") / "config.json"),
+        "index": None if place is None else fingerprint_path(place / "manifest.json"),
+        "options": options,
+    }
 
 
 def _parts(
@@ -128,7 +151,7 @@ def _write(
     form = FORMS[to.suffix]
     with ResumableFile(to, about) as file:
         if file.items:
-            note(f"going on after {file.items:,} of {len(patents):,} patents")
+            note(f"resuming after {file.items:,} of {len(patents):,} patents")
         for ids, texts in _parts(patents, file.items, progress):
             first = not file.items
             file.add(form(predictor.predict(ids, texts), first), len(ids))
@@ -143,76 +166,55 @@ def _json_line(prediction: Prediction) -> str:
     return json.dumps(prediction.record(), ensure_ascii=False)
 
 
-def _as_jsonl(predictions: Iterator[Prediction], first: bool) -> str:
-    return "".join(f"{_json_line(a)}\n" for a in predictions)
+def _as_jsonl(predictions: Iterable[Prediction], first: bool) -> str:
+    return "".join(f"{_json_line(p)}\n" for p in predictions)
 
 
-def _as_csv(predictions: Iterator[Prediction], first: bool) -> str:
+def _as_csv(predictions: Iterable[Prediction], first: bool) -> str:
     """One line for each predicted code; a patent without any has one line, without a symbol."""
+    from patentcl.workspace.predictions import as_rows
+
     stream = io.StringIO()
     lines = csv.writer(stream, lineterminator="\n")
     if first:
         head = ("patent_id", "symbol", "level", "title", "probability", "sure", "evidence")
         lines.writerow(head)
-    for prediction in predictions:
-        for code in prediction.codes:
-            near = " ".join(n.patent_id for n in prediction.evidence.get(code.symbol, []))
-            probability = f"{code.probability:.5f}"
-            lines.writerow(
-                (
-                    prediction.patent_id,
-                    code.symbol,
-                    code.level,
-                    code.title,
-                    probability,
-                    code.confident,
-                    near,
-                )
-            )
-        if not prediction.codes:
-            lines.writerow((prediction.patent_id, "", "", "", "", "", ""))
+    for pid, symbol, level, title, probability, confident, evidence in as_rows(predictions):
+        score = "" if probability is None else f"{probability:.5f}"
+        lines.writerow((pid, symbol, level, title, score, confident, " ".join(evidence)))
     return stream.getvalue()
 
 
-FORMS: dict[str, Callable[[Iterator[Prediction], bool], str]] = {
+FORMS: dict[str, Callable[[Iterable[Prediction], bool], str]] = {
     ".jsonl": _as_jsonl,
     ".csv": _as_csv,
 }
 
 
-def _show(predictions: Iterator[Prediction], as_json: bool) -> None:
+def _show(predictions: Iterable[Prediction], as_json: bool) -> None:
     for prediction in predictions:
         out(_json_line(prediction) if as_json else "\n".join(page_of(prediction)))
 
 
 def page_of(prediction: Prediction) -> list[str]:
     """A prediction as lines for a person: how deep it is confident, codes as a tree, evidence."""
-    from patentcl.evaluation.report import short
+    from patentcl.maps.clusters import short_title
 
+    codes = prediction.codes
     lines = [
-        f"{prediction.patent_id}  {_cut(prediction.title, 90)}".rstrip(),
+        f"{prediction.patent_id}  {_truncated(prediction.title, 90)}".rstrip(),
         f"  {_confidence(prediction)}",
     ]
-    levels: list[str] = []
-    for i, code in enumerate(prediction.codes):
-        if code.level not in levels:
-            levels.append(code.level)
-        depth = levels.index(code.level)
-        unsure = "" if code.confident else "  (unsure)"
+    depths = [LEVELS.index(code.level) for code in codes]
+    for code, depth, following in zip(codes, depths, [*depths[1:], -1], strict=True):
         indent = "  " * (1 + depth)
-        name = f"{indent}{code.symbol:<12}"
-        lines.append(f"{name} {code.probability:.2f}  {short(code.title)}{unsure}".rstrip())
-        following = prediction.codes[i + 1] if i + 1 < len(prediction.codes) else None
-        inner = following is not None and levels_below(levels, following.level, depth)
-        for near in () if inner else prediction.evidence.get(code.symbol, []):
-            title = _cut(near.title, 60) or "(no title)"
+        title = short_title(code.title, 70) if code.title else ""
+        unsure = "" if code.confident else "  (unsure)"
+        lines.append(f"{indent}{code.symbol:<12} {code.probability:.2f}  {title}{unsure}".rstrip())
+        for near in prediction.evidence.get(code.symbol, []) if following <= depth else []:
+            title = _truncated(near.title, 60) or "(no title)"
             lines.append(f"{indent}    like {near.similarity:.2f}  {near.patent_id:<12} {title}")
     return lines
-
-
-def levels_below(levels: Sequence[str], level: str, depth: int) -> bool:
-    """Whether a level lies below a depth; one not met yet does, since codes come top-down."""
-    return level not in levels or list(levels).index(level) > depth
 
 
 def _confidence(prediction: Prediction) -> str:
@@ -220,13 +222,14 @@ def _confidence(prediction: Prediction) -> str:
         return "no code is likely enough"
     if prediction.confident_level is None:
         text = "confident of none of these; they are the likeliest"
-    elif prediction.confident_level == prediction.predicted_level:
-        text = f"confident down to {prediction.confident_level}"
     else:
-        text = f"confident down to {prediction.confident_level}; below it the likeliest"
+        text = f"confident down to {prediction.confident_level}"
+        if prediction.confident_level != prediction.predicted_level:
+            text += "; below it the likeliest"
     stopped = prediction.stopped_before
     return f"{text}; no {stopped} is likely enough" if stopped else text
 
 
-def _cut(text: str, width: int) -> str:
+def _truncated(text: str, width: int) -> str:
+    text = " ".join(text.split())
     return text if len(text) <= width else f"{text[: width - 3].rstrip()}..."

@@ -20,7 +20,7 @@ def evaluate(
     vectors: Annotated[
         Path | None, typer.Option(help="Folder of the vectors; by default the one beside.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Whose patents to judge by.")] = "test",
+    split: Annotated[str, typer.Option(help="Split to evaluate on.")] = "test",
     metrics: Annotated[
         list[str], typer.Option("--metric", help="A metric by name. May be repeated.")
     ] = [],
@@ -29,20 +29,24 @@ def evaluate(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Judge a classifier, an encoder or an index on a held-out split."""
+    """Evaluate a classifier, an encoder or an index on a held-out split, beside chance.
+
+    Example: patentcl evaluate artifacts/quickstart/classifier --report work/report
+
+    Example: patentcl evaluate artifacts/quickstart/index --metric ndcg@10 --metric mrr
+    """
     from patentcl.evaluation.folders import evaluate_folder, report_folder
+    from patentcl.evaluation.report import figures_table
 
     place = corpus or folder.parent
-    with steps("embed") as progress:
-        title, result = evaluate_folder(folder, place, vectors, split, metrics, progress)
     if report is not None:
         report_folder(folder, report, place, vectors, split)
         note(f"report written to {report}")
+    with steps("embed") as progress:
+        kind, result = evaluate_folder(folder, place, vectors, split, metrics, progress)
     if as_json:
         out(json.dumps(result))
         return
-    from patentcl.evaluation.report import figures_table
-
-    for name, systems in result.items():
-        out(f"{title}: {name} ({split} split)")
+    for task, systems in result.items():
+        out(f"{kind}: {task} ({split} split)")
         out(figures_table(systems))

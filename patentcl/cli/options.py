@@ -86,17 +86,12 @@ class Seeded(Common):
 class Question:
     """What to look at: a text, or each patent of a file."""
 
-    text: Annotated[str | None, typer.Argument(help="An abstract.")] = None
+    text: Annotated[str | None, typer.Argument(help="An abstract; - reads it from stdin.")] = None
     file: Annotated[Path | None, typer.Option(help="CSV, TSV, JSONL or Parquet.")] = None
 
-    def items(self, limit: int | None = None) -> tuple[list[str], list[Any]]:
-        """Ids, and texts or (title, abstract) pairs."""
-        if self.file is None:
-            return ["text"], [self.text]
-        from patentcl.data.corpus import Corpus
-
-        patents = Corpus.read(self.file, limit=limit)
-        return patents.ids.tolist(), patents.texts
+    def abstract(self) -> str:
+        """The text, or what stdin holds."""
+        return sys.stdin.read().strip() if self.text == "-" else self.text or ""
 
 
 def one_of(*given: Any, names: str) -> None:

@@ -1,38 +1,47 @@
-"""Verbs about the embedding space: index, similar, map."""
+"""The command similar."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from patentcl.cli.options import RUN, EncoderNow, Json, Question, one_of, out, verb
+from patentcl.cli.options import RUN, EncoderNow, Json, Question, note, one_of, out, verb
+from patentcl.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from patentcl.search.index import PatentIndex
 
 
 @dataclass(frozen=True)
 class Filters:
     """Which patents may be found."""
 
-    before: Annotated[str | None, typer.Option(help="Only older than this date.")] = None
-    after: Annotated[str | None, typer.Option(help="Only from this date on.")] = None
+    before: Annotated[str | None, typer.Option(help="Only patents before this date.")] = None
+    after: Annotated[str | None, typer.Option(help="Only patents from this date on.")] = None
     cpc: Annotated[
-        list[str], typer.Option(help="Only with a code below this. May be repeated.")
+        list[str], typer.Option(help="Only patents with a code at or below this. May be repeated.")
     ] = field(default_factory=list)
-    exclude_cpc: Annotated[list[str], typer.Option(help="None with a code below this.")] = field(
-        default_factory=list
-    )
+    exclude_cpc: Annotated[
+        list[str], typer.Option(help="No patents with a code at or below this. May be repeated.")
+    ] = field(default_factory=list)
 
     def as_arguments(self) -> dict[str, Any]:
-        """Arguments of a search."""
-        return {
-            "before": self.before,
-            "after": self.after,
-            "cpc": self.cpc or None,
-            "exclude_cpc": self.exclude_cpc or None,
-        }
+        """Arguments of a search, those that were given; dates and symbols are checked."""
+        from patentcl.cpc import parse_symbol
+        from patentcl.search.filters import day
+
+        given = {name: value for name, value in vars(self).items() if value}
+        for name, value in given.items():
+            if name in ("before", "after"):
+                day(value, name)
+            else:
+                for symbol in value:
+                    parse_symbol(symbol)
+        return given
 
 
 @verb()
@@ -42,46 +51,66 @@ def similar(
     id_: Annotated[str | None, typer.Option("--id", help="A patent of the index.")] = None,
     folder: Annotated[Path, typer.Option("--index", help="Folder of the index.")] = RUN / "index",
     encoder: EncoderNow = None,
-    k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
+    k: Annotated[int, typer.Option("-k", help="Number of patents to find.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """Find the nearest patents of a text, of a patent, or of each patent in a file."""
+    """Find the patents most similar to a text, to a patent, or to each patent of a file.
+
+    Example: patentcl similar "a battery pack with a cooling plate" --cpc H01M --before 2020
+
+    Example: patentcl similar --file new.csv -k 3 --json
+    """
     from patentcl.workspace.run import Run
 
     one_of(question.text, id_, question.file, names="a text, --id and --file")
+    if k < 1:
+        raise ConfigError("k is not a positive whole number", got=k, wanted="1 or more")
+    arguments = filters.as_arguments()
     run = Run(folder.parent, index=folder, encoder=encoder)
     if id_ is not None:
-        found = run.similar(ids=id_, k=k, **filters.as_arguments())
+        found = run.similar(ids=id_, k=k, **arguments)
     else:
-        found = run.similar(question.file or [question.text], k, **filters.as_arguments())
-    _print_neighbours(found, as_json)
+        found = run.similar(question.file or [question.abstract()], k, **arguments)
+    if found.empty and arguments:
+        note(f"nothing found: {_passing(run.index, arguments)}")
+    _show(found, as_json)
 
 
-def _print_neighbours(found: Any, as_json: bool) -> None:
+def _passing(index: PatentIndex, filters: dict[str, Any]) -> str:
+    """How many patents pass all filters and each of them."""
+    if {"before", "after"} & set(filters) and index.meta["date"].isna().all():
+        return f"none of the {len(index):,} patents of this index has a date"
+    each = ", ".join(
+        f"{index.count(**{name: value}):,} pass --{name.replace('_', '-')} "
+        + (value if isinstance(value, str) else " ".join(value))
+        for name, value in filters.items()
+    )
+    text = f"{index.count(**filters):,} of {len(index):,} patents pass"
+    return f"{text} all filters ({each})" if len(filters) > 1 else f"{text} ({each})"
+
+
+def _show(found: Any, as_json: bool) -> None:
     several = found["query"].nunique() > 1
     for query, rows in found.groupby("query", sort=False):
         if several and not as_json:
             out(str(query))
-        for r in rows.itertuples():
-            date = "" if r.date is None or r.date != r.date else str(r.date)[:10]
-            codes = [str(c) for c in r.codes]
-            if as_json:
+        for row in rows.itertuples():
+            date = "" if row.date is None or row.date != row.date else str(row.date)[:10]
+            codes = [str(c) for c in row.codes]
+            if not as_json:
+                title = " ".join((row.title or "(no title)").split())[:60]
                 out(
-                    json.dumps(
-                        {
-                            "query": "text" if query == 0 else query,
-                            "rank": int(r.rank),
-                            "patent_id": r.id,
-                            "similarity": round(float(r.similarity), 5),
-                            "date": date or None,
-                            "title": r.title,
-                            "codes": codes,
-                        },
-                        ensure_ascii=False,
-                    )
+                    f"{row.rank:>3}  {row.similarity:.3f}  {row.id:<12} {date:<10}  "
+                    f"{title:<60}  {', '.join(codes[:4])}".rstrip()
                 )
-            else:
-                out(
-                    f"{r.rank:>3}  {r.similarity:.3f}  {r.id:<12} {date:<10}  "
-                    f"{(r.title or '(no title)')[:60]:<60}  {', '.join(codes[:4])}".rstrip()
-                )
+                continue
+            record = {
+                "query": query if isinstance(query, str) else "text",
+                "rank": int(row.rank),
+                "patent_id": row.id,
+                "similarity": round(float(row.similarity), 5),
+                "date": date or None,
+                "title": row.title,
+                "codes": codes,
+            }
+            out(json.dumps(record, ensure_ascii=False))

@@ -31,6 +31,20 @@ Result = dict[str, dict[str, dict[str, Any]]]
 KINDS = {"fit": "classifier", "train": "encoder", "encoder": "encoder", "index": "index"}
 
 
+def kind_of(folder: Path) -> str:
+    """Whether a folder holds a classifier, an encoder or an index; others are refused."""
+    stage = artifacts.require(folder, "classifier, encoder or index", "run RECIPE").get("stage", "")
+    kind = KINDS.get(str(stage).removesuffix("-base"))
+    if kind is None:
+        raise DataError(
+            "nothing to evaluate in the folder",
+            where=folder,
+            got=f"the stage {stage!r}",
+            wanted="a classifier, an encoder or an index",
+        )
+    return kind
+
+
 def evaluate_folder(
     folder: Path,
     corpus: Path,
@@ -46,15 +60,7 @@ def evaluate_folder(
     of a run's report.
     """
     choose(split, SPLITS, "split")
-    stage = artifacts.require(folder, "classifier, encoder or index", "run RECIPE").get("stage", "")
-    kind = KINDS.get(str(stage).removesuffix("-base"))
-    if kind is None:
-        raise DataError(
-            "nothing to evaluate in the folder",
-            where=folder,
-            got=f"the stage {stage!r}",
-            wanted="a classifier, an encoder or an index",
-        )
+    kind = kind_of(folder)
     settings = ReportSettings()
     if kind == "classifier":
         run, X = _opened_classifier(folder, corpus, vectors)
@@ -83,8 +89,7 @@ def report_folder(
     folder: Path, to: Path, corpus: Path, vectors: Path | None = None, split: str = "test"
 ) -> None:
     """Write the full report on a classifier into the folder `to`: metrics, tables, pictures."""
-    stage = artifacts.require(folder, "classifier", "fit VECTORS").get("stage", "")
-    if KINDS.get(str(stage).removesuffix("-base")) != "classifier":
+    if kind_of(folder) != "classifier":
         raise ConfigError("a report is made of a classifier only", got=folder)
     run, X = _opened_classifier(folder, corpus, vectors)
     record = {

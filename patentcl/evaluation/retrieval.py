@@ -78,7 +78,7 @@ def _citation_pairs(corpus: Corpus) -> sparse.csr_matrix:
 def _groups(corpus: Corpus) -> sparse.csr_matrix:
     """Main groups of each patent, int32 CSR (n, n_groups)."""
     groups = [
-        sorted({truncate_symbol(c, "group") for c in codes} - {None}) for codes in corpus.codes
+        sorted({g for c in codes if (g := truncate_symbol(c, "group"))}) for codes in corpus.codes
     ]
     column, names = pd.factorize(np.array([g for row in groups for g in row], dtype=object))
     row = np.repeat(np.arange(len(corpus)), [len(g) for g in groups])

@@ -22,14 +22,15 @@ def plain(value: Any) -> Any:
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as plain data."""
-    return [{k: plain(v) for k, v in row.items()} for row in frame.to_dict(orient="records")]
+    return [{str(k): plain(v) for k, v in row.items()} for row in frame.to_dict(orient="records")]
 
 
 def frame_table(frame: pd.DataFrame) -> str:
     """A frame in Markdown, without a column of titles that is empty."""
     shown = [c for c in frame if c != "title" or frame[c].any()]
     return markdown_table(
-        [c.replace("_", " ") for c in shown], frame[shown].astype(object).itertuples(index=False)
+        [str(c).replace("_", " ") for c in shown],
+        frame[shown].astype(object).itertuples(index=False),
     )
 
 

@@ -220,6 +220,11 @@ class PatentIndex:
         rank = _rank(query)
         return self._frame(query[rank < k], position[rank < k], similarity[rank < k])
 
+    def count(self, **filters: Any) -> int:
+        """How many patents pass some filters, which are as in `search`."""
+        keep = self._filters.mask(**filters)
+        return len(self) if keep is None else int(keep.sum())
+
     def neighbours(self, k: int = 10) -> pd.DataFrame:
         """Find the nearest patents of every patent: ``id, rank, neighbour, similarity``."""
         found = self.similar_to(self.ids, k)

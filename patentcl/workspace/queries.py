@@ -28,9 +28,11 @@ def as_texts(queries: Any, limit: int | None = None) -> tuple[list[Any], list[Te
     if isinstance(queries, Path):
         queries = Corpus.read(queries, limit=limit)
     elif isinstance(queries, pd.DataFrame):
-        queries = Corpus.from_records(queries.to_dict("records"))
+        queries = Corpus.from_records(
+            [dict(zip(queries, row, strict=True)) for row in queries.itertuples(index=False)]
+        )
     if isinstance(queries, Corpus):
-        return queries.ids.tolist(), queries.texts
+        return queries.ids.tolist(), list(queries.texts)
     try:
         texts = list(queries)
     except TypeError as error:

@@ -178,7 +178,7 @@ def test_similar_filters(cli: Run, run: Path) -> None:
 def test_classify_text_and_file(cli: Run, run: Path) -> None:
     text = cli("classify", "a battery with a housing", "--model", run / "classifier").stdout
     assert text.splitlines()[0] == "text" and "like 0." in text
-    assert "sure" in text.splitlines()[1]
+    assert "confident" in text.splitlines()[1]
     bare = cli("classify", "a battery", "--model", run / "classifier", "--evidence", 0).stdout
     assert "like 0." not in bare
     (run / "three.csv").write_text(
@@ -230,7 +230,7 @@ def test_classify_into_a_file_goes_on_after_a_cut(
     line = _error(cli(*call, "--out", "codes.jsonl", "--all-scores", code=1))
     assert "unfinished" in line and "options" in line
     done = cli(*call, "--out", "codes.jsonl")
-    assert "going on after 12 of 20 patents" in done.stderr and done.stdout == ""
+    assert "resuming after 12 of 20 patents" in done.stderr and done.stdout == ""
     written = (here / "codes.jsonl").read_text()
     assert written == cli(*call, "--json").stdout
     names = [json.loads(x)["patent_id"] for x in written.splitlines()]
@@ -447,3 +447,49 @@ def test_results_on_stdout_notes_on_stderr(cli: Run, run: Path) -> None:
     done = cli("run", "quickstart", "--data", "tables", "--out", "nothing2", "--dry", "--json")
     assert json.loads(done.stdout)["stages"][0]["stage"] == "load"
     assert all(": would run" in line for line in done.stderr.splitlines())
+
+
+def test_a_filter_that_leaves_nothing_says_what_passes(cli: Run, run: Path) -> None:
+    total = len(Corpus.read(run))
+    call = ("similar", "a device", "--index", run / "index")
+    done = cli(*call, "--before", 1800, "--cpc", "H")
+    assert done.stdout == "" and f"0 of {total} patents pass all filters (0 pass --before" in (
+        done.stderr
+    )
+    assert (
+        f"{total} pass --exclude-cpc B99Z"
+        in cli(*call, "--before", 1800, "--exclude-cpc", "B99Z").stderr
+    )
+    assert "nothing found" not in cli(*call, "--cpc", "H").stderr
+
+
+def test_a_text_from_stdin(cli: Run, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    text = "a battery with a housing"
+    for call in (
+        ("similar", "--index", run / "index", "-k", 3),
+        ("classify", "--model", run / "classifier"),
+    ):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{text}\n"))
+        assert cli(*call, "-").stdout == cli(*call, text).stdout
+
+
+def test_targets_and_options_are_checked_before_anything_is_loaded(
+    cli: Run, run: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from patentcl.workspace.run import Run as Opened
+
+    (here / "there.csv").write_text("mine\n")
+    (here / "one.csv").write_text("id,abstract\nx,a battery\n")
+    monkeypatch.setattr(Opened, "predictor", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr(Opened, "encoder_of", lambda *_: pytest.fail("loaded"))
+    call = ("classify", "--model", run / "classifier")
+    assert "there already" in _error(cli(*call, "--file", "one.csv", "--out", "there.csv", code=1))
+    assert "no such file" in _error(cli(*call, "--file", "none.csv", code=1))
+    assert "negative" in _error(cli(*call, "x", "--evidence", -1, code=1))
+    assert "--file" in cli(*call, "x", "--out", "new.csv", code=2).stderr
+    search = ("similar", "x", "--index", run / "index")
+    assert "k is not" in _error(cli(*search, "-k", 0, code=1))
+    assert "yesterday" in _error(cli(*search, "--before", "yesterday", code=1))
+    assert "Q99" in _error(cli(*search, "--cpc", "Q99", code=1))
