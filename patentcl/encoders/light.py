@@ -1,4 +1,4 @@
-"""A few texts through a small BERT with NumPy: a query then needs no PyTorch, whose import takes longer.
+"""A few texts through a small BERT with NumPy: importing PyTorch takes longer than a query.
 
 Covers sentence-transformers models on this machine that are a BERT with absolute positions, pooled
 by the mean or the first token. Vectors are those of `PatentEncoder` in fp32 (tested to 1e-5).
@@ -40,7 +40,9 @@ class LightEncoder:
         self._tokenizer.enable_truncation(max_length)
 
     @classmethod
-    def load(cls, name: str, max_length: int | None, fingerprint: str | None) -> LightEncoder | None:
+    def load(
+        cls, name: str, max_length: int | None, fingerprint: str | None
+    ) -> LightEncoder | None:
         """The encoder of a model's name or folder; None where this module does not cover it.
 
         None, too, where its fingerprint is another than that of `PatentEncoder` given.
@@ -49,7 +51,10 @@ class LightEncoder:
             place, local = find_model(name)
             folder = Path(place)
             parts = [m["type"].rpartition(".")[2] for m in _json(folder / "modules.json")]
-            config, more = _json(folder / "config.json"), folder / "config_sentence_transformers.json"
+            config, more = (
+                _json(folder / "config.json"),
+                folder / "config_sentence_transformers.json",
+            )
             pooling = _pooling(_json(folder / "1_Pooling" / "config.json"))
             plain = (
                 local

@@ -62,14 +62,8 @@ def vectors_beside(folder: Path) -> Path | None:
     return next((s for s in siblings if (m := manifest_of(s)) and m.get("encoder") == wanted), None)
 
 
-def encoder_for(folder: Path, given: str | None = None) -> PatentEncoder:
-    """Load the encoder that texts must pass through for a classifier, an index or vectors.
-
-    The folder's manifest names it; `given`, a folder or a name, is used instead of that name. An
-    encoder other than the one that the folder was made with is refused.
-    """
-    from patentcl.encoders.encoder import PatentEncoder
-
+def encoder_name(folder: Path, given: str | None = None) -> str:
+    """The folder or name of the encoder that a folder was made with; `given` comes first."""
     manifest = manifest_of(folder)
     beside = folder.parent / "encoder"  # found there even when a run's folder has been moved
     tuned = manifest_of(beside).get("encoder")
@@ -82,6 +76,18 @@ def encoder_for(folder: Path, given: str | None = None) -> PatentEncoder:
             where=folder,
             fix="Name it with --encoder",
         )
+    return str(name)
+
+
+def encoder_for(folder: Path, given: str | None = None) -> PatentEncoder:
+    """Load the encoder that texts must pass through for a classifier, an index or vectors.
+
+    The folder's manifest names it; `given`, a folder or a name, is used instead of that name. An
+    encoder other than the one that the folder was made with is refused.
+    """
+    from patentcl.encoders.encoder import PatentEncoder
+
+    manifest, name = manifest_of(folder), encoder_name(folder, given)
     encoder = PatentEncoder.load(name, manifest.get("max_length"))
     if manifest.get("encoder") not in (None, encoder.fingerprint):
         raise DataError(

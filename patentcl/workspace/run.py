@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from patentcl.classification.estimator import PatentClassifier
     from patentcl.data.corpus import Corpus
     from patentcl.encoders.encoder import PatentEncoder
+    from patentcl.encoders.light import LightEncoder
+    from patentcl.maps.drawing import MapFigure
     from patentcl.search.index import PatentIndex
     from patentcl.workspace.predictions import Predictor
 
@@ -67,6 +69,7 @@ class Run:
             raise ConfigError("unknown part of a run", got=unknown[0], wanted=", ".join(PARTS))
         self._parts = {name: Path(place) for name, place in parts.items() if place is not None}
         self._encoders: dict[str, PatentEncoder] = {}
+        self._light: dict[str, LightEncoder | None] = {}
 
     def __repr__(self) -> str:
         there = [name for name in PARTS if self.has(name)]
@@ -156,6 +159,23 @@ class Run:
             self._encoders[made_with] = folders.encoder_for(self.where(part), given)
         return self._encoders[made_with]
 
+    def encode(self, part: str, texts: Sequence[Any], given: str | None = None) -> np.ndarray:
+        """Vectors (n, d) of texts by the encoder of a part; a few texts need no PyTorch."""
+        from patentcl.encoders.light import FEW, LightEncoder
+
+        folder = self.require(part)
+        made = folders.manifest_of(folder)
+        if len(texts) <= FEW and str(made.get("encoder")) not in self._encoders:
+            if part not in self._light:
+                name = folders.encoder_name(folder, given)
+                self._light[part] = LightEncoder.load(
+                    name, made.get("max_length"), made.get("encoder")
+                )
+            light = self._light[part]
+            if light is not None:
+                return light.encode(texts)
+        return self.encoder_of(part, given).encode(texts)
+
     @property
     def base(self) -> Run | None:
         """The same run before its encoder was tuned; None where it was not."""
@@ -188,6 +208,32 @@ class Run:
     def page(self) -> str:
         """What the run says of itself, as text."""
         return (self.require("report") / "page.txt").read_text(encoding="utf-8")
+
+    def map(self, out: str | Path | None = None, title: str = "") -> MapFigure:
+        """Draw the map of the run: a figure that notebooks show.
+
+        Parameters
+        ----------
+        out : path, optional
+            A folder for map.png, map.svg, map.html and coordinates.parquet.
+        title : str
+            Over the picture; by default the number of patents.
+        """
+        import pandas as pd
+
+        from patentcl.maps.drawing import MapStyle, plot_map
+
+        table = pd.read_parquet(self.require("map") / "coordinates.parquet")
+        meta = self.corpus.frame()
+        if table["id"].tolist() != meta["id"].tolist():
+            raise DataError(
+                "the map is of another corpus",
+                where=self.where("map"),
+                fix="Draw it again with: patentcl map",
+            )
+        points, labels = table[["x", "y"]].to_numpy(), table["label"].tolist()
+        style = MapStyle(title=title)
+        return plot_map(points, labels, out, meta=meta, clusters=table["cluster"], style=style)
 
     # ---- questions --------------------------------------------------------------------------
 
@@ -231,8 +277,7 @@ class Run:
         else:
             names, texts = as_texts(queries)
             self.index  # noqa: B018 (a folder that is not there costs no loading of the encoder)
-            vectors = self.encoder_of("index", self._given).encode(texts)
-            found = self.index.search(vectors, k, **filters)
+            found = self.index.search(self.encode("index", texts, self._given), k, **filters)
         for column in ("date", "title", "codes"):
             if column not in found:
                 found[column] = [[] if column == "codes" else None for _ in range(len(found))]
@@ -282,7 +327,7 @@ class Run:
         model, place = self.classifier, self.evidence_folder if evidence else None
         encode = None
         if not model.reads_texts:
-            encode = self.encoder_of("classifier", self._given).encode
+            encode = partial(self.encode, "classifier", given=self._given)
         if place is None:
             return Predictor(model, encode, None, all_scores)
         if (place / "corpus.parquet").is_file():
@@ -294,7 +339,7 @@ class Run:
         )
         other = None
         if model.reads_texts or made_with != fitted_on:
-            other = self.encoder_of("index").encode
+            other = partial(self.encode, "index")
         return Predictor(
             model, encode, VectorEvidence(self.index, model.tree_, evidence, other), all_scores
         )
