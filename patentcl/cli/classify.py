@@ -198,7 +198,7 @@ def _show(predictions: Iterable[Prediction], as_json: bool) -> None:
 
 def page_of(prediction: Prediction) -> list[str]:
     """A prediction as lines for a person: how deep it is confident, codes as a tree, evidence."""
-    from patentcl.maps.clusters import short_title
+    from patentcl.maps.naming import short_title
 
     codes = prediction.codes
     lines = [
