@@ -25,12 +25,8 @@ def as_texts(queries: Any, limit: int | None = None) -> tuple[list[Any], list[Te
         if not queries.lower().endswith(FILES) or any(c.isspace() for c in queries):
             return [0], [queries]
         queries = Path(queries)
-    if isinstance(queries, Path):
+    if isinstance(queries, Path | pd.DataFrame):
         queries = Corpus.read(queries, limit=limit)
-    elif isinstance(queries, pd.DataFrame):
-        queries = Corpus.from_records(
-            [dict(zip(queries, row, strict=True)) for row in queries.itertuples(index=False)]
-        )
     if isinstance(queries, Corpus):
         return queries.ids.tolist(), list(queries.texts)
     try:
