@@ -154,7 +154,7 @@ def f1_by_frequency(frequency: np.ndarray, f1: np.ndarray, what: str, title: str
 
     Labels with nan or with frequency 0 are left out; `what` names the horizontal axis.
     """
-    from matplotlib.ticker import NullFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure, (ax,) = _figure(title=title)
     keep = (frequency > 0) & ~np.isnan(f1)
@@ -174,6 +174,7 @@ def f1_by_frequency(frequency: np.ndarray, f1: np.ndarray, what: str, title: str
         _legend(ax, **ABOVE)
     ax.set_xscale("log")
     _counting(ax.xaxis)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel(what)
     _rate_axis(ax, "F1 of the label", -0.03, 1.03)
@@ -375,5 +376,5 @@ def words_per_patent(words: Mapping[str, np.ndarray]) -> Figure:
     more = f" ({longer:.1%} are longer, up to {together.max():,})" if longer else ""
     ax.set_xlabel(f"words of title and abstract{more}")
     ax.set_ylabel("share of patents")
-    _legend(ax, ncols=len(words), **ABOVE)
+    _legend(ax, ncols=2, **ABOVE)
     return figure
