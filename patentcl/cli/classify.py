@@ -206,7 +206,7 @@ def page_of(prediction: Prediction) -> list[str]:
         f"  {_confidence(prediction)}",
     ]
     depths = [LEVELS.index(code.level) for code in codes]
-    for code, depth, following in zip(codes, depths, [*depths[1:], -1], strict=True):
+    for code, depth, following in zip(codes, depths, [*depths[1:], -1], strict=False):
         indent = "  " * (1 + depth)
         title = short_title(code.title, 70) if code.title else ""
         unsure = "" if code.confident else "  (unsure)"
