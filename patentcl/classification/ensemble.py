@@ -196,7 +196,7 @@ class Ensemble:
         rate = settings.learning_rate
         if text.head_first:  # alone, on vectors of the encoder as it is
             same = text.pooling == "encoder"
-            known = [
+            both = [
                 (known if same and known is not None else self._vectors(tokens), labels)
                 for tokens, known, labels in (
                     (inputs, beside, train_set[1]),
@@ -204,7 +204,8 @@ class Ensemble:
                 )
             ]
             make = self._maker(name, width)
-            head, rate = train_head(make, *known, self._on_vectors())[0], text.learning_rate
+            head, _ = train_head(make, both[0], both[1], self._on_vectors())
+            rate = text.learning_rate
         changed = {
             "epochs": text.epochs or settings.epochs,
             "batch_size": text.batch_size or settings.batch_size,

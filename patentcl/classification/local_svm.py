@@ -89,11 +89,11 @@ class LocalSVM:
         self._bias = np.zeros(len(self.tree), dtype=np.float32)
         rows: list[sparse.csr_matrix] = [sparse.csr_matrix((1, X.shape[1]))] * len(self.tree)
         for parent, nodes in self._families:
-            among = np.arange(X.shape[0]) if parent < 0 else _rows_of(carries, parent)
+            among = np.arange(X.shape[0]) if parent < 0 else _rows_of(carries, int(parent))
             part = X[among]
             for node in nodes:
                 y = np.zeros(X.shape[0], dtype=bool)
-                y[_rows_of(carries, node)] = True
+                y[_rows_of(carries, int(node))] = True
                 rows[node], self._bias[node] = self._fit_node(part, y[among])
         self._set_weights(sparse.csr_matrix(sparse.vstack(rows), dtype=np.float32))
         return self

@@ -286,7 +286,8 @@ def train(
 
     recipe = common.settings("train", "encoder", encoder__model=model)
     folder = corpus or triplets.parent
-    inputs = {"triplets": triplets, "corpus": folder, "model": recipe.encoder.model}
+    inputs: dict[str, str | Path] = {"triplets": triplets, "corpus": folder}
+    inputs["model"] = recipe.encoder.model
     step = Step(TRAIN, to or triplets.parent / "encoder", recipe, inputs)
     show_counts(make(step, common, "encoder")["results"], common.as_json)
 
@@ -307,7 +308,7 @@ def embed(
     from patentcl.pipeline.stages import EMBED, Step
 
     recipe = common.settings("encoder", encoder__model=encoder)
-    inputs = {"corpus": corpus, "encoder": recipe.encoder.model}
+    inputs: dict[str, str | Path] = {"corpus": corpus, "encoder": recipe.encoder.model}
     folder = corpus.parent if corpus.suffix == ".parquet" else corpus
     manifest = make(Step(EMBED, to or folder / "vectors", recipe, inputs), common, "vectors")
     rate = manifest["counts"]["vectors"] / max(manifest["seconds"], 0.01)
@@ -373,7 +374,7 @@ def index(
     from patentcl.pipeline.stages import INDEX, Step
 
     recipe = common.settings("index", index__spec=spec)
-    inputs = {"corpus": corpus or vectors.parent, "vectors": vectors}
+    inputs: dict[str, str | Path] = {"corpus": corpus or vectors.parent, "vectors": vectors}
     step = Step(INDEX, to or vectors.parent / "index", recipe, inputs)
     show_counts(make(step, common, "index")["counts"], common.as_json)
 
@@ -402,7 +403,7 @@ def map_(
     from patentcl.pipeline.stages import MAP, Step
 
     recipe = common.settings("map", map__title=title)
-    inputs = {"corpus": corpus or vectors.parent, "vectors": vectors}
+    inputs: dict[str, str | Path] = {"corpus": corpus or vectors.parent, "vectors": vectors}
     if base is not None:
         inputs["base"] = base
     step = Step(MAP, to or vectors.parent / "reports" / "map", recipe, inputs)

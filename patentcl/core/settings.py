@@ -12,7 +12,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -30,7 +30,13 @@ Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 PartShare = Annotated[float, Field(ge=0, lt=1, strict=True)]
 
 
-class _Names(type(BaseModel)):  # type: ignore[misc]
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
+
+class _Names(ModelMetaclass):
     """Lists the settings of a class, so that help() and completion show these and no machinery."""
 
     def __dir__(cls) -> list[str]:

@@ -319,8 +319,8 @@ def training_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
         ax.set_xlabel("epoch")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         if best is not None:
-            label = "epoch kept" if ax is axes[-1] else None
-            ax.axvline(best, color=GREY, linewidth=0.9, linestyle=":", label=label)
+            kept = "epoch kept" if ax is axes[-1] else None
+            ax.axvline(best, color=GREY, linewidth=0.9, linestyle=":", label=kept)
         if ax.get_legend_handles_labels()[0]:
             _legend(ax, loc="best")
     return figure

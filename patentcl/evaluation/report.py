@@ -163,7 +163,8 @@ def examples(
         "nearest": _rows(index.similar_to(corpus.ids[own], 5)),
     }
     if settings.example is not None:
-        row, text, query = None, settings.example, settings.example
+        row, text = None, settings.example
+        query: Any = text
         new: dict[str, Any] = {"text": text}
     else:
         described = [i for i in coded if texts[i][1] and i != own] or coded

@@ -27,7 +27,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def frame_table(frame: pd.DataFrame) -> str:
     """A frame in Markdown, without a column of titles that is empty."""
-    shown = [c for c in frame if c != "title" or frame[c].any()]
+    shown = [str(c) for c in frame if c != "title" or frame[c].any()]
     return markdown_table(
         [str(c).replace("_", " ") for c in shown],
         frame[shown].astype(object).itertuples(index=False),

@@ -194,7 +194,7 @@ def _checked_table(
         shown = [c for c in ("id", "title", "date", "codes") if c in meta.columns]
         table = meta[shown].reset_index(drop=True)
     if clusters is None:  # 0, 1, ... in order of appearance, -1 for none
-        clusters = pd.factorize(np.where(names == UNLABELLED, None, names))[0]
+        clusters = pd.factorize(pd.Series(names).where(names != UNLABELLED))[0]
     number = np.asarray(clusters)
     if number.shape != (n,) or number.dtype.kind not in "iu":
         raise DataError(
@@ -270,6 +270,6 @@ def _draw(
     )
     only = set(shown) - {_NONE}
     if len(only) == 1:
-        middle = np.median(points[shown == min(only)], axis=0)
-        axes.text(*middle, min(only), ha="center", va="center", fontsize=12, color=style.ink)
+        x, y = np.median(points[shown == min(only)], axis=0)
+        axes.text(x, y, min(only), ha="center", va="center", fontsize=12, color=style.ink)
     return figure

@@ -141,7 +141,7 @@ def provenance(rows: int, settings: MapSettings | None = None, seed: int = 0) ->
     """
     settings = settings or MapSettings()
     out: dict[str, Any] = {"method": settings.method, "seed": seed}
-    packages = _PACKAGES[:2]
+    packages: tuple[str, ...] = _PACKAGES[:2]
     if settings.method == "umap":
         sample = _sample(rows, seed, settings.fit_sample, settings.neighbors)
         fitted = rows if sample is None else len(sample)
@@ -332,7 +332,8 @@ def _finder(unit: np.ndarray, seed: int) -> _Find:
         with threadpool_limits(1):
             score, chosen = centres.search(queries, index.nprobe)
         # Threads share the queries out here, and each query is read by one of them.
-        similarity, found = index.search_preassigned(queries, count, chosen, score)
+        preassigned: Any = index.search_preassigned  # the stubs know the method of C++ alone
+        similarity, found = preassigned(queries, count, chosen, score)
         short = found[:, -1] < 0
         if short.any():
             found[short], similarity[short] = exact(queries[short], count)

@@ -196,7 +196,9 @@ def stage_recipe(
     options
         Values by ``section__key``; None leaves the recipe's.
     """
-    values = _read(recipe, ())[0] if recipe is not None else {"name": "command"}
+    values: dict[str, Any] = {"name": "command"}
+    if recipe is not None:
+        values = _read(recipe, ())[0]
     for key, value in options.items():
         part, _, last = key.rpartition("__")
         if value is not None and part:

@@ -383,14 +383,12 @@ def _evaluate(step: Step, place: Path, record: Record, progress: StageProgress) 
     reads_texts = model is not None and model.reads_texts
     alone = "encoder" if reads_texts else "untuned"
     names = ("tuned", "untuned") if "vectors-base" in given else (alone,)
-    result = evaluate_run(
-        corpus,
-        dict(zip(names, vectors.values(), strict=False)),
-        {model.head: model} if reads_texts else dict(zip(names, models.values(), strict=False)),
-        place,
-        recipe.evaluate,
-        recipe.seed,
-    )
+    if model is not None and reads_texts:
+        systems = {model.head: model}
+    else:
+        systems = dict(zip(names, models.values(), strict=False))
+    encoders = dict(zip(names, vectors.values(), strict=False))
+    result = evaluate_run(corpus, encoders, systems, place, recipe.evaluate, recipe.seed)
     if model is not None:
         X = None if reads_texts else vectors["vectors"]
         classifier_report(corpus, model, X, place / "classifier")
@@ -441,7 +439,7 @@ def plan(recipe: Recipe, root: Path, counts: Mapping[str, int] | None = None) ->
     corpus = add(LOAD, source=source)
     model, graph = recipe.encoder.model, graph_of(recipe)
     encoder: str | Path = model
-    judged: dict[str, Path] = {}
+    judged: dict[str, Any] = {}
     none = ""
     if recipe.learns_from == "texts":
         judged["classifier"] = add(FIT_TEXTS, unable=no_codes, corpus=corpus, model=model)
@@ -470,7 +468,7 @@ def plan(recipe: Recipe, root: Path, counts: Mapping[str, int] | None = None) ->
         judged |= {"vectors": vectors, "index": index}
     nothing = "" if codes or citations else f"{no_codes} and none cites another"
     add(EVALUATE, unable=nothing, corpus=corpus, **judged)
-    compared = {}
+    compared: dict[str, Any] = {}
     if recipe.map.compare and "vectors-base" in judged:
         compared["base"] = judged["vectors-base"]
     add(MAP, unable=none, corpus=corpus, vectors=vectors, **compared)

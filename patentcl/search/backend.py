@@ -22,7 +22,7 @@ _AGAIN = "Build the index again"
 class _Record(Settings):
     """What ``spec.yaml`` holds."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     rows: int
     dimension: int
     metric: Literal["cosine"] = "cosine"

@@ -215,9 +215,9 @@ def cosines(triplets: pa.Table, X: np.ndarray, ids: np.ndarray) -> dict[str, Any
     means = frame[["positive", "negative", "nearer"]].mean()
     by = frame.groupby("hardness")[["positive", "negative", "nearer"]].mean()
     return {
-        **{k: float(v) for k, v in means.items()},
+        **{str(k): float(v) for k, v in means.items()},
         "by hardness": {
-            kind: {str(k): float(v) for k, v in by.loc[kind].items()}
+            kind: {str(k): float(v) for k, v in by.loc[kind].to_dict().items()}
             for kind in LADDER
             if kind in by.index
         },

@@ -280,7 +280,8 @@ class Run:
             found = self.index.search(self.encode("index", texts, self._given), k, **filters)
         for column in ("date", "title", "codes"):
             if column not in found:
-                found[column] = [[] if column == "codes" else None for _ in range(len(found))]
+                empty: list[Any] = [[] if column == "codes" else None for _ in range(len(found))]
+                found[column] = empty
         found["query"] = [names[i] for i in found["query"]]
         first = ["query", "rank", "id", "similarity", "date", "title", "codes"]
         return found[first + [c for c in found if c not in first]]

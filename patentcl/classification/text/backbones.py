@@ -84,7 +84,7 @@ class TransformerReader(Reader):
         if dropout is not None:
             set_dropout(self.model, dropout)
         self.name, self.layers = encoder.name, layers
-        self.limit = encoder.max_length
+        self.limit = encoder.max_length or LENGTH
         self.dim = int(self._inner.config.hidden_size)
         self.pooled_dim = encoder.dim
         tokenizer = self.model.tokenizer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -38,7 +38,7 @@ def export_encoder(text: TextModel) -> PatentEncoder:
             wanted="a transformer",
             fix="Set text.model to an encoder and fit again",
         )
-    model = copy.deepcopy(reader.model).eval()
+    model: Any = copy.deepcopy(reader.model).eval()
     if pooling != "encoder" or text.by_token:
         mode = "cls" if pooling == "cls" and not text.by_token else "mean"
         parts: list[nn.Module] = [model[0], modules.Pooling(reader.dim, mode)]
