@@ -123,7 +123,7 @@ def _patents(graph: DuckDBGraph, source: Path, work: Path) -> None:
             patent_id="patent_id",
             related="related",
         )
-        _create(graph, "tables_kin", "kin")
+        _create(graph, "tables_related", "kin")
     pairs = graph.execute("SELECT p, document FROM kin").fetchnumpy()
     graph.execute("DROP TABLE kin")
     left, right = pairs["p"], pairs["document"]

@@ -145,7 +145,7 @@ def _draw(
     counts["patents allowed"] = graph.count("allowed")
     if not graph.has("coded"):
         graph.create("coded", temporary=True)
-    graph.run("mine_drawn", seed=str(seed), before=None)
+    graph.run("mine_sampled", seed=str(seed), before=None)
     with_codes = counts["of them with codes"] = graph.count("drawn")
     if not with_codes:
         raise DataError(
@@ -154,7 +154,7 @@ def _draw(
             fix="Give data with CPC or IPC codes",
         )
     if rules.before is not None:
-        graph.run("mine_drawn", seed=str(seed), before=rules.before)
+        graph.run("mine_sampled", seed=str(seed), before=rules.before)
         counts[f"of them before {rules.before}"] = graph.count("drawn")
         if not graph.count("drawn"):
             raise DataError(
@@ -341,7 +341,7 @@ def _fill(graph: DuckDBGraph, kind: str, kinds: Sequence[str], years: int, coupl
         if count <= _FEW and (first, last) != _LOOKS[-1]:
             continue
         if not made:
-            graph.run("mine_seats", kind=kind)
+            graph.run("mine_slots", kind=kind)
             made = True
         with graph.as_written():  # the other way round, each pair walks a chain of all its likes
             graph.run("mine_negatives", kind=kind, steps=steps, years=years)
@@ -355,10 +355,10 @@ def _fill(graph: DuckDBGraph, kind: str, kinds: Sequence[str], years: int, coupl
 def _assign(graph: DuckDBGraph, kind: str, coupled_by: int, share: bool) -> None:
     """Give negatives out, round after round, until nobody has anything left to choose from."""
     while True:
-        graph.run("mine_left", share=share)
+        graph.run("mine_remaining", share=share)
         if not graph.count("choice"):
             return
-        graph.run("mine_pick", share=share, shared=coupled_by)
+        graph.run("mine_selected", share=share, shared=coupled_by)
         graph.execute(
             f"INSERT INTO filled SELECT triplet, anchor, negative, symbol, gap, '{kind}' "
             "FROM pick WHERE NOT coupled"
