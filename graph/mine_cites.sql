@@ -8,7 +8,7 @@ SELECT anchor, positive, 'cites', turn FROM (
     FROM (SELECT p, unnest(refs) AS cited FROM scope WHERE rk < $below) c
     JOIN scope a USING (p)
     JOIN scope b ON b.p = cited
-    WHERE a.p <> b.p AND a.text_key <> b.text_key
+    WHERE a.p <> b.p AND a.duplicate_group <> b.duplicate_group
       AND CASE $level WHEN 'section' THEN a.sections & b.sections > 0
                       WHEN 'class' THEN list_has_any(a."class", b."class")
                       WHEN 'subclass' THEN list_has_any(a.subclass, b.subclass)

@@ -1,4 +1,4 @@
--- Positives by class: those who carry a symbol sit in a ring in random order, and an anchor looks at the
+-- Positives by class: those who carry a symbol stand in a ring in random order, and an anchor looks at the
 -- next ones after it that are no near-copy or relative of it, and neither cited nor coupled (those belong to
 -- the other relations). It takes those whose codes overlap most with its own: many patents share one code
 -- by the way.
@@ -13,16 +13,16 @@ WITH member AS MATERIALIZED (
         ELSE subgroup END) AS symbol
     FROM scope),
 ring AS MATERIALIZED (
-    SELECT symbol, p, rk, row_number() OVER (PARTITION BY symbol ORDER BY rk, p) - 1 AS seat,
-           count(*) OVER (PARTITION BY symbol) AS seats
+    SELECT symbol, p, rk, row_number() OVER (PARTITION BY symbol ORDER BY rk, p) - 1 AS slot,
+           count(*) OVER (PARTITION BY symbol) AS slots
     FROM member),
 ahead AS MATERIALIZED (
-    SELECT symbol, p, step, (seat + step) % seats AS seat
-    FROM (SELECT *, unnest(range(1, least($tries + 1, seats))) AS step FROM ring WHERE rk < $below)),
+    SELECT symbol, p, step, (slot + step) % slots AS slot
+    FROM (SELECT *, unnest(range(1, least($tries + 1, slots))) AS step FROM ring WHERE rk < $below)),
 pair AS MATERIALIZED (  -- as written: joined by symbol alone, pairs would be countless
     SELECT a.p AS anchor, b.p AS positive, min(a.step) AS step
     FROM ahead a
-    JOIN ring b ON b.symbol = a.symbol AND b.seat = a.seat
+    JOIN ring b ON b.symbol = a.symbol AND b.slot = a.slot
     GROUP BY a.p, b.p
     QUALIFY row_number() OVER (PARTITION BY a.p ORDER BY min(a.step), b.p) <= $tries + 1),
 described AS (
@@ -36,7 +36,7 @@ described AS (
     FROM pair
     JOIN scope a ON a.p = anchor
     JOIN scope b ON b.p = positive
-    WHERE a.text_key <> b.text_key
+    WHERE a.duplicate_group <> b.duplicate_group
       AND NOT list_contains(a.refs, b.p) AND NOT list_contains(b.refs, a.p)
       AND ($shared = 0 OR len(list_intersect(a.refs, b.refs)) < $shared))
 SELECT anchor, positive, 'class', turn FROM (

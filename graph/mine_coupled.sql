@@ -21,7 +21,7 @@ SELECT anchor, positive, 'coupled', turn FROM (
     FROM pair
     JOIN scope a ON a.p = anchor
     JOIN scope b ON b.p = positive
-    WHERE a.text_key <> b.text_key
+    WHERE a.duplicate_group <> b.duplicate_group
       AND NOT list_contains(a.refs, b.p) AND NOT list_contains(b.refs, a.p)
       AND CASE $level WHEN 'section' THEN a.sections & b.sections > 0
                       WHEN 'class' THEN list_has_any(a."class", b."class")

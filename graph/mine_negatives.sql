@@ -1,24 +1,25 @@
 -- What may be the negative of each open triplet, best first: the nearest in the row that are not too alike
 -- (hard: no shared group; medium: no shared class; easy: no shared section), neither cite the anchor nor are
 -- cited by it, are no relative or near-copy of anchor or positive, and not a positive of the anchor in another
--- triplet. Whether it is coupled with the anchor takes longer to see, and is looked at when it is picked.
+-- triplet. Whether it is coupled with the anchor takes longer to see, and is looked at when it is selected.
 -- parameters: $kind hard | medium | easy; $steps how far along the row to look, ahead and (negative) back;
 --             $years, or -1 for any time
--- needs: open (triplet, anchor, positive, year, kin, kin_of_positive), seat (symbol, seat, p)
+-- needs: open (triplet, anchor, positive, year, duplicate_group, duplicate_group_of_positive),
+--        slot (symbol, slot, p)
 -- table: choice (triplet, anchor, negative, symbol, gap in years or NULL, place)
 CREATE OR REPLACE TEMP TABLE choice AS
 WITH step AS MATERIALIZED (SELECT unnest($steps::INTEGER[]) AS step),
 place AS (
-    SELECT o.triplet, o.anchor, o.positive, s.symbol, s.seat + step AS seat,
+    SELECT o.triplet, o.anchor, o.positive, s.symbol, s.slot + step AS slot,
            2 * abs(step) - (step > 0)::INTEGER AS rank
-    FROM seat s
+    FROM slot s
     JOIN open o ON o.anchor = s.p
     CROSS JOIN step),
 near AS MATERIALIZED (
     SELECT triplet, anchor, t.p AS negative, min(rank) AS rank,
            arg_min(t.symbol, rank::BIGINT << 32 | t.symbol) AS symbol  -- of several as near, the first
-    FROM seat t
-    JOIN place ON place.seat = t.seat AND place.symbol = t.symbol
+    FROM slot t
+    JOIN place ON place.slot = t.slot AND place.symbol = t.symbol
     WHERE t.p <> anchor AND t.p <> positive
     GROUP BY triplet, anchor, t.p)
 SELECT near.triplet, near.anchor, negative, symbol, abs(o.year - n.year) AS gap,
@@ -28,7 +29,7 @@ JOIN open o ON o.triplet = near.triplet
 JOIN (FROM scope SEMI JOIN open ON anchor = p) a ON a.p = near.anchor
 JOIN (FROM scope SEMI JOIN near ON negative = p) n ON n.p = negative
 ANTI JOIN triplet x ON x.anchor = near.anchor AND x.positive = near.negative
-WHERE n.text_key <> o.kin AND n.text_key <> o.kin_of_positive
+WHERE n.duplicate_group <> o.duplicate_group AND n.duplicate_group <> o.duplicate_group_of_positive
   AND ($years < 0 OR o.year IS NULL OR n.year IS NULL OR abs(o.year - n.year) <= $years)
   AND NOT CASE $kind WHEN 'hard' THEN list_has_any(a."group", n."group")
                      WHEN 'medium' THEN list_has_any(a."class", n."class")

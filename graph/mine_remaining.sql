@@ -1,4 +1,4 @@
--- What is left to choose from: without triplets that are filled, negatives that are taken, by anyone or, with
+-- What remains to choose from: without triplets that are filled, negatives that are taken, by anyone or, with
 -- $share, by the same anchor, and those that were refused.
 -- parameters: $share
 -- table: choice

@@ -1,13 +1,13 @@
 -- The patents that mining looks at: those first in random order. Sets of their symbols at each level as
--- numbers (see code_of.sql), sections also as bits; what they cite; and text_key, equal within a family and among
+-- numbers (see code_of.sql), sections also as bits; what they cite; and duplicate_group, equal within a family and among
 -- near-copies.
 -- parameters: $below of the random keys
--- needs: drawn (p, rk), coded (p, codes)
--- table: scope (p, rk, year, text_key, sections, section, class, subclass, group, subgroup, refs)
+-- needs: sampled (p, rk), coded (p, codes)
+-- table: scope (p, rk, year, duplicate_group, sections, section, class, subclass, group, subgroup, refs)
 CREATE OR REPLACE TEMP TABLE scope AS
-WITH here AS (SELECT * FROM drawn WHERE rk < $below),
+WITH here AS (SELECT * FROM sampled WHERE rk < $below),
 cited AS (SELECT citing AS p, list(cited) AS refs FROM cites WHERE citing IN (SELECT p FROM here) GROUP BY citing)
-SELECT p, rk, year, text_key,
+SELECT p, rk, year, text_key AS duplicate_group,
        list_bit_or(list_transform(codes, lambda x: 1::BIGINT << (x >> 47))) AS sections,
        list_distinct(list_transform(codes, lambda x: (x >> 47)::UTINYINT)) AS "section",
        list_distinct(list_transform(list_filter(codes, lambda x: (x >> 40) & 127 > 0),

@@ -1,10 +1,10 @@
 -- One round of giving negatives to open triplets: each proposes its best that nobody has yet, and of
--- those that propose the same the first picks it. With $share, nobody but the same anchor matters. Who is
+-- those that propose the same the first is selected. With $share, nobody but the same anchor matters. Who is
 -- coupled with the anchor is refused in the end.
 -- parameters: $share; $shared documents, from which a pair counts as coupled
 -- needs: choice without triplets that are filled, and negatives that are taken or refused
--- table: pick (triplet, anchor, negative, symbol, gap, coupled)
-CREATE OR REPLACE TEMP TABLE pick AS
+-- table: selected (triplet, anchor, negative, symbol, gap, coupled)
+CREATE OR REPLACE TEMP TABLE selected AS
 WITH best AS MATERIALIZED (
     SELECT triplet, choice.anchor, negative, symbol, gap
     FROM (SELECT triplet, min(place) AS place FROM choice GROUP BY triplet)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from patentcl.core.errors import ConfigError
+from patentcl.core.progress import StageProgress
+from patentcl.graph.database import Database
 from patentcl.graph.duckdb import DuckDBGraph
 
 SERVERS = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
@@ -21,9 +22,7 @@ class Graph(Protocol):
     For the same corpus every store gives the same answers, row for row.
     """
 
-    def load(
-        self, corpus: str | Path, progress: Callable[[str, int, int], None] | None = None
-    ) -> dict[str, int]:
+    def load(self, corpus: str | Path, progress: StageProgress | None = None) -> dict[str, int]:
         """Build the graph of a ``corpus.parquet``; an older content is replaced."""
 
     def stats(self) -> dict[str, int]:
@@ -32,7 +31,7 @@ class Graph(Protocol):
     def neighbourhood(self, patent_id: str, coupled: int = 20) -> dict[str, list[dict[str, Any]]]:
         """Return a patent's codes (with titles), what it cites, what cites it, what is coupled."""
 
-    def mining_source(self) -> AbstractContextManager[DuckDBGraph]:
+    def mining_source(self) -> AbstractContextManager[Database]:
         """Give the tables that mining asks, from one consistent state of the graph."""
 
     def close(self) -> None:

@@ -8,9 +8,9 @@ statement is one pass over a table or over some patents at a time.
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
@@ -22,14 +22,21 @@ from patentcl.core.errors import DataError
 from patentcl.data.duplicates import components
 from patentcl.data.patentsview import has_table, table_scan
 from patentcl.data.reading import CLEAN_SYMBOL, SECTION_TITLES
+from patentcl.graph.database import Database
 
-if TYPE_CHECKING:
-    from patentcl.graph.duckdb import DuckDBGraph
+_TITLED = ("class", "subclass", "group")
+_COLUMNS = {
+    "patent": {name: name for name in ("patent_id", "date", "type", "withdrawn")},
+    "related": {"patent_id": "patent_id", "related": "related"},
+    "citation": {"citing": "citing", "cited": "cited"},
+    "title": {f'"{c}"': c for level in _TITLED for c in (level, f"{level}_title")},
+    "cpc": {"patent_id": "patent_id", "raw": "symbol", "seq": "seq"},
+}
+"""Our columns of each PatentsView table -> those of `table_scan`."""
+_ONCE = 1_000_000  # patents sorted out at a time; more leave the cache
 
-_ONCE = 1_000_000  # patents whose citations or codes are sorted out at a time; more leave the cache
 
-
-def fill_from_tables(graph: DuckDBGraph, source: Path) -> None:
+def fill_from_tables(graph: Database, source: Path) -> None:
     """Fill the graph's empty place with tables patent, cites, classified, coded and cpc.
 
     Raises
@@ -49,55 +56,37 @@ def fill_from_tables(graph: DuckDBGraph, source: Path) -> None:
         _codes(graph, source, Path(work), patents)
 
 
-def _view(
-    graph: DuckDBGraph,
-    stack: ExitStack,
-    source: Path,
-    table: str,
-    work: Path,
-    name: str,
-    **columns: str,
+@contextmanager
+def _view(graph: Database, source: Path, work: Path, table: str) -> Iterator[None]:
+    """A view raw_TABLE on a table's file, with its columns as text under our names."""
+    with table_scan(source, table, work) as (scan, found):
+        chosen = ", ".join(
+            f"{found.get(theirs, 'NULL::VARCHAR')} AS {ours}"
+            for ours, theirs in _COLUMNS[table].items()
+        )
+        graph.execute(f"CREATE OR REPLACE TEMP VIEW raw_{table} AS SELECT {chosen} FROM {scan}")
+        try:
+            yield
+        finally:
+            with suppress(duckdb.Error):  # a transaction that failed takes its own away
+                graph.execute(f"DROP VIEW raw_{table}")
+
+
+def _create(
+    graph: Database, source: Path, work: Path, table: str, name: str, kind: str = "TEMP TABLE"
 ) -> None:
-    """A view on a table's file, with its columns as text under our names."""
-    scan, found = stack.enter_context(table_scan(source, table, work))
-    chosen = ", ".join(
-        f"{found.get(theirs, 'NULL::VARCHAR')} AS {ours}" for ours, theirs in columns.items()
-    )
-    graph.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {chosen} FROM {scan}")
-    stack.callback(_try, graph, f"DROP VIEW {name}")
-
-
-def _create(graph: DuckDBGraph, query: str, name: str, kind: str = "TEMP TABLE") -> None:
-    """A table of what a query reads from a view; errors of the file pass as they are.
+    """Make a table of what query tables_NAME reads from a table's file.
 
     The file streams past tables in memory: how many rows it has is not known beforehand, and DuckDB
-    would build a hash table of all its rows.
+    would build a hash table of all its rows. Errors of the file pass as they are.
     """
-    with graph.as_written():
-        graph.execute(f"CREATE {kind} {name} AS\n{resources.read('graph', query, '.sql')}")
+    query = resources.read("graph", f"tables_{name}", ".sql")
+    with _view(graph, source, work, table), graph.as_written():
+        graph.execute(f"CREATE {kind} {name} AS\n{query}")
 
 
-def _try(graph: DuckDBGraph, statement: str) -> None:
-    """Tidy up; in a transaction that failed nothing runs any more, and it takes its own away."""
-    with suppress(duckdb.Error):
-        graph.execute(statement)
-
-
-def _patents(graph: DuckDBGraph, source: Path, work: Path) -> None:
-    with ExitStack() as stack:
-        _view(
-            graph,
-            stack,
-            source,
-            "patent",
-            work,
-            "raw_patent",
-            patent_id="patent_id",
-            date="date",
-            type="type",
-            withdrawn="withdrawn",
-        )
-        _create(graph, "tables_patent", "patent", "TABLE")
+def _patents(graph: Database, source: Path, work: Path) -> None:
+    _create(graph, source, work, "patent", "patent", "TABLE")
     if not graph.count("patent"):
         raise DataError("no patent is left", where=source, got="none that is not withdrawn")
     twice = graph.execute(
@@ -112,20 +101,9 @@ def _patents(graph: DuckDBGraph, source: Path, work: Path) -> None:
         )
     if not has_table(source, "related"):
         return
-    with ExitStack() as stack:
-        _view(
-            graph,
-            stack,
-            source,
-            "related",
-            work,
-            "raw_related",
-            patent_id="patent_id",
-            related="related",
-        )
-        _create(graph, "tables_related", "kin")
-    pairs = graph.execute("SELECT p, document FROM kin").fetchnumpy()
-    graph.execute("DROP TABLE kin")
+    _create(graph, source, work, "related", "related")
+    pairs = graph.execute("SELECT p, document FROM related").fetchnumpy()
+    graph.execute("DROP TABLE related")
     left, right = pairs["p"], pairs["document"]
     if len(left):
         known = np.sort(pd.unique(np.concatenate([left, right])))  # np.unique: ten times as long
@@ -138,61 +116,35 @@ def _patents(graph: DuckDBGraph, source: Path, work: Path) -> None:
             graph.run("tables_family")
 
 
-def _in_parts(graph: DuckDBGraph, query: str, patents: int) -> None:
+def _in_parts(graph: Database, query: str, patents: int) -> None:
     for start in range(0, patents, _ONCE):
         graph.run(query, **{"from": start, "upto": start + _ONCE})
 
 
-def _citations(graph: DuckDBGraph, source: Path, work: Path, patents: int) -> None:
+def _citations(graph: Database, source: Path, work: Path, patents: int) -> None:
     graph.execute("CREATE TABLE cites (citing INTEGER, cited INTEGER)")
     if not has_table(source, "citation"):
         return
-    with ExitStack() as stack:
-        _view(
-            graph, stack, source, "citation", work, "raw_citation", citing="citing", cited="cited"
-        )
-        _create(graph, "tables_citations", "citations")
+    _create(graph, source, work, "citation", "citations")
     _in_parts(graph, "tables_cites", patents)
     graph.execute("DROP TABLE citations")
 
 
-def _codes(graph: DuckDBGraph, source: Path, work: Path, patents: int) -> None:
+def _codes(graph: Database, source: Path, work: Path, patents: int) -> None:
     """Symbols go through a table of the different ones: cleaning each row would take minutes."""
     graph.execute("CREATE TEMP TABLE titled (raw VARCHAR, title VARCHAR)")
     graph.execute("CREATE TEMP TABLE symbol_number (raw VARCHAR, symbol VARCHAR, code BIGINT)")
     for symbol, title in SECTION_TITLES.items():
         graph.execute(f"INSERT INTO titled VALUES ('{symbol}', '{title}')")
     if has_table(source, "title"):
-        with ExitStack() as stack:
-            levels = ("class", "subclass", "group")
-            _view(
-                graph,
-                stack,
-                source,
-                "title",
-                work,
-                "raw_title",
-                **{f'"{c}"': c for level in levels for c in (level, f"{level}_title")},
-            )
-            for level in levels:
+        with _view(graph, source, work, "title"):
+            for level in _TITLED:
                 graph.execute(
                     f'INSERT INTO titled SELECT "{level}", max("{level}_title") '
                     "FROM raw_title GROUP BY 1"
                 )
     _number_symbols(graph, "SELECT DISTINCT raw FROM titled")
-    with ExitStack() as stack:
-        _view(
-            graph,
-            stack,
-            source,
-            "cpc",
-            work,
-            "raw_code",
-            patent_id="patent_id",
-            raw="symbol",
-            seq="seq",
-        )
-        _create(graph, "tables_codes", "codes")
+    _create(graph, source, work, "cpc", "codes")
     _number_symbols(graph, "SELECT DISTINCT raw FROM codes WHERE raw IS NOT NULL")
     graph.execute("CREATE TABLE coded (p INTEGER, codes BIGINT[], places SMALLINT[])")
     _in_parts(graph, "tables_coded", patents)
@@ -215,7 +167,7 @@ def _codes(graph: DuckDBGraph, source: Path, work: Path, patents: int) -> None:
         graph.execute(f"DROP TABLE {name}")
 
 
-def _number_symbols(graph: DuckDBGraph, query: str) -> None:
+def _number_symbols(graph: Database, query: str) -> None:
     graph.execute(f"CREATE OR REPLACE TEMP TABLE raw_symbol AS {query}")
     graph.run("tables_symbol")
     graph.execute("DROP TABLE raw_symbol")

@@ -17,18 +17,23 @@ memory follow the triplets, not the table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.settings import make_settings
 from patentcl.cpc import LEVELS
+from patentcl.data.corpus import Corpus
+from patentcl.graph.database import Database
 from patentcl.graph.duckdb import DuckDBGraph
-from patentcl.graph.session import Graph
+from patentcl.graph.session import Graph, open_graph
 from patentcl.triplets.settings import MiningRules
 
 COLUMNS = ("anchor_id", "positive_id", "negative_id", "relation", "level", "hardness", "rule")
@@ -68,16 +73,21 @@ class MiningResult:
 
 
 def mine_triplets(
-    graph: Graph, rules: MiningRules, seed: int = 0, among: Sequence[str] | None = None
+    source: Graph | Corpus | str | Path,
+    rules: MiningRules | Mapping[str, Any] | None = None,
+    seed: int = 0,
+    among: Sequence[str] | None = None,
 ) -> MiningResult:
     """Mine triplets by a set of rules.
 
     Parameters
     ----------
-    graph : DuckDBGraph or Neo4jGraph
-        Both give the same triplets: the store answers what is connected to what, and everything
-        else happens in tables that are read from it.
-    rules : MiningRules
+    source : DuckDBGraph, Neo4jGraph, address of one, or Corpus
+        All give the same triplets: the store says what is connected to what, and everything else
+        happens in tables that are read from it. Of a corpus, a graph is made for the occasion, and
+        only the patents of a part such as ``corpus.select("train")`` appear in triplets.
+    rules : MiningRules or mapping, optional
+        Such as ``{"triplets": 5000, "relations": ["class"]}``.
     seed : int
         The same data, rules and seed give the same triplets, row for row.
     among : sequence of str, optional
@@ -91,24 +101,33 @@ def mine_triplets(
     ------
     DataError
         If a rule leaves nothing; says which one, and how many were left before it.
+
+    Examples
+    --------
+    >>> corpus = Corpus.from_records(
+    ...     [{"patent_id": i, "title": i, "codes": [c]} for i, c in zip("abcd", ["A01B1/00"] * 2
+    ...      + ["H01M4/00"] * 2)])
+    >>> result = mine_triplets(corpus, {"relations": ["class"], "negatives": {"easy": 1}})
+    >>> result.triplets.to_pandas()["rule"][0]
+    'same class, both A01B; negative in another section'
     """
-    with _mined(graph, rules, seed, among) as (tables, counts):
+    with _mined(source, rules, seed, among) as (tables, counts):
         return MiningResult(tables.table("mine_result"), counts)
 
 
 def write_triplets(
-    graph: Graph,
-    rules: MiningRules,
+    source: Graph | Corpus | str | Path,
+    rules: MiningRules | Mapping[str, Any] | None,
     path: str | Path,
     seed: int = 0,
     among: Sequence[str] | None = None,
 ) -> dict[str, int]:
     """Mine as `mine_triplets` does, straight into a Parquet file; returns the counts.
 
-    The triplets never stand in memory all at once: the graph's memory setting bounds what the
-    search uses, and what it does not hold spills to disk.
+    The triplets are never in memory all at once: the graph's memory setting bounds what the search
+    uses, and what it does not hold spills to disk.
     """
-    with _mined(graph, rules, seed, among) as (tables, counts):
+    with _mined(source, rules, seed, among) as (tables, counts):
         reader = tables.batches("mine_result")
         with pq.ParquetWriter(path, reader.schema) as writer:
             for batch in reader:
@@ -117,36 +136,63 @@ def write_triplets(
 
 
 @contextmanager
+def _opened(source: Any) -> Iterator[Graph]:
+    """The graph that something is, names, or that is made of a corpus."""
+    if isinstance(source, Corpus):
+        with (
+            tempfile.TemporaryDirectory(prefix="patentcl-") as work,
+            DuckDBGraph(Path(work) / "graph.duckdb") as made,
+        ):
+            made.load(source.path)
+            yield made
+    elif isinstance(source, str | Path):
+        with open_graph(source) as opened:
+            yield opened
+    elif hasattr(source, "mining_source"):
+        yield source
+    else:
+        raise DataError(
+            "triplets are mined from a graph or a corpus",
+            got=type(source).__name__,
+            wanted="a DuckDBGraph, a Neo4jGraph, its address, or a Corpus",
+            fix="Make a corpus with Corpus.read",
+        )
+
+
+@contextmanager
 def _mined(
-    graph: Graph, rules: MiningRules, seed: int, among: Sequence[str] | None
-) -> Iterator[tuple[DuckDBGraph, dict[str, int]]]:
+    source: Any, given: Any, seed: int, among: Sequence[str] | None
+) -> Iterator[tuple[Database, dict[str, int]]]:
     """Tables triplet and filled, from which the result is read, and the counts."""
+    rules = make_settings(MiningRules, {} if given is None else given, "mining rules")
     if len(set(rules.relations)) < len(rules.relations):
         raise ConfigError(
             "a relation is named twice", where="mining.relations", got=", ".join(rules.relations)
         )
-    with graph.mining_source() as tables:
+    if among is None and isinstance(source, Corpus):
+        among = source.ids.tolist()
+    with _opened(source) as graph, graph.mining_source() as tables:
         counts: dict[str, int] = {}
-        _draw(tables, rules, seed, among, counts)
+        _sample(tables, rules, seed, among, counts)
         _positives(tables, rules, counts)
         _negatives(tables, rules, counts)
         yield tables, counts
 
 
-def _draw(
-    graph: DuckDBGraph,
+def _sample(
+    tables: Database,
     rules: MiningRules,
     seed: int,
     among: Sequence[str] | None,
     counts: dict[str, int],
 ) -> None:
-    """Fill table drawn: the patents that may be in a triplet, in random order."""
-    graph.allow(among)
-    counts["patents allowed"] = graph.count("allowed")
-    if not graph.has("coded"):
-        graph.create("coded", temporary=True)
-    graph.run("mine_sampled", seed=str(seed), before=None)
-    with_codes = counts["of them with codes"] = graph.count("drawn")
+    """Fill table sampled: the patents that may be in a triplet, in random order."""
+    tables.allow(among)
+    counts["patents allowed"] = tables.count("allowed")
+    if not tables.has("coded"):
+        tables.create("coded", temporary=True)
+    tables.run("mine_sampled", seed=str(seed), before=None)
+    with_codes = counts["of them with codes"] = tables.count("sampled")
     if not with_codes:
         raise DataError(
             "no triplets can be mined: no patent has a code",
@@ -154,9 +200,9 @@ def _draw(
             fix="Give data with CPC or IPC codes",
         )
     if rules.before is not None:
-        graph.run("mine_sampled", seed=str(seed), before=rules.before)
-        counts[f"of them before {rules.before}"] = graph.count("drawn")
-        if not graph.count("drawn"):
+        tables.run("mine_sampled", seed=str(seed), before=rules.before)
+        counts[f"of them before {rules.before}"] = tables.count("sampled")
+        if not tables.count("sampled"):
             raise DataError(
                 f"no patent is left by the rule before={rules.before}",
                 got=f"{with_codes} patents with codes before this rule, none after it",
@@ -167,48 +213,49 @@ def _draw(
 # ---- positives --------------------------------------------------------------------------------
 
 
-def _positives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -> None:
+def _positives(tables: Database, rules: MiningRules, counts: dict[str, int]) -> None:
     """Fill table triplet: each relation gets an equal part; what one lacks goes to the others.
 
     First turns of the patents first in random order are what is chosen in the end, so the search
     may stop as soon as every relation has its part of them: looking further would change nothing.
     """
-    drawn = graph.count("drawn")
+    sampled = tables.count("sampled")
     size = max(_SCOPE, int(_SCOPE_EACH * rules.triplets))
     while True:
-        below = _KEYS - 1 if drawn <= 1.5 * size else int(size / drawn * _KEYS)
-        graph.run("mine_scope", below=below)
-        available = _candidates(graph, rules, below)
+        below = _KEYS - 1 if sampled <= 1.5 * size else int(size / sampled * _KEYS)
+        tables.run("mine_scope", below=below)
+        available = _candidates(tables, rules, below)
         if sum(available.values()) >= rules.triplets or below == _KEYS - 1:
             break
         size *= 4
-    counts["patents looked at"] = graph.count("scope")
+    counts["patents looked at"] = tables.count("scope")
     counts |= {f"pairs by {relation}": count for relation, count in available.items()}
     if not sum(available.values()):
-        _explain_no_pairs(graph, rules, counts)
-    graph.execute(
+        _explain_no_pairs(tables, rules, counts)
+    tables.execute(
         "CREATE OR REPLACE TEMP TABLE chosen (anchor INTEGER, positive INTEGER, "
-        "relation VARCHAR, shared VARCHAR, turn BIGINT, draw BIGINT)"
+        "relation VARCHAR, shared VARCHAR, turn BIGINT, random_key BIGINT)"
     )
     for name, part in allot(available, rules.triplets).items():
-        graph.run("mine_choose", relation=name, count=part)
-    graph.execute("""
+        tables.run("mine_choose", relation=name, count=part)
+    tables.execute("""
         CREATE OR REPLACE TEMP TABLE triplet AS
-        SELECT row_number() OVER (ORDER BY draw, anchor, positive) AS triplet, anchor, positive,
-               relation, shared, a.year, a.text_key AS kin, b.text_key AS kin_of_positive
+        SELECT row_number() OVER (ORDER BY random_key, anchor, positive) AS triplet,
+               anchor, positive, relation, shared, a.year, a.duplicate_group,
+               b.duplicate_group AS duplicate_group_of_positive
         FROM chosen JOIN scope a ON a.p = anchor JOIN scope b ON b.p = positive""")
 
 
-def _candidates(graph: DuckDBGraph, rules: MiningRules, below: int) -> dict[str, int]:
+def _candidates(tables: Database, rules: MiningRules, below: int) -> dict[str, int]:
     """Fill table candidate from the scope; returns how many pairs each relation has.
 
     A relation tries the first anchors, and all of them if those have not enough of first turns.
     """
-    graph.execute(
+    tables.execute(
         "CREATE OR REPLACE TEMP TABLE candidate (anchor INTEGER, positive INTEGER, "
         "relation VARCHAR, turn BIGINT)"
     )
-    part, scope = -(-rules.triplets // len(rules.relations)), graph.count("scope")
+    part, scope = -(-rules.triplets // len(rules.relations)), tables.count("scope")
     anchors, firsts = dict.fromkeys(rules.relations, 0), dict.fromkeys(rules.relations, 0)
     available: dict[str, int] = dict.fromkeys(rules.relations, 0)
     wanted: dict[str, int] = dict.fromkeys(rules.relations, part)
@@ -216,17 +263,17 @@ def _candidates(graph: DuckDBGraph, rules: MiningRules, below: int) -> dict[str,
         for relation in lacking:
             few = _ANCHORS_EACH[relation] * wanted[relation] / scope
             anchors[relation] = int(few * below) if not anchors[relation] and few < 0.8 else below
-            graph.execute(f"DELETE FROM candidate WHERE relation = '{relation}'")
+            tables.execute(f"DELETE FROM candidate WHERE relation = '{relation}'")
             # Of what anchors cite little is in the scope: it streams past the scope in memory.
-            with graph.as_written() if relation == "cites" else nullcontext():
-                graph.run(
+            with tables.as_written() if relation == "cites" else nullcontext():
+                tables.run(
                     f"mine_{relation}",
                     level=rules.shared_level,
                     per_anchor=rules.per_anchor,
                     below=anchors[relation],
                     **_extra(relation, rules),
                 )
-            [[available[relation], firsts[relation]]] = graph.execute(
+            [[available[relation], firsts[relation]]] = tables.execute(
                 "SELECT count(*), count(*) FILTER (turn = 1) FROM candidate "
                 f"WHERE relation = '{relation}'"
             ).fetchall()
@@ -247,20 +294,20 @@ def _extra(relation: str, rules: MiningRules) -> dict[str, int]:
     return {}
 
 
-def _explain_no_pairs(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -> None:
+def _explain_no_pairs(tables: Database, rules: MiningRules, counts: dict[str, int]) -> None:
     """Say which rule left no pair, and how many pairs were left before it."""
     patents = counts.get(f"of them before {rules.before}", counts["of them with codes"])
-    related = graph.execute("""
-        SELECT count(*), count(*) FILTER (a.text_key <> b.text_key)
+    related = tables.execute("""
+        SELECT count(*), count(*) FILTER (a.duplicate_group <> b.duplicate_group)
         FROM (SELECT p, unnest(refs) AS cited FROM scope) JOIN scope a USING (p)
         JOIN scope b ON b.p = cited""").fetchall()[0]
     names = " or ".join(rules.relations)
     if rules.relations == ("cites",) and related[0]:
         rule = f"shared_level={rules.shared_level}" if related[1] else "no near-copies or family"
-        left = related[1] or related[0]
+        before = related[1] or related[0]
         raise DataError(
             f"no two patents are related by cites and share a {rules.shared_level}",
-            got=f"{left} pairs of {patents} patents with codes before the rule {rule}, "
+            got=f"{before} pairs of {patents} patents with codes before the rule {rule}, "
             "none after it",
             fix="Try mining.shared_level=section or more relations",
         )
@@ -280,36 +327,36 @@ def allot(available: dict[str, int], total: int) -> dict[str, int]:
     {'cites': 10, 'class': 90}
     """
     out = dict.fromkeys(available, 0)
-    left = min(total, sum(available.values()))
-    while left:
+    remaining = min(total, sum(available.values()))
+    while remaining:
         open_ = [k for k in available if out[k] < available[k]]
-        step = max(1, left // len(open_))
+        step = max(1, remaining // len(open_))
         for k in open_:
-            give = min(step, available[k] - out[k], left)
+            give = min(step, available[k] - out[k], remaining)
             out[k] += give
-            left -= give
+            remaining -= give
     return out
 
 
 # ---- negatives --------------------------------------------------------------------------------
 
 
-def _negatives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -> None:
+def _negatives(tables: Database, rules: MiningRules, counts: dict[str, int]) -> None:
     """Find each pair a negative of its wanted hardness, or of the next easier one: table filled."""
-    total = graph.count("triplet")
-    _deal_hardness(graph, rules, total, counts)
-    graph.execute(
+    total = tables.count("triplet")
+    _deal_hardness(tables, rules, total, counts)
+    tables.execute(
         "CREATE OR REPLACE TEMP TABLE filled (triplet BIGINT, anchor INTEGER, "
         "negative INTEGER, symbol INTEGER, gap INTEGER, kind VARCHAR)"
     )
-    graph.execute("CREATE OR REPLACE TEMP TABLE refused (triplet BIGINT, negative INTEGER)")
+    tables.execute("CREATE OR REPLACE TEMP TABLE refused (triplet BIGINT, negative INTEGER)")
     years = -1 if rules.within_years is None else rules.within_years
     for step, kind in enumerate(LADDER):
-        before = graph.count("filled")
-        _fill(graph, kind, LADDER[: step + 1], years, rules.coupled_by)
-        counts[f"{kind} negatives found"] = graph.count("filled") - before
-    counts |= _down_the_ladder(graph)
-    filled = graph.count("filled")
+        before = tables.count("filled")
+        _fill(tables, kind, LADDER[: step + 1], years, rules.coupled_by)
+        counts[f"{kind} negatives found"] = tables.count("filled") - before
+    counts |= _down_the_ladder(tables)
+    filled = tables.count("filled")
     counts["pairs without a negative, left out"] = total - filled
     if not filled:
         near = "" if years < 0 else f" within {years} years"
@@ -319,61 +366,62 @@ def _negatives(graph: DuckDBGraph, rules: MiningRules, counts: dict[str, int]) -
             fix="Try mining.within_years=null, or other shares of negatives",
         )
     counts["triplets"] = filled
-    counts["different negatives"] = graph.count("(SELECT DISTINCT negative FROM filled)")
+    counts["different negatives"] = tables.count("(SELECT DISTINCT negative FROM filled)")
 
 
-def _fill(graph: DuckDBGraph, kind: str, kinds: Sequence[str], years: int, coupled_by: int) -> None:
+def _fill(tables: Database, kind: str, kinds: Sequence[str], years: int, coupled_by: int) -> None:
     """Look for negatives of one kind for all open triplets that want it or a harder one."""
     names = ", ".join(f"'{k}'" for k in kinds)
-    graph.execute(f"""
+    tables.execute(f"""
         CREATE OR REPLACE TEMP TABLE open AS
-        SELECT triplet, anchor, positive, year, kin, kin_of_positive FROM triplet
+        SELECT triplet, anchor, positive, year, duplicate_group, duplicate_group_of_positive
+        FROM triplet
         SEMI JOIN (SELECT triplet FROM wanted WHERE kind IN ({names})) w USING (triplet)""")
     made = False
     for first, last in _LOOKS:
         steps = [*range(first, last + 1), *range(-last, 1 - first)]
-        graph.execute(
+        tables.execute(
             "CREATE OR REPLACE TEMP TABLE open AS FROM open ANTI JOIN filled USING (triplet)"
         )
-        count = graph.count("open")
+        count = tables.count("open")
         if not count:
             return
         if count <= _FEW and (first, last) != _LOOKS[-1]:
             continue
         if not made:
-            graph.run("mine_slots", kind=kind)
+            tables.run("mine_slots", kind=kind)
             made = True
-        with graph.as_written():  # the other way round, each pair walks a chain of all its likes
-            graph.run("mine_negatives", kind=kind, steps=steps, years=years)
-        graph.execute("CREATE OR REPLACE TEMP TABLE seen AS FROM choice")
-        _assign(graph, kind, coupled_by, share=False)
+        with tables.as_written():  # the other way round, each pair walks a chain of all its likes
+            tables.run("mine_negatives", kind=kind, steps=steps, years=years)
+        tables.execute("CREATE OR REPLACE TEMP TABLE seen AS FROM choice")
+        _assign(tables, kind, coupled_by, share=False)
     # Who finds all taken shares a negative with another anchor, never with its own.
-    graph.execute("CREATE OR REPLACE TEMP TABLE choice AS FROM seen")
-    _assign(graph, kind, coupled_by, share=True)
+    tables.execute("CREATE OR REPLACE TEMP TABLE choice AS FROM seen")
+    _assign(tables, kind, coupled_by, share=True)
 
 
-def _assign(graph: DuckDBGraph, kind: str, coupled_by: int, share: bool) -> None:
+def _assign(tables: Database, kind: str, coupled_by: int, share: bool) -> None:
     """Give negatives out, round after round, until nobody has anything left to choose from."""
     while True:
-        graph.run("mine_remaining", share=share)
-        if not graph.count("choice"):
+        tables.run("mine_remaining", share=share)
+        if not tables.count("choice"):
             return
-        graph.run("mine_selected", share=share, shared=coupled_by)
-        graph.execute(
+        tables.run("mine_selected", share=share, shared=coupled_by)
+        tables.execute(
             f"INSERT INTO filled SELECT triplet, anchor, negative, symbol, gap, '{kind}' "
-            "FROM pick WHERE NOT coupled"
+            "FROM selected WHERE NOT coupled"
         )
-        graph.execute("INSERT INTO refused SELECT triplet, negative FROM pick WHERE coupled")
+        tables.execute("INSERT INTO refused SELECT triplet, negative FROM selected WHERE coupled")
 
 
 def _deal_hardness(
-    graph: DuckDBGraph, rules: MiningRules, total: int, counts: dict[str, int]
+    tables: Database, rules: MiningRules, total: int, counts: dict[str, int]
 ) -> None:
     """Write table wanted: which triplet is to have which kind of negative.
 
     In the stated shares, as far as there are pairs that can have the harder kinds.
     """
-    graph.execute("CREATE OR REPLACE TEMP TABLE wanted (triplet BIGINT, kind VARCHAR)")
+    tables.execute("CREATE OR REPLACE TEMP TABLE wanted (triplet BIGINT, kind VARCHAR)")
     shares = {str(kind): share for kind, share in rules.negatives.items()}
     upper, before = 0.0, 0
     for kind in LADDER:
@@ -382,19 +430,19 @@ def _deal_hardness(
         shared = _NEGATIVE_SHARES.get(kind)
         deeper = LEVELS if shared is None else LEVELS[LEVELS.index(shared) + 1 :]
         names = ", ".join(f"'{level}'" for level in deeper)
-        graph.execute(f"""
+        tables.execute(f"""
             INSERT INTO wanted
             SELECT triplet, '{kind}' FROM triplet ANTI JOIN wanted USING (triplet)
             WHERE relation <> 'class' OR shared IN ({names})
-            ORDER BY md5(triplet::VARCHAR), triplet LIMIT {end - graph.count("wanted")}""")
+            ORDER BY md5(triplet::VARCHAR), triplet LIMIT {end - tables.count("wanted")}""")
         counts[f"{kind} negatives wanted"], before = end - before, end
 
 
-def _down_the_ladder(graph: DuckDBGraph) -> dict[str, int]:
+def _down_the_ladder(tables: Database) -> dict[str, int]:
     """How many triplets were given an easier kind of negative than they were to have."""
     rows = {
         (a, b): n
-        for a, b, n in graph.execute("""
+        for a, b, n in tables.execute("""
         SELECT wanted.kind, filled.kind, count(*) FROM wanted JOIN filled USING (triplet)
         GROUP BY ALL""").fetchall()
     }

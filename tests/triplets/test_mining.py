@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.errors import ConfigError, DataError, PatentclError
 from patentcl.cpc import LEVELS, parse_symbol
 from patentcl.data.corpus import Corpus
 from patentcl.graph.duckdb import DuckDBGraph
@@ -576,3 +576,41 @@ def test_real_patents(real_data: Path) -> None:
     assert result.counts["triplets"] > 9_900
     assert result.counts["different negatives"] >= 0.95 * result.counts["triplets"]
     Checker(corpus).check(result, wanted)
+
+
+# ---- what callers try -----------------------------------------------------------------------
+
+
+def test_a_corpus_an_address_and_a_dict_give_what_a_graph_and_rules_give(
+    loaded: Loaded, graph: DuckDBGraph
+) -> None:
+    wanted = mine_triplets(graph, rules(triplets=80), seed=2)
+    settings = {"triplets": 80, "per_anchor": 2}
+    for source in (loaded.corpus, loaded.graph, f"duckdb://{loaded.graph}"):
+        got = mine_triplets(source, settings, seed=2)
+        assert got.triplets.equals(wanted.triplets) and got.counts == wanted.counts
+    train = loaded.corpus.select("train")
+    part = mine_triplets(train, settings)
+    assert part.triplets.equals(mine_triplets(graph, settings, among=train.ids.tolist()).triplets)
+    used = {i for role in COLUMNS[:3] for i in part.triplets[role].to_pylist()}
+    assert used <= set(train.ids) < set(loaded.corpus.ids)
+
+
+@pytest.mark.parametrize(
+    ("source", "settings", "message"),
+    [
+        ([{"patent_id": "1"}], {}, "triplets are mined from a graph or a corpus: got list; wanted"),
+        (None, {}, "triplets are mined from a graph or a corpus: got NoneType; wanted a DuckDBGr"),
+        ("none.duckdb", {}, "no such graph: got none.duckdb."),
+        (
+            None,
+            {"triplet": 5},
+            "unknown setting 'triplet' (in mining rules). Did you mean triplets",
+        ),
+        (None, 5, "settings must be a mapping (in mining rules): got int"),
+    ],
+)
+def test_what_cannot_be_mined(source: Any, settings: Any, message: str) -> None:
+    with pytest.raises(PatentclError) as error:
+        mine_triplets(source, settings)
+    assert message in str(error.value)

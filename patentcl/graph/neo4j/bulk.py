@@ -11,12 +11,12 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from patentcl.core.errors import DataError, GraphError
-from patentcl.graph.duckdb import DuckDBGraph
+from patentcl.core.progress import StageProgress
+from patentcl.graph.database import Database
 from patentcl.graph.neo4j.staging import Stage
 
 _HEADERS = {
@@ -60,17 +60,17 @@ class ImportFiles:
 
 
 def write_import(
-    tables: DuckDBGraph,
+    tables: Database,
     folder: str | Path,
     database: str = "neo4j",
     overwrite: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: StageProgress | None = None,
 ) -> ImportFiles:
     """Write what a graph holds as CSV files (gzip) with headers, and the command that reads them.
 
     Parameters
     ----------
-    tables : DuckDBGraph
+    tables : Database
         A loaded graph.
     folder : path
         New or empty.

@@ -1,4 +1,4 @@
-"""What goes to Neo4j, in what order: the tables of a `DuckDBGraph` in batches.
+"""What goes to Neo4j, in what order: the tables of a `Database` in batches.
 
 Symbols of Neo4j are those of the titles, those that patents carry, and all above them. A part is
 cut at any row and goes on from there, so its order is fixed.
@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from patentcl.graph.duckdb import DuckDBGraph
+from patentcl.graph.database import Database
 
 PARTS = ("patent", "cpc", "child_of", "classified", "cites")
 """Nodes first, then relations."""
@@ -30,7 +30,7 @@ class Stage:
 
     Parameters
     ----------
-    tables : DuckDBGraph
+    tables : Database
         A loaded graph; a temporary table is added to it.
 
     Attributes
@@ -39,7 +39,7 @@ class Stage:
         Of all that would be loaded; the same data have the same.
     """
 
-    def __init__(self, tables: DuckDBGraph) -> None:
+    def __init__(self, tables: Database) -> None:
         self.tables = tables
         tables.run("stage_cpc")
         [self._sizes] = tables.table("stage_sizes").to_pylist()

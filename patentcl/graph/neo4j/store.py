@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
@@ -27,11 +27,11 @@ import pyarrow.parquet as pq
 
 from patentcl.core import resources
 from patentcl.core.errors import GraphError, MissingExtra
+from patentcl.core.progress import StageProgress
+from patentcl.graph.database import Database, by_direction
 from patentcl.graph.duckdb import DuckDBGraph
 from patentcl.graph.neo4j.errors import explained
 from patentcl.graph.neo4j.staging import PARTS, Stage
-
-Progress = Callable[[str, int, int], None]
 
 OLDEST = (5, 26)
 """The oldest version of the server that the statements are written for and tested with."""
@@ -156,7 +156,7 @@ class Neo4jGraph:
 
     # ---- loading ----------------------------------------------------------------------------
 
-    def load(self, corpus: str | Path, progress: Progress | None = None) -> dict[str, int]:
+    def load(self, corpus: str | Path, progress: StageProgress | None = None) -> dict[str, int]:
         """Build the graph of a ``corpus.parquet`` (with ``cpc.parquet`` beside it for titles).
 
         Each batch is one transaction that also notes how far the load has come: what was cut off
@@ -188,7 +188,9 @@ class Neo4jGraph:
             tables.load(corpus)
             return self.load_from(tables, progress)
 
-    def load_from(self, tables: DuckDBGraph, progress: Progress | None = None) -> dict[str, int]:
+    def load_from(
+        self, tables: DuckDBGraph, progress: StageProgress | None = None
+    ) -> dict[str, int]:
         """Load what another store holds; as `load` otherwise."""
         wanted = tables.stats()
         stage = Stage(tables)
@@ -226,7 +228,9 @@ class Neo4jGraph:
             )
         return found
 
-    def _load_part(self, stage: Stage, part: str, done: int, progress: Progress | None) -> None:
+    def _load_part(
+        self, stage: Stage, part: str, done: int, progress: StageProgress | None
+    ) -> None:
         for upto, rows in stage.batches(part, done, self.batch):
             self._write(
                 _LOADS[part], fingerprint=stage.fingerprint, rows=rows, **{"from": done}, upto=upto
@@ -276,33 +280,20 @@ class Neo4jGraph:
         self._complete()
         if not self._rows("neighbourhood_patent", patent_id=patent_id):
             raise GraphError("no such patent in the graph", where=self.uri, got=patent_id)
-        cites = _dated(self._rows("neighbourhood_cites", patent_id=patent_id))
+        cites = self._rows("neighbourhood_cites", patent_id=patent_id)
+        near = self._rows("neighbourhood_coupled", patent_id=patent_id, limit=coupled)
         return {
             "codes": self._rows("neighbourhood_codes", patent_id=patent_id),
-            "cites": [
-                {k: r[k] for k in ("patent_id", "date")} for r in cites if r["direction"] == "cites"
-            ],
-            "cited_by": [
-                {k: r[k] for k in ("patent_id", "date")}
-                for r in cites
-                if r["direction"] == "cited_by"
-            ],
-            "coupled": _dated(
-                self._rows("neighbourhood_coupled", patent_id=patent_id, limit=coupled)
-            ),
+            **by_direction(_dated(cites)),
+            "coupled": _dated(near),
         }
 
     @contextmanager
-    def mining_source(self) -> Iterator[DuckDBGraph]:
-        """Read the graph into tables for mining, in a temporary folder.
+    def mining_source(self) -> Iterator[Database]:
+        """Read the graph into tables patent, classified, cites and cpc, in a temporary folder.
 
         Each chunk of patents comes in one transaction, collected by the server, and is written as
         one Parquet file once it is complete: memory follows `chunk`, not the graph.
-
-        Yields
-        ------
-        DuckDBGraph
-            With tables patent, classified, cites and cpc.
 
         Raises
         ------
@@ -319,7 +310,7 @@ class Neo4jGraph:
                     where=self.uri,
                     fix="Run it again",
                 )
-            with DuckDBGraph(folder / "mining.duckdb", memory=self.memory) as tables:
+            with Database(folder / "mining.duckdb", memory=self.memory) as tables:
                 for query, files in _SOURCES.items():
                     tables.run(query, **({"files": str(folder / files)} if files else {}))
                 yield tables
