@@ -73,7 +73,7 @@ class MiningResult:
 
 
 def mine_triplets(
-    source: Graph | Corpus | str | Path,
+    graph: Graph | Corpus | str | Path,
     rules: MiningRules | Mapping[str, Any] | None = None,
     seed: int = 0,
     among: Sequence[str] | None = None,
@@ -82,7 +82,7 @@ def mine_triplets(
 
     Parameters
     ----------
-    source : DuckDBGraph, Neo4jGraph, address of one, or Corpus
+    graph : DuckDBGraph, Neo4jGraph, address of one, or Corpus
         All give the same triplets: the store says what is connected to what, and everything else
         happens in tables that are read from it. Of a corpus, a graph is made for the occasion, and
         only the patents of a part such as ``corpus.select("train")`` appear in triplets.
@@ -111,12 +111,12 @@ def mine_triplets(
     >>> result.triplets.to_pandas()["rule"][0]
     'same class, both A01B; negative in another section'
     """
-    with _mined(source, rules, seed, among) as (tables, counts):
+    with _mined(graph, rules, seed, among) as (tables, counts):
         return MiningResult(tables.table("mine_result"), counts)
 
 
 def write_triplets(
-    source: Graph | Corpus | str | Path,
+    graph: Graph | Corpus | str | Path,
     rules: MiningRules | Mapping[str, Any] | None,
     path: str | Path,
     seed: int = 0,
@@ -127,7 +127,7 @@ def write_triplets(
     The triplets are never in memory all at once: the graph's memory setting bounds what the search
     uses, and what it does not hold spills to disk.
     """
-    with _mined(source, rules, seed, among) as (tables, counts):
+    with _mined(graph, rules, seed, among) as (tables, counts):
         reader = tables.batches("mine_result")
         with pq.ParquetWriter(path, reader.schema) as writer:
             for batch in reader:
