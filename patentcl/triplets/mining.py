@@ -109,7 +109,7 @@ def mine_triplets(
     ...      + ["H01M4/00"] * 2)])
     >>> result = mine_triplets(corpus, {"relations": ["class"], "negatives": {"easy": 1}})
     >>> result.triplets.to_pandas()["rule"][0]
-    'same class, both A01B; negative in another section'
+    'same class, both A01B1/00; negative in another section'
     """
     with _mined(graph, rules, seed, among) as (tables, counts):
         return MiningResult(tables.table("mine_result"), counts)
