@@ -26,7 +26,6 @@ from patentcl.cli.options import (
 )
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.core.progress import Progress
-from patentcl.cpc import LEVELS
 
 if TYPE_CHECKING:
     from patentcl.data.corpus import Corpus
@@ -198,6 +197,7 @@ def _show(predictions: Iterable[Prediction], as_json: bool) -> None:
 
 def page_of(prediction: Prediction) -> list[str]:
     """A prediction as lines for a person: how deep it is confident, codes as a tree, evidence."""
+    from patentcl.cpc import LEVELS
     from patentcl.maps.naming import short_title
 
     codes = prediction.codes

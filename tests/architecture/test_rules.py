@@ -40,7 +40,8 @@ def test_only_the_command_line_prints_exits_or_changes_what_all_share(name: str)
     if name.startswith("cli"):
         return
     for node, text in calls(name):
-        assert not ONLY_CLI.match(text), f"patentcl.{name}, line {node.lineno}: {text}"
+        put_back = (name, text) in PUT_BACK
+        assert put_back or not ONLY_CLI.match(text), f"patentcl.{name}, line {node.lineno}: {text}"
     for node in ast.walk(tree_of(SOURCES[name])):
         text = ast.unparse(node) if isinstance(node, ast.Attribute | ast.Raise) else ""
         assert not re.match(r"sys\.std(out|err|in)\b|raise SystemExit", text), (name, text)
@@ -68,6 +69,7 @@ def test_the_command_line_does_what_others_must_not() -> None:
 
 
 PUT_BACK = {
+    ("maps.projection", "warnings.simplefilter"),  # by catch_warnings around it
     ("maps.projection", "numba.set_num_threads"),  # at the end of the block: test_projection
     ("encoders.encoder", "torch.set_num_threads"),  # at the end of the block: test_encoder
     ("classification.training", "torch.set_rng_state"),
