@@ -70,7 +70,6 @@ def test_the_command_line_does_what_others_must_not() -> None:
 
 PUT_BACK = {
     ("maps.projection", "warnings.simplefilter"),  # by catch_warnings around it
-    ("maps.projection", "numba.set_num_threads"),  # at the end of the block: test_projection
     ("encoders.encoder", "torch.set_num_threads"),  # at the end of the block: test_encoder
     ("classification.training", "torch.set_rng_state"),
 }  # by `own_randomness`, around the training
