@@ -27,6 +27,7 @@ from patentcl.cli.options import (
     show_counts,
     verb,
 )
+from patentcl.core.errors import DataError
 
 if TYPE_CHECKING:
     from patentcl.pipeline.recipe import Recipe
@@ -258,6 +259,12 @@ def mine(
     recipe = common.settings("mine")
     store = graph or address or f"{RUN}/graph.duckdb"
     folder = corpus or (RUN if is_server(store) else graph_file(store).parent)
+    if is_server(store) and not (folder / "splits.parquet").is_file():
+        raise DataError(
+            "no splits beside the corpus",
+            got=folder / "splits.parquet",
+            fix="Name the folder that `patentcl load` wrote: --corpus DIR",
+        )
     inputs: dict[str, str | Path] = {"graph": store, "corpus": folder}
     if vectors is not None:
         inputs["vectors"] = vectors
@@ -339,13 +346,14 @@ def fit(
 
     one_of(vectors, texts, names="a folder of vectors and --texts")
     folder = corpus or (vectors.parent if vectors is not None else RUN)
-    inputs: dict[str, str | Path] = {"corpus": folder}
+    inputs: dict[str, str | Path] = {}  # the one that was named is missed first
     if vectors is not None:
         recipe = common.settings("fit")
         inputs["vectors"] = vectors
     else:
         recipe = common.settings("fit", "text", "encoder", encoder__model=texts)
         inputs["model"] = recipe.encoder.model
+    inputs["corpus"] = folder
     other = level is not None and level != level_of(read_manifest(folder) or {})
     step = Step(
         FIT if vectors is not None else FIT_TEXTS,
@@ -374,7 +382,7 @@ def index(
     from patentcl.pipeline.stages import INDEX, Step
 
     recipe = common.settings("index", index__spec=spec)
-    inputs: dict[str, str | Path] = {"corpus": corpus or vectors.parent, "vectors": vectors}
+    inputs: dict[str, str | Path] = {"vectors": vectors, "corpus": corpus or vectors.parent}
     step = Step(INDEX, to or vectors.parent / "index", recipe, inputs)
     show_counts(make(step, common, "index")["counts"], common.as_json)
 
@@ -403,7 +411,7 @@ def map_(
     from patentcl.pipeline.stages import MAP, Step
 
     recipe = common.settings("map", map__title=title)
-    inputs: dict[str, str | Path] = {"corpus": corpus or vectors.parent, "vectors": vectors}
+    inputs: dict[str, str | Path] = {"vectors": vectors, "corpus": corpus or vectors.parent}
     if base is not None:
         inputs["base"] = base
     step = Step(MAP, to or vectors.parent / "reports" / "map", recipe, inputs)

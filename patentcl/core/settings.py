@@ -300,8 +300,8 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
 
     Examples
     --------
-    >>> apply_overrides({"seed": 0}, ["training.epochs=2", "seed=7"])
-    {'seed': 7, 'training': {'epochs': 2}}
+    >>> apply_overrides({"seed": 0}, ["train.epochs=2", "seed=7"])
+    {'seed': 7, 'train': {'epochs': 2}}
     """
     out = _copy(values)
     for text in overrides:
@@ -311,7 +311,7 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
             raise ConfigError(
                 "a setting must be given as name=value",
                 got=repr(text),
-                fix="For example --set training.epochs=2",
+                fix="For example --set train.epochs=2",
             )
         place = out
         for section in sections:

@@ -177,12 +177,6 @@ def _mine(step: Step, place: Path, record: Record, progress: StageProgress) -> N
     if splits.is_file():
         table = pq.read_table(splits).to_pandas()
         among = table.loc[table["split"] == "train", "patent_id"].tolist()
-    elif is_server(graph):
-        raise DataError(
-            "no splits beside the corpus",
-            got=splits,
-            fix="Name the folder that `patentcl load` wrote: --corpus DIR",
-        )
     with open_graph(graph) as store:
         counts = write_triplets(
             store, step.recipe.mine, place / "triplets.parquet", step.recipe.seed, among

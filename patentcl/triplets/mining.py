@@ -309,12 +309,12 @@ def _explain_no_pairs(tables: Database, rules: MiningRules, counts: dict[str, in
             f"no two patents are related by cites and share a {rules.shared_level}",
             got=f"{before} pairs of {patents} patents with codes before the rule {rule}, "
             "none after it",
-            fix="Try mining.shared_level=section or more relations",
+            fix="Try mine.shared_level=section or more relations",
         )
     raise DataError(
         f"no two patents are related by {names} and share a {rules.shared_level}",
         got=f"{patents} patents with codes before this rule, no pairs after it",
-        fix="Try mining.shared_level=section or more relations",
+        fix="Try mine.shared_level=section or more relations",
     )
 
 
@@ -363,7 +363,7 @@ def _negatives(tables: Database, rules: MiningRules, counts: dict[str, int]) -> 
         raise DataError(
             f"no pair has a negative{near}",
             got=f"{total} pairs before this rule, none after it",
-            fix="Try mining.within_years=null, or other shares of negatives",
+            fix="Try mine.within_years=null, or other shares of negatives",
         )
     counts["triplets"] = filled
     counts["different negatives"] = tables.count("(SELECT DISTINCT negative FROM filled)")

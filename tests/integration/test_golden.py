@@ -1,7 +1,7 @@
 """What users rely on, kept as it was: the command line, names, files on disk, numbers.
 
-``python tests/integration/test_golden.py`` writes ``golden`` anew after a change that is meant; its
-diff is then read like that of code.
+``PYTHONPATH=tests python tests/integration/test_golden.py`` writes ``golden`` anew after a change
+that is meant; its diff is then read like that of code.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -41,14 +40,15 @@ VERBS = (
     "map",
     "run",
     "doctor",
+    "settings",
 )
 ERRORS = (
     ("run", "quikstart"),
-    ("run", "quickstart", "--set", "training.epoch=2"),
-    ("run", "quickstart", "--set", "training.epochs=none"),
-    ("run", "quickstart", "--set", "mining.negatives={easy: 0.5}"),
-    ("run", "quickstart", "--set", "classifier.head=level"),
-    ("run", "quickstart", "--set", "classifier.head=knn+levels"),
+    ("run", "quickstart", "--set", "train.epoch=2"),
+    ("run", "quickstart", "--set", "train.epochs=none"),
+    ("run", "quickstart", "--set", "mine.negatives={easy: 0.5}"),
+    ("run", "quickstart", "--set", "fit.head=level"),
+    ("run", "quickstart", "--set", "fit.head=knn+levels"),
     ("run", "quickstart", "--set", "seed"),
     ("run", "quickstart", "--from", "embedd"),
     ("run", "nowhere.yaml"),
@@ -95,9 +95,10 @@ def names() -> str:
             continue
         lines.append(f"{name}{_arguments(of)}")
         if inspect.isclass(of) and not issubclass(of, Exception):
+            own = {m for c in of.__mro__ if c.__module__.startswith("patentcl") for m in vars(c)}
             lines += [
                 f"    {m}{_arguments(getattr(of, m))}"
-                for m in sorted(vars(of))
+                for m in sorted(own)
                 if not m.startswith("_") and callable(getattr(of, m))
             ]
     return "\n".join(lines) + "\n"
@@ -153,10 +154,10 @@ def run_files(folder: Path) -> str:
         folder / "run",
         [
             f"encoder.model={tiny}",
-            "mining.triplets=48",
-            "training.max_length=32",
-            "classifier.epochs=2",
-            "report.queries=20",
+            "mine.triplets=48",
+            "train.max_length=32",
+            "fit.epochs=2",
+            "evaluate.queries=20",
         ],
     )
     lines = []
@@ -219,7 +220,6 @@ def test_a_tree_is_numbered_as_before() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
     GOLDEN.mkdir(exist_ok=True)
     for each in (helps, errors, sample_bytes, run_files):
         with tempfile.TemporaryDirectory() as place:
