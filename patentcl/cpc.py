@@ -118,22 +118,17 @@ class CpcTree:
         object.__setattr__(self, "titles", tuple(self.titles) or ("",) * len(self.symbols))
         n, repeated = len(self.symbols), len(self.symbols) - len(set(self.symbols))
         if parent.shape != (n,) or len(self.titles) != n:
-            raise DataError(
-                "tree arrays differ in length",
-                got=f"{parent.size} parents, {len(self.titles)} titles",
-                wanted=f"{n}, one for each symbol",
-            )
+            got = f"{parent.size} parents, {len(self.titles)} titles"
+            wanted = f"{n}, one for each symbol"
+            raise DataError("tree arrays differ in length", got=got, wanted=wanted)
         if n == 0:
             raise DataError("the label tree is empty", wanted="at least one symbol")
         if repeated:
             raise DataError("duplicate symbols in the tree", got=f"{repeated} repeated")
         late = np.flatnonzero((parent >= np.arange(n)) | (parent < -1))
         if late.size:
-            raise DataError(
-                "parents must come before their children",
-                where=f"node {self.symbols[late[0]]!r}",
-                got=f"parent {parent[late[0]]}",
-            )
+            where, got = f"node {self.symbols[late[0]]!r}", f"parent {parent[late[0]]}"
+            raise DataError("parents must come before their children", where=where, got=got)
 
     # ---- building ---------------------------------------------------------------------------
 
@@ -180,11 +175,8 @@ class CpcTree:
                 if node in path:
                     raise DataError("the label tree has a cycle", where=f"node {node!r}")
                 if node not in up:
-                    raise DataError(
-                        "a parent has no row of its own",
-                        got=repr(node),
-                        fix="If it is a root, add a row with it and no parent",
-                    )
+                    fix = "If it is a root, add a row with it and no parent"
+                    raise DataError("a parent has no row of its own", got=repr(node), fix=fix)
                 path[node] = None
                 node = up[node]
             for depth, item in enumerate(reversed(path), start=depths[node] + 1):
@@ -217,10 +209,8 @@ class CpcTree:
         """
         given = symbols if titles is None else titles
         if not len(symbols) == len(dots) == len(given):
-            raise DataError(
-                "the columns of the scheme differ in length",
-                got=f"{len(symbols)} symbols, {len(dots)} dots, {len(given)} titles",
-            )
+            got = f"{len(symbols)} symbols, {len(dots)} dots, {len(given)} titles"
+            raise DataError("the columns of the scheme differ in length", got=got)
         chains = [parse_symbol(symbol) for symbol in symbols]
         groups = {chain[3] for chain in chains if len(chain) == 4}
         edges: dict[str, str | None] = {}
@@ -296,9 +286,8 @@ class CpcTree:
         if isinstance(level, str):
             return self.at_level(self.levels.index(choose(level, self.levels, "level")))
         if not 0 <= level < len(self.levels):
-            raise ConfigError(
-                "no such depth in the tree", got=level, wanted=f"0 to {len(self.levels) - 1}"
-            )
+            wanted = f"0 to {len(self.levels) - 1}"
+            raise ConfigError("no such depth in the tree", got=level, wanted=wanted)
         return np.flatnonzero(self.depth == level)
 
     @cached_property
@@ -357,11 +346,8 @@ class CpcTree:
         """Labels as a bool CSR copy in which every stored entry is a label, stored once."""
         matrix = sparse.csr_matrix(labels).astype(bool, copy=True)
         if matrix.shape[1] != len(self):
-            raise DataError(
-                "labels do not match the tree",
-                got=f"{matrix.shape[1]} columns",
-                wanted=f"{len(self)}, one for each node",
-            )
+            got, wanted = f"{matrix.shape[1]} columns", f"{len(self)}, one for each node"
+            raise DataError("labels do not match the tree", got=got, wanted=wanted)
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
         return matrix
@@ -389,20 +375,14 @@ class CpcTree:
         indptr, indices = [0], []
         for row in codes:
             if isinstance(row, str):
-                raise DataError(
-                    "each patent needs a list of symbols",
-                    got=f"the text {row!r}",
-                    wanted=f"[{row!r}]",
-                )
+                got = f"the text {row!r}"
+                raise DataError("each patent needs a list of symbols", got=got, wanted=f"[{row!r}]")
             for symbol in row:
                 if symbol not in known:
                     known[symbol] = self._column(symbol)
                     if known[symbol] < 0 and unknown == "raise":
-                        raise DataError(
-                            "label outside the tree",
-                            got=repr(symbol),
-                            fix="Build the tree from all labels, or pass unknown='drop'",
-                        )
+                        fix = "Build the tree from all labels, or pass unknown='drop'"
+                        raise DataError("label outside the tree", got=repr(symbol), fix=fix)
                 column = known[symbol]
                 if column >= 0:
                     indices.append(column)
@@ -458,11 +438,8 @@ class CpcTree:
     def _scores(self, scores: np.ndarray) -> np.ndarray:
         out = np.array(scores, copy=True)
         if out.ndim != 2 or out.shape[1] != len(self):
-            raise DataError(
-                "scores do not match the tree",
-                got=f"shape {out.shape}",
-                wanted=f"(n, {len(self)}), one column for each node",
-            )
+            wanted = f"(n, {len(self)}), one column for each node"
+            raise DataError("scores do not match the tree", got=f"shape {out.shape}", wanted=wanted)
         return out
 
     # ---- files ------------------------------------------------------------------------------
@@ -489,11 +466,7 @@ class CpcTree:
         except (pa.ArrowInvalid, OSError) as error:
             raise DataError("the tree cannot be read", where=path, got=str(error)) from error
         if not {"symbol", "parent", "title"} <= set(table.column_names):
-            raise DataError(
-                "not a tree",
-                where=path,
-                got=", ".join(table.column_names),
-                wanted="columns symbol, parent, title",
-            )
+            got, wanted = ", ".join(table.column_names), "columns symbol, parent, title"
+            raise DataError("not a tree", where=path, got=got, wanted=wanted)
         symbols, titles = table["symbol"].to_pylist(), table["title"].to_pylist()
         return cls(symbols, table["parent"].to_numpy(), titles)

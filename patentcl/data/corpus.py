@@ -76,12 +76,8 @@ class Corpus:
         names = _names(self.path)
         missing = [c for c in COLUMNS if c not in names]
         if missing:
-            raise DataError(
-                f"column {missing[0]!r} is missing",
-                where=self.path,
-                got=", ".join(sorted(names)),
-                fix="Make a corpus with: patentcl load DATA",
-            )
+            got, fix = ", ".join(sorted(names)), "Make a corpus with: patentcl load DATA"
+            raise DataError(f"column {missing[0]!r} is missing", where=self.path, got=got, fix=fix)
 
     # ---- making -----------------------------------------------------------------------------
 
@@ -193,11 +189,8 @@ class Corpus:
                 rows = array.astype(np.int64)
                 outside = rows[(rows < 0) | (rows >= len(self))]
                 if outside.size:
-                    raise DataError(
-                        "no such row in the corpus",
-                        got=int(outside[0]),
-                        wanted=f"0 to {len(self) - 1}",
-                    )
+                    wanted = f"0 to {len(self) - 1}"
+                    raise DataError("no such row in the corpus", got=int(outside[0]), wanted=wanted)
             else:
                 position = pd.Index(self.ids).get_indexer(pd.Index(array.astype(str)))
                 if (position < 0).any():
@@ -315,11 +308,8 @@ class Corpus:
             return self._whole.tree
         flat = pc.unique(pc.list_flatten(self.table(["codes"])["codes"])).to_pylist()
         if not flat:
-            raise DataError(
-                "no patent of the corpus has a code",
-                where=self.path,
-                fix="Give data with CPC or IPC codes: classifiers learn from them",
-            )
+            fix = "Give data with CPC or IPC codes: classifiers learn from them"
+            raise DataError("no patent of the corpus has a code", where=self.path, fix=fix)
         parents = self._of_symbols("parent") if self.level == "subgroup" else {}
         if not parents:
             return CpcTree.from_symbols(flat, titles=self.code_titles, level=self.level)

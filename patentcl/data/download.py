@@ -124,12 +124,8 @@ class Server:
                     break
             except (OSError, http.client.HTTPException) as error:
                 if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-                    raise DataError(
-                        "the disk is full",
-                        where=part,
-                        got=str(error),
-                        fix="Free some space and run it again: it goes on there",
-                    ) from error
+                    got, fix = str(error), "Free some space and run it again: it goes on there"
+                    raise DataError("the disk is full", where=part, got=got, fix=fix) from error
                 if isinstance(error, PermissionError):
                     raise DataError("no permission", where=part, got=str(error)) from error
                 lost = str(error) or type(error).__name__
@@ -275,11 +271,8 @@ def _check(file: RemoteFile, path: Path) -> None:
             )
     elif file.name.endswith(".zip") and not zipfile.is_zipfile(path):
         path.unlink()
-        raise DataError(
-            "the file is no zip, thrown away",
-            where=file.address,
-            fix="Run it again; if it stays so, see the place in a browser",
-        )
+        fix = "Run it again; if it stays so, see the place in a browser"
+        raise DataError("the file is no zip, thrown away", where=file.address, fix=fix)
 
 
 def download(

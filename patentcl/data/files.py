@@ -134,9 +134,8 @@ def unpack(path: Path, work: Path) -> Path:
                 if m.filename.endswith((".tsv", ".csv")) and not m.filename.startswith("__MACOSX/")
             ]
             if len(members) != 1:
-                raise DataError(
-                    "the zip must hold one table", where=path, got=f"{len(members)} tables"
-                )
+                got = f"{len(members)} tables"
+                raise DataError("the zip must hold one table", where=path, got=got)
             with archive.open(members[0]) as packed, target.open("wb") as plain:
                 shutil.copyfileobj(packed, plain, 1 << 22)
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
@@ -151,12 +150,8 @@ def unpack(path: Path, work: Path) -> Path:
             got=error.strerror or str(error),
         ) from error
     except (NotImplementedError, RuntimeError) as error:  # Deflate64, or a password
-        raise DataError(
-            "the zip cannot be unpacked",
-            where=path,
-            got=str(error),
-            fix="Unpack it with another program, the plain file will do",
-        ) from error
+        got, fix = str(error), "Unpack it with another program, the plain file will do"
+        raise DataError("the zip cannot be unpacked", where=path, got=got, fix=fix) from error
     return target
 
 
@@ -166,12 +161,8 @@ def read_header(path: Path, delimiter: str, shown: Path) -> list[str]:
         with path.open("rb") as stream:  # bytes: text is decoded in blocks, past the first line
             line = stream.readline(1 << 20).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(
-            "the file is not UTF-8",
-            where=f"{shown}, line 1",
-            got=str(error),
-            fix="Convert it, e.g. with iconv",
-        ) from None
+        where, fix = f"{shown}, line 1", "Convert it, e.g. with iconv"
+        raise DataError("the file is not UTF-8", where=where, got=str(error), fix=fix) from None
     if not line.strip():
         raise DataError("the table is empty", where=shown, got="no header line")
     names = next(csv.reader([line], delimiter=delimiter))

@@ -114,11 +114,8 @@ def _table(source: Path, spec: _Table, work: Path) -> Iterator[tuple[str, dict[s
     """A FROM clause and columns of one PatentsView table; the unpacked copy goes afterwards."""
     path = _find_table(source, spec)
     if path is None:
-        raise DataError(
-            f"table {spec.files[0]} is missing",
-            where=source,
-            wanted=f"{spec.files[0]}.tsv.zip or {spec.files[0]}.tsv",
-        )
+        wanted = f"{spec.files[0]}.tsv.zip or {spec.files[0]}.tsv"
+        raise DataError(f"table {spec.files[0]} is missing", where=source, wanted=wanted)
     plain = unpack(path, work)
     try:
         header = read_header(plain, "\t", path)
@@ -157,9 +154,8 @@ def read_patentsview(
                 {c["title"]}, {c.get("abstract", "NULL")}, {c.get("withdrawn", "NULL")}, NULL, NULL
             FROM {scan}""")
     if count(con, "raw_patent") == 0:
-        raise DataError(
-            "the table is empty", where=_find_table(source, tables["patent"]), got="no rows"
-        )
+        got = "no rows"
+        raise DataError("the table is empty", where=_find_table(source, tables["patent"]), got=got)
     if not inline or _find_table(source, tables["abstract"]):
         with _table(source, tables["abstract"], work) as (scan, c):
             # The dates and titles stay; texts join by id. A second text of one patent would double

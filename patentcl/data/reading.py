@@ -80,11 +80,8 @@ def read_patents(
     source = source if isinstance(source, pd.DataFrame) else Path(source)
     where: object = "the DataFrame" if isinstance(source, pd.DataFrame) else source
     if isinstance(source, Path) and not source.exists():
-        raise DataError(
-            "no such file or folder",
-            got=source,
-            fix="Give a folder of PatentsView tables, or one CSV, TSV, JSONL or Parquet file",
-        )
+        fix = "Give a folder of PatentsView tables, or one CSV, TSV, JSONL or Parquet file"
+        raise DataError("no such file or folder", got=source, fix=fix)
     work = Path(tempfile.mkdtemp(prefix=".reading-", dir=folder))
     con = connect(work=work, memory=options.memory)
     try:
@@ -98,11 +95,8 @@ def read_patents(
         elif splits := _split_files(source):
             read_flat(con, splits, work, options)
         else:
-            raise DataError(
-                "no patents found in the folder",
-                got=source,
-                wanted="g_patent.tsv.zip (or .tsv), or train.parquet and dev.parquet",
-            )
+            wanted = "g_patent.tsv.zip (or .tsv), or train.parquet and dev.parquet"
+            raise DataError("no patents found in the folder", got=source, wanted=wanted)
         counts = _clean(con, where, options)
         _write(con, work, extra)
         scheme = find_scheme(source) if isinstance(source, Path) and source.is_dir() else None
@@ -139,12 +133,9 @@ def _clean(con: duckdb.DuckDBPyConnection, where: object, options: ReadOptions) 
                                SELECT trim(patent_id) AS id, count(*) AS times FROM raw_patent
                                GROUP BY id HAVING times > 1) ORDER BY id LIMIT 1""").fetchone()
     if twice:
-        raise DataError(
-            "duplicate patent ids",
-            where=where,
-            got=f"{twice[0]} {twice[1]} times, and {twice[2] - 1} more ids",
-            wanted="one row for each patent",
-        )
+        got = f"{twice[0]} {twice[1]} times, and {twice[2] - 1} more ids"
+        wanted = "one row for each patent"
+        raise DataError("duplicate patent ids", where=where, got=got, wanted=wanted)
     withdrawn = "lower(trim(coalesce(withdrawn, '0'))) IN ('1', 'true')"
     no_text = "trim(coalesce(title, '')) = '' AND trim(coalesce(abstract, '')) = ''"
     counts["withdrawn, left out"] = count(con, "raw_patent", withdrawn)

@@ -59,9 +59,8 @@ def _divide(corpus: Corpus, method: str, dev: float, test: float, seed: int) -> 
     if (given != "").any() and (given != "train").any():
         unknown = sorted(set(given) - set(SPLITS))
         if unknown:
-            raise DataError(
-                "unknown split in the data", got=unknown[0] or "empty", wanted=", ".join(SPLITS)
-            )
+            wanted = ", ".join(SPLITS)
+            raise DataError("unknown split in the data", got=unknown[0] or "empty", wanted=wanted)
         out[:] = given
         if (out == "test").any() and (out == "dev").any():
             return out
@@ -90,21 +89,17 @@ def _draw(
         dates = corpus.dates[pool]
         known = ~np.isnat(dates)
         if known.sum() < len(pool) / 2:
-            raise DataError(
-                "cannot split by date",
-                got=f"{known.sum()} of {len(pool)} patents dated",
-                fix="Use split.method=random or stratified",
-            )
+            got = f"{known.sum()} of {len(pool)} patents dated"
+            fix = "Use split.method=random or stratified"
+            raise DataError("cannot split by date", got=got, fix=fix)
         newest = np.full(keys.max() + 1, np.datetime64("0001-01-01", "D"))
         np.maximum.at(newest, keys[known], dates[known])
         order = np.argsort(newest[keys], kind="stable")
         cut = newest[keys][order[-max(1, round(share * len(pool)))]]
         if not (newest[keys] < cut).any():
-            raise DataError(
-                "cannot split by date",
-                got=f"no patent older than {cut} is left to train on",
-                fix="Use split.method=random or stratified",
-            )
+            got = f"no patent older than {cut} is left to train on"
+            fix = "Use split.method=random or stratified"
+            raise DataError("cannot split by date", got=got, fix=fix)
         return newest[keys] >= cut
     if method == "random":
         return _random(len(first), share, np.random.default_rng(seed))[keys]

@@ -186,22 +186,17 @@ def _checked_table(
     table = pd.DataFrame({"id": [str(i) for i in range(n)]})
     if meta is not None:
         if len(meta) != n or "id" not in meta.columns:
-            raise DataError(
-                "meta does not fit the coordinates",
-                wanted=f"{n} rows with an id",
-                got=f"{len(meta)} rows with {', '.join(map(str, meta.columns))}",
-            )
+            wanted = f"{n} rows with an id"
+            got = f"{len(meta)} rows with {', '.join(map(str, meta.columns))}"
+            raise DataError("meta does not fit the coordinates", wanted=wanted, got=got)
         shown = [c for c in ("id", "title", "date", "codes") if c in meta.columns]
         table = meta[shown].reset_index(drop=True)
     if clusters is None:  # 0, 1, ... in order of appearance, -1 for none
         clusters = pd.factorize(pd.Series(names).where(names != UNLABELLED))[0]
     number = np.asarray(clusters)
     if number.shape != (n,) or number.dtype.kind not in "iu":
-        raise DataError(
-            "clusters and coordinates differ",
-            got=f"{number.dtype} {number.shape}",
-            wanted=f"integers ({n},)",
-        )
+        got = f"{number.dtype} {number.shape}"
+        raise DataError("clusters and coordinates differ", got=got, wanted=f"integers ({n},)")
     return table.assign(
         x=points[:, 0], y=points[:, 1], label=names, cluster=number.astype(np.int32)
     )

@@ -126,11 +126,8 @@ def project_pair(
 def check_pair(base: np.ndarray, tuned: np.ndarray) -> None:
     """Raise DataError unless there is a tuned vector for each base vector."""
     if len(base) != len(tuned):
-        raise DataError(
-            "the two encoders' vectors differ in number",
-            got=f"{len(tuned)} tuned",
-            wanted=f"{len(base)}, as in base",
-        )
+        got, wanted = f"{len(tuned)} tuned", f"{len(base)}, as in base"
+        raise DataError("the two encoders' vectors differ in number", got=got, wanted=wanted)
 
 
 def provenance(rows: int, settings: MapSettings | None = None, seed: int = 0) -> dict[str, Any]:
@@ -213,9 +210,8 @@ def _sample(rows: int, seed: int, fit_sample: int | None, n_neighbors: int) -> n
     elif (
         isinstance(fit_sample, bool) or not isinstance(fit_sample, int) or fit_sample <= n_neighbors
     ):
-        raise ConfigError(
-            "fit_sample is not a whole number above n_neighbors", got=repr(fit_sample)
-        )
+        got = repr(fit_sample)
+        raise ConfigError("fit_sample is not a whole number above n_neighbors", got=got)
     if fit_sample >= rows:
         return None
     return np.sort(np.random.default_rng(seed).choice(rows, fit_sample, replace=False))
@@ -315,10 +311,8 @@ def _finder(unit: np.ndarray, seed: int) -> _Find:
     try:
         import faiss
     except ImportError as error:
-        raise MissingExtra(
-            "faiss is not installed",
-            fix="Install patentcl[cpu] or patentcl[gpu], or use method='pca'",
-        ) from error
+        fix = "Install patentcl[cpu] or patentcl[gpu], or use method='pca'"
+        raise MissingExtra("faiss is not installed", fix=fix) from error
     lists = 2 ** round(np.log2(4 * np.sqrt(len(unit))))
     centres = faiss.IndexFlatIP(unit.shape[1])
     index = faiss.IndexIVFFlat(centres, unit.shape[1], lists, faiss.METRIC_INNER_PRODUCT)

@@ -127,12 +127,8 @@ def _check_target(target: Path) -> None:
     if not target.exists():
         return
     if not target.is_dir():
-        raise DataError(
-            "the sample needs a folder",
-            where=target,
-            got="a file",
-            fix="Name a folder that does not exist yet",
-        )
+        fix = "Name a folder that does not exist yet"
+        raise DataError("the sample needs a folder", where=target, got="a file", fix=fix)
     found = sorted(p.name for p in target.iterdir())
     if not found:
         return

@@ -39,10 +39,8 @@ def import_faiss() -> Any:
     try:
         import faiss
     except ImportError as error:
-        raise MissingExtra(
-            "faiss is not installed",
-            fix="Install patentcl[cpu], or patentcl[gpu] on a machine with a GPU",
-        ) from error
+        fix = "Install patentcl[cpu], or patentcl[gpu] on a machine with a GPU"
+        raise MissingExtra("faiss is not installed", fix=fix) from error
     return faiss
 
 
@@ -91,12 +89,10 @@ def to_gpus(index: Any) -> Any:
     faiss = import_faiss()
     if getattr(faiss, "get_num_gpus", lambda: 0)() == 0:
         built = "GPUs" if hasattr(faiss, "StandardGpuResources") else "the CPU"
-        raise ConfigError(
-            "no GPU that FAISS can use",
-            got=f"faiss {faiss.__version__} for {built}",
-            wanted="a GPU and the extra 'gpu'",
-            fix="Use the index flat instead",
-        )
+        got = f"faiss {faiss.__version__} for {built}"
+        wanted = "a GPU and the extra 'gpu'"
+        fix = "Use the index flat instead"
+        raise ConfigError("no GPU that FAISS can use", got=got, wanted=wanted, fix=fix)
     options = faiss.GpuMultipleClonerOptions()
     options.shard = True
     return faiss.index_cpu_to_all_gpus(index, co=options)
@@ -117,9 +113,8 @@ def write_folder(
     folder.mkdir(parents=True, exist_ok=True)
     for name in (INDEX_FILE, IDS_FILE, SPEC_FILE):
         if (folder / name).exists():
-            raise DataError(
-                "there is an index already", where=folder / name, fix="Name a new folder"
-            )
+            fix = "Name a new folder"
+            raise DataError("there is an index already", where=folder / name, fix=fix)
     import_faiss().write_index(index, str(folder / INDEX_FILE))
     try:
         meta.to_parquet(folder / IDS_FILE, index=False)
@@ -192,13 +187,8 @@ def _read_record(folder: Path) -> _Record:
 def _read_index(path: Path, size: Any) -> Any:
     faiss = import_faiss()
     if path.stat().st_size != size:
-        raise DataError(
-            "the index is damaged",
-            where=path,
-            got=f"{path.stat().st_size} bytes",
-            wanted=f"{size}",
-            fix=_AGAIN,
-        )
+        got = f"{path.stat().st_size} bytes"
+        raise DataError("the index is damaged", where=path, got=got, wanted=f"{size}", fix=_AGAIN)
     try:
         index = faiss.read_index(str(path))
     except (RuntimeError, MemoryError) as error:
@@ -206,12 +196,8 @@ def _read_index(path: Path, size: Any) -> Any:
             "the index cannot be read", where=path, got=_reason(error), fix=_AGAIN
         ) from error
     if index.metric_type != faiss.METRIC_INNER_PRODUCT:
-        raise DataError(
-            "the index has another metric",
-            where=path,
-            got=f"metric {index.metric_type}",
-            wanted="inner product",
-        )
+        got = f"metric {index.metric_type}"
+        raise DataError("the index has another metric", where=path, got=got, wanted="inner product")
     return index
 
 

@@ -33,11 +33,8 @@ class BM25:
         from sklearn.feature_extraction.text import CountVectorizer
 
         if not k1 >= 0 or not 0 <= b <= 1:
-            raise ConfigError(
-                "BM25 parameters out of range",
-                got=f"k1={k1}, b={b}",
-                wanted="k1 >= 0 and b in [0, 1]",
-            )
+            wanted = "k1 >= 0 and b in [0, 1]"
+            raise ConfigError("BM25 parameters out of range", got=f"k1={k1}, b={b}", wanted=wanted)
         self._words = CountVectorizer(token_pattern=r"(?u)\b\w+\b", dtype=np.float32)
         try:
             counts = sparse.csr_matrix(self._words.fit_transform(texts))

@@ -27,20 +27,13 @@ def checked_ids(ids: Iterable[Any], rows: int) -> np.ndarray:
     out = np.empty(rows, dtype=object)
     found = list(ids)
     if len(found) != rows:
-        raise DataError(
-            "ids and vectors differ in number",
-            got=f"{len(found)} ids",
-            wanted=f"{rows}, one for each vector",
-        )
+        wanted = f"{rows}, one for each vector"
+        raise DataError("ids and vectors differ in number", got=f"{len(found)} ids", wanted=wanted)
     out[:] = found
     for position, value in enumerate(found):
         if not isinstance(value, str) or not value:
-            raise DataError(
-                "an id is not a text",
-                where=f"row {position}",
-                got=repr(value),
-                wanted="publication numbers as str",
-            )
+            where, wanted = f"row {position}", "publication numbers as str"
+            raise DataError("an id is not a text", where=where, got=repr(value), wanted=wanted)
     double = pd.Index(out).duplicated()
     if double.any():
         row = int(np.argmax(double))
@@ -53,26 +46,19 @@ def checked_meta(meta: pd.DataFrame | None, ids: np.ndarray) -> pd.DataFrame:
     if meta is None:
         return pd.DataFrame({"id": ids})
     if "id" not in meta.columns:
-        raise DataError(
-            "meta has no column 'id'",
-            got=", ".join(map(str, meta.columns)),
-            wanted="id, date, codes and any more",
-        )
+        got = ", ".join(map(str, meta.columns))
+        raise DataError("meta has no column 'id'", got=got, wanted="id, date, codes and any more")
     taken = [c for c in meta.columns if c in RESULT_COLUMNS and c != "id"]
     if taken:
-        raise DataError(
-            "a column of meta has the name of a result column", got=taken[0], fix="Rename it"
-        )
+        fix = "Rename it"
+        raise DataError("a column of meta has the name of a result column", got=taken[0], fix=fix)
     again = meta["id"].duplicated()
     if again.any():
         raise DataError("duplicate ids in meta", got=repr(meta["id"][again].iloc[0]))
     place = pd.Index(meta["id"]).get_indexer(pd.Index(ids))
     if (place < 0).any():
-        raise DataError(
-            "meta lacks some of the ids",
-            wanted="a row for every vector",
-            got=f"none for {ids[np.argmax(place < 0)]!r} and {int((place < 0).sum()) - 1} more",
-        )
+        got = f"none for {ids[np.argmax(place < 0)]!r} and {int((place < 0).sum()) - 1} more"
+        raise DataError("meta lacks some of the ids", wanted="a row for every vector", got=got)
     rest = [c for c in meta.columns if c != "id"]
     out = meta[["id", *rest]].iloc[place].reset_index(drop=True)
     if "codes" in out:
@@ -85,13 +71,11 @@ def _code_list(value: Any, row: int) -> list[str]:
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return []
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise DataError(
-            "codes are not a list",
-            where=f"meta, row {row}",
-            got=repr(value),
-            wanted="a list of symbols",
-            fix="Split the text first",
-        )
+        where = f"meta, row {row}"
+        got = repr(value)
+        wanted = "a list of symbols"
+        fix = "Split the text first"
+        raise DataError("codes are not a list", where=where, got=got, wanted=wanted, fix=fix)
     return [str(code) for code in value]
 
 
@@ -118,9 +102,8 @@ def day(value: Any, where: str) -> np.datetime64:
                 return found
     except ValueError:
         pass
-    raise DataError(
-        "not a date", where=where, got=repr(value), wanted="YYYY-MM-DD, YYYY-MM or YYYY"
-    )
+    got = repr(value)
+    raise DataError("not a date", where=where, got=got, wanted="YYYY-MM-DD, YYYY-MM or YYYY")
 
 
 def days(column: pd.Series) -> np.ndarray:
@@ -185,10 +168,8 @@ class Filters:
         place = self._place.get_indexer(wanted)
         if (place < 0).any():
             missing = wanted[place < 0]
-            raise DataError(
-                "ids that are not in the index",
-                got=f"{', '.join(map(str, missing[:3]))} ({len(missing)} in all)",
-            )
+            got = f"{', '.join(map(str, missing[:3]))} ({len(missing)} in all)"
+            raise DataError("ids that are not in the index", got=got)
         return place.astype(np.int64)
 
     def with_code(self, symbols: str | Sequence[str], name: str = "cpc") -> np.ndarray:
@@ -221,11 +202,8 @@ class Filters:
             (exclude_cpc, "exclude_cpc", "codes"),
         ):
             if value is not None and column not in self._meta:
-                raise ConfigError(
-                    f"this index has no {column} to filter by",
-                    where=name,
-                    fix=f"Build it with a column {column!r} in meta",
-                )
+                fix = f"Build it with a column {column!r} in meta"
+                raise ConfigError(f"this index has no {column} to filter by", where=name, fix=fix)
         masks = []
         if before is not None:  # no date (NaT) compares false both ways
             masks.append(self._days < day(before, "before"))

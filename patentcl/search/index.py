@@ -289,11 +289,8 @@ class PatentIndex:
             score, found = self._candidates(queries[which], reach, keep, count, exact)
             short = found[:, k - 1] < 0
             if exact and short.any():
-                raise DataError(
-                    "the index finds fewer vectors than it holds",
-                    got=f"less than {k}",
-                    fix="Build the index again",
-                )
+                got, fix = f"less than {k}", "Build the index again"
+                raise DataError("the index finds fewer vectors than it holds", got=got, fix=fix)
             # Equal similarities across the cut: look further, so that order decides, not chance.
             tied = ~short & (found[:, -1] >= 0) & (score[:, k - 1] - score[:, -1] <= _TIE)
             tied &= reach < count

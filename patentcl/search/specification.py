@@ -73,11 +73,8 @@ class IndexSpec(Settings):
         if not own:
             path = resources.path("indexes", str(spec))
         elif not path.is_file():
-            raise ConfigError(
-                "no such index specification",
-                got=path,
-                fix=f"Name a YAML file, or one of {', '.join(spec_names())}",
-            )
+            fix = f"Name a YAML file, or one of {', '.join(spec_names())}"
+            raise ConfigError("no such index specification", got=path, fix=fix)
         return cls.from_mapping(read_yaml(path), path.stem, where=path)
 
     @classmethod
