@@ -1,10 +1,7 @@
 """Classification symbols (CPC and IPC) and the tree they form.
 
-A hierarchy is one integer array: ``CpcTree.symbols`` in topological order (parents first) and
-``CpcTree.parent`` with ``parent[i] < i``, roots -1. Label sets are boolean CSR matrices
-``(n_patents, n_nodes)``, closed under ancestors, with columns in tree order. With that, closure is
-a product with one sparse matrix, coherence one ``minimum`` per depth, and hierarchical metrics
-are sizes of sets.
+``CpcTree.symbols`` are in topological order, with ``parent[i] < i`` and roots -1. Label sets are
+boolean CSR matrices ``(n_patents, n_nodes)``, closed under ancestors, with columns in tree order.
 """
 
 from __future__ import annotations
@@ -193,14 +190,9 @@ class CpcTree:
     ) -> CpcTree:
         """Build the tree of a published scheme, with the dot levels among subgroups.
 
-        Parameters
-        ----------
-        symbols : sequence of str
-            In the scheme's own order: a subgroup follows the one that it is indented under.
-        dots : sequence of int
-            Dots before each title: 0 for a main group, 1 and more for subgroups; ignored above
-            main groups, where syntax gives the parent.
-        titles : sequence of str, optional
+        `symbols` are in the scheme's own order: a subgroup follows the one that it is indented
+        under. `dots` are those before each title: 0 for a main group, 1 and more for subgroups;
+        ignored above main groups, where syntax gives the parent.
 
         Raises
         ------
@@ -367,10 +359,7 @@ class CpcTree:
         DataError
             If a symbol is outside the tree and is not to be dropped, or a list is one text.
         """
-        if unknown not in ("raise", "drop"):
-            raise ConfigError(
-                "unknown way to treat labels outside the tree", got=unknown, wanted="raise or drop"
-            )
+        choose(unknown, ("raise", "drop"), "way to treat labels outside the tree")
         known: dict[str, int] = {}
         indptr, indices = [0], []
         for row in codes:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from patentcl.core.errors import DataError
-from patentcl.core.files import explained, hidden_folder, settle
+from patentcl.core.files import explained, hidden_folder, settle, swap_folders
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -167,15 +167,7 @@ def writing(target: str | Path, record: dict[str, Any]) -> Iterator[Path]:
         yield fresh
         settle(fresh)
         _write_manifest(fresh / MANIFEST, record, started)
-        try:
-            if target.exists():
-                target.rename(old)
-            fresh.rename(target)
-        except BaseException:
-            if old.exists() and not target.exists():
-                old.rename(target)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
+        swap_folders(fresh, target, old)
 
 
 @contextlib.contextmanager

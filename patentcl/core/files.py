@@ -78,6 +78,19 @@ def hidden_folder(target: Path) -> Iterator[tuple[Path, Path]]:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
+def swap_folders(fresh: Path, target: Path, old: Path) -> None:
+    """Put a finished folder in the place of an older one, which stands again where that fails."""
+    try:
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder for results and those above it; a file in the way is one clear error."""
     try:

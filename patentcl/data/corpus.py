@@ -1,9 +1,7 @@
 """A corpus: patents with text, date, codes and citations, kept as one Parquet table.
 
 Columns of ``corpus.parquet``: patent_id, date, type, title, abstract, codes (list), citations
-(list), split. Beside it, ``cpc.parquet`` holds titles of symbols and ``splits.parquet`` a division
-into train, dev and test. Columns are read when they are asked for, so a corpus can be larger than
-memory.
+(list), split. Beside it, ``cpc.parquet`` holds titles of symbols and ``splits.parquet`` a division.
 """
 
 from __future__ import annotations
@@ -108,10 +106,6 @@ class Corpus:
         columns : mapping, optional
             For plain files and DataFrames: our column name -> the file's.
 
-        Returns
-        -------
-        Corpus
-
         Raises
         ------
         DataError
@@ -137,17 +131,10 @@ class Corpus:
     ) -> Corpus:
         """Make a corpus of a DataFrame, cleaned as files are; rows keep their order.
 
-        Parameters
-        ----------
-        frame : DataFrame
-            A column or named index patent_id, and title or abstract; and date, type, codes,
-            citations, split where known. The names that plain files may use will do. Codes and
-            citations are lists, or texts such as ``"A01D34/00; A01B1/00"``; None, NaN and NaT are
-            empty. Other columns travel along.
-        level : str
-            Deepest level of the labels.
-        columns : mapping, optional
-            Our column name -> the frame's.
+        It needs a column or named index patent_id, and title or abstract, and may have date, type,
+        codes, citations and split, by any name that plain files may use; `columns` maps our names
+        to the frame's. Codes and citations are lists, or texts such as ``"A01D34/00; A01B1/00"``;
+        None, NaN and NaT are empty. Other columns travel along.
 
         Raises
         ------
@@ -165,10 +152,7 @@ class Corpus:
     def select(self, which: str | np.ndarray | Sequence[str]) -> Corpus:
         """Return part of the corpus, with the same tree.
 
-        Parameters
-        ----------
-        which : str, ndarray of bool or int, or sequence of str
-            A split's name, a mask, row numbers, or patent ids (in the order given).
+        `which` is a split's name, a mask, row numbers, or patent ids (in the order given).
 
         Raises
         ------
@@ -219,18 +203,10 @@ class Corpus:
         return table if self._rows is None else table.take(pa.array(self._rows))
 
     def batches(self, columns: Sequence[str], size: int, start: int = 0) -> Iterator[pa.Table]:
-        """Yield some columns as Arrow tables of `size` rows, the last one shorter, in row order.
+        """Yield some columns, from row `start`, as Arrow tables of `size` rows (the last: fewer).
 
         The file is read once, and only a part of it is in memory, unless rows were selected in
         another order than the file's.
-
-        Parameters
-        ----------
-        columns : sequence of str
-        size : int
-            Rows of a table.
-        start : int
-            The first row wanted.
         """
         rows = self._rows
         if rows is not None and (np.diff(rows) <= 0).any():
@@ -350,17 +326,13 @@ class Corpus:
             if "duplicate_group" in kept and np.array_equal(kept["patent_id"], self.ids):
                 return kept["duplicate_group"].to_numpy()
         text = self.table(["patent_id", "title", "abstract"])
-        return duplicate_groups(
-            text["title"], text["abstract"], read_families(self.path, text["patent_id"])
-        )
+        families = read_families(self.path, text["patent_id"])
+        return duplicate_groups(text["title"], text["abstract"], families)
 
     def targets(self, dense: bool = False) -> sparse.csr_matrix | np.ndarray:
         """Labels as scikit-learn takes them: 0 or 1, shape (n, len(tree)).
 
-        Parameters
-        ----------
-        dense : bool
-            An int8 ndarray, as ``cross_validate`` wants it, instead of `labels`.
+        With `dense`, as an int8 array, which ``cross_validate`` needs.
 
         Examples
         --------
@@ -378,14 +350,9 @@ class Corpus:
 
     def frame(self) -> pd.DataFrame:
         """Ids, dates, titles and codes as a DataFrame: the ``meta`` of an index."""
-        return pd.DataFrame(
-            {
-                "id": self.ids,
-                "date": self.dates.astype("datetime64[s]"),
-                "codes": self.codes,
-                "title": self.titles,
-            }
-        )
+        dates = self.dates.astype("datetime64[s]")
+        columns = {"id": self.ids, "date": dates, "codes": self.codes, "title": self.titles}
+        return pd.DataFrame(columns)
 
 
 def read_splits(path: Path) -> pd.DataFrame:

@@ -15,12 +15,13 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from patentcl.core.errors import ConfigError, DataError, did_you_mean
+from patentcl.core.errors import DataError, choose
+from patentcl.core.progress import StageProgress
 
 PORTAL = "https://api.uspto.gov/api/v1/datasets/products/pvgpatdis"
 MIRROR = "https://zenodo.org/api/records/15783125"
@@ -30,9 +31,6 @@ TABLES = ("g_patent", "g_patent_abstract", "g_us_patent_citation", "g_cpc_curren
 _BLOCK = 1 << 20
 _TRIES = 6
 _LONGEST_WAIT = 120.0  # seconds; a server that asks for more is not waited for
-
-Progress = Callable[[str, int, int], None]
-"""Is told the file, and how many of how many bytes are there."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +87,11 @@ class Server:
                     RemoteFile(f["fileName"], f["fileDownloadURI"], _whole(f.get("fileSize")))
                     for f in bag
                 ]
-            return [
-                RemoteFile(
-                    f["key"],
-                    f"{self.address}/files/{f['key']}/content",
-                    _whole(f.get("size")),
-                    _md5(f.get("checksum")),
-                )
-                for f in found["files"]
-            ]
+            out = []
+            for f in found["files"]:
+                place, md5 = f"{self.address}/files/{f['key']}/content", _md5(f.get("checksum"))
+                out.append(RemoteFile(f["key"], place, _whole(f.get("size")), md5))
+            return out
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise DataError(
                 "the server's list of files cannot be read",
@@ -106,7 +100,7 @@ class Server:
                 fix="Its layout may have changed: see the place in a browser",
             ) from error
 
-    def fetch(self, file: RemoteFile, target: Path, progress: Progress | None = None) -> None:
+    def fetch(self, file: RemoteFile, target: Path, progress: StageProgress | None = None) -> None:
         """Fetch one file, from where an earlier call was cut off, and check it.
 
         Where it fails, what has come so far is kept, but for a wrong checksum.
@@ -120,11 +114,11 @@ class Server:
                 part.unlink()
                 have = 0
             try:
-                if self._go_on(file, part, have, progress):
+                if self._rest(file, part, have, progress):
                     break
             except (OSError, http.client.HTTPException) as error:
                 if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-                    got, fix = str(error), "Free some space and run it again: it goes on there"
+                    got, fix = str(error), "Free some space and run it again: it resumes there"
                     raise DataError("the disk is full", where=part, got=got, fix=fix) from error
                 if isinstance(error, PermissionError):
                     raise DataError("no permission", where=part, got=str(error)) from error
@@ -136,13 +130,15 @@ class Server:
                     "the file could not be fetched whole",
                     where=file.address,
                     got=f"{lost}, {_TRIES} times",
-                    fix="Run it again: it goes on where it stopped",
+                    fix="Run it again: it resumes where it stopped",
                 )
             time.sleep(self.wait * 2**attempt)
         _check(file, part)
         part.replace(target)
 
-    def _go_on(self, file: RemoteFile, part: Path, have: int, progress: Progress | None) -> bool:
+    def _rest(
+        self, file: RemoteFile, part: Path, have: int, progress: StageProgress | None
+    ) -> bool:
         """Fetch what is missing; whether the file is whole now, as far as that is told."""
         with self._retrying(file.address, have) as answer:
             begin = _begin(answer.headers.get("Content-Range")) if answer.status == 206 else 0
@@ -245,41 +241,29 @@ def _begin(value: str | None) -> int:
 
 def _check(file: RemoteFile, path: Path) -> None:
     """Compare size and MD5; without an MD5, the directory at the end of a zip must be there."""
-    size = path.stat().st_size
+    size, got, wanted, fix = path.stat().st_size, None, None, "Run it again"
     if file.size is not None and size != file.size:
-        path.unlink()
-        raise DataError(
-            "the file has the wrong size",
-            where=file.address,
-            got=f"{size:,} bytes",
-            wanted=f"{file.size:,} bytes",
-            fix="Run it again",
-        )
-    if file.md5 is not None:
-        digest = hashlib.md5(usedforsecurity=False)
+        what, got, wanted = "the file has the wrong size", f"{size:,} bytes", f"{file.size:,} bytes"
+    elif file.md5 is not None:
         with path.open("rb") as stream:
-            while block := stream.read(_BLOCK):
-                digest.update(block)
-        if digest.hexdigest() != file.md5:
-            path.unlink()
-            raise DataError(
-                "the file was damaged on its way: wrong checksum, thrown away",
-                where=file.address,
-                got=digest.hexdigest(),
-                wanted=file.md5,
-                fix="Run it again",
-            )
+            digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False))
+        if digest.hexdigest() == file.md5:
+            return
+        what = "the file was damaged on its way: wrong checksum, thrown away"
+        got, wanted = digest.hexdigest(), file.md5
     elif file.name.endswith(".zip") and not zipfile.is_zipfile(path):
-        path.unlink()
-        fix = "Run it again; if it stays so, see the place in a browser"
-        raise DataError("the file is no zip, thrown away", where=file.address, fix=fix)
+        what, fix = "the file is no zip, thrown away", "Run it again, or see the place in a browser"
+    else:
+        return
+    path.unlink()
+    raise DataError(what, where=file.address, got=got, wanted=wanted, fix=fix)
 
 
 def download(
     folder: str | Path,
     tables: Sequence[str] = TABLES,
     server: Server | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> dict[str, int]:
     """Fetch PatentsView tables into a folder; those that are there and right are left alone.
 
@@ -291,13 +275,7 @@ def download(
     for file in server.files():
         offered.setdefault(file.name.split(".")[0], file)
     for name in tables:
-        if name not in offered:
-            raise ConfigError(
-                "the server has no such table",
-                where=server.address,
-                got=name,
-                fix=did_you_mean(name, sorted(offered)),
-            )
+        choose(name, offered, "table", where=server.address)
     folder.mkdir(parents=True, exist_ok=True)
     out = {}
     for name in tables:

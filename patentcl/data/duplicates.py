@@ -1,9 +1,8 @@
 """Groups of patents that are one invention: near-copies of a text, and families.
 
-Near-copies are found with MinHash (Broder 1997) over pairs of neighbouring words: equal slots of
-two signatures estimate the Jaccard similarity of two texts, and bands of a signature bring likely
-pairs together, so the cost is linear in the number of texts. A family is a connected component of
-patents and the documents that they continue, divide or reissue.
+Near-copies are found with MinHash (Broder 1997) over pairs of neighbouring words, in linear time:
+equal slots of two signatures estimate the Jaccard similarity of two texts, and bands of a signature
+bring likely pairs together. A family is a connected component of patents and what they continue.
 """
 
 from __future__ import annotations
@@ -41,17 +40,10 @@ def duplicate_groups(
 
 
 def near_copies(titles: pa.ChunkedArray, abstracts: pa.ChunkedArray) -> np.ndarray:
-    """Number texts so that near-copies, and near-copies of those, have the same number.
+    """Number texts so that near-copies, and near-copies of those, have the same number: int64 (n,).
 
     Case, punctuation, spaces and line ends do not count. A patent without an abstract is its title;
-    one without any word stands alone.
-
-    Returns int64 (n,): numbers from 0, in the order in which they first appear.
-
-    >>> import pyarrow as pa
-    >>> none = pa.chunked_array([["", "", ""]])
-    >>> near_copies(pa.chunked_array([["Lawn mower", "Pump", "LAWN-MOWER"]]), none).tolist()
-    [0, 1, 0]
+    one without any word stands alone. Numbers are in the order in which they first appear.
     """
     n = len(titles)
     if n == 0:
@@ -80,10 +72,7 @@ def near_copies(titles: pa.ChunkedArray, abstracts: pa.ChunkedArray) -> np.ndarr
     for i in range(0, len(a), 1 << 16):
         part = slice(i, i + (1 << 16))
         alike[part] = (signatures[a[part]] == signatures[b[part]]).mean(axis=1) >= SIMILARITY
-    pairs = sparse.coo_matrix(
-        (np.ones(int(alike.sum()), dtype=bool), (a[alike], b[alike])), shape=(n, n)
-    )
-    return pd.factorize(connected_components(pairs, directed=False)[1])[0].astype(np.int64)
+    return pd.factorize(components(a[alike], b[alike], n))[0].astype(np.int64)
 
 
 def _signatures(titles: pa.ChunkedArray, abstracts: pa.ChunkedArray) -> np.ndarray:
@@ -127,14 +116,9 @@ def _mixed(key: np.ndarray) -> np.ndarray:
 
 
 def components(left: np.ndarray, right: np.ndarray, n: int) -> np.ndarray:
-    """Number n things so that linked ones, and those linked to them, have the same number.
+    """Connected components of n things: int64 (n,), the least of each component stands for it.
 
-    `left` and `right` are int (m,), pairs that are linked. Returns int64 (n,): the least of each
-    component stands for it.
-
-    >>> import numpy as np
-    >>> components(np.array([4, 2]), np.array([2, 1]), 5).tolist()
-    [0, 1, 1, 3, 1]
+    `left` and `right` are int (m,), pairs that are linked.
     """
     links = sparse.coo_matrix((np.ones(len(left), dtype=bool), (left, right)), shape=(n, n))
     of = connected_components(links, directed=False)[1]
@@ -146,12 +130,7 @@ def components(left: np.ndarray, right: np.ndarray, n: int) -> np.ndarray:
 def united(keys: np.ndarray, families: np.ndarray) -> np.ndarray:
     """Join groups of near-copies that have a family in common, and families that share a text.
 
-    `keys` is int (n,), equal for near-copies; `families` is int (n,), equal within a family and -1
-    for none. Returns int64 (n,): numbers from 0, in the order in which they first appear.
-
-    >>> import numpy as np
-    >>> united(np.array([0, 0, 1, 2]), np.array([-1, 7, 7, -1])).tolist()
-    [0, 0, 0, 1]
+    `keys` is int (n,), equal for near-copies; `families` as in `duplicate_groups`, and the result.
     """
     groups = pd.factorize(keys)[0].astype(np.int64)
     inside = families >= 0
@@ -180,11 +159,7 @@ def write_families(path: Path, relatives: pa.Table, ids: pa.ChunkedArray) -> int
 
 
 def read_families(corpus: Path, ids: pa.ChunkedArray) -> np.ndarray:
-    """Families of patents, from the file beside a ``corpus.parquet``.
-
-    Returns int64 (n,): equal within a family; -1 for a patent without one, or where there is no
-    such file.
-    """
+    """Families of patents, from the file beside a ``corpus.parquet``: int64 (n,), -1 for none."""
     path = corpus.with_name(FAMILIES)
     if not path.is_file():
         return np.full(len(ids), -1, dtype=np.int64)

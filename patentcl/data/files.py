@@ -102,12 +102,8 @@ def _explain_json(error: duckdb.Error, where: object, plain: Path) -> DataError:
                 if line.strip() and not isinstance(json.loads(line), dict):
                     return DataError("the line is not a JSON object", where=place)
             except UnicodeDecodeError as problem:
-                return DataError(
-                    "the file is not UTF-8",
-                    where=place,
-                    got=str(problem),
-                    fix="Convert it, e.g. with iconv",
-                )
+                fix = "Convert it, e.g. with iconv"
+                return DataError("the file is not UTF-8", where=place, got=str(problem), fix=fix)
             except ValueError as problem:
                 return DataError("the line is not JSON", where=place, got=str(problem))
     return DataError("the data cannot be read", where=where, got=str(error).splitlines()[0])
@@ -144,11 +140,8 @@ def unpack(path: Path, work: Path) -> Path:
         ) from error
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise DataError(
-            "the disk is full, nothing was kept" if full else "the file cannot be unpacked",
-            where=path,
-            got=error.strerror or str(error),
-        ) from error
+        what = "the disk is full, nothing was kept" if full else "the file cannot be unpacked"
+        raise DataError(what, where=path, got=error.strerror or str(error)) from error
     except (NotImplementedError, RuntimeError) as error:  # Deflate64, or a password
         got, fix = str(error), "Unpack it with another program, the plain file will do"
         raise DataError("the zip cannot be unpacked", where=path, got=got, fix=fix) from error
@@ -169,12 +162,8 @@ def read_header(path: Path, delimiter: str, shown: Path) -> list[str]:
     if len(names) == 1:
         other = next((d for d in ",;|\t" if d in names[0]), None)
         if other is not None:
-            raise DataError(
-                "the columns are not separated as expected",
-                where=f"{shown}, line 1",
-                got=repr(other),
-                wanted=repr(delimiter),
-            )
+            what, where = "the columns are not separated as expected", f"{shown}, line 1"
+            raise DataError(what, where=where, got=repr(other), wanted=repr(delimiter))
     names = [n.strip() for n in names]
     lower = [n.lower() for n in names]
     twice = next((n for n in names if lower.count(n.lower()) > 1), None)

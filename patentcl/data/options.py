@@ -9,24 +9,23 @@ from patentcl.core.errors import ConfigError, choose
 
 SCHEMES = ("cpc", "ipc", "both")
 
+_CODES = (
+    "codes",
+    "labels",
+    "cpc",
+    "ipc",
+    "cpc_codes",
+    "ipc_codes",
+    "Subclass_labels",
+    "subclasses",
+)
 NAMES = {
     "patent_id": ("patent_id", "id", "publication_number", "No", "number", "appln_id"),
     "title": ("title", "patent_title", "Title", "appln_title"),
     "abstract": ("abstract", "patent_abstract", "Abstract", "appln_abstract", "text"),
     "date": ("date", "patent_date", "grant_date", "publication_date", "year"),
     "type": ("type", "patent_type"),
-    "codes": (
-        "codes",
-        "labels",
-        "cpc",
-        "ipc",
-        "cpc_codes",
-        "ipc_codes",
-        "Subclass_labels",
-        "subclasses",
-        "ipc_class_symbol",
-        "cpc_class_symbol",
-    ),
+    "codes": (*_CODES, "subclasses", "ipc_class_symbol", "cpc_class_symbol"),
     "citations": ("citations", "cited", "cites", "references"),
     "split": ("split",),
 }

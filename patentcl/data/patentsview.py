@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,26 +93,27 @@ _PATENTSVIEW = {
         },
     ),
 }
-# Titles before 2022, one table for each level.
-_OLD_TITLES = tuple(
-    _Table((stem,), {"id": ("id",), "title": ("title",)})
-    for stem in ("cpc_subsection", "cpc_group", "cpc_subgroup")
-)
-_SUFFIXES = (".tsv", ".tsv.gz", ".tsv.zip")
+_OLD_TITLES = ("cpc_subsection", "cpc_group", "cpc_subgroup")  # before 2022: one for each level
+_PATENTSVIEW |= {n: _Table((n,), {"id": ("id",), "title": ("title",)}) for n in _OLD_TITLES}
 
 
-def _find(folder: Path, stem: str) -> Path | None:
-    return next((p for s in _SUFFIXES if (p := folder / f"{stem}{s}").is_file()), None)
+def _find_table(folder: Path, name: str) -> Path | None:
+    files = (f"{n}{s}" for n in _PATENTSVIEW[name].files for s in (".tsv", ".tsv.gz", ".tsv.zip"))
+    return next((path for file in files if (path := folder / file).is_file()), None)
 
 
-def _find_table(folder: Path, spec: _Table) -> Path | None:
-    return next((p for stem in spec.files if (p := _find(folder, stem))), None)
+def has_table(source: Path, name: str) -> bool:
+    """Whether a folder has a PatentsView table: patent, citation, cpc, title, related ..."""
+    return _find_table(source, name) is not None
 
 
 @contextmanager
-def _table(source: Path, spec: _Table, work: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """A FROM clause and columns of one PatentsView table; the unpacked copy goes afterwards."""
-    path = _find_table(source, spec)
+def table_scan(source: Path, name: str, work: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """A FROM clause for a PatentsView table, all text, and our names of columns -> the file's.
+
+    The unpacked copy goes afterwards.
+    """
+    spec, path = _PATENTSVIEW[name], _find_table(source, name)
     if path is None:
         wanted = f"{spec.files[0]}.tsv.zip or {spec.files[0]}.tsv"
         raise DataError(f"table {spec.files[0]} is missing", where=source, wanted=wanted)
@@ -120,10 +121,8 @@ def _table(source: Path, spec: _Table, work: Path) -> Iterator[tuple[str, dict[s
     try:
         header = read_header(plain, "\t", path)
         columns = pick_columns(header, spec.columns, spec.optional, path)
-        yield (
-            csv_scan(plain, header, "\t"),
-            {ours: name_of(theirs) for ours, theirs in columns.items()},
-        )
+        names = {ours: name_of(theirs) for ours, theirs in columns.items()}
+        yield csv_scan(plain, header, "\t"), names
     except duckdb.Error as error:
         raise explain_duckdb(error, path.name, plain) from error
     finally:
@@ -131,23 +130,10 @@ def _table(source: Path, spec: _Table, work: Path) -> Iterator[tuple[str, dict[s
             plain.unlink()
 
 
-def has_table(source: Path, name: str) -> bool:
-    """Whether a folder has a PatentsView table: patent, citation, cpc, title, related ..."""
-    return _find_table(source, _PATENTSVIEW[name]) is not None
-
-
-def table_scan(
-    source: Path, name: str, work: Path
-) -> AbstractContextManager[tuple[str, dict[str, str]]]:
-    """A FROM clause for a PatentsView table, all text, and our names of columns -> the file's."""
-    return _table(source, _PATENTSVIEW[name], work)
-
-
 def read_patentsview(
     con: duckdb.DuckDBPyConnection, source: Path, work: Path, options: ReadOptions
 ) -> None:
-    tables = _PATENTSVIEW
-    with _table(source, tables["patent"], work) as (scan, c):
+    with table_scan(source, "patent", work) as (scan, c):
         inline = "abstract" in c
         con.execute(f"""
             INSERT INTO raw_patent SELECT {c["patent_id"]}, {c["date"]}, {c.get("type", "NULL")},
@@ -155,9 +141,9 @@ def read_patentsview(
             FROM {scan}""")
     if count(con, "raw_patent") == 0:
         got = "no rows"
-        raise DataError("the table is empty", where=_find_table(source, tables["patent"]), got=got)
-    if not inline or _find_table(source, tables["abstract"]):
-        with _table(source, tables["abstract"], work) as (scan, c):
+        raise DataError("the table is empty", where=_find_table(source, "patent"), got=got)
+    if not inline or has_table(source, "abstract"):
+        with table_scan(source, "abstract", work) as (scan, c):
             # The dates and titles stay; texts join by id. A second text of one patent would double
             # it; min, not any, so that the same one is taken every time.
             con.execute(f"""
@@ -170,27 +156,22 @@ def read_patentsview(
                        withdrawn, split, place
                 FROM raw_patent p LEFT JOIN text t USING (patent_id);
                 DROP TABLE raw_patent; DROP TABLE text; ALTER TABLE joined RENAME TO raw_patent""")
-    if _find_table(source, tables["citation"]):
-        with _table(source, tables["citation"], work) as (scan, c):
+    if has_table(source, "citation"):
+        with table_scan(source, "citation", work) as (scan, c):
             con.execute(f"INSERT INTO raw_citation SELECT {c['citing']}, {c['cited']} FROM {scan}")
-    if _find_table(source, tables["related"]):
-        with _table(source, tables["related"], work) as (scan, c):
-            con.execute(
-                f"INSERT INTO raw_related SELECT {c['patent_id']}, {c['related']} FROM {scan}"
-            )
+    if has_table(source, "related"):
+        with table_scan(source, "related", work) as (scan, c):
+            pair = f"{c['patent_id']}, {c['related']}"
+            con.execute(f"INSERT INTO raw_related SELECT {pair} FROM {scan}")
     _read_patentsview_codes(con, source, work, options)
-    if _find_table(source, tables["title"]):
-        with _table(source, tables["title"], work) as (scan, c):
-            con.execute(f"""
-                INSERT INTO raw_title
-                SELECT {c["group"]}, max({c["group_title"]}) FROM {scan} GROUP BY 1
-                UNION ALL
-                SELECT {c["subclass"]}, max({c["subclass_title"]}) FROM {scan} GROUP BY 1
-                UNION ALL
-                SELECT {c["class"]}, max({c["class_title"]}) FROM {scan} GROUP BY 1""")
-    for spec in _OLD_TITLES:
-        if _find_table(source, spec):
-            with _table(source, spec, work) as (scan, c):
+    if has_table(source, "title"):
+        with table_scan(source, "title", work) as (scan, c):
+            for level in ("group", "subclass", "class"):
+                pair = f"{c[level]}, max({c[f'{level}_title']})"
+                con.execute(f"INSERT INTO raw_title SELECT {pair} FROM {scan} GROUP BY 1")
+    for name in _OLD_TITLES:
+        if has_table(source, name):
+            with table_scan(source, name, work) as (scan, c):
                 con.execute(f"INSERT INTO raw_title SELECT {c['id']}, {c['title']} FROM {scan}")
 
 
@@ -198,7 +179,7 @@ def _read_patentsview_codes(
     con: duckdb.DuckDBPyConnection, source: Path, work: Path, options: ReadOptions
 ) -> None:
     wanted = ("cpc", "ipc") if options.scheme == "both" else (options.scheme,)
-    present = [s for s in wanted if _find_table(source, _PATENTSVIEW[s])]
+    present = [s for s in wanted if has_table(source, s)]
     if options.scheme != "both" and not present:
         raise DataError(
             f"no {options.scheme.upper()} codes to read",
@@ -207,18 +188,14 @@ def _read_patentsview_codes(
             fix="Add the table, or choose another --scheme",
         )
     for scheme in present:
-        with _table(source, _PATENTSVIEW[scheme], work) as (scan, c):
+        with table_scan(source, scheme, work) as (scan, c):
             if scheme == "cpc":
                 symbol = c["symbol"]
-            else:
-                # lpad would cut a class of three digits, which is no class, to two
-                symbol = (
-                    f"{c['section']} || "
-                    f"CASE WHEN length({c['class']}) = 1 THEN '0' ELSE '' END || "
-                    f"{c['class']} || {c['subclass']} || "
-                    f"coalesce(nullif({c['group']}, ''), '0') || '/' || "
-                    f"coalesce(nullif({c['subgroup']}, ''), '00')"
-                )
+            else:  # lpad would cut a class of three digits, which is no class, to two
+                symbol = f"""{c["section"]}
+                    || CASE WHEN length({c["class"]}) = 1 THEN '0' ELSE '' END || {c["class"]}
+                    || {c["subclass"]} || coalesce(nullif({c["group"]}, ''), '0')
+                    || '/' || coalesce(nullif({c["subgroup"]}, ''), '00')"""
             con.execute(f"""
                 INSERT INTO raw_code SELECT {c["patent_id"]}, {symbol},
                     TRY_CAST({c.get("seq", "NULL")} AS INTEGER), '{scheme}' FROM {scan}""")

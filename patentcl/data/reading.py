@@ -33,7 +33,6 @@ SECTION_TITLES = {
     "Y": "New technological developments; cross-sectional technologies",
 }
 
-
 # A symbol with its groups normalised (main group without zeros, no spaces), or NULL.
 CLEAN_SYMBOL = r"""
 CREATE OR REPLACE TEMP MACRO clean_symbol(s) AS (
@@ -46,7 +45,6 @@ CREATE OR REPLACE TEMP MACRO clean_symbol(s) AS (
         '^\s*([A-HY])(?:\s*(\d{2})(?:\s*([A-Z])(?:\s*(\d{1,4})\s*/\s*(\d{2,6}))?)?)?\s*$',
         ['a', 'b', 'c', 'd', 'e']) AS x))
 """
-
 
 _RAW_TABLES = """
 CREATE TABLE raw_patent (patent_id VARCHAR, date VARCHAR, type VARCHAR, title VARCHAR,
@@ -63,14 +61,10 @@ def read_patents(
 ) -> dict[str, int]:
     """Read a source and write ``corpus.parquet`` and ``cpc.parquet`` into an existing folder.
 
-    Where the source says who continues whom, also ``family.parquet``.
-
-    The source is a folder of PatentsView tables; one CSV, TSV, JSONL or Parquet file; a folder with
-    ``train.parquet`` and ``dev.parquet`` (and ``test.parquet``); or a DataFrame. One file and a
-    DataFrame keep the order of their rows and their further columns, patents of several tables are
-    sorted by id. A ``cpc_scheme.parquet`` (csv, tsv) in the folder of the source gives symbols
-    their parents by dots. `folder` is also used for unpacking and spilling. Returns what was kept
-    and what was left out.
+    Sources are those of `Corpus.read`. Where one says who continues whom, ``family.parquet`` is
+    written, too; a ``cpc_scheme.parquet`` (csv, tsv) in its folder gives symbols their parents by
+    dots. `folder` is also used for unpacking and spilling. Returns counts of what was kept and left
+    out.
 
     Raises
     ------

@@ -1,8 +1,7 @@
 """The levels below subgroups: dots of a published scheme, kept as parents in ``cpc.parquet``.
 
-PatentsView's titles carry no dots. They are taken from a file ``cpc_scheme.parquet``, ``.csv`` or
-``.tsv`` in the folder of the source: symbol, indent_level (or level, or dots) and, where there is
-one, title, in the order of the scheme.
+PatentsView's titles carry no dots. ``cpc_scheme.parquet``, ``.csv`` or ``.tsv`` beside them does:
+symbol, indent_level (or level, or dots) and, where there is one, title, in the scheme's order.
 """
 
 from __future__ import annotations

@@ -26,14 +26,12 @@ def make_splits(
 
     Parameters
     ----------
-    corpus : Corpus
     method : {"stratified", "random", "date", "family"}
         ``stratified`` keeps each label's share (iterative stratification, Sechidis et al. 2011);
         ``date`` takes the newest patents for test, the next newest for dev, undated ones for train;
         ``family`` is another name of ``stratified``, since each of these divides by family.
     dev, test : float
         Shares of patents.
-    seed : int
 
     Returns
     -------
@@ -145,13 +143,6 @@ def _stratified(corpus: Corpus, rows: np.ndarray, share: float, seed: int) -> np
 
 def write_splits(path: str | Path, corpus: Corpus, split: np.ndarray) -> None:
     """Write ``splits.parquet``: patent_id, split and duplicate_group, in the corpus's row order."""
-    pq.write_table(
-        pa.table(
-            {
-                "patent_id": pa.array(corpus.ids, pa.string()),
-                "split": pa.array(split, pa.string()),
-                "duplicate_group": pa.array(corpus.duplicate_group, pa.int64()),
-            }
-        ),
-        path,
-    )
+    ids, sides = pa.array(corpus.ids, pa.string()), pa.array(split, pa.string())
+    groups = pa.array(corpus.duplicate_group, pa.int64())
+    pq.write_table(pa.table({"patent_id": ids, "split": sides, "duplicate_group": groups}), path)

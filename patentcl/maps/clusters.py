@@ -23,22 +23,15 @@ _FIT_ROWS = 30_000  # HDBSCAN is quadratic: more points than this take the label
 
 @dataclass(frozen=True)
 class Clusters:
-    """Groups of points and their names.
-
-    Attributes
-    ----------
-    cluster : ndarray of int32, shape (n,)
-        Number of each point's group; -1 for points in none. Group 0 is the largest.
-    labels : ndarray of str (object), shape (n,)
-        Name of each point's group; `UNLABELLED` for points in none.
-    table : DataFrame
-        One row for each group: cluster, size, label, code, title, share (of the group's patents
-        with codes that have the code), lift (share over the share in the whole) and terms.
-    """
+    """Groups of points and their names."""
 
     cluster: np.ndarray
+    """int32 (n,): number of each point's group, 0 the largest; -1 for points in none."""
     labels: np.ndarray
+    """str (object), (n,): name of each point's group; `UNLABELLED` for points in none."""
     table: pd.DataFrame
+    """One row for each group: cluster, size, label, code, title, share (of the group's patents with
+    codes that have the code), lift (share over the share in the whole) and terms."""
 
 
 def cluster(
@@ -76,10 +69,6 @@ def cluster(
         Level of the symbols that name groups.
     seed : int
         Of the sample that hdbscan looks at above 30,000 points, and of kmeans.
-
-    Returns
-    -------
-    Clusters
 
     Raises
     ------

@@ -55,8 +55,6 @@ def compare_maps(
     coordinates : array_like, shape (n, 2), optional
         The map of the tuned vectors, where it is made already: it is shown as it is, and the base
         vectors are laid out from it.
-    settings : MapSettings, optional
-    seed : int
     style : MapStyle, optional
         Its `headings` stand above the maps.
 

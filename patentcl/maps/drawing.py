@@ -27,33 +27,22 @@ _NONE = "Unlabelled"  # what datamapplot is told of points in no group
 
 @dataclass(frozen=True)
 class MapStyle:
-    """How maps look.
-
-    Parameters
-    ----------
-    title, subtitle : str
-        Empty: the number of patents, and of groups.
-    headings : tuple of two str
-        Above the two maps of a comparison.
-    dark : bool
-        White on black.
-    formats : tuple of {"png", "svg", "html"}
-        What to write besides the coordinates.
-    max_labels : int
-        Most names on the pictures, those of the largest groups. The page shows more when zoomed.
-    size : tuple of float
-        Width and height of the pictures in inches.
-    dpi : int
-        Pixels per inch.
-    """
+    """How maps look."""
 
     title: str = ""
+    """Empty: the number of patents."""
     subtitle: str = ""
+    """Empty: the number of groups."""
     headings: tuple[str, str] = ("untuned encoder", "tuned encoder")
+    """Above the two maps of a comparison."""
     dark: bool = False
+    """White on black."""
     formats: tuple[str, ...] = FORMATS
+    """What to write besides the coordinates."""
     max_labels: int = 32
+    """Most names on the pictures, those of the largest groups; the page shows more when zoomed."""
     size: tuple[float, float] = (14.0, 12.0)
+    """Width and height of the pictures in inches."""
     dpi: int = 150
 
     def __post_init__(self) -> None:
@@ -72,12 +61,9 @@ class MapStyle:
 
 
 class MapFigure(Figure):
-    """A figure that notebooks show without pyplot, and the files that were made with it.
+    """A figure that notebooks show without pyplot.
 
-    Attributes
-    ----------
-    files : dict of str to Path
-        By format; ``"coordinates"`` for the table. Empty where no folder was named.
+    Its `files` are the paths written, by format, and ``"coordinates"`` for the table.
     """
 
     def __init__(self, width: float, height: float, dpi: int) -> None:
@@ -99,12 +85,8 @@ class MapFigure(Figure):
         with rc_context({"svg.hashsalt": "patentcl", "svg.fonttype": "none"}):
             for kind in [kind for kind in style.formats if kind != "html"]:
                 self.files[kind] = stem.with_suffix(f".{kind}")
-                self.savefig(
-                    self.files[kind],
-                    dpi=style.dpi,
-                    bbox_inches="tight",
-                    metadata={"Date": None} if kind == "svg" else None,
-                )
+                about = {"Date": None} if kind == "svg" else None
+                self.savefig(self.files[kind], dpi=style.dpi, bbox_inches="tight", metadata=about)
 
 
 def plot_map(

@@ -17,18 +17,13 @@ from scipy import sparse
 from patentcl.cpc import LEVELS, is_symbol, level_index, truncate_symbol
 
 _NAMING_SHARE = 0.2  # a code names a group where at least this share of its coded patents has it
-_BOILERPLATE = frozenset(
-    re.findall(
-        r"\w+",
-        """
+_BOILERPLATE = """
     a an and apparatus apparatuses arrangement assembly based by circuit comprising composition
     compositions configured device devices embodiment first for from having improved improvement in
     including into invention its manufacturing method methods making means new of on or process
     processes producing product products same second system systems technique techniques the their
     thereby therefor therefore therefrom thereof thereto to type unit use using used utilizing
-    various via wherein which with within without""",
-    )
-)
+    various via wherein which with within without""".split()  # noqa: SIM905
 # A phrase ends before one of these; commas and "and" may join adjectives.
 _PHRASE_END = re.compile(
     r",? (?=(?:as|at|between|by|for|from|having|in|into|of|on|onto|per|relating|specially"
@@ -43,23 +38,14 @@ def short_title(title: str, width: int = 46) -> str:
     A title still longer than `width` characters ends where a phrase does, unless little more than
     `width` holds all of it; where no phrase ends in time, at a word and with an ellipsis.
 
-    Examples
-    --------
     >>> short_title("SOIL WORKING IN AGRICULTURE OR FORESTRY; PARTS (making furrows A01C5/00)")
     'Soil working in agriculture or forestry'
-    >>> short_title("PICTORIAL COMMUNICATION, e.g. TELEVISION")
-    'Pictorial communication, e.g. television'
     """
     text = title
     while (bare := re.sub(r"\{[^{}]*\}|\([^()]*\)|\[[^][]*\]", " ", text)) != text:
         text = bare
     text = re.split(r"[;:]", text.replace("{", " ").replace("}", " "))[0]
-    text = re.sub(
-        r"\bin general\b|,?\s*\bnot\b[^,]*\b(provided|covered)\b[^,]*",
-        "",
-        text,
-        flags=re.IGNORECASE,
-    )
+    text = re.sub(r"(?i)\bin general\b|,?\s*\bnot\b[^,]*\b(provided|covered)\b[^,]*", "", text)
     text = re.sub(r"\s+([,.])", r"\1", " ".join(text.split())).strip(" ,.")
     if not text:
         return ""
@@ -85,7 +71,7 @@ def name_groups(
     below = LEVELS[min(level_index(level) + 1, len(LEVELS) - 1)]
     best = _over_represented(number, groups, codes, level)
     finer = _over_represented(number, groups, codes, below)
-    terms = _terms(number, groups, texts)
+    terms = [", ".join(words) for words in _terms(number, groups, texts)]
 
     def names(table: pd.DataFrame) -> list[str]:
         sure = table["code"].where(table["share"] >= _NAMING_SHARE, "")
@@ -95,12 +81,12 @@ def name_groups(
         {
             "cluster": np.arange(groups),
             "size": np.bincount(number[number >= 0], minlength=groups),
-            "label": _labels(names(best), names(finer), [_sentence(words) for words in terms]),
+            "label": _labels(names(best), names(finer), [x[:1].upper() + x[1:] for x in terms]),
             "code": best["code"],
             "title": [titles.get(code, "") for code in best["code"]],
             "share": best["share"],
             "lift": best["lift"],
-            "terms": [", ".join(words) for words in terms],
+            "terms": terms,
         }
     )
 
@@ -159,11 +145,9 @@ def _terms(
     if texts is None or groups == 0:
         return none
     rows = np.flatnonzero(number >= 0)
+    words, stop = r"(?u)\b[^\W\d_]{3,}\b", _BOILERPLATE
     vectorizer = CountVectorizer(
-        token_pattern=r"(?u)\b[^\W\d_]{3,}\b",
-        binary=True,
-        stop_words=sorted(_BOILERPLATE),
-        ngram_range=(1, 2),
+        token_pattern=words, binary=True, stop_words=stop, ngram_range=(1, 2)
     )
     inside = [texts[i] for i in rows.tolist()]
     try:
@@ -219,11 +203,6 @@ def _labels(titles: list[str], finer: list[str], terms: list[str]) -> list[str]:
         elif name in double:
             out[i] = f"{name} ({count[name]})"
     return out
-
-
-def _sentence(words: list[str]) -> str:
-    text = ", ".join(words)
-    return text[:1].upper() + text[1:]
 
 
 def _doubles(names: list[str]) -> set[str]:

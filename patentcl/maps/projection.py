@@ -47,7 +47,6 @@ def project(
     Parameters
     ----------
     vectors : array_like, shape (n, d)
-    seed : int
     n_neighbors : int
         How many neighbours count: fewer show detail, more the large picture.
     min_dist : float
@@ -104,11 +103,7 @@ def project_pair(
     base, tuned : array_like, shapes (n, d) and (n, e)
         The same patents in the same order; the dimensions may differ.
     seed, n_neighbors, min_dist, method, fit_sample
-        As in `project`.
-
-    Returns
-    -------
-    tuple of two ndarrays of float32, shape (n, 2)
+        As in `project`, whose float32 (n, 2) come back twice.
 
     Examples
     --------

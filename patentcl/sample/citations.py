@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-
 from patentcl.sample.dice import Dice
 from patentcl.sample.patent import Patent
 
@@ -25,10 +23,8 @@ def cite(
     rows: list[list[Row]] = []
     dangling = 0
     for position, patent in enumerate(corpus):
-        entries = [
-            (corpus[i].id, _month(corpus[i].date), corpus[i].inventor, corpus[i].kind)
-            for i in cited[position]
-        ]
+        earlier = [corpus[i] for i in cited[position]]  # whose dates are precise to the month
+        entries = [(p.id, f"{p.date:%Y-%m}-01", p.inventor, p.kind) for p in earlier]
         for _ in range(_draw_count(dice, 3 if patent.type != "design" else 2)):
             entry = _outside(dice, patent, surnames, first_number)
             if entry[0] not in known and all(entry[0] != e[0] for e in entries):
@@ -65,7 +61,9 @@ def _inside(dice: Dice, corpus: list[Patent]) -> list[list[int]]:
     waiting = 0  # patents from here on were granted in the week being done: not citable yet
     for patent in corpus:
         while corpus[waiting].week < patent.week:
-            _file(by_topic, corpus[waiting], waiting)
+            earlier = corpus[waiting]
+            for topic in (*earlier.topics, "") if earlier.topics else (earlier.type,):
+                by_topic.setdefault(topic, []).append(waiting)
             waiting += 1
         chosen: dict[int, None] = {}
         if patent.parent >= 0 and dice.chance(0.12):
@@ -79,14 +77,6 @@ def _inside(dice: Dice, corpus: list[Patent]) -> list[list[int]]:
                     chosen[found] = None
         cited.append(list(chosen))
     return cited
-
-
-def _file(by_topic: dict[str, list[int]], patent: Patent, position: int) -> None:
-    """Make a patent citable under each of its topics."""
-    for topic in patent.topics or (patent.type,):
-        by_topic.setdefault(topic, []).append(position)
-    if patent.topics:
-        by_topic[""].append(position)
 
 
 def _topic(dice: Dice, patent: Patent) -> str:
@@ -141,12 +131,8 @@ def _outside(
         return str(number), _any_month(dice, 1926, 1975), name, "A"
     own = int(patent.id) if patent.id.isdigit() else first_number
     if dice.chance(0.45) or own <= first_number or patent.date.year == 1995:
-        return (
-            str(3_930_271 + dice.below(first_number - 3_930_271)),
-            _any_month(dice, 1976, 1994),
-            name,
-            "A",
-        )
+        early = 3_930_271 + dice.below(first_number - 3_930_271)
+        return str(early), _any_month(dice, 1976, 1994), name, "A"
     number = first_number + dice.below(own - first_number)
     last = patent.date.year - 1
     year = 1995 + int((last - 1995) * (number - first_number) / (own - first_number))
@@ -155,11 +141,6 @@ def _outside(
 
 def _any_month(dice: Dice, first: int, last: int) -> str:
     return f"{dice.between(first, last)}-{dice.between(1, 12):02d}-01"
-
-
-def _month(day: datetime.date) -> str:
-    """Dates of cited documents are precise to the month."""
-    return f"{day:%Y-%m}-01"
 
 
 def _category(dice: Dice, year: int) -> str:

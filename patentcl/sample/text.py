@@ -19,7 +19,6 @@ from patentcl.sample.vocabulary import Actor, Subclass, article, head_word, tabl
 
 MIN_WORDS, MAX_WORDS = 60, 130
 """Length of an abstract."""
-
 _GRAMMAR = table("grammar")
 
 
@@ -71,31 +70,20 @@ class Scene(dict[str, str]):
         letter, place = key[0], key[1:]
         if letter in "Nnsbi":
             actor = self._actor(place)
-            return {
-                "N": self._named,
-                "n": self._definite,
-                "s": lambda a: a.third,
-                "b": lambda a: a.base,
-                "i": lambda a: a.gerund,
-            }[letter](actor)
+            if letter in "Nn":
+                return self._named(actor) if letter == "N" else self._definite(actor)
+            return {"s": actor.third, "b": actor.base, "i": actor.gerund}[letter]
         if letter in "op":
             return self._definite(self._old(key))
         return self._fixed(key)
 
     def _fixed(self, key: str) -> str:
         dice, topic = self.dice, self.topic
-        if key == "T":
-            return article(topic.thing)
-        if key == "t":
-            return topic.thing
-        if key == "h":
-            return self.head
-        if key == "F":
-            return topic.main.field
-        if key == "Z":
-            return article(dice.pick(self.other.things))
-        if key == "Y":
-            return self.other.field
+        plain = {"t": topic.thing, "h": self.head, "F": topic.main.field, "Y": self.other.field}
+        if key in plain:
+            return plain[key]
+        if key in "TZ":
+            return article(topic.thing if key == "T" else dice.pick(self.other.things))
         if key in ("G", "gs", "g"):
             gain = self.gains.pop() if self.gains else dice.pick(topic.main.gains)
             return gain[("G", "gs", "g").index(key)]
@@ -165,16 +153,10 @@ def make_title(dice: Dice, topic: Topic) -> str:
     first, second = topic.queue[0], topic.queue[1]
     active = next((a for a in topic.queue if not a.base.startswith("be ")), None)
     other = dice.pick(topic.others or [topic.main]).field
-    text = form.format(
-        t=topic.thing,
-        a=article(topic.thing),
-        n=first.name,
-        m=article(second.name),
-        M=article(first.name),
-        F=topic.main.field,
-        Y=other,
-        i=active.gerund if active else f"use in {topic.main.field}",
-    )
+    words = {"t": topic.thing, "a": article(topic.thing), "F": topic.main.field, "Y": other}
+    words |= {"n": first.name, "m": article(second.name), "M": article(first.name)}
+    words["i"] = active.gerund if active else f"use in {topic.main.field}"
+    text = form.format_map(words)
     return text[0].upper() + text[1:]
 
 

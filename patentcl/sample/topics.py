@@ -41,7 +41,9 @@ class TopicChooser:
             inner: dict[str, list[float]] = {}
             for weight, symbol in zip(base, self.order, strict=True):
                 groups = self.tables[symbol].groups
-                shares = [_trend(g.trend, x) / (k + 1.5) for k, g in enumerate(groups)]
+                shares = [
+                    (1 + 0.75 * g.trend * (2 * x - 1)) / (k + 1.5) for k, g in enumerate(groups)
+                ]
                 inner[symbol] = list(itertools.accumulate(shares))
                 plain = sum(1 / (k + 1.5) for k in range(len(groups)))
                 total += weight * inner[symbol][-1] / plain
@@ -65,15 +67,12 @@ class TopicChooser:
         out = []
         for subclass in found:
             group = subclass.groups[dice.weighted(self.groups[year][subclass.symbol])]
-            out.append((subclass, group, self._subgroup(group)))
+            size = len(group.subgroups)
+            out.append((subclass, group, group.subgroups[min(dice.below(size), dice.below(size))]))
         return out
 
     def _subclass(self, year: int) -> Subclass:
         return self.tables[self.order[self.dice.weighted(self.subclasses[year])]]
-
-    def _subgroup(self, group: Group) -> Subgroup:
-        subgroups = group.subgroups
-        return subgroups[min(self.dice.below(len(subgroups)), self.dice.below(len(subgroups)))]
 
     def actors(self, chosen: list[Choice], year: int) -> list[Actor]:
         """Cast the components: most from the main subgroup and subclass, some from the others."""
@@ -115,11 +114,6 @@ def _zipf(rank: int) -> float:
     """Weight of a rank: about 1/rank, falling off faster in the tail."""
     x = rank / 38
     return 1 / ((rank + 3) * (1 + x * x * x * x))
-
-
-def _trend(trend: int, x: float) -> float:
-    """Factor of a group at a time x from 0 to 1."""
-    return 1 + 0.75 * trend * (2 * x - 1)
 
 
 def _in_use(era: int, year: int) -> float:

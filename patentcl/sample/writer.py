@@ -1,10 +1,8 @@
 """A synthetic corpus in PatentsView's own file layout, for trying things and for tests.
 
-The patents are invented: their words come from a vocabulary written for this project, one set for
-each of some 70 CPC subclasses, and a small grammar. The codes are real ones of the CPC, their
-titles are reworded. Labels, dates, citations and dirt follow the shapes of the published tables, so
-that whatever reads the sample reads the real thing; figures measured on it say nothing about
-patents.
+The patents are invented: their words come from a vocabulary of some 70 CPC subclasses and a small
+grammar. Codes are real, their titles reworded; labels, dates, citations and dirt follow the shapes
+of the published tables. Figures measured on the sample say nothing about patents.
 """
 
 from __future__ import annotations
@@ -13,14 +11,12 @@ import csv
 import datetime
 import io
 import json
-import os
-import shutil
-import uuid
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.files import hidden_folder, swap_folders
 from patentcl.sample.citations import cite
 from patentcl.sample.dice import Dice
 from patentcl.sample.patent import FIRST_DAY, Patent
@@ -52,12 +48,9 @@ def write_sample(folder: str | Path, patents: int = 5000, seed: int = 0) -> dict
     Parameters
     ----------
     folder : path
-        Is made, with its parents; may exist if it is empty or a sample written earlier, which is
-        then replaced.
+        Is made, with its parents; an earlier sample there is replaced.
     patents : int
         Rows of g_patent, from 100 to 500,000.
-    seed : int
-        Not negative.
 
     Returns
     -------
@@ -68,7 +61,7 @@ def write_sample(folder: str | Path, patents: int = 5000, seed: int = 0) -> dict
     Raises
     ------
     ConfigError
-        If patents or seed is not such a number.
+        If patents is not such a number, or seed is negative.
     DataError
         If the folder is a file, holds anything else, or cannot be written.
 
@@ -84,22 +77,14 @@ def write_sample(folder: str | Path, patents: int = 5000, seed: int = 0) -> dict
     target = Path(folder).expanduser().resolve()
     _check_target(target)
     tables, counts = _make(patents, seed)
-    about = {
-        "format": "patentcl-sample",
-        "version": 1,
-        "synthetic": True,
-        "patents": patents,
-        "seed": seed,
-        "counts": counts,
-    }
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    about = {"format": "patentcl-sample", "version": 1, "synthetic": True}
+    about |= {"patents": patents, "seed": seed, "counts": counts}
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part.mkdir()
-        for name, rows in tables.items():
-            _write_table(part / f"{name}.tsv.zip", name, rows)
-        (part / "sample.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-        _swap(part, target)
+        with hidden_folder(target) as (part, old):
+            for name, rows in tables.items():
+                _write_table(part / f"{name}.tsv.zip", name, rows)
+            (part / "sample.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+            swap_folders(part, target, old)
     except OSError as error:
         raise DataError(
             "the sample cannot be written",
@@ -107,8 +92,6 @@ def write_sample(folder: str | Path, patents: int = 5000, seed: int = 0) -> dict
             got=error.strerror or error,
             fix="Choose a folder that can be written, with room on its disk",
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return counts
 
 
@@ -134,14 +117,11 @@ def _check_target(target: Path) -> None:
         return
     ours = {f"{name}.tsv.zip" for name in COLUMNS} | {"sample.json"}
     strange = [name for name in found if name not in ours]
-    marked = False
-    if not strange and (target / "sample.json").is_file():
-        try:
-            about = json.loads((target / "sample.json").read_text(encoding="utf-8"))
-            marked = isinstance(about, dict) and about.get("format") == "patentcl-sample"
-        except ValueError:
-            marked = False
-    if not marked:
+    try:
+        about = json.loads((target / "sample.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        about = None
+    if strange or not isinstance(about, dict) or about.get("format") != "patentcl-sample":
         raise DataError(
             "the folder is not empty and not a sample",
             where=target,
@@ -149,20 +129,6 @@ def _check_target(target: Path) -> None:
             wanted="an empty or new folder",
             fix="Name another folder, or empty this one",
         )
-
-
-def _swap(part: Path, target: Path) -> None:
-    """Put a finished folder in the place of an older one."""
-    old = part.with_suffix(".old")
-    if target.exists():
-        os.rename(target, old)
-    try:
-        os.rename(part, target)
-    except OSError:
-        if old.exists():
-            os.rename(old, target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write_table(path: Path, name: str, rows: Iterable[Iterable[object]]) -> None:
@@ -243,16 +209,9 @@ def _number(dice: Dice, patents: int) -> list[Patent]:
             out.append(Patent(f"{prefix}{number}", name, week, since if late else before, inventor))
         else:
             since = "B2" if dice.chance(0.85) else "B1"
-            out.append(
-                Patent(
-                    str(number),
-                    "utility",
-                    week,
-                    since if late else "A",
-                    inventor,
-                    claims=1 + dice.below(12) + dice.below(18),
-                )
-            )
+            claims = 1 + dice.below(12) + dice.below(18)
+            code = since if late else "A"
+            out.append(Patent(str(number), "utility", week, code, inventor, claims=claims))
     return out
 
 
@@ -297,13 +256,8 @@ def _write_text(dice: Dice, chooser: TopicChooser, patent: Patent) -> None:
         *chooser.generic[main.style],
         *(p for c in chosen for s in c[1].subgroups for p in s.parts if not p.era),
     ]
-    topic = Topic(
-        main,
-        dice.pick(main.things),
-        actors,
-        [c[0] for c in chosen[1:]],
-        lambda: cast(dice, dice.pick(pool)),
-    )
+    thing, others = dice.pick(main.things), [c[0] for c in chosen[1:]]
+    topic = Topic(main, thing, actors, others, lambda: cast(dice, dice.pick(pool)))
     if patent.type == "plant":
         species = dice.pick(_TABLES["cultivars"])
         name = "".join(dice.pick(_TABLES["syllables"]) for _ in range(3)).capitalize()
@@ -313,13 +267,8 @@ def _write_text(dice: Dice, chooser: TopicChooser, patent: Patent) -> None:
         patent.title = make_title(dice, topic)
     patent.abstract = make_abstract(dice, topic)
     patent.codes = choose_codes(dice, chosen)
-    patent.topics = (
-        subgroup.symbol,
-        group.symbol,
-        main.symbol,
-        main.symbol[0],
-        *(c[2].symbol for c in chosen[1:]),
-    )
+    own = (subgroup.symbol, group.symbol, main.symbol, main.symbol[0])
+    patent.topics = (*own, *(c[2].symbol for c in chosen[1:]))
 
 
 def _continue(dice: Dice, corpus: list[Patent], position: int) -> bool:
@@ -382,18 +331,9 @@ def _spoil(dice: Dice, corpus: list[Patent]) -> None:
 def _add_rows(dice: Dice, rows: dict[str, list[tuple[object, ...]]], patent: Patent) -> None:
     """Append a patent's own rows to the tables (not its citations)."""
     day = patent.date
-    rows["g_patent"].append(
-        (
-            patent.id,
-            patent.type,
-            day.isoformat(),
-            patent.title,
-            patent.kind,
-            patent.claims,
-            patent.withdrawn,
-            f"synthetic{day:%y%m%d}.xml",
-        )
-    )
+    head = (patent.id, patent.type, day.isoformat(), patent.title, patent.kind)
+    file = f"synthetic{day:%y%m%d}.xml"
+    rows["g_patent"].append((*head, patent.claims, patent.withdrawn, file))
     if patent.type == "design":
         return
     rows["g_patent_abstract"].append((patent.id, patent.abstract))

@@ -12,21 +12,11 @@ from patentcl.core.errors import ConfigError, DataError
 
 
 class BM25:
-    """Okapi BM25 over lower-cased words and their number of occurrences.
+    """Okapi BM25 over lower-cased words (Robertson and Zaragoza, FnTIR 2009).
 
     Each query word weighs ``idf * tf (k1 + 1) / (tf + k1 (1 - b + b length / mean length))`` in a
     document, with ``idf = ln(1 + (N - df + 0.5) / (df + 0.5))``; a word that stands twice in the
-    query counts twice. `k1` is how soon repetition stops to count, `b` how much long documents are
-    held back.
-
-    References
-    ----------
-    Robertson and Zaragoza, The Probabilistic Relevance Framework, FnTIR 2009.
-
-    Examples
-    --------
-    >>> BM25(["a mower", "a brewing kettle"]).search(["mower blade"], k=1).indices.tolist()
-    [0]
+    query counts twice.
     """
 
     def __init__(self, texts: Sequence[str], k1: float = 1.2, b: float = 0.75) -> None:

@@ -71,22 +71,13 @@ def _code_list(value: Any, row: int) -> list[str]:
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return []
     if isinstance(value, str) or not isinstance(value, Iterable):
-        where = f"meta, row {row}"
-        got = repr(value)
-        wanted = "a list of symbols"
-        fix = "Split the text first"
-        raise DataError("codes are not a list", where=where, got=got, wanted=wanted, fix=fix)
+        where, wanted = f"meta, row {row}", "a list of symbols; split the text first"
+        raise DataError("codes are not a list", where=where, got=repr(value), wanted=wanted)
     return [str(code) for code in value]
 
 
 def day(value: Any, where: str) -> np.datetime64:
-    """Read a day; a year, or a year and month, stand for their first day.
-
-    Examples
-    --------
-    >>> day("2015-03", "before")
-    np.datetime64('2015-03-01')
-    """
+    """Read a day; a year, or a year and month, stand for their first day."""
     if isinstance(value, datetime):
         value = value.date()
     try:
@@ -120,15 +111,7 @@ def days(column: pd.Series) -> np.ndarray:
 
 
 class Filters:
-    """Turns filters into masks over the rows of a table that `checked_meta` returned.
-
-    Examples
-    --------
-    >>> filters = Filters(pd.DataFrame({"id": ["a", "b"], "date": ["2001", "2010-05-04"],
-    ...                                 "codes": [["A01D34/68"], ["H01M10/44"]]}))
-    >>> filters.mask(before="2005").tolist(), filters.mask(exclude_cpc="A").tolist()
-    ([True, False], [False, True])
-    """
+    """Turns filters into masks over the rows of a table that `checked_meta` returned."""
 
     def __init__(self, meta: pd.DataFrame) -> None:
         self._meta = meta

@@ -1,8 +1,7 @@
 """Nearest patents by cosine similarity, with exact filters by date, classification and id.
 
-FAISS proposes candidates. Their similarities are then computed again in double precision and put in
-order, so that results do not depend on how many queries were asked at once, and equal vectors come
-out in the order in which they were indexed.
+FAISS proposes candidates; their similarities are computed again in double precision, so that
+results do not depend on how many queries are asked at once, and equal vectors keep their order.
 """
 
 from __future__ import annotations
@@ -228,14 +227,9 @@ class PatentIndex:
     def neighbours(self, k: int = 10) -> pd.DataFrame:
         """Find the nearest patents of every patent: ``id, rank, neighbour, similarity``."""
         found = self.similar_to(self.ids, k)
-        return pd.DataFrame(
-            {
-                "id": self.ids[found["query"]],
-                "rank": found["rank"],
-                "neighbour": found["id"],
-                "similarity": found["similarity"],
-            }
-        )
+        found = found[["query", "rank", "id", "similarity"]].rename(columns={"id": "neighbour"})
+        found.insert(0, "id", self.ids[found.pop("query")])
+        return found
 
     def vector(self, id: str | int) -> np.ndarray:
         """Return the normalised vector of a patent, float32 (d,), as exactly as it is stored."""
@@ -347,14 +341,8 @@ class PatentIndex:
         self, query: np.ndarray, position: np.ndarray, similarity: np.ndarray
     ) -> pd.DataFrame:
         rows = self.meta.iloc[position].reset_index(drop=True)
-        head = pd.DataFrame(
-            {
-                "query": query.astype(np.int64),
-                "rank": _rank(query) + 1,
-                "id": rows["id"],
-                "similarity": similarity.astype(np.float32),
-            }
-        )
+        head = pd.DataFrame({"query": query.astype(np.int64), "rank": _rank(query) + 1})
+        head = head.assign(id=rows["id"], similarity=similarity.astype(np.float32))
         return pd.concat([head, rows.drop(columns="id")], axis=1)
 
 

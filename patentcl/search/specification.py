@@ -75,14 +75,9 @@ class IndexSpec(Settings):
         elif not path.is_file():
             fix = f"Name a YAML file, or one of {', '.join(spec_names())}"
             raise ConfigError("no such index specification", got=path, fix=fix)
-        return cls.from_mapping(read_yaml(path), path.stem, where=path)
-
-    @classmethod
-    def from_mapping(cls, values: Any, name: str, where: object = None) -> IndexSpec:
-        """Check plain data and make a specification of it; a name in the data goes first."""
-        if isinstance(values, dict):
-            values = {"name": name, **values}
-        return make_settings(cls, values, where or f"index specification {name!r}")
+        values = read_yaml(path)
+        named = {"name": path.stem, **values} if isinstance(values, dict) else values
+        return make_settings(cls, named, path)
 
     def resolve(self, rows: int, dimension: int) -> str:
         """Fill the factory string in for a number of vectors and their dimension.
