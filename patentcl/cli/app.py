@@ -96,8 +96,9 @@ def run(
 ) -> None:
     """Run a recipe: all of its stages that are not up to date.
 
-    Examples: patentcl run quickstart;
-    patentcl run quickstart --data mine.csv --out artifacts/mine --set train.epochs=2
+    Example: patentcl run quickstart
+
+    Example: patentcl run quickstart --data mine.csv --out artifacts/mine --set train.epochs=2
     """
     from patentcl.pipeline.runner import run_pipeline
 

@@ -195,8 +195,9 @@ def load(
 ) -> None:
     """Read patents into a corpus and its graph.
 
-    Examples: patentcl load tables --graph duckdb://work/graph.duckdb;
-    patentcl load mine.csv --columns abstract=summary --columns codes=cpc_codes
+    Example: patentcl load tables --graph duckdb://work/graph.duckdb
+
+    Example: patentcl load mine.csv --columns abstract=summary --columns codes=cpc_codes
     """
     from patentcl.graph.session import graph_file, is_server
     from patentcl.pipeline.stages import LOAD, LOAD_GRAPH, Step
@@ -338,8 +339,9 @@ def fit(
 
     With --texts it learns from texts; --set text.KEY=VALUE says how they are read.
 
-    Examples: patentcl fit work/vectors --set fit.head=thmm;
-    patentcl fit --texts minilm --corpus work --set text.pooling=cls
+    Example: patentcl fit work/vectors --set fit.head=thmm
+
+    Example: patentcl fit --texts minilm --corpus work --set text.pooling=cls
     """
     from patentcl.core.artifacts import read_manifest
     from patentcl.pipeline.stages import FIT, FIT_TEXTS, Step, level_of
