@@ -155,8 +155,10 @@ def _fields(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
     """Names of the settings that the section at a path of keys has; none if it is no section."""
     for key in path:
         info = model.model_fields.get(str(key))
-        inner = info.annotation if info is not None else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        kind = info.annotation if info is not None else None
+        kinds = [k for k in (kind, *typing.get_args(kind)) if isinstance(k, type)]
+        inner = next((k for k in kinds if issubclass(k, BaseModel)), None)
+        if inner is None:
             return []
         model = inner
     return list(model.model_fields)

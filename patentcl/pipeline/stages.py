@@ -275,11 +275,12 @@ def _fit(step: Step, place: Path, record: Record, progress: StageProgress) -> No
         )
         record |= made_with
     model.save(place)
+    read = f"truncated to {recipe.encoder.max_length} tokens"
     record["counts"] = {
         **{f"{k} patents with codes": len(v) for k, v in rows.items()},
         "labels": len(model.tree_),
         "epochs": len(model.history_),
-        **{f"{k} texts truncated": n for k, n in model.truncated_.items() if model.reads_texts},
+        **{f"{k} texts {read}": n for k, n in model.truncated_.items() if model.reads_texts},
     }
 
 

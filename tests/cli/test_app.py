@@ -337,7 +337,7 @@ def test_usage_errors_exit_2(cli: Run, run: Path) -> None:
         (["run", "quikstart"], ["no such recipe", "quikstart", "Did you mean quickstart"]),
         (
             ["run", "quickstart", "--set", "mining.triplet=3"],
-            ["mining.triplet", "Did you mean triplets"],
+            ["mine.triplet", "Did you mean triplets"],
         ),
         (["run", "quickstart", "--set", "seed"], ["name=value"]),
         (["run", "quickstart", "--data", "nowhere"], ["no such file or folder", "nowhere"]),
