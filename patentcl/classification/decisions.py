@@ -58,28 +58,10 @@ def fit_thresholds(
 ) -> np.ndarray:
     """Thresholds, float32 (n_nodes,), that maximise micro F1 on labelled patents.
 
-    Parameters
-    ----------
-    truth : csr_matrix of bool, shape (n_patents, n_nodes)
-        Closed under ancestors.
-    scores : ndarray of float, shape (n_patents, n_nodes)
-        Coherent probabilities.
-    tree : CpcTree
-    per : {"global", "level", "label"}
-        One threshold for all nodes (which maximises hierarchical F1), one for each level, or one
-        for each node: its own best, pulled towards its level's where it has few true labels.
-    hard : bool
-        Tune a level on what the thresholds above it let through.
-    shrinkage : float
-        With ``per="label"``: a node with this many true labels stands half-way between its own
-        best threshold and its level's.
-
-    Raises
-    ------
-    ConfigError
-        If `per` is not known or `shrinkage` negative.
-    DataError
-        If no patent has a label.
+    From closed labels and coherent probabilities, both (n_patents, n_nodes). `per` is ``global``
+    (which maximises hierarchical F1), ``level``, or ``label``: each node's own best, pulled towards
+    its level's, half-way for a node with `shrinkage` true labels. With `hard`, a level is tuned on
+    what the thresholds above it let through.
     """
     if per not in THRESHOLDS:
         raise ConfigError(

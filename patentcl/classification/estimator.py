@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
-from tqdm.auto import tqdm
 
 from patentcl.classification.calibration import Calibration
 from patentcl.classification.decisions import (
@@ -25,10 +23,17 @@ from patentcl.classification.decisions import (
 )
 from patentcl.classification.ensemble import Ensemble
 from patentcl.classification.files import read_arrays, read_config, write_classifier
-from patentcl.classification.inputs import Labels, as_labels, build_tree, labelled_rows, take
+from patentcl.classification.inputs import (
+    Labels,
+    as_labels,
+    build_tree,
+    hold_out,
+    labelled_rows,
+    take,
+)
 from patentcl.classification.settings import EstimatorSettings
 from patentcl.classification.text.export import export_encoder
-from patentcl.classification.training import Hooks
+from patentcl.classification.training import Hooks, bar
 from patentcl.core.devices import find_device
 from patentcl.core.errors import ConfigError, DataError, did_you_mean
 from patentcl.core.progress import Progress
@@ -165,7 +170,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         unlabelled = {"train": len(inputs) - len(rows), "dev": 0}
         truncated = {"train": ensemble.truncated, "dev": 0}
         if dev is None:
-            rows, dev_rows = _hold_out(rows, settings)
+            rows, dev_rows = hold_out(rows, settings.dev_fraction, settings.seed)
             dev_set = (take(inputs, dev_rows), labels[dev_rows])
         else:
             width = None if ensemble.reads_texts else inputs.shape[1]
@@ -175,7 +180,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             dev_set = (take(dev_inputs, dev_rows), dev_labels[dev_rows])
             unlabelled["dev"] = len(dev_inputs) - len(dev_rows)
             truncated["dev"] = ensemble.truncated
-        with _bar(progress, settings.verbose) as told:
+        with bar(progress, settings.verbose) as told:
             hooks = Hooks(on_epoch, told, None if checkpoint is None else Path(checkpoint))
             train_set = (take(inputs, rows), labels[rows])
             width, history, scores = ensemble.fit(train_set, dev_set, hooks)
@@ -249,12 +254,10 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             yield start, self._masked(scores) if rules.hard else scores, chosen
 
     def decisions(self, X: Any) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Probabilities and labels together, some patents at a time.
+        """Yield probabilities and labels together, some patents at a time.
 
-        Yields
-        ------
-        (int, ndarray of float32, ndarray of bool)
-            Number of the first patent; as `predict_proba`; as `predict`, dense.
+        Each time the number of the first patent, what `predict_proba` gives, float32, and what
+        `predict` gives, dense bool.
         """
         yield from self._decided(self._checked(X))
 
@@ -368,12 +371,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
 
         With pooling ``encoder``, ``cls`` and ``mean`` its vectors are the classifier's own
         document vectors. ``harnn`` and a convolution read tokens: there the mean of the last
-        layer's token vectors stands for a text.
-
-        Returns
-        -------
-        PatentEncoder
-            A copy; `PatentEncoder.save` writes a plain sentence-transformers folder.
+        layer's token vectors stands for a text. It is a copy, and `PatentEncoder.save` writes a
+        plain sentence-transformers folder.
 
         Raises
         ------
@@ -394,14 +393,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
         """Write config.json, model.safetensors, tree.parquet and thresholds.npz into a folder.
 
         A classifier of texts also writes what reads them, into the folder ``encoder``.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
         """
-        if not hasattr(self, "thresholds_"):
-            raise NotFittedError("This PatentClassifier is not fitted yet: nothing to save.")
+        self._check_fitted()
         facts, state = self._ensemble.save(Path(folder))
         arrays = {"thresholds": self.thresholds_}
         if self._calibration is not None:
@@ -429,7 +422,6 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        folder : path
         device : str, optional
             Where it shall run; by default a GPU if there is one, whatever it was trained on.
         encoder : str, optional
@@ -482,21 +474,6 @@ def _describe_parameters() -> None:
 _describe_parameters()
 
 
-@contextlib.contextmanager
-def _bar(progress: Progress | None, verbose: int) -> Iterator[Progress | None]:
-    """What is told of the steps of a training: the caller's, else a bar if it takes long."""
-    if progress is not None or not verbose:
-        yield progress
-        return
-    with tqdm(desc="fit", unit="step", delay=5) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show
-
-
 def _plain(value: Any) -> Any:
     """NumPy's numbers, as grid searches pass them, as Python's."""
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
@@ -519,17 +496,3 @@ def _rules(settings: EstimatorSettings, tree: CpcTree) -> Rules:
     else:
         at_least = len(tree.levels) - 1 if least else -1
     return Rules(_is_hard(settings), at_least, settings.back_off, settings.top_k)
-
-
-def _hold_out(rows: np.ndarray, settings: EstimatorSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on, and a seeded share to tune on."""
-    if len(rows) < 2:
-        raise DataError(
-            "too few patents with labels to hold some out",
-            got=len(rows),
-            wanted="at least 2",
-            fix="Pass dev=(X, Y)",
-        )
-    mixed = np.random.default_rng(settings.seed).permutation(rows)
-    n_dev = min(max(1, round(settings.dev_fraction * len(rows))), len(rows) - 1)
-    return np.sort(mixed[n_dev:]), np.sort(mixed[:n_dev])

@@ -108,6 +108,20 @@ def labelled_rows(labels: sparse.csr_matrix, what: str) -> np.ndarray:
     return rows
 
 
+def hold_out(rows: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on, and a seeded share to tune on."""
+    if len(rows) < 2:
+        raise DataError(
+            "too few patents with labels to hold some out",
+            got=len(rows),
+            wanted="at least 2",
+            fix="Pass dev=(X, Y)",
+        )
+    mixed = np.random.default_rng(seed).permutation(rows)
+    n_dev = min(max(1, round(share * len(rows))), len(rows) - 1)
+    return np.sort(mixed[n_dev:]), np.sort(mixed[:n_dev])
+
+
 @dataclass(frozen=True)
 class TextInputs:
     """Texts as an ensemble takes them."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor, nn
+from tqdm.auto import tqdm
 
 from patentcl.classification.files import write_tensors
 from patentcl.classification.heads import Head
@@ -47,6 +49,21 @@ class Hooks:
     on_epoch: Callable[[dict[str, Any]], None] | None = None
     progress: Progress | None = None
     checkpoint: Path | None = None
+
+
+@contextlib.contextmanager
+def bar(progress: Progress | None, verbose: int) -> Iterator[Progress | None]:
+    """What is told of the steps of a training: the caller's, else a bar if it takes long."""
+    if progress is not None or not verbose:
+        yield progress
+        return
+    with tqdm(desc="fit", unit="step", delay=5) as shown:
+
+        def show(done: int, total: int) -> None:
+            shown.total = total
+            shown.update(done - shown.n)
+
+        yield show
 
 
 def train_head(

@@ -172,20 +172,22 @@ def best_columns(scores: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
     k = min(k, n)
     if m == 0 or n == 0:
         return np.empty((m, k), dtype=np.int64), np.empty((m, k), dtype=_numpy(scores).dtype)
-    if isinstance(scores, np.ndarray):
-        if k < n:
-            columns = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+    more = min(k + 1, n)  # the next one shows where equal scores stand on both sides of the border
+    if not isinstance(scores, np.ndarray):
+        found = scores.topk(more, dim=1)
+        columns, values = _numpy(found.indices), _numpy(found.values)
+    else:
+        if more < n:
+            columns = np.argpartition(-scores, k, axis=1)[:, :more]
         else:
             columns = np.broadcast_to(np.arange(n), (m, n))
         values = np.take_along_axis(scores, columns, axis=1)
-        floor = values.min(axis=1, keepdims=True)
-    else:
-        found = scores.topk(k, dim=1)
-        columns, values, floor = _numpy(found.indices), _numpy(found.values), found.values[:, -1:]
     order = np.lexsort((columns, -values), axis=1)
     columns, values = (np.take_along_axis(part, order, axis=1) for part in (columns, values))
-    # Where more than k reach the least value, which of the equal ones were taken was chance.
-    for i in np.flatnonzero(_numpy((scores >= floor).sum(1)) > k):
+    # There, which of the equal ones were taken was chance.
+    tied = np.flatnonzero(values[:, k - 1] == values[:, k]) if more > k else ()
+    columns, values = columns[:, :k], values[:, :k]
+    for i in tied:
         row = _numpy(scores[i])
         columns[i] = np.argsort(-row, kind="stable")[:k]
         values[i] = row[columns[i]]
@@ -231,6 +233,8 @@ def nearest(
             columns, found = best_columns(scores, k)
             best = np.concatenate([best, columns + span.start], axis=1)
             value = np.concatenate([value, found], axis=1)
+            if not span.start:
+                continue
             # Those found before are of earlier rows: a stable sort keeps ties in their order.
             order = np.argsort(-value, axis=1, kind="stable")[:, :k]
             best, value = (np.take_along_axis(each, order, axis=1) for each in (best, value))

@@ -143,21 +143,9 @@ def set_dropout(model: torch.nn.Module, share: float = 0.0) -> None:
 
 
 def halved(size: int, error: Exception, what: str, fix: str = "Lower max_length") -> int:
-    """Half of a batch that the memory of the device had no room for; said in a warning.
+    """Half of a batch of `size` texts that did not fit into memory, which a warning says.
 
-    Parameters
-    ----------
-    size : int
-        Texts in the batch that did not fit.
-    error : Exception
-        The torch.OutOfMemoryError.
-    what : str
-        What is being done, such as ``encoding``.
-
-    Raises
-    ------
-    ConfigError
-        If it was a single text.
+    `what` is what is being done, such as ``encoding``; a single text that does not fit is an error.
     """
     import torch
 

@@ -32,16 +32,8 @@ def duration(seconds: float) -> str:
 class ProgressLines:
     """A `StageProgress` that says a line now and then, with rate and time left.
 
-    For logs and pipes, where a bar cannot be drawn: work shorter than `every` stays silent.
-
-    Parameters
-    ----------
-    say : callable
-        Called with each line.
-    every : float
-        Seconds between two lines of one piece of work.
-    clock : callable
-        Returns seconds.
+    For logs and pipes, where a bar cannot be drawn. `say` gets a line every `every` seconds; work
+    shorter than that stays silent.
 
     Examples
     --------

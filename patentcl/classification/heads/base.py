@@ -65,14 +65,9 @@ class Defaults(NamedTuple):
 class Layout:
     """The nodes of a tree sorted by depth, so that every level is one slice of the columns.
 
-    Attributes
-    ----------
-    order : ndarray of int64, shape (n_nodes,) or None
-        Tree column of each sorted column; None where the tree is sorted already, as nearly all are.
-    bounds : list of (int, int)
-        First and last + 1 sorted column of each depth.
-    parents : list of ndarray of int64
-        For each depth, the place of each node's parent within the slice above; empty for the roots.
+    `order` is the tree column of each sorted one, int64 (n_nodes,), or None where the tree is
+    sorted already, as nearly all are; `bounds` the first and last + 1 sorted column of each depth;
+    `parents` the place of each node's parent within the slice above, int64, empty for the roots.
 
     Examples
     --------

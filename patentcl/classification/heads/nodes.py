@@ -168,13 +168,9 @@ class NodeLevel(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Logits (p,) and hidden vectors (p, hidden) of p pairs sorted by node.
 
-        Parameters
-        ----------
-        x : Tensor, shape (n, dim)
-        row, node : Tensor of int64, shape (p,)
-            Patent and node of each pair; nodes ascend, and are numbered within the level.
-        parent : (Tensor, shape (q, hidden), Tensor of int64, shape (p,)), optional
-            Hidden vectors of the level above, and which of them is that of each pair's parent.
+        `x` is (n, dim); `row` and `node`, int64 (p,), are each pair's patent and node, numbered
+        within the level and ascending. `parent` holds hidden vectors (q, hidden) of the level
+        above, and which of them, int64 (p,), is that of each pair's parent.
         """
         counts = tuple(torch.bincount(node, minlength=len(self.out)).tolist())
         if x.device.type == "cpu" and not torch.is_grad_enabled():
@@ -314,16 +310,9 @@ class TmmHead(MaskedHead):
     def predict(self, x: Tensor, least: float | Tensor = 0.0, best: float = 2.0) -> Tensor:
         """Coherent probabilities (n, n_nodes), top-down: below a node under `least` they are 0.
 
-        A child is never likelier than its parent, so what is left out is under `least` too.
-
-        Parameters
-        ----------
-        x : Tensor, shape (n, dim)
-        least : float, or Tensor of shape (n_nodes,)
-            For all nodes, or for each.
-        best : float
-            The same for the likeliest of each patent's nodes on a level, if that is less; above 1
-            it is like the others.
+        A child is never likelier than its parent, so what is left out is under `least` (for all
+        nodes, or (n_nodes,)) too. `best` is the same for the likeliest of each patent's nodes on a
+        level, if that is less; above 1 it is like the others.
         """
         if isinstance(least, float | int) and least <= 0:
             return super().predict(x)

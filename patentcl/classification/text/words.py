@@ -51,12 +51,7 @@ def words_of(text: str) -> list[str]:
 
 
 class Vocabulary:
-    """Numbers of words; 0 fills up and 1 is any other word.
-
-    Parameters
-    ----------
-    words : sequence of str
-    """
+    """Numbers of words; 0 fills up and 1 is any other word."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = list(words)
@@ -98,27 +93,10 @@ class Vocabulary:
 def read_glove(
     path: str | Path, most: int, wanted: Iterable[str] = ()
 ) -> tuple[list[str], np.ndarray]:
-    """Read word vectors: one word a line and its numbers, separated by blanks.
+    """Read words and their vectors, float32 (n_words, width): one word a line and its numbers.
 
+    Keeps at most `most` words: those that are wanted, as far as the file has them, then the first.
     A first line of two numbers (word2vec's text format) is passed over.
-
-    Parameters
-    ----------
-    path : path
-    most : int
-        Words to keep; the first in the file, after those that are wanted.
-    wanted : iterable of str
-        Words to keep in any case, as far as the file has them.
-
-    Returns
-    -------
-    words : list of str
-    vectors : ndarray of float32, shape (n_words, width)
-
-    Raises
-    ------
-    DataError
-        If there is no such file, a line has another number of numbers, or one is not a number.
     """
     path = Path(path)
     if not path.is_file():
@@ -167,21 +145,9 @@ def train_vectors(
 
         ppmi(w, c) = max(0, log n(w, c) / (n(w) q(c))),    ppmi ~ U S U',    vectors = U sqrt(S)
 
-    Parameters
-    ----------
-    tokens : Tokens
-    n_words : int
-        Size of the vocabulary with its two entries that are no words.
-    width : int
-    seed : int
-        Of the factorisation's first guess.
-    smoothing : float
-        Below 1 rare words are near others less easily.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_words, width)
-        Rows of mean length 1; 0 for what is no word.
+    `n_words` counts the two entries that are no words; `seed` is of the factorisation's first
+    guess; with `smoothing` below 1 rare words are near others less easily. Returns float32
+    (n_words, width): rows of mean length 1, and 0 for what is no word.
     """
     near = _cooccurrence(tokens, n_words)
     of_word = np.asarray(near.sum(axis=1)).ravel()
