@@ -51,30 +51,59 @@ _ROWS = (
     Definition("hier_precision", "hier", "precision over ancestor-closed sets", HIGHER, CLOSED),
     Definition("hier_recall", "hier", "recall over ancestor-closed sets", HIGHER, CLOSED),
     Definition("hier_f1", "hier", "F1 over ancestor-closed sets", HIGHER, CLOSED),
-    Definition("lca_precision", "tree", "credit of predicted labels by lowest common ancestor"),
-    Definition("lca_recall", "tree", "credit of true labels by lowest common ancestor"),
+    Definition(
+        "lca_precision",
+        "tree",
+        "credit of a predicted label by its lowest common ancestor with the truth",
+    ),
+    Definition(
+        "lca_recall",
+        "tree",
+        "credit of a true label by its lowest common ancestor with the prediction",
+    ),
     Definition("lca_f1", "tree", "harmonic mean of the two, for each patent"),
-    Definition("hops", "tree", "mean hops from a false positive to the nearest true label", LOWER),
+    Definition(
+        "hops",
+        "tree",
+        "mean tree hops from a false positive to the nearest true label of its level",
+        LOWER,
+    ),
     Definition("hops_sd", "tree", "standard deviation of those hops", NEITHER),
-    Definition("violations", "tree", "predicted labels without their parent, per patent", LOWER),
+    Definition(
+        "violations", "tree", "predicted labels whose parent is not predicted, per patent", LOWER
+    ),
     Definition("no_prediction", "set", "share of patents without any predicted label", LOWER),
     Definition("labels_true", "set", "true labels per patent", NEITHER),
     Definition("labels_predicted", "set", "predicted labels per patent", NEITHER),
-    Definition("average_precision", "curve", "area under precision-recall steps", HIGHER, AREA),
-    Definition("roc_auc", "curve", "chance that a true label scores above a false", HIGHER, AREA),
+    Definition(
+        "average_precision",
+        "curve",
+        "area under the precision-recall curve as a sum of steps",
+        HIGHER,
+        AREA,
+    ),
+    Definition(
+        "roc_auc", "curve", "chance that a true label scores above a false one", HIGHER, AREA
+    ),
     Definition("lrap", "rank", "label ranking average precision"),
-    Definition("coverage_error", "rank", "how far down the last true label is ranked", LOWER),
-    Definition("ranking_loss", "rank", "share of (true, false) pairs in the wrong order", LOWER),
+    Definition("coverage_error", "rank", "how far down the ranking the last true label is", LOWER),
+    Definition(
+        "ranking_loss", "rank", "share of (true, false) label pairs in the wrong order", LOWER
+    ),
     Definition("hit", "topk", "whether one of the first k is right", HIGHER, (), "must"),
-    Definition("ndcg", "topk", "discounted cumulative gain over the best", HIGHER, (), "may"),
-    Definition("map", "topk", "mean precision at the ranks of relevant items", HIGHER, (), "may"),
+    Definition(
+        "ndcg", "topk", "discounted cumulative gain over the best possible", HIGHER, (), "may"
+    ),
+    Definition(
+        "map", "topk", "mean over relevant items of the precision at their rank", HIGHER, (), "may"
+    ),
     Definition("mrr", "topk", "reciprocal rank of the first relevant item", HIGHER, (), "may"),
     Definition("r_precision", "topk", "precision at the number of relevant items"),
     Definition("first_rank", "topk", "rank of the first relevant item, from 1", LOWER),
     Definition("ece", "probability", "expected calibration error, bins of equal width", LOWER),
     Definition("ece_mass", "probability", "expected calibration error, bins of equal mass", LOWER),
     Definition("brier", "probability", "mean squared error of the probabilities", LOWER),
-    Definition("log_loss", "probability", "mean negative log-likelihood of decisions", LOWER),
+    Definition("log_loss", "probability", "mean negative log-likelihood of the decisions", LOWER),
 )
 DEFINITIONS = {row.name: row for row in _ROWS}
 """Every metric that `evaluate` knows, by name."""
