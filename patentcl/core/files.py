@@ -85,7 +85,9 @@ def swap_folders(fresh: Path, target: Path, old: Path) -> None:
             target.rename(old)
         fresh.rename(target)
     except BaseException:
-        if old.exists() and not target.exists():
+        if target.exists():  # another writer was quicker, and its result stands
+            shutil.rmtree(old, ignore_errors=True)
+        elif old.exists():
             old.rename(target)
         raise
     shutil.rmtree(old, ignore_errors=True)

@@ -148,7 +148,7 @@ def test_page_has_all_its_parts(finished: Path) -> None:
         "BM25",
         "The tuned encoder is",
         "The five nearest to",
-        "its codes:",
+        "its codes, predicted and true:",
         "map.html",
     ):
         assert part in page
