@@ -55,8 +55,8 @@ def find_precision(name: str, device: torch.device, training: bool = False) -> s
     """The precision to compute in: ``fp32``, ``bf16`` or ``fp16``.
 
     ``auto`` has one meaning everywhere: on a GPU bf16 where it is supported, else fp16; on a CPU
-    bf16 in encoding where the processor multiplies it natively; fp32 in all other cases, which
-    include all training on a CPU.
+    bf16 for encoders where the processor multiplies it natively; fp32 in all other cases, such as
+    the training of a classifier.
 
     Raises
     ------
