@@ -144,7 +144,9 @@ def _fit(
         _freeze(model, settings.frozen_layers)
     if not settings.dropout:
         set_dropout(model, 0.0)
-    precision = find_precision(settings.precision, model.device)
+    # `auto` is as in encoding: bf16 where the processor has it; a named fp16 is refused on a CPU.
+    named = settings.precision != "auto"
+    precision = find_precision(settings.precision, model.device, training=named)
     steps = int(np.ceil(settings.epochs * np.ceil(len(dataset) / settings.batch_size)))
     arguments = _arguments(settings, steps, precision, model.device.type == "cpu", seed, place)
     watcher = _watch(progress)
