@@ -14,37 +14,13 @@ import duckdb
 import pandas as pd
 
 from patentcl.core.errors import DataError
+from patentcl.data.cleaning import CLEAN_SYMBOL, SECTION_TITLES, clean
 from patentcl.data.duplicates import FAMILIES, write_families
 from patentcl.data.files import connect, count, explain_duckdb, name_of, quote
 from patentcl.data.flat import read_flat
 from patentcl.data.options import ReadOptions
 from patentcl.data.patentsview import has_table, read_patentsview
 from patentcl.data.scheme import add_parents, find_scheme
-
-SECTION_TITLES = {
-    "A": "Human necessities",
-    "B": "Performing operations; transporting",
-    "C": "Chemistry; metallurgy",
-    "D": "Textiles; paper",
-    "E": "Fixed constructions",
-    "F": "Mechanical engineering; lighting; heating; weapons",
-    "G": "Physics",
-    "H": "Electricity",
-    "Y": "New technological developments; cross-sectional technologies",
-}
-
-# A symbol with its groups normalised (main group without zeros, no spaces), or NULL.
-CLEAN_SYMBOL = r"""
-CREATE OR REPLACE TEMP MACRO clean_symbol(s) AS (
-    SELECT CASE
-        WHEN x.a IS NULL OR x.a = '' THEN NULL
-        WHEN trim(x.d, '0') <> '' THEN x.a || x.b || x.c || ltrim(x.d, '0') || '/'
-            || CASE WHEN trim(x.e, '0') = '' THEN '00' ELSE x.e END
-        ELSE x.a || x.b || x.c END  -- group 0 stands for none
-    FROM (SELECT regexp_extract(upper(replace(s, chr(11), ' ')),
-        '^\s*([A-HY])(?:\s*(\d{2})(?:\s*([A-Z])(?:\s*(\d{1,4})\s*/\s*(\d{2,6}))?)?)?\s*$',
-        ['a', 'b', 'c', 'd', 'e']) AS x))
-"""
 
 _RAW_TABLES = """
 CREATE TABLE raw_patent (patent_id VARCHAR, date VARCHAR, type VARCHAR, title VARCHAR,
@@ -91,7 +67,7 @@ def read_patents(
         else:
             wanted = "g_patent.tsv.zip (or .tsv), or train.parquet and dev.parquet"
             raise DataError("no patents found in the folder", got=source, wanted=wanted)
-        counts = _clean(con, where, options)
+        counts = clean(con, where, options)
         _write(con, work, extra)
         scheme = find_scheme(source) if isinstance(source, Path) and source.is_dir() else None
         if scheme is not None:
@@ -112,84 +88,6 @@ def read_patents(
 def _split_files(folder: Path) -> dict[str, Path]:
     found = {s: folder / f"{s}.parquet" for s in ("train", "dev", "test")}
     return {s: p for s, p in found.items() if p.is_file()} if found["train"].is_file() else {}
-
-
-# ---- cleaning and writing -------------------------------------------------------------------
-
-
-def _clean(con: duckdb.DuckDBPyConnection, where: object, options: ReadOptions) -> dict[str, int]:
-    """Fill patent, code and citation from the raw tables; count what is left out and why."""
-    counts = {"patents read": count(con, "raw_patent")}
-    no_id = count(con, "raw_patent", "trim(coalesce(patent_id, '')) = ''")
-    if no_id:
-        raise DataError("patents without an id", where=where, got=f"{no_id} rows")
-    twice = con.execute("""SELECT id, times, count(*) OVER () FROM (
-                               SELECT trim(patent_id) AS id, count(*) AS times FROM raw_patent
-                               GROUP BY id HAVING times > 1) ORDER BY id LIMIT 1""").fetchone()
-    if twice:
-        got = f"{twice[0]} {twice[1]} times, and {twice[2] - 1} more ids"
-        wanted = "one row for each patent"
-        raise DataError("duplicate patent ids", where=where, got=got, wanted=wanted)
-    withdrawn = "lower(trim(coalesce(withdrawn, '0'))) IN ('1', 'true')"
-    no_text = "trim(coalesce(title, '')) = '' AND trim(coalesce(abstract, '')) = ''"
-    counts["withdrawn, left out"] = count(con, "raw_patent", withdrawn)
-    counts["without text, left out"] = count(con, "raw_patent", f"NOT {withdrawn} AND {no_text}")
-    limit = f"ORDER BY md5(patent_id), patent_id LIMIT {options.limit}" if options.limit else ""
-    con.execute(f"""
-        CREATE TABLE patent AS
-        SELECT trim(patent_id) AS patent_id,
-               CASE WHEN regexp_matches(date, '^\\s*\\d{{4}}\\s*$') THEN make_date(date::INT, 1, 1)
-                    WHEN regexp_matches(date, '^\\s*\\d{{8}}\\s*$')
-                    THEN try_strptime(trim(date), '%Y%m%d')::DATE
-                    ELSE TRY_CAST(nullif(trim(date), '') AS DATE) END AS date,
-               nullif(trim(type), '') AS type, trim(coalesce(title, '')) AS title,
-               trim(coalesce(abstract, '')) AS abstract, split, date AS raw_date, place
-        FROM raw_patent
-        WHERE NOT {withdrawn} AND NOT ({no_text})
-        {limit}""")
-    counts["patents"] = count(con, "patent")
-    if counts["patents"] == 0:
-        raise DataError("no patent is left", where=where, got=str(counts))
-    counts["dates that cannot be read"] = count(
-        con, "patent", "date IS NULL AND trim(coalesce(raw_date, '')) <> ''"
-    )
-    con.execute("""
-        CREATE TABLE code AS
-        SELECT patent_id, symbol, scheme, min(seq) AS seq, min(raw) AS raw
-        FROM (SELECT trim(patent_id) AS patent_id, clean_symbol(symbol) AS symbol, scheme,
-                     coalesce(seq, 0) AS seq, trim(symbol) AS raw FROM raw_code)
-        SEMI JOIN patent USING (patent_id)
-        GROUP BY patent_id, symbol, scheme, CASE WHEN symbol IS NULL THEN raw END""")
-    _check_codes(con, where, counts)
-    con.execute("""
-        CREATE TABLE citation AS
-        SELECT DISTINCT trim(citing) AS citing, trim(cited) AS cited
-        FROM raw_citation c SEMI JOIN patent p ON p.patent_id = trim(c.citing)
-        WHERE trim(coalesce(cited, '')) <> ''""")
-    counts["citations"] = count(con, "citation", "citing <> cited")
-    counts["citations of oneself, left out"] = count(con, "citation", "citing = cited")
-    inside = "citation c JOIN patent p ON p.patent_id = c.cited"
-    counts["citations inside the corpus"] = count(con, inside, "citing <> cited")
-    return counts
-
-
-def _check_codes(con: duckdb.DuckDBPyConnection, where: object, counts: dict[str, int]) -> None:
-    bad = count(con, "code", "symbol IS NULL")
-    if bad and not count(con, "code", "symbol IS NOT NULL"):
-        row = con.execute("SELECT raw FROM code ORDER BY raw LIMIT 1").fetchone()
-        raise DataError(
-            "none of the codes is a CPC or IPC symbol",
-            where=where,
-            got=repr(row[0]) if row else None,
-            wanted="e.g. A01B33/08 or A01B",
-        )
-    counts["codes that are not symbols, left out"] = bad
-    con.execute("DELETE FROM code WHERE symbol IS NULL")
-    con.execute("""
-        DELETE FROM code WHERE scheme = 'ipc'
-        AND patent_id IN (SELECT patent_id FROM code WHERE scheme = 'cpc')""")
-    counts["codes"] = count(con, "code")
-    counts["patents with codes"] = count(con, "(SELECT DISTINCT patent_id FROM code)")
 
 
 def _write(con: duckdb.DuckDBPyConnection, folder: Path, extra: list[str]) -> None:

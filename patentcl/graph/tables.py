@@ -19,9 +19,9 @@ import pyarrow as pa
 
 from patentcl.core import resources
 from patentcl.core.errors import DataError
+from patentcl.data.cleaning import CLEAN_SYMBOL, SECTION_TITLES
 from patentcl.data.duplicates import components
 from patentcl.data.patentsview import has_table, table_scan
-from patentcl.data.reading import CLEAN_SYMBOL, SECTION_TITLES
 from patentcl.graph.database import Database
 
 _TITLED = ("class", "subclass", "group")

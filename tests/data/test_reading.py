@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import LEVELS, is_symbol, parse_symbol
+from patentcl.data.cleaning import CLEAN_SYMBOL
 from patentcl.data.corpus import Corpus
 from patentcl.data.options import ReadOptions
-from patentcl.data.reading import CLEAN_SYMBOL, read_patents
+from patentcl.data.reading import read_patents
 from patentcl.graph.duckdb import DuckDBGraph
 
 if TYPE_CHECKING:
