@@ -146,15 +146,21 @@ def _write(
     predictor: Predictor, patents: Corpus, to: Path, about: dict[str, Any], progress: Progress
 ) -> None:
     from patentcl.core.resumable import ResumableFile
+    from patentcl.workspace.predictions import unlike
 
     form = FORMS[to.suffix]
+    strange: list[Prediction] = []
     with ResumableFile(to, about) as file:
         if file.items:
             note(f"resuming after {file.items:,} of {len(patents):,} patents")
         for ids, texts in _parts(patents, file.items, progress):
             first = not file.items
-            file.add(form(predictor.predict(ids, texts), first), len(ids))
+            found = list(predictor.predict(ids, texts))
+            strange += [p for p in found if p.warning]
+            file.add(form(found, first), len(ids))
         file.finish()
+    if about_them := unlike(strange):
+        note(f"warning: {about_them}")
     note(f"codes of {len(patents):,} patents written to {to}")
 
 
@@ -203,6 +209,7 @@ def page_of(prediction: Prediction) -> list[str]:
     codes = prediction.codes
     lines = [
         f"{prediction.patent_id}  {_truncated(prediction.title, 90)}".rstrip(),
+        *([f"  warning: {prediction.warning}"] if prediction.warning else []),
         f"  {_confidence(prediction)}",
     ]
     depths = [LEVELS.index(code.level) for code in codes]

@@ -243,6 +243,7 @@ def _embed(step: Step, place: Path, record: Record, progress: StageProgress) -> 
 def _fit(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
     """Train on the train split and tune on the dev split; what is cut off on texts resumes."""
     from patentcl.classification.estimator import PatentClassifier
+    from patentcl.classification.familiarity import KnownWords
 
     corpus, recipe = step.corpus(), step.recipe
     rows = _labelled_splits(corpus)
@@ -275,6 +276,8 @@ def _fit(step: Step, place: Path, record: Record, progress: StageProgress) -> No
         )
         record |= made_with
     model.save(place)
+    texts = [" ".join(pair) for pair in corpus.texts]
+    KnownWords.of(*([texts[i] for i in rows[name]] for name in ("train", "dev"))).save(place)
     read = f"truncated to {recipe.encoder.max_length} tokens"
     record["counts"] = {
         **{f"{k} patents with codes": len(v) for k, v in rows.items()},

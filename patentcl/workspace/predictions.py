@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from patentcl.classification.estimator import PatentClassifier
+    from patentcl.classification.familiarity import KnownWords
     from patentcl.workspace.evidence import Evidence, Found
 
 
@@ -38,7 +39,8 @@ class Prediction:
     although it does not pass. `stopped_before` is the level at which no code was likely enough,
     where the prediction ends above the leaves. Levels are None where there is none. `scores` holds
     the probability of each predicted symbol, or of every symbol of the tree; `evidence` the nearest
-    labelled patents that carry a predicted symbol.
+    labelled patents that carry a predicted symbol. `warning` says that the text is unlike those
+    of the training.
     """
 
     patent_id: Any
@@ -49,15 +51,17 @@ class Prediction:
     stopped_before: str | None
     scores: dict[str, float]
     evidence: Found = field(default_factory=dict)
+    warning: str | None = None
 
     def record(self) -> dict[str, Any]:
-        """Plain data: patent_id, predicted, scores, level, evidence."""
+        """Plain data: patent_id, predicted, scores, level, evidence, perhaps a warning."""
         return {
             "patent_id": self.patent_id,
             "predicted": [c.symbol for c in self.codes],
             "scores": self.scores,
             "level": self.confident_level,
             "evidence": {s: [vars(n) for n in of] for s, of in self.evidence.items()},
+            **({"warning": self.warning} if self.warning else {}),
         }
 
 
@@ -65,7 +69,8 @@ class Predictor:
     """A classifier with what turns texts into its inputs, and a source of evidence.
 
     `encode` goes from (title, abstract) pairs to the classifier's inputs; None where it takes
-    texts. With `all_scores` predictions give probabilities of all nodes.
+    texts. With `all_scores` predictions give probabilities of all nodes. `known` finds texts unlike
+    those of the training.
     """
 
     def __init__(
@@ -74,9 +79,10 @@ class Predictor:
         encode: Callable[[Sequence[Any]], Any] | None,
         evidence: Evidence | None = None,
         all_scores: bool = False,
+        known: KnownWords | None = None,
     ) -> None:
         self.model, self.encode, self.evidence = model, encode, evidence
-        self.all_scores = all_scores
+        self.all_scores, self.known = all_scores, known
         self._order = outline(model.tree_)
 
     def predict(self, ids: Sequence[Any], texts: Sequence[Any]) -> Iterator[Prediction]:
@@ -116,13 +122,28 @@ class Predictor:
                     levels[deepest[i] + 1] if stopped[i] else None,
                     self._scores(scores[i], codes),
                     {c.symbol: found[i][c.symbol] for c in codes} if found[i] else {},
+                    self._complaint(text),
                 )
+
+    def _complaint(self, text: Any) -> str | None:
+        if self.known is None:
+            return None
+        return self.known.complaint(text if isinstance(text, str) else " ".join(text))
 
     def _scores(self, scores: np.ndarray, codes: list[Code]) -> dict[str, float]:
         if not self.all_scores:
             return {c.symbol: round(c.probability, 5) for c in codes}
         symbols = self.model.tree_.symbols
         return dict(zip(symbols, scores.astype(float).round(5).tolist(), strict=True))
+
+
+def unlike(predictions: Iterable[Prediction]) -> str | None:
+    """How many texts are unlike those of the training, with three of them; None where none is."""
+    found = [p for p in predictions if p.warning]
+    if not found:
+        return None
+    examples = "; ".join(f"{p.patent_id}: {p.warning}" for p in found[:3])
+    return f"{len(found):,} of the texts are unlike the training texts: {examples}"
 
 
 COLUMNS = ("query", "symbol", "level", "title", "probability", "confident", "evidence")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -308,18 +309,26 @@ class Run:
             code), ``probability``, ``confident`` (passes its own threshold) and ``evidence`` (ids
             of the most similar patents that carry the code). A patent without a code has one row
             without a symbol.
+
+        Warns
+        -----
+        UserWarning
+            Names texts that are unlike those the classifier was trained on.
         """
-        from patentcl.workspace.predictions import as_frame
+        from patentcl.workspace.predictions import as_frame, unlike
 
         if (queries is None) == (ids is None):
             raise ConfigError("classify takes either queries or ids", got="both" if ids else "none")
         if ids is not None:
             queries = self.corpus.select([ids] if isinstance(ids, str) else list(ids))
-        predictor = self.predictor(evidence)
-        return as_frame(predictor.predict(*as_texts(queries)))
+        found = list(self.predictor(evidence).predict(*as_texts(queries)))
+        if strange := unlike(found):
+            warnings.warn(strange, stacklevel=2)
+        return as_frame(found)
 
     def predictor(self, evidence: int = 3, all_scores: bool = False) -> Predictor:
         """The classifier with its encoder and, unless `evidence` is 0, a source of evidence."""
+        from patentcl.classification.familiarity import KnownWords
         from patentcl.workspace.evidence import VectorEvidence, WordEvidence
         from patentcl.workspace.predictions import Predictor
 
@@ -329,11 +338,12 @@ class Run:
         encode = None
         if not model.reads_texts:
             encode = partial(self.encode, "classifier", given=self._given)
+        known = KnownWords.load(self.where("classifier"))
+        make = partial(Predictor, model, encode, all_scores=all_scores, known=known)
         if place is None:
-            return Predictor(model, encode, None, all_scores)
+            return make()
         if (place / "corpus.parquet").is_file():
-            words = WordEvidence(folders.open_corpus(place), model.tree_, evidence)
-            return Predictor(model, encode, words, all_scores)
+            return make(WordEvidence(folders.open_corpus(place), model.tree_, evidence))
         made_with, fitted_on = (
             folders.manifest_of(self.require(part)).get("encoder")
             for part in ("index", "classifier")
@@ -341,9 +351,7 @@ class Run:
         other = None
         if model.reads_texts or made_with != fitted_on:
             other = partial(self.encode, "index")
-        return Predictor(
-            model, encode, VectorEvidence(self.index, model.tree_, evidence, other), all_scores
-        )
+        return make(VectorEvidence(self.index, model.tree_, evidence, other))
 
     @property
     def evidence_folder(self) -> Path | None:

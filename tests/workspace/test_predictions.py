@@ -8,9 +8,10 @@ import pytest
 
 from patentcl import Corpus, CpcTree, PatentClassifier, PatentIndex
 from patentcl.cli.classify import page_of
+from patentcl.classification.familiarity import KnownWords
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.workspace.evidence import VectorEvidence, WordEvidence
-from patentcl.workspace.predictions import Prediction, Predictor
+from patentcl.workspace.predictions import Prediction, Predictor, unlike
 
 LEAVES = ["A01B", "A01C", "A21B", "B60K", "B60L"]
 
@@ -152,6 +153,19 @@ def test_a_page_for_people(parts: Parts) -> None:
         "x",
         "  no code is likely enough",
     ]
+
+
+def test_texts_unlike_the_training_are_reported(parts: Parts) -> None:
+    known = KnownWords.of(["T0 T1 pump"], ["T0"])
+    X, _, model, _ = parts
+    texts = [("T0", "pump"), ("Ein Messer", "zum Schneiden")]
+    found = list(Predictor(model, lambda t: X[: len(t)], known=known).predict(["a", "b"], texts))
+    complaint = "none of its 4 words occur in the training texts: nonsense, or another language?"
+    assert [p.warning for p in found] == [None, complaint]
+    assert page_of(found[1])[:2] == ["b  Ein Messer", f"  warning: {complaint}"]
+    assert "warning" not in found[0].record() and found[1].record()["warning"] == complaint
+    assert unlike(found) == f"1 of the texts are unlike the training texts: b: {complaint}"
+    assert unlike(found[:1]) is None
 
 
 def test_mistakes(parts: Parts) -> None:
