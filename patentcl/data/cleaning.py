@@ -23,19 +23,6 @@ SECTION_TITLES = {
     "Y": "New technological developments; cross-sectional technologies",
 }
 
-# A symbol with its groups normalised (main group without zeros, no spaces), or NULL.
-CLEAN_SYMBOL = r"""
-CREATE OR REPLACE TEMP MACRO clean_symbol(s) AS (
-    SELECT CASE
-        WHEN x.a IS NULL OR x.a = '' THEN NULL
-        WHEN trim(x.d, '0') <> '' THEN x.a || x.b || x.c || ltrim(x.d, '0') || '/'
-            || CASE WHEN trim(x.e, '0') = '' THEN '00' ELSE x.e END
-        ELSE x.a || x.b || x.c END  -- group 0 stands for none
-    FROM (SELECT regexp_extract(upper(replace(s, chr(11), ' ')),
-        '^\s*([A-HY])(?:\s*(\d{2})(?:\s*([A-Z])(?:\s*(\d{1,4})\s*/\s*(\d{2,6}))?)?)?\s*$',
-        ['a', 'b', 'c', 'd', 'e']) AS x))
-"""
-
 
 def clean(con: duckdb.DuckDBPyConnection, where: object, options: ReadOptions) -> dict[str, int]:
     """Fill patent, code and citation from the raw tables; count what is left out and why."""

@@ -14,7 +14,8 @@ import duckdb
 import pandas as pd
 
 from patentcl.core.errors import DataError
-from patentcl.data.cleaning import CLEAN_SYMBOL, SECTION_TITLES, clean
+from patentcl.data.cleaning import SECTION_TITLES, clean
+from patentcl.data.codes import MACROS
 from patentcl.data.duplicates import FAMILIES, write_families
 from patentcl.data.files import connect, count, explain_duckdb, name_of, quote
 from patentcl.data.flat import read_flat
@@ -55,7 +56,7 @@ def read_patents(
     work = Path(tempfile.mkdtemp(prefix=".reading-", dir=folder))
     con = connect(work=work, memory=options.memory)
     try:
-        con.execute(CLEAN_SYMBOL)
+        con.execute(MACROS)
         con.execute(_RAW_TABLES)
         extra: list[str] = []
         if isinstance(source, pd.DataFrame) or source.is_file():

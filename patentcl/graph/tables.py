@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from patentcl.core import resources
 from patentcl.core.errors import DataError
-from patentcl.data.cleaning import CLEAN_SYMBOL, SECTION_TITLES
+from patentcl.data.cleaning import SECTION_TITLES
+from patentcl.data.codes import MACROS
 from patentcl.data.duplicates import components
 from patentcl.data.patentsview import has_table, table_scan
 from patentcl.graph.database import Database
@@ -44,7 +45,7 @@ def fill_from_tables(graph: Database, source: Path) -> None:
     DataError
         If a table is missing or cannot be read; names the file, and line or column.
     """
-    graph.execute(CLEAN_SYMBOL)
+    graph.execute(MACROS)
     # Keeping rows in the order of a file of gigabytes would cost memory, and nobody asks for it.
     graph.execute("SET preserve_insertion_order = false")
     # Trying every way to compress numbers takes longer than it spares.

@@ -1,0 +1,81 @@
+"""SQL macros that read single values: codes, patent numbers, and words that stand for nothing.
+
+Patents come from many tools, each of which writes the same code in its own way; these macros are
+the one place that knows the ways.
+"""
+
+from __future__ import annotations
+
+_MISSING = ("", "-", "NA", "N/A", "n/a", "NULL", "null", "NaN", "nan", "NAN", "None", r"\N", "<NA>")
+_BLANK = " \t\r\n\v\f\u00a0\ufeff"
+_HELD = "\x1e"  # for a comma inside a number, while commas separate
+
+# What follows a code: "(2006.01)", "(EP,US)", "[2006-01]", "20060101AFI20060101BHEP", "A I".
+_NOTE = r"\(\s*(?:\d{4}[^()]*|[A-Z]+(?:[\s,]+[A-Z]+)*)\s*\)|\[\s*\d{4}[-.][^\[\]]*\]"
+_VERSION = r"(\s|\d{10})(?:19|20)\d{6}(?:[A-Z]{3}(?:\d{8}[A-Z]{4})?)?"
+_STATUS = r"(/\s*\d{2,6})\s*(?:[ACSFLIN]{1,3}(?:\s+|$|[;,|]))+"
+_NEXT = r"[\s/]+([A-HY]\d\d[A-Z])"  # blanks and slashes separate whole codes only
+_BETWEEN = r"""[;|,\t\r\n\x1f"''\[\](){}]+"""
+_SIMPLE = r"[A-Z0-9]{0,14}(?:/\d+)?(?:; ?[A-Z0-9]{1,14}(?:/\d+)?)*"  # what most files have: the rest would change nothing
+
+# The groups: "33/00", " 33/  00", "0033000000" (WIPO ST.8), "33", or digits that cannot be divided.
+_SYMBOL = (
+    r"^\s*([A-HY])(?:\s*(\d{2})(?:\s*([A-Z])"
+    r"(?:\s*(\d{1,4})\s*/\s*(\d{2,6})|(\d{4})(\d{6})|\s*(0{0,2}\d{1,2})|\s*(\d{3,9}))?)?)?\s*$"
+)
+
+MACROS = rf"""
+-- Text without blanks around it; NULL where it stands for nothing.
+CREATE OR REPLACE TEMP MACRO value_of(s) AS (
+    CASE WHEN trim(s, '{_BLANK}') IN ({", ".join(f"'{w}'" for w in (*_MISSING, "NaT"))})
+    THEN NULL ELSE trim(s, '{_BLANK}') END);
+
+-- A number as its source writes it; 7000001.0, which was a float on its way, is 7000001.
+CREATE OR REPLACE TEMP MACRO number_of(s) AS (
+    CASE WHEN s LIKE '%.0' THEN regexp_replace(value_of(s), '^(\d+)\.0$', '\1')
+    ELSE value_of(s) END);
+
+-- A symbol with its groups normalised (main group without zeros, no blanks), or NULL.
+CREATE OR REPLACE TEMP MACRO clean_symbol(s) AS (
+    SELECT CASE
+        WHEN x.a IS NULL OR x.a = '' THEN NULL
+        WHEN trim(x.d, '0') <> '' THEN x.a || x.b || x.c || ltrim(x.d, '0') || '/'
+            || CASE WHEN trim(x.e, '0') = '' THEN '00' ELSE x.e END
+        WHEN trim(x.f, '0') <> '' THEN x.a || x.b || x.c || ltrim(x.f, '0') || '/'
+            || rpad(rtrim(x.g, '0'), greatest(2, length(rtrim(x.g, '0')))::INT, '0')
+        WHEN trim(x.h, '0') <> '' THEN x.a || x.b || x.c || ltrim(x.h, '0') || '/00'
+        ELSE x.a || x.b || x.c END  -- group 0 stands for none
+    FROM (SELECT regexp_extract(upper(translate(s, chr(11) || chr(160), '  ')), '{_SYMBOL}',
+        ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']) AS x));
+
+-- Whether only the subclass of a code is certain: A61M51723 may be A61M5/1723 or A61M51/723.
+CREATE OR REPLACE TEMP MACRO lacks_slash(s) AS
+    regexp_matches(s, '^\s*[A-Za-z]\s*\d\d\s*[A-Za-z]\s*\d{{3,9}}\s*$')
+    AND length(clean_symbol(s)) = 4 AND trim(substr(s, 5), ' 0') <> '';
+
+-- The codes in a text: a list of any form, or codes with any separator between them.
+CREATE OR REPLACE TEMP MACRO split_codes(s) AS list_filter(list_transform(
+    CASE WHEN regexp_full_match(s, '{_SIMPLE}') THEN string_split(s, ';')
+    ELSE regexp_split_to_array(
+        regexp_replace(regexp_replace(regexp_replace(regexp_replace(replace(s, '\/', '/'),
+            '{_NOTE}', ' ', 'gi'), '{_VERSION}', '\1', 'g'), '{_STATUS}', '\1;', 'g'),
+            '{_NEXT}', ';\1', 'gi'), '{_BETWEEN}') END,
+    lambda x: value_of(x)), lambda x: x IS NOT NULL);
+
+-- The patent numbers in a text: 10,000,002 is one.
+CREATE OR REPLACE TEMP MACRO split_numbers(s) AS list_filter(list_transform(
+    regexp_split_to_array(
+        regexp_replace(regexp_replace(s, '\b(\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'),
+            '\b(\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'), '{_BETWEEN}'),
+    lambda x: number_of(replace(x, '{_HELD}', ','))), lambda x: x IS NOT NULL);
+
+-- Parts of a number: country, digits (with letters before them), kind; '' where it has none.
+CREATE OR REPLACE TEMP MACRO number_parts(s) AS regexp_extract(
+    regexp_replace(regexp_replace(upper(s), '-(?:19|20)\d{{6}}$', ''), '[^A-Z0-9]', '', 'g'),
+    '^((?:[A-Z]{{2}})??)((?:RE|PP|AI|D|H|S|T|X)?)0*(\d+)((?:[A-Z]\d?)?)$',
+    ['country', 'letters', 'digits', 'kind']);
+
+-- A text without the number before it: "(US1234567) A pump ...".
+CREATE OR REPLACE TEMP MACRO without_number(s) AS
+    regexp_replace(s, '^\s*\([A-Z]{{2}}[A-Z0-9/., -]{{3,20}}\)\s*', '');
+"""
