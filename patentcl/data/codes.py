@@ -16,7 +16,8 @@ _VERSION = r"(\s|\d{10})(?:19|20)\d{6}(?:[A-Z]{3}(?:\d{8}[A-Z]{4})?)?"
 _STATUS = r"(/\s*\d{2,6})\s*(?:[ACSFLIN]{1,3}(?:\s+|$|[;,|]))+"
 _NEXT = r"[\s/]+([A-HY]\d\d[A-Z])"  # blanks and slashes separate whole codes only
 _BETWEEN = r"""[;|,\t\r\n\x1f"''\[\](){}]+"""
-_SIMPLE = r"[A-Z0-9]{0,14}(?:/\d+)?(?:; ?[A-Z0-9]{1,14}(?:/\d+)?)*"  # what most files have: the rest would change nothing
+# What most files have, and nothing below would change.
+_SIMPLE = r"[A-Z0-9]{0,14}(?:/\d+)?(?:; ?[A-Z0-9]{1,14}(?:/\d+)?)*"
 
 # The groups: "33/00", " 33/  00", "0033000000" (WIPO ST.8), "33", or digits that cannot be divided.
 _SYMBOL = (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import difflib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,8 @@ from patentcl.data.options import NAMES, ReadOptions
 
 SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson", ".csv.gz", ".tsv.gz", ".jsonl.gz")
 _OPTIONAL = frozenset(NAMES) - {"patent_id"}
-_SEPARATORS = r"[\[\]\(\)'\",;|]+"
-"""Between the codes of a patent that are one text."""
+_ITEM_END = "\x1f"
+"""Joins the items of a list; no text holds it."""
 _ROW_A_CODE = ("ipc_class_symbol", "cpc_class_symbol")
 """PATSTAT has one row for each code: a patent's rows differ in the code alone."""
 
@@ -134,30 +133,41 @@ def _read(
     con.execute("SET preserve_insertion_order = false")
     if count(con, "flat") == 0:
         raise DataError("the table is empty", where=where, got="no rows")
-    row_a_code = found.get("codes", "").lower() in _ROW_A_CODE
+    if options.scheme == "ipc" and "ipc" in c and "codes" not in options.columns:
+        c.pop("codes", None)  # of any scheme
+    row_a_code = any(found.get(role, "").lower() in _ROW_A_CODE for role in ("codes", "ipc"))
     place = ("min(rowid)" if row_a_code else "rowid") if keep else "NULL"
-    text = {k: f"CAST({c.get(k, 'NULL')} AS VARCHAR)" for k in NAMES}
+    kinds = {r[0].lower(): str(r[1]) for r in con.execute("DESCRIBE flat").fetchall()}
+    text = {
+        role: _text_of(c.get(role), kinds.get(found.get(role, "").lower(), "")) for role in NAMES
+    }
     con.execute(f"""
         INSERT INTO raw_patent SELECT {text["patent_id"]}, {text["date"]}, {text["type"]},
             {text["title"]}, {text["abstract"]}, NULL, {quote(split) if split else text["split"]},
             {place}
         FROM flat {"GROUP BY ALL" if row_a_code else ""}""")
-    for ours, target in (("codes", "raw_code"), ("citations", "raw_citation")):
-        if ours not in c:
-            continue
-        [(kind,)] = con.execute(f"SELECT typeof({c[ours]}) FROM flat LIMIT 1").fetchall()
-        as_list = c[ours]
-        if not kind.endswith("[]"):
-            as_list = f"regexp_split_to_array({text[ours]}, {quote(_SEPARATORS)})"
+    for role, scheme in (("codes", "cpc"), ("ipc", "ipc")):
+        if role in c:
+            con.execute(f"""
+                INSERT INTO raw_code SELECT id, unnest(codes), generate_subscripts(codes, 1),
+                    '{scheme}' FROM (SELECT {text["patent_id"]} AS id,
+                                            split_codes({text[role]}) AS codes FROM flat)""")
+    if "citations" in c:
         con.execute(f"""
-            INSERT INTO {target}
-            SELECT patent_id, item{", i, NULL" if ours == "codes" else ""} FROM (
-                SELECT {text["patent_id"]} AS patent_id, unnest({as_list}) AS item,
-                       generate_subscripts({as_list}, 1) AS i FROM flat)
-            WHERE trim(CAST(item AS VARCHAR)) <> ''""")
+            INSERT INTO raw_citation
+            SELECT {text["patent_id"]}, unnest(split_numbers({text["citations"]})) FROM flat""")
     used = {*found.values(), *NAMES, "rowid"}
     extra = [n for n in header if n not in used and n.lower() not in NAMES]
     return extra if keep and not row_a_code else []
+
+
+def _text_of(column: str | None, kind: str) -> str:
+    """A SQL expression for a column as text; the items of a list are joined."""
+    if column is None:
+        return "NULL::VARCHAR"
+    if kind.endswith("[]"):
+        return f"array_to_string({column}::VARCHAR[], {quote(_ITEM_END)})"
+    return f"{column}::VARCHAR"
 
 
 # ---- DataFrames -----------------------------------------------------------------------------
@@ -181,10 +191,7 @@ def _as_table(frame: pd.DataFrame, options: ReadOptions) -> pa.Table:
     columns = {}
     for i, name in enumerate(header):
         values = frame.iloc[:, i]
-        role = roles.get(name)
-        if role in ("codes", "citations"):
-            columns[name] = pa.array([_items(v) for v in values], pa.list_(pa.string()))
-        elif role is not None:
+        if name in roles:
             columns[name] = pa.array([_text(v) for v in values], pa.string())
         elif near := difflib.get_close_matches(name.lower(), absent, 1, cutoff=0.8):
             raise DataError("unknown field", where=where, got=name, fix=f"Did you mean {near[0]}?")
@@ -197,21 +204,13 @@ def _as_table(frame: pd.DataFrame, options: ReadOptions) -> pa.Table:
 
 
 def _text(value: Any) -> str | None:
-    """One cell as text: None where it is missing, days without a time, whole numbers as such."""
-    if pd.api.types.is_scalar(value) and pd.isna(value):
+    """One cell as text: None where it is missing; days without a time; the items of a list."""
+    if pd.api.types.is_list_like(value) and not isinstance(value, dict):
+        return _ITEM_END.join(t for item in value if (t := _text(item)) is not None)
+    if not isinstance(value, dict) and pd.isna(value):
         return None
     if isinstance(value, datetime.datetime):
         return value.date().isoformat()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
-
-
-def _items(value: Any) -> list[str]:
-    """The codes or citations of one patent: a list, or one text with separators."""
-    if isinstance(value, str):
-        return [item.strip() for item in re.split(_SEPARATORS, value) if item.strip()]
-    if pd.api.types.is_list_like(value):
-        return [text for item in value if (text := _text(item)) is not None]
-    text = _text(value)
-    return [] if text is None else [text]
+    return str(value).encode("utf-8", "replace").decode()  # half a surrogate cannot be written

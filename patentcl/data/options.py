@@ -9,29 +9,17 @@ from patentcl.core.errors import ConfigError, choose
 
 SCHEMES = ("cpc", "ipc", "both")
 
-_CODES = (
-    "codes",
-    "labels",
-    "cpc",
-    "ipc",
-    "cpc_codes",
-    "ipc_codes",
-    "Subclass_labels",
-    "subclasses",
-)
+_CPC = ("cpc", "cpc_codes", "cpc_class_symbol")
 NAMES = {
     "patent_id": ("patent_id", "id", "publication_number", "No", "number", "appln_id"),
     "title": ("title", "patent_title", "Title", "appln_title"),
     "abstract": ("abstract", "patent_abstract", "Abstract", "appln_abstract", "text"),
     "date": ("date", "patent_date", "grant_date", "publication_date", "year"),
     "type": ("type", "patent_type"),
-    "codes": (*_CODES, "subclasses", "ipc_class_symbol", "cpc_class_symbol"),
+    "codes": ("codes", "labels", *_CPC, "Subclass_labels", "subclasses"),
+    "ipc": ("ipc", "ipc_codes", "ipc_class_symbol"),
     "citations": ("citations", "cited", "cites", "references"),
     "split": ("split",),
-}
-_SCHEME_NAMES = {
-    "cpc": ("cpc", "cpc_codes", "cpc_class_symbol"),
-    "ipc": ("ipc", "ipc_codes", "ipc_class_symbol"),
 }
 
 
@@ -58,7 +46,8 @@ class ReadOptions:
     def names(self) -> dict[str, tuple[str, ...]]:
         """Names of each column: the user's own; none for codes of a scheme not wanted."""
         out = dict(NAMES)
-        for scheme, names in _SCHEME_NAMES.items():
-            if self.scheme not in (scheme, "both"):
-                out["codes"] = tuple(n for n in out["codes"] if n not in names)
+        if self.scheme == "cpc":
+            del out["ipc"]
+        elif self.scheme == "ipc":
+            out["codes"] = tuple(n for n in out["codes"] if n not in _CPC)
         return out | {ours: (theirs,) for ours, theirs in self.columns.items()}
