@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from patentcl import Corpus, CpcTree, PatentClassifier, PatentIndex
-from patentcl.cli.classify import page_of
 from patentcl.classification.familiarity import KnownWords
+from patentcl.cli.classify import page_of
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.workspace.evidence import VectorEvidence, WordEvidence
 from patentcl.workspace.predictions import Prediction, Predictor, unlike
