@@ -26,6 +26,7 @@ from patentcl.cli.options import (
 )
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.core.progress import Progress
+from patentcl.core.tables import one_line
 
 if TYPE_CHECKING:
     from patentcl.data.corpus import Corpus
@@ -208,7 +209,7 @@ def page_of(prediction: Prediction) -> list[str]:
 
     codes = prediction.codes
     lines = [
-        f"{prediction.patent_id}  {_truncated(prediction.title, 90)}".rstrip(),
+        f"{prediction.patent_id}  {one_line(prediction.title, 90)}".rstrip(),
         *([f"  warning: {prediction.warning}"] if prediction.warning else []),
         f"  {_confidence(prediction)}",
     ]
@@ -219,7 +220,7 @@ def page_of(prediction: Prediction) -> list[str]:
         unsure = "" if code.confident else "  (unsure)"
         lines.append(f"{indent}{code.symbol:<12} {code.probability:.2f}  {title}{unsure}".rstrip())
         for near in prediction.evidence.get(code.symbol, []) if following <= depth else []:
-            title = _truncated(near.title, 60) or "(no title)"
+            title = one_line(near.title, 60) or "(no title)"
             lines.append(f"{indent}    like {near.similarity:.2f}  {near.patent_id:<12} {title}")
     return lines
 
@@ -235,8 +236,3 @@ def _confidence(prediction: Prediction) -> str:
             text += "; below it the likeliest"
     stopped = prediction.stopped_before
     return f"{text}; no {stopped} is likely enough" if stopped else text
-
-
-def _truncated(text: str, width: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= width else f"{text[: width - 3].rstrip()}..."

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from patentcl.cli.options import RUN, Json, note, out, verb
+from patentcl.core.tables import one_line
 
 
 @verb()
@@ -25,6 +26,10 @@ def graph(
     coupled: Annotated[
         int, typer.Option(min=0, help="Show at most N patents that cite the same documents.")
     ] = 20,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="Corpus that has the titles. [default: the one beside the graph's file]"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show a patent's codes with titles, what it cites, what cites it and what cites the same.
@@ -35,19 +40,43 @@ def graph(
 
     with open_graph(address) as store:
         found = store.neighbourhood(patent, coupled)
+    near = [p for key in ("cites", "cited_by", "coupled") for p in found[key]]
+    titles = _titles(address, corpus, [patent, *(p["patent_id"] for p in near)])
+    for p in near:
+        p["title"] = titles.get(p["patent_id"])
     if as_json:
-        out(json.dumps({"patent_id": patent, **found}, ensure_ascii=False, default=str))
+        record = {"patent_id": patent, "title": titles.get(patent), **found}
+        out(json.dumps(record, ensure_ascii=False, default=str))
         return
-    out(patent)
+    out(f"{patent}  {one_line(titles.get(patent, ''), 90)}".rstrip())
     width = max([len(c["symbol"]) for c in found["codes"]], default=0)
-    _section("codes", [f"{c['symbol']:<{width}}  {c['title'] or ''}" for c in found["codes"]])
+    codes = [f"{c['symbol']:<{width}}  {one_line(c['title'] or '')}" for c in found["codes"]]
+    _section("codes", codes)
     for name, key in (("cites", "cites"), ("cited by", "cited_by")):
-        _section(name, [_dated(p) for p in found[key]])
-    _section("cites the same", [f"{_dated(p)}  {p['shared']} in common" for p in found["coupled"]])
+        _section(name, [_line(p) for p in found[key]])
+    _section(
+        "cites the same", [_line(p, f"{p['shared']:>3} in common  ") for p in found["coupled"]]
+    )
 
 
-def _dated(patent: dict[str, Any]) -> str:
-    return f"{patent['patent_id']:<12} {patent['date'] or 'no date'!s:<10}".rstrip()
+def _titles(address: str, corpus: Path | None, ids: list[str]) -> dict[str, str]:
+    """Titles by id from a corpus; from none where a graph has none beside it."""
+    from patentcl.data.corpus import Corpus
+    from patentcl.graph.session import graph_file, is_server
+    from patentcl.workspace.folders import open_corpus
+
+    if corpus is not None:
+        return open_corpus(corpus).titles_of(ids)
+    if is_server(address):
+        return {}
+    beside = graph_file(address).with_name("corpus.parquet")
+    return Corpus(beside).titles_of(ids) if beside.is_file() else {}
+
+
+def _line(patent: dict[str, Any], more: str = "") -> str:
+    date = str(patent["date"] or "no date")
+    title = one_line(patent["title"] or "", 70)
+    return f"{patent['patent_id']:<12} {date:<10}  {more}{title}"
 
 
 def _section(name: str, lines: list[str]) -> None:

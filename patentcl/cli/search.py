@@ -11,6 +11,7 @@ import typer
 
 from patentcl.cli.options import RUN, EncoderNow, Json, Question, note, one_of, out, verb
 from patentcl.core.errors import ConfigError
+from patentcl.core.tables import one_line
 
 if TYPE_CHECKING:
     from patentcl.search.index import PatentIndex
@@ -98,7 +99,7 @@ def _show(found: Any, as_json: bool) -> None:
             date = "" if row.date is None or row.date != row.date else str(row.date)[:10]
             codes = [str(c) for c in row.codes]
             if not as_json:
-                title = " ".join((row.title or "(no title)").split())[:60]
+                title = one_line(row.title or "", 60) or "(no title)"
                 out(
                     f"{row.rank:>3}  {row.similarity:.3f}  {row.id:<12} {date:<10}  "
                     f"{title:<60}  {', '.join(codes[:4])}".rstrip()

@@ -34,6 +34,18 @@ def cell(value: Any) -> str:
     return str(value)
 
 
+def one_line(text: str, width: int | None = None) -> str:
+    """A text without line breaks, cut with an ellipsis to at most `width` characters.
+
+    Examples
+    --------
+    >>> one_line("Pump\\nwith an  impeller", 15)
+    'Pump with an...'
+    """
+    text = " ".join(text.split())
+    return text if width is None or len(text) <= width else f"{text[: width - 3].rstrip()}..."
+
+
 def _cells(head: Row, rows: Iterable[Row]) -> tuple[list[str], list[list[str]]]:
     return [str(name) for name in head], [[cell(value) for value in row] for row in rows]
 

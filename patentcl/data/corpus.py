@@ -245,6 +245,16 @@ class Corpus:
         """Titles; empty where a patent has none."""
         return self.table(["title"])["title"].to_pylist()
 
+    def titles_of(self, ids: Sequence[str]) -> dict[str, str]:
+        """Titles of some patents by id, without reading the others into memory."""
+        rows = pq.read_table(
+            self.path,
+            columns=["patent_id", "title"],
+            filters=[("patent_id", "in", list(ids))],
+            partitioning=None,
+        )
+        return dict(zip(rows["patent_id"].to_pylist(), rows["title"].to_pylist(), strict=True))
+
     @property
     def texts(self) -> list[tuple[str, str]]:
         """Pairs of title and abstract; either may be empty."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patentcl.core import artifacts
-from patentcl.core.tables import markdown_table, text_table
+from patentcl.core.tables import markdown_table, one_line, text_table
 from patentcl.cpc import LEVELS
 from patentcl.data.corpus import Corpus
 from patentcl.evaluation.classifiers import evaluate_classifiers
@@ -284,7 +284,7 @@ def _listed(rows: Iterable[Sequence[Any]]) -> list[str]:
 
 def _neighbour_lines(shown: Mapping[str, Any]) -> list[str]:
     patent = shown["patent"]
-    head = f"The five nearest to {patent['id']}: {patent['title']}"
+    head = f"The five nearest to {patent['id']}: {one_line(patent['title'])}"
     return ["", head, f"  [{', '.join(patent['codes'])}]", *map(_near, shown["nearest"])]
 
 
@@ -292,7 +292,7 @@ def _example_lines(new: Mapping[str, Any]) -> list[str]:
     """A text of the user's or a held-out patent: its codes, and what is nearest to it."""
     lines = ["", "A new abstract"]
     if "id" in new:
-        lines = ["", f"A held-out patent, classified: {new['id']}  {new['title']}"]
+        lines = ["", f"A held-out patent, classified: {new['id']}  {one_line(new['title'])}"]
     wrapped = textwrap.wrap(new["text"], 96, initial_indent="  ", subsequent_indent="  ")
     lines += wrapped if len(wrapped) <= 6 else [*wrapped[:6], "  ..."]
     if "codes" in new:
@@ -315,8 +315,7 @@ def _mark(row: Mapping[str, Any]) -> str:
 
 
 def _near(row: Mapping[str, Any]) -> str:
-    title = row["title"] or "(no title)"
-    title = title if len(title) <= 60 else f"{title[:57].rstrip()}..."
+    title = one_line(row["title"], 60) or "(no title)"
     codes = ", ".join(row["codes"])
     return (
         f"    {row['similarity']:.2f}  {row['id']:<12} {row['date']:<10}  {title:<60}  {codes}"

@@ -363,7 +363,7 @@ def test_verbs_with_either_store(
     patent = loaded.corpus.ids[3]
     for options in ((), ("--json",), ("--coupled", "0")):
         said = [
-            cli("graph", patent, "--graph", graph, *options)
+            cli("graph", patent, "--graph", graph, "--corpus", "served", *options)
             for graph in ("duckdb://file/graph.duckdb", uri)
         ]
         assert said[0] == said[1]
