@@ -17,6 +17,7 @@ from patentcl.core.artifacts import fingerprint, fingerprint_path, library_versi
 from patentcl.core.errors import DataError
 from patentcl.core.files import write_whole
 from patentcl.cpc import CpcTree
+from patentcl.encoders.checks import same_encoder
 
 FORMAT = 4
 """1: embeddings only. 2: perhaps with a folder ``encoder`` that reads texts. 3: perhaps several
@@ -106,7 +107,7 @@ def read_config(folder: Path, encoder: str | None) -> dict[str, Any]:
             fix="Upgrade patentcl",
         )
     _check_whole(folder, record)
-    if encoder is not None and record["encoder"] is not None and encoder != record["encoder"]:
+    if encoder is not None and record["encoder"] and not same_encoder(encoder, record["encoder"]):
         raise DataError(
             "the classifier was fitted on embeddings of another encoder",
             where=folder,

@@ -21,6 +21,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from patentcl.core.devices import dtype_of, find_precision, halved
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.core.progress import Progress
+from patentcl.encoders.checks import behaviour, transformer_of
 from patentcl.encoders.models import load_model, positions, quiet_bars
 from patentcl.encoders.tokens import join_texts
 
@@ -148,7 +149,11 @@ class PatentEncoder(TransformerMixin, BaseEstimator):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of weights and length: vectors of equal fingerprints can be compared."""
+        """Hash of all that shapes a vector; vectors of equal fingerprints can be compared.
+
+        Weights and length come before the hyphen, tokenizer, configuration, pooling and the like
+        after it.
+        """
         if self._fingerprint is None:
             import torch
 
@@ -158,8 +163,26 @@ class PatentEncoder(TransformerMixin, BaseEstimator):
                 digest.update(key.encode())
                 flat = value.detach().cpu().contiguous().reshape(-1)
                 digest.update(flat.view(torch.uint8).numpy().tobytes())
-            self._fingerprint = digest.hexdigest()
+            self._fingerprint = f"{digest.hexdigest()}-{self._behaviour()}"
         return self._fingerprint
+
+    def _behaviour(self) -> str:
+        model = self.model
+        tokenizer, config = model.tokenizer, getattr(transformer_of(model), "config", None)
+        modules: list[Any] = []
+        for module in model:
+            kind = type(module).__name__
+            plain = kind in ("Transformer", "Normalize")
+            facts: Any = {} if plain else getattr(module, "get_config_dict", dict)()
+            modules.append([kind, facts.get("pooling_mode", facts)])
+        return behaviour(
+            {"model_type": config.model_type, **config.to_diff_dict()} if config else {},
+            modules,
+            tokenizer.get_vocab(),
+            lambda text: tokenizer(text, truncation=True, max_length=self.max_length)["input_ids"],
+            getattr(tokenizer, "sep_token", None),
+            model.prompts.get(model.default_prompt_name or ""),
+        )
 
     # ---- scikit-learn -----------------------------------------------------------------------
 

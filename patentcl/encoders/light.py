@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from patentcl.encoders.checks import behaviour, same_encoder
 from patentcl.encoders.models import find_model
 from patentcl.encoders.tokens import join_texts
 
@@ -32,6 +33,7 @@ class LightEncoder:
 
         self.max_length, self._pooling, self._normalized = max_length, pooling, normalized
         config, self._separator = _json(folder / "config.json"), _separator(folder)
+        self._config = config
         self._heads, self._layers = config["num_attention_heads"], config["num_hidden_layers"]
         self._eps = config.get("layer_norm_eps", 1e-12)
         self._weights = load_file(folder / "model.safetensors")
@@ -73,13 +75,22 @@ class LightEncoder:
             return None
 
     def _is(self, fingerprint: str) -> bool:
-        """Whether `PatentEncoder` has this fingerprint for the same weights and length."""
+        """Whether `PatentEncoder` has this fingerprint for the same folder and length."""
+        modules = [["Transformer", {}], ["Pooling", self._pooling]]
+        rest = behaviour(
+            self._config,
+            [*modules, *([["Normalize", {}]] if self._normalized else [])],
+            self._tokenizer.get_vocab(),
+            lambda text: self._tokenizer.encode(text).ids,
+            self._separator,
+            None,
+        )
         for inner in ("model", "auto_model"):  # of newer and older sentence-transformers
             digest = hashlib.blake2b(f"{self.max_length}".encode(), digest_size=16)
             for key in sorted(k for k in self._weights if not k.endswith("position_ids")):
                 digest.update(f"0.{inner}.{key}".encode())
                 digest.update(np.ascontiguousarray(self._weights[key]).data)
-            if digest.hexdigest() == fingerprint:
+            if same_encoder(f"{digest.hexdigest()}-{rest}", fingerprint):
                 return True
         return False
 

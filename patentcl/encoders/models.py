@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from patentcl.core.errors import ConfigError, DataError, MissingExtra
+from patentcl.core.errors import ConfigError, DataError, MissingExtra, PatentclError
+from patentcl.encoders.checks import check_folder, check_loaded, transformer_of, whole_models
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -78,8 +79,15 @@ def load_model(name: str, device: str | None = None) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
 
     try:
-        with quiet_bars() if local else contextlib.nullcontext():  # a download may show its bar
-            return SentenceTransformer(place, device=device, local_files_only=local)
+        if Path(place).is_dir():
+            check_folder(Path(place))
+        # A download may show its bar.
+        with quiet_bars() if local else contextlib.nullcontext(), whole_models(place):
+            model = SentenceTransformer(place, device=device, local_files_only=local)
+        check_loaded(model, place)
+        return model
+    except PatentclError:
+        raise
     except Exception as error:
         first = (str(error).splitlines() or [""])[0][:160]
         raise DataError(
@@ -106,8 +114,7 @@ def quiet_bars() -> Iterator[None]:
 
 def positions(model: SentenceTransformer, default: int) -> int:
     """The number of tokens that a model has positions for."""
-    inner = getattr(model[0], "auto_model", None) or getattr(model[0], "model", None)
-    config = getattr(inner, "config", None)
+    config = getattr(transformer_of(model), "config", None)
     limit = getattr(config, "max_position_embeddings", None)
     if not limit:
         return default

@@ -10,6 +10,7 @@ import numpy as np
 from patentcl.core import artifacts
 from patentcl.core.errors import DataError
 from patentcl.data.corpus import Corpus
+from patentcl.encoders.checks import same_encoder
 
 if TYPE_CHECKING:
     from patentcl.encoders.encoder import PatentEncoder
@@ -40,7 +41,7 @@ def aligned_vectors(folder: Path, corpus: Corpus, encoder: str | None = None) ->
     from patentcl.encoders.vectors import read_vectors
 
     made_with = artifacts.require(folder, "vectors", "embed CORPUS").get("encoder")
-    if encoder is not None and made_with != encoder:
+    if encoder is not None and not same_encoder(made_with, encoder):
         raise DataError(
             "the vectors are of another encoder", where=folder, got=made_with, wanted=encoder
         )
@@ -59,7 +60,10 @@ def vectors_beside(folder: Path) -> Path | None:
     """The sibling folder whose vectors were made with the encoder that a folder was made with."""
     wanted = manifest_of(folder).get("encoder")
     siblings = (folder.parent / name for name in ("vectors", "vectors-base"))
-    return next((s for s in siblings if (m := manifest_of(s)) and m.get("encoder") == wanted), None)
+    return next(
+        (s for s in siblings if (m := manifest_of(s)) and same_encoder(m.get("encoder"), wanted)),
+        None,
+    )
 
 
 def encoder_name(folder: Path, given: str | None = None) -> str:
@@ -68,7 +72,9 @@ def encoder_name(folder: Path, given: str | None = None) -> str:
     beside = folder.parent / "encoder"  # found there even when a run's folder has been moved
     tuned = manifest_of(beside).get("encoder")
     name = given or (
-        str(beside) if tuned and tuned == manifest.get("encoder") else manifest.get("model")
+        str(beside)
+        if tuned and same_encoder(tuned, manifest.get("encoder"))
+        else manifest.get("model")
     )
     if not name:
         raise DataError(
@@ -89,12 +95,13 @@ def encoder_for(folder: Path, given: str | None = None) -> PatentEncoder:
 
     manifest, name = manifest_of(folder), encoder_name(folder, given)
     encoder = PatentEncoder.load(name, manifest.get("max_length"))
-    if manifest.get("encoder") not in (None, encoder.fingerprint):
+    made_with = manifest.get("encoder")
+    if made_with and not same_encoder(made_with, encoder.fingerprint):
         raise DataError(
             "the encoder is not the one that this was made with",
             where=folder,
             got=f"{name}, fingerprint {encoder.fingerprint}",
-            wanted=manifest["encoder"],
+            wanted=made_with,
             fix="Name the encoder that was used with --encoder, or embed again",
         )
     return encoder

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from patentcl.core import artifacts
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.encoders.checks import same_encoder
 from patentcl.workspace import folders
 from patentcl.workspace.queries import as_texts
 
@@ -349,7 +350,7 @@ class Run:
             for part in ("index", "classifier")
         )
         other = None
-        if model.reads_texts or made_with != fitted_on:
+        if model.reads_texts or not same_encoder(made_with, fitted_on):
             other = partial(self.encode, "index")
         return make(VectorEvidence(self.index, model.tree_, evidence, other))
 
