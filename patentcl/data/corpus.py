@@ -1,7 +1,8 @@
 """A corpus: patents with text, date, codes and citations, kept as one Parquet table.
 
 Columns of ``corpus.parquet``: patent_id, date, type, title, abstract, codes (list), citations
-(list), split. Beside it, ``cpc.parquet`` holds titles of symbols and ``splits.parquet`` a division.
+(list), split; and claims (list), first_claim and description where the source has them. Beside it,
+``cpc.parquet`` holds titles of symbols and ``splits.parquet`` a division.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from scipy import sparse
 from patentcl.core.errors import DataError, choose
 from patentcl.cpc import CpcTree, level_index
 from patentcl.data.duplicates import duplicate_groups, read_families
+from patentcl.data.options import FULL_TEXT
 from patentcl.data.reading import ReadOptions, read_patents
 
 COLUMNS = ("patent_id", "date", "type", "title", "abstract", "codes", "citations", "split")
@@ -266,6 +268,32 @@ class Corpus:
         """Symbols of each patent, in the order of the source."""
         return self.table(["codes"])["codes"].to_pylist()
 
+    def _has(self, column: str) -> bool:
+        """Whether there is such a column of full text; ``claims`` may also be a user's number."""
+        schema = pq.read_schema(self.path)
+        is_list = column in schema.names and pa.types.is_list(schema.field(column).type)
+        return column in FULL_TEXT and column in schema.names and is_list == (column == "claims")
+
+    def _texts(self, column: str) -> list[Any]:
+        if self._has(column):
+            return self.table([column])[column].to_pylist()
+        return [[] if column == "claims" else "" for _ in range(len(self))]
+
+    @property
+    def claims(self) -> list[list[str]]:
+        """Claims of each patent in their order, without their numbers; [] where there are none."""
+        return self._texts("claims")
+
+    @property
+    def first_claims(self) -> list[str]:
+        """The first independent claim of each patent; "" where there is none."""
+        return self._texts("first_claim")
+
+    @property
+    def descriptions(self) -> list[str]:
+        """Descriptions; "" where there is none."""
+        return self._texts("description")
+
     @property
     def citations(self) -> list[list[str]]:
         """Ids that each patent cites, inside the corpus or not."""
@@ -355,7 +383,9 @@ class Corpus:
     @property
     def extra(self) -> pd.DataFrame:
         """Columns of the source that are not patentcl's own, with ids as the index."""
-        names = [n for n in pq.read_schema(self.path).names if n not in COLUMNS]
+        names = [
+            n for n in pq.read_schema(self.path).names if n not in COLUMNS and not self._has(n)
+        ]
         return self.table(names).to_pandas().set_index(pd.Index(self.ids, name="patent_id"))
 
     def frame(self) -> pd.DataFrame:

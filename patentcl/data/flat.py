@@ -27,12 +27,11 @@ from patentcl.data.files import (
     read_header,
     unpack,
 )
-from patentcl.data.options import NAMES, ReadOptions
+from patentcl.data.fulltext import take_texts
+from patentcl.data.options import FULL_TEXT, ITEM_END, NAMES, ReadOptions
 
 SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson", ".csv.gz", ".tsv.gz", ".jsonl.gz")
 _OPTIONAL = frozenset(NAMES) - {"patent_id"}
-_ITEM_END = "\x1f"
-"""Joins the items of a list; no text holds it."""
 _ROW_A_CODE = ("ipc_class_symbol", "cpc_class_symbol")
 """PATSTAT has one row for each code: a patent's rows differ in the code alone."""
 
@@ -135,6 +134,10 @@ def _read(
         raise DataError("the table is empty", where=where, got="no rows")
     if options.scheme == "ipc" and "ipc" in c and "codes" not in options.columns:
         c.pop("codes", None)  # of any scheme
+    if "claims" in c and not count(
+        con, "flat", f"regexp_matches({c['claims']}::VARCHAR, '\\pL{{5}}')"
+    ):
+        del c["claims"], found["claims"]  # how many there are, not what they say
     row_a_code = any(found.get(role, "").lower() in _ROW_A_CODE for role in ("codes", "ipc"))
     place = ("min(rowid)" if row_a_code else "rowid") if keep else "NULL"
     kinds = {r[0].lower(): str(r[1]) for r in con.execute("DESCRIBE flat").fetchall()}
@@ -156,8 +159,9 @@ def _read(
         con.execute(f"""
             INSERT INTO raw_citation
             SELECT {text["patent_id"]}, unnest(split_numbers({text["citations"]})) FROM flat""")
-    used = {*found.values(), *NAMES, "rowid"}
-    extra = [n for n in header if n not in used and n.lower() not in NAMES]
+    take_texts(con, {role: text[role] for role in c}, row_a_code)
+    roles = {*NAMES, "rowid"} - ({"claims"} if "claims" not in c else set())
+    extra = [n for n in header if n not in found.values() and n.lower() not in roles]
     return extra if keep and not row_a_code else []
 
 
@@ -166,7 +170,7 @@ def _text_of(column: str | None, kind: str) -> str:
     if column is None:
         return "NULL::VARCHAR"
     if kind.endswith("[]"):
-        return f"array_to_string({column}::VARCHAR[], {quote(_ITEM_END)})"
+        return f"array_to_string({column}::VARCHAR[], {quote(ITEM_END)})"
     return f"{column}::VARCHAR"
 
 
@@ -187,11 +191,12 @@ def _as_table(frame: pd.DataFrame, options: ReadOptions) -> pa.Table:
         raise DataError("the table is empty", where=where, got="no rows")
     found = _columns(header, options, where)
     roles = {theirs: ours for ours, theirs in found.items()}
-    absent = [role for role in NAMES if role not in found]
+    absent = [role for role in NAMES if role not in (*found, *FULL_TEXT)]
     columns = {}
     for i, name in enumerate(header):
         values = frame.iloc[:, i]
-        if name in roles:
+        is_count = roles.get(name) == "claims" and pd.api.types.is_numeric_dtype(values)
+        if name in roles and not is_count:
             columns[name] = pa.array([_text(v) for v in values], pa.string())
         elif near := difflib.get_close_matches(name.lower(), absent, 1, cutoff=0.8):
             raise DataError("unknown field", where=where, got=name, fix=f"Did you mean {near[0]}?")
@@ -206,7 +211,7 @@ def _as_table(frame: pd.DataFrame, options: ReadOptions) -> pa.Table:
 def _text(value: Any) -> str | None:
     """One cell as text: None where it is missing; days without a time; the items of a list."""
     if pd.api.types.is_list_like(value) and not isinstance(value, dict):
-        return _ITEM_END.join(t for item in value if (t := _text(item)) is not None)
+        return ITEM_END.join(t for item in value if (t := _text(item)) is not None)
     if not isinstance(value, dict) and pd.isna(value):
         return None
     if isinstance(value, datetime.datetime):

@@ -20,7 +20,14 @@ NAMES = {
     "ipc": ("ipc", "ipc_codes", "ipc_class_symbol"),
     "citations": ("citations", "cited", "cites", "references"),
     "split": ("split",),
+    "claims": ("claims", "claims_text", "claim_text"),
+    "first_claim": ("first_claim", "First Claim", "independent_claim"),
+    "description": ("description", "description_text", "full_description"),
 }
+ITEM_END = "\x1f"
+"""Joins the items of a list; no text holds it."""
+FULL_TEXT = {"claims": "raw_claims", "first_claim": "raw_claims", "description": "raw_description"}
+"""Columns of a corpus that are there only if the source has them, and their raw tables."""
 
 
 @dataclass(frozen=True)

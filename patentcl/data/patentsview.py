@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,20 @@ _PATENTSVIEW = {
             "group_title": ("cpc_group_title",),
         },
     ),
+    "claims": _Table(
+        ("g_claims", "claims", "claim"),
+        {
+            "patent_id": ("patent_id",),
+            "seq": ("claim_sequence", "sequence"),
+            "text": ("claim_text", "text"),
+            "dependent": ("dependent",),
+        },
+        frozenset({"dependent"}),
+    ),
+    "description": _Table(
+        ("g_detail_desc_text", "detail_desc_text"),
+        {"patent_id": ("patent_id",), "text": ("description_text", "text")},
+    ),
     "related": _Table(
         ("g_us_rel_doc", "usreldoc"),
         {
@@ -97,9 +112,21 @@ _OLD_TITLES = ("cpc_subsection", "cpc_group", "cpc_subgroup")  # before 2022: on
 _PATENTSVIEW |= {n: _Table((n,), {"id": ("id",), "title": ("title",)}) for n in _OLD_TITLES}
 
 
-def _find_table(folder: Path, name: str) -> Path | None:
-    files = (f"{n}{s}" for n in _PATENTSVIEW[name].files for s in (".tsv", ".tsv.gz", ".tsv.zip"))
+def _find_file(folder: Path, names: Iterable[str]) -> Path | None:
+    files = (f"{n}{s}" for n in names for s in (".tsv", ".tsv.gz", ".tsv.zip"))
     return next((path for file in files if (path := folder / file).is_file()), None)
+
+
+def _find_table(folder: Path, name: str) -> Path | None:
+    return _find_file(folder, _PATENTSVIEW[name].files)
+
+
+def find_tables(folder: Path, name: str) -> list[Path]:
+    """The files of a table that is cut by years: NAME_2001, NAME_2002 ..., or one NAME."""
+    wanted = re.compile(rf"(?:{'|'.join(_PATENTSVIEW[name].files)})(?:_\d{{4}})?")
+    stems = {path.name.partition(".")[0] for path in folder.iterdir()}
+    found = (_find_file(folder, [s]) for s in sorted(stems) if wanted.fullmatch(s))
+    return [path for path in found if path is not None]
 
 
 def has_table(source: Path, name: str) -> bool:
@@ -108,12 +135,14 @@ def has_table(source: Path, name: str) -> bool:
 
 
 @contextmanager
-def table_scan(source: Path, name: str, work: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def table_scan(
+    source: Path, name: str, work: Path, path: Path | None = None
+) -> Iterator[tuple[str, dict[str, str]]]:
     """A FROM clause for a PatentsView table, all text, and our names of columns -> the file's.
 
-    The unpacked copy goes afterwards.
+    `path` is one of its files, where it has several. The unpacked copy goes afterwards.
     """
-    spec, path = _PATENTSVIEW[name], _find_table(source, name)
+    spec, path = _PATENTSVIEW[name], path or _find_table(source, name)
     if path is None:
         wanted = f"{spec.files[0]}.tsv.zip or {spec.files[0]}.tsv"
         raise DataError(f"table {spec.files[0]} is missing", where=source, wanted=wanted)

@@ -19,7 +19,8 @@ from patentcl.data.codes import MACROS
 from patentcl.data.duplicates import FAMILIES, write_families
 from patentcl.data.files import connect, count, explain_duckdb, name_of, quote
 from patentcl.data.flat import read_flat
-from patentcl.data.options import ReadOptions
+from patentcl.data.fulltext import create_tables, read_texts
+from patentcl.data.options import FULL_TEXT, ReadOptions
 from patentcl.data.patentsview import has_table, read_patentsview
 from patentcl.data.scheme import add_parents, find_scheme
 
@@ -58,6 +59,7 @@ def read_patents(
     try:
         con.execute(MACROS)
         con.execute(_RAW_TABLES)
+        create_tables(con)
         extra: list[str] = []
         if isinstance(source, pd.DataFrame) or source.is_file():
             extra = read_flat(con, {"": source}, work, options)
@@ -69,6 +71,12 @@ def read_patents(
             wanted = "g_patent.tsv.zip (or .tsv), or train.parquet and dev.parquet"
             raise DataError("no patents found in the folder", got=source, wanted=wanted)
         counts = clean(con, where, options)
+        if isinstance(source, Path) and source.is_dir() and has_table(source, "patent"):
+            read_texts(con, source, work)
+        for column, what in (("first_claim", "claims"), ("description", "description")):
+            of = f"{FULL_TEXT[column]} t SEMI JOIN patent p ON p.patent_id = number_of(t.patent_id)"
+            if number := count(con, of, f"len({column}) > 0"):
+                counts[f"patents with {what}"] = number
         _write(con, work, extra)
         scheme = find_scheme(source) if isinstance(source, Path) and source.is_dir() else None
         if scheme is not None:
@@ -93,21 +101,27 @@ def _split_files(folder: Path) -> dict[str, Path]:
 
 def _write(con: duckdb.DuckDBPyConnection, folder: Path, extra: list[str]) -> None:
     """One source keeps its order, and columns that are not ours; of several, ids give the order."""
+    texts = {c: table for c, table in FULL_TEXT.items() if count(con, table, f"len({c}) > 0")}
+    empty = {c: "[]" if c == "claims" else "''" for c in texts}
+    tables = sorted({*texts.values()})
+    joins = " ".join(f"LEFT JOIN {t} ON number_of({t}.patent_id) = p.patent_id" for t in tables)
     ordered = count(con, "patent", "place IS NOT NULL") > 0
     con.execute(f"""
         COPY (
             SELECT p.patent_id, p.date, p.type, p.title, p.abstract,
                    coalesce(c.codes, []) AS codes, coalesce(r.cited, []) AS citations,
-                   p.split{"".join(f", f.{name_of(n)}" for n in extra)}
+                   p.split{"".join(f", coalesce({c}, {empty[c]}) AS {c}" for c in texts)}
+                   {"".join(f", f.{name_of(n)}" for n in extra)}
             FROM patent p
             LEFT JOIN (SELECT patent_id, list(symbol ORDER BY seq, symbol) AS codes
                        FROM code GROUP BY patent_id) c USING (patent_id)
             LEFT JOIN (SELECT citing, list(cited ORDER BY cited) AS cited FROM citation
                        WHERE citing <> cited GROUP BY citing) r ON r.citing = p.patent_id
+            {joins}
             {"LEFT JOIN flat f ON f.rowid = p.place" if extra else ""}
             ORDER BY {"p.place" if ordered else "p.patent_id"}
         ) TO {quote(folder / "corpus.parquet")}
-          (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)""")
+          (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {5_000 if texts else 50_000})""")
     # Titles of the symbols that occur, and of their ancestors; sections have no row in the tables.
     con.execute("CREATE TEMP TABLE section_title (symbol VARCHAR, title VARCHAR)")
     con.executemany("INSERT INTO section_title VALUES (?, ?)", list(SECTION_TITLES.items()))

@@ -90,7 +90,7 @@ class Scene(dict[str, str]):
         if key == "rel":
             return dice.pick(_GRAMMAR["relations"][topic.main.style])
         if key in _GRAMMAR["ranges"]:
-            return _measure(dice, dice.pick(_GRAMMAR["ranges"][key]))
+            return measure(dice, dice.pick(_GRAMMAR["ranges"][key]))
         raise KeyError(key)
 
     def _actor(self, place: str) -> Actor:
@@ -136,7 +136,7 @@ def _is_method(topic: Topic) -> bool:
     return head_word(topic.thing) in ("method", "technique", "process", "learning")
 
 
-def _measure(dice: Dice, form: str) -> str:
+def measure(dice: Dice, form: str) -> str:
     """Fill ``low-high-step unit`` with a range of figures that fits."""
     span, _, unit = form.partition(" ")
     low, high, step = (int(x) for x in span.split("-"))

@@ -18,6 +18,7 @@ from pathlib import Path
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.core.files import hidden_folder, swap_folders
 from patentcl.sample.citations import cite
+from patentcl.sample.claims import claim_rows
 from patentcl.sample.dice import Dice
 from patentcl.sample.patent import FIRST_DAY, Patent
 from patentcl.sample.text import Topic, make_abstract, make_title
@@ -137,20 +138,24 @@ def _write_table(path: Path, name: str, rows: Iterable[Iterable[object]]) -> Non
     info.create_system = 3  # as made on Unix, on whatever system
     info.external_attr = 0o100644 << 16
     info.compress_type = zipfile.ZIP_STORED
-    text = io.StringIO(newline="")
-    # PatentsView's quoting: text always in quotes, numbers bare.
-    writer = csv.writer(text, delimiter="\t", quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    writer.writerow(COLUMNS[name])
-    writer.writerows(rows)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(info, text.getvalue().encode("utf-8"))
+    with (
+        zipfile.ZipFile(path, "w") as archive,
+        archive.open(info, "w", force_zip64=name == "g_claims") as file,
+        io.TextIOWrapper(file, encoding="utf-8", newline="") as text,
+    ):
+        # PatentsView's quoting: text always in quotes, numbers bare.
+        writer = csv.writer(text, delimiter="\t", quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        writer.writerow(COLUMNS[name])
+        writer.writerows(rows)
 
 
 # ---- the whole corpus ---------------------------------------------------------------------------
 
 
-def _make(patents: int, seed: int) -> tuple[dict[str, list[tuple[object, ...]]], dict[str, int]]:
-    """Make all rows of all tables, and count what is in them."""
+def _make(
+    patents: int, seed: int
+) -> tuple[dict[str, Iterable[tuple[object, ...]]], dict[str, int]]:
+    """Make all rows of all tables, and count what is in them; claims are made as they are read."""
     dice = Dice(seed)
     chooser = TopicChooser(dice)
     corpus = _number(dice, patents)
@@ -166,7 +171,7 @@ def _make(patents: int, seed: int) -> tuple[dict[str, list[tuple[object, ...]]],
     _spoil(dice, corpus)
     citations, counts = cite(dice, corpus, _TABLES["surnames"], _FIRST_NUMBER[0])
     order = sorted(range(len(corpus)), key=lambda i: corpus[i].id)
-    rows = {name: list[tuple[object, ...]]() for name in COLUMNS}
+    rows = {name: list[tuple[object, ...]]() for name in COLUMNS if name != "g_claims"}
     for i in order:
         _add_rows(dice, rows, corpus[i])
         rows["g_us_patent_citation"].extend(citations[i])
@@ -178,7 +183,9 @@ def _make(patents: int, seed: int) -> tuple[dict[str, list[tuple[object, ...]]],
     counts["continuations"] = sum(p.parent >= 0 for p in corpus)
     counts["subclasses"] = len({code[:4] for p in corpus for code, _ in p.codes})
     counts.update((name, len(table)) for name, table in rows.items())
-    return rows, counts
+    counts["g_claims"] = sum(p.claims for p in corpus)
+    claims = claim_rows(Dice(seed), [corpus[i] for i in order])
+    return {**rows, "g_claims": claims}, counts
 
 
 def _number(dice: Dice, patents: int) -> list[Patent]:

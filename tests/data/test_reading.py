@@ -465,6 +465,10 @@ def test_the_sample_against_the_csv_module(loaded: Loaded) -> None:
     for r in table("g_us_patent_citation"):
         if r["patent_id"] != r["citation_patent_id"]:
             cited.setdefault(r["patent_id"], set()).add(r["citation_patent_id"])
+    claims: dict[str, list[str]] = {}
+    for r in table("g_claims"):
+        of = claims.setdefault(r["patent_id"], [])
+        of.append(r["claim_text"].removeprefix(f"{len(of) + 1}. "))
     wanted = [
         {
             "patent_id": r["patent_id"],
@@ -479,6 +483,8 @@ def test_the_sample_against_the_csv_module(loaded: Loaded) -> None:
             ),
             "citations": sorted(cited.get(r["patent_id"], ())),
             "split": None,
+            "claims": claims[r["patent_id"]],
+            "first_claim": claims[r["patent_id"]][0],
         }
         for r in table("g_patent")
         if r["withdrawn"] == "0"

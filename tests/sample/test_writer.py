@@ -9,6 +9,7 @@ import io
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import zipfile
@@ -92,7 +93,8 @@ def test_columns_and_quoting_are_those_of_the_real_tables(sample: Sample) -> Non
     folder = REAL / "patentsview-sample"
     if not folder.is_dir():
         pytest.skip(f"no real tables at {folder}")
-    for name in COLUMNS:
+    assert set(COLUMNS) - {p.name.partition(".")[0] for p in folder.iterdir()} == {"g_claims"}
+    for name in set(COLUMNS) - {"g_claims"}:
         with zipfile.ZipFile(folder / f"{name}.tsv.zip") as archive:
             assert archive.namelist() == [f"{name}.tsv"]
             with archive.open(f"{name}.tsv") as file:
@@ -250,6 +252,29 @@ def test_continuations_are_near_copies(sample: Sample) -> None:
                     cited += (a, b) in cites or (b, a) in cites
     assert pairs > 0.6 * sample.counts["continuations"]
     assert cited < 0.3 * pairs
+
+
+def test_claims(sample: Sample) -> None:
+    claims: dict[str, list[list[str]]] = defaultdict(list)
+    for row in sample.tables["g_claims"][1:]:
+        claims[row[0]].append(row[1:])
+    assert list(claims) == list(sample.patents)
+    again = 0
+    for patent, rows in claims.items():
+        assert len(rows) == int(sample.patents[patent]["num_claims"])
+        assert len({text for _, text, *_ in rows}) == len(rows)
+        for i, (sequence, text, on, number, exemplary) in enumerate(rows):
+            assert (sequence, number, exemplary) == (str(i), str(i + 1), str(int(i == 0)))
+            assert text.startswith(f"{i + 1}. ") and text.endswith(".") and "{" not in text
+            assert (i == 0) <= (on == "")
+            assert on == "" or (f" {on}, " in text and int(on.removeprefix("claim ")) <= i)
+        again += sum(on == "" for _, _, on, *_ in rows) > 1
+    assert 0.3 < again / len(claims) < 0.6
+    words = [set(re.findall(r"\w+", claims[i][0][1].lower())) for i in sample.codes]
+    own = [set(sample.abstracts[i].lower().split()) for i in sample.codes]
+    near = [len(w & o) for w, o in zip(words, own, strict=True)]
+    far = [len(w & o) for w, o in zip(words, own[1:] + own[:1], strict=True)]
+    assert np.mean(near) > 1.5 * np.mean(far)  # they claim what the abstract tells of
 
 
 # ---- citations ----------------------------------------------------------------------------------
@@ -537,10 +562,10 @@ def test_nothing_is_left_of_a_write_that_fails(
     write_sample(target, 100)
     before = digest(target)
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("patentcl.sample.writer.zipfile.ZipFile.writestr", full)
+    monkeypatch.setattr("patentcl.sample.writer.zipfile.ZipFile.open", full)
     with pytest.raises(DataError, match=r"cannot be written.*No space left"):
         write_sample(target, 120)
     assert digest(target) == before
