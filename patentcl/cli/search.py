@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,8 +14,7 @@ from patentcl.cli.options import RUN, EncoderNow, Json, Question, note, one_of, 
 from patentcl.core.errors import ConfigError
 from patentcl.core.tables import one_line
 
-if TYPE_CHECKING:
-    from patentcl.search.index import PatentIndex
+Listed = list[str]
 
 
 @dataclass(frozen=True)
@@ -23,25 +23,55 @@ class Filters:
 
     before: Annotated[str | None, typer.Option(help="Only patents before this date.")] = None
     after: Annotated[str | None, typer.Option(help="Only patents from this date on.")] = None
+    before_patent: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only patents before this one's first date.")
+    ] = None
+    by: Annotated[str, typer.Option(help="The date these look at: grant, filing, priority.")] = (
+        "grant"
+    )
     cpc: Annotated[
-        list[str], typer.Option(help="Only patents with a code at or below this. May be repeated.")
+        Listed,
+        typer.Option(help="Only patents with a code at or below this; A61B17 is the main group. *"),
     ] = field(default_factory=list)
     exclude_cpc: Annotated[
-        list[str], typer.Option(help="No patents with a code at or below this. May be repeated.")
+        Listed, typer.Option(help="No patents with a code at or below this. *")
     ] = field(default_factory=list)
+    applicant: Annotated[Listed, typer.Option(help="Only of applicants so named, in part. *")] = (
+        field(default_factory=list)
+    )
+    exclude_applicant: Annotated[Listed, typer.Option(help="None of applicants so named. *")] = (
+        field(default_factory=list)
+    )
+    country: Annotated[Listed, typer.Option(help="Only of this country. *")] = field(
+        default_factory=list
+    )
+    kind: Annotated[Listed, typer.Option(help="Only of this kind code: B, B1. *")] = field(
+        default_factory=list
+    )
+    status: Annotated[Listed, typer.Option(help="Only of this status. *")] = field(
+        default_factory=list
+    )
+    in_family: Annotated[Listed, typer.Option(help="Only of this family. *")] = field(
+        default_factory=list
+    )
+    among: Annotated[Listed, typer.Option(metavar="ID", help="Only among these patents. *")] = (
+        field(default_factory=list)
+    )
+    where: Annotated[
+        str | None,
+        typer.Option(help="Only where this SQL expression over the index's columns is true."),
+    ] = None
 
     def as_arguments(self) -> dict[str, Any]:
         """Arguments of a search, those that were given; dates and symbols are checked."""
-        from patentcl.cpc import parse_symbol
-        from patentcl.search.filters import day
+        from patentcl.search.filters import as_symbol, day
 
         given = {name: value for name, value in vars(self).items() if value}
-        for name, value in given.items():
-            if name in ("before", "after"):
-                day(value, name)
-            else:
-                for symbol in value:
-                    parse_symbol(symbol)
+        for name in {"before", "after"} & set(given):
+            day(given[name], name)
+        for name in {"cpc", "exclude_cpc"} & set(given):
+            for symbol in given[name]:
+                as_symbol(symbol)
         return given
 
 
@@ -57,6 +87,8 @@ def similar(
 ) -> None:
     """Find the patents most similar to a text, to a patent, or to each patent of a file.
 
+    Options marked * may be repeated: any of the values will do.
+
     Example: patentcl similar "a battery pack with a cooling plate" --cpc H01M --before 2020
 
     Example: patentcl similar --file new.csv -k 3 --json
@@ -68,26 +100,15 @@ def similar(
         raise ConfigError("k is not a positive whole number", got=k, wanted="1 or more")
     arguments = filters.as_arguments()
     run = Run(folder.parent, index=folder, encoder=encoder)
-    if id_ is not None:
-        found = run.similar(ids=id_, k=k, **arguments)
-    else:
-        found = run.similar(question.file or [question.abstract()], k, **arguments)
-    if found.empty and arguments:
-        note(f"nothing found: {_passing(run.index, arguments)}")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        if id_ is not None:
+            found = run.similar(ids=id_, k=k, **arguments)
+        else:
+            found = run.similar(question.file or [question.abstract()], k, **arguments)
+    for each in caught:
+        note(str(each.message))
     _show(found, as_json)
-
-
-def _passing(index: PatentIndex, filters: dict[str, Any]) -> str:
-    """How many patents pass all filters and each of them."""
-    if {"before", "after"} & set(filters) and index.meta["date"].isna().all():
-        return f"none of the {len(index):,} patents of this index has a date"
-    each = ", ".join(
-        f"{index.count(**{name: value}):,} pass --{name.replace('_', '-')} "
-        + (value if isinstance(value, str) else " ".join(value))
-        for name, value in filters.items()
-    )
-    text = f"{index.count(**filters):,} of {len(index):,} patents pass"
-    return f"{text} all filters ({each})" if len(filters) > 1 else f"{text} ({each})"
 
 
 def _show(found: Any, as_json: bool) -> None:

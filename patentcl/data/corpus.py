@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from patentcl.core.errors import DataError, choose
-from patentcl.cpc import CpcTree, level_index
+from patentcl.cpc import CpcTree, is_symbol, level_index, parse_symbol
 from patentcl.data.duplicates import duplicate_groups, read_families
 from patentcl.data.options import FULL_TEXT
 from patentcl.data.reading import ReadOptions, read_patents
@@ -311,6 +311,19 @@ class Corpus:
             return {}
         table = pq.read_table(path, columns=["symbol", column])
         return dict(zip(table["symbol"].to_pylist(), table[column].to_pylist(), strict=True))
+
+    def symbols(self) -> pd.DataFrame:
+        """``symbol``, ``parent`` (by a scheme, else None) and ``title`` of all codes and above."""
+        titles, parents = self.code_titles, self._of_symbols("parent")
+        todo = set(pc.unique(pc.list_flatten(self.table(["codes"])["codes"])).to_pylist())
+        seen: set[str] = set()
+        while todo:
+            seen |= todo
+            above = {parents.get(s) for s in todo}
+            above |= {x for s in todo - set(parents) if is_symbol(s) for x in parse_symbol(s)}
+            todo = {s for s in above if s is not None} - seen
+        rows = [(s, parents.get(s), titles.get(s, "")) for s in sorted(seen)]
+        return pd.DataFrame(rows, columns=["symbol", "parent", "title"], dtype=object)
 
     @cached_property
     def tree(self) -> CpcTree:

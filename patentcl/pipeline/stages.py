@@ -312,13 +312,12 @@ def _encoder(step: Step, place: Path, record: Record, progress: StageProgress) -
 
 
 def _index(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
-    from patentcl.search.index import PatentIndex
+    from patentcl.workspace.indexing import index_corpus
 
     corpus = step.corpus()
     X = aligned_vectors(step.path("vectors"), corpus)
     made_with = origin(artifacts.read_manifest(step.path("vectors")) or {})
-    spec = step.recipe.index.spec
-    built = PatentIndex.build(X, corpus.ids, spec, corpus.frame(), made_with["encoder"])
+    built = index_corpus(corpus, X, step.recipe.index.spec, made_with["encoder"])
     built.save(place)
     record |= made_with
     record["counts"] = {"patents": len(built), "spec": built.spec.name}

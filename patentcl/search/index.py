@@ -7,7 +7,7 @@ results do not depend on how many queries are asked at once, and equal vectors k
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 
 from patentcl.core.arrays import blocks, check_matrix, unit_rows
-from patentcl.core.errors import ConfigError, DataError, choose
+from patentcl.core.errors import ConfigError, DataError
 from patentcl.search import backend
-from patentcl.search.filters import Filters, checked_ids, checked_meta
+from patentcl.search.filters import Filters, checked_ids, checked_meta, parents_of
 from patentcl.search.specification import IndexSpec
 
 AUTO_FLAT_ROWS = 200_000
 """Up to this many vectors ``spec="auto"`` is the exact index, above it the HNSW graph."""
 
-_FILTERS = ("before", "after", "cpc", "exclude_cpc", "ids")
+SYMBOLS_FILE = "symbols.parquet"
 _EXACT_SHARE = 0.1  # a filter that leaves less than this share of the rows is answered exactly
 _TIE = 4e-6  # float32 inner products of unit vectors differ by this much with the order of adding
 _CHUNK = 1024  # queries handled at a time
@@ -60,7 +60,12 @@ class PatentIndex:
     """
 
     def __init__(
-        self, index: Any, meta: pd.DataFrame, spec: IndexSpec, encoder: str | None
+        self,
+        index: Any,
+        meta: pd.DataFrame,
+        spec: IndexSpec,
+        encoder: str | None,
+        symbols: pd.DataFrame | None = None,
     ) -> None:
         self._index = index
         self.meta = meta
@@ -68,7 +73,8 @@ class PatentIndex:
         self.spec = spec
         self.encoder = encoder
         self._family = backend.family_of(index)
-        self._filters = Filters(meta)
+        self.symbols = symbols
+        self.filters = Filters(meta, parents_of(symbols))
         self._fast = backend.to_gpus(index) if spec.device == "gpu" else index
 
     def __len__(self) -> int:
@@ -92,6 +98,7 @@ class PatentIndex:
         spec: str | Path | IndexSpec = "auto",
         meta: pd.DataFrame | None = None,
         encoder: str | None = None,
+        symbols: pd.DataFrame | None = None,
     ) -> PatentIndex:
         """Build an index.
 
@@ -109,6 +116,9 @@ class PatentIndex:
             any more columns to show with the results. May hold more patents than `ids`.
         encoder : str, optional
             Fingerprint of the encoder, kept in ``spec.yaml``.
+        symbols : DataFrame, optional
+            ``symbol``, ``title`` and ``parent`` (by the dots of the scheme, None where these are
+            not known), so that ``cpc="A61B17/34"`` finds what stands below it.
 
         Raises
         ------
@@ -131,8 +141,8 @@ class PatentIndex:
                 wanted=f"{chosen.min_rows} or more",
                 fix="Use flat instead",
             )
-        out = cls(backend.new_index(chosen, rows, dimension), table, chosen, encoder)
-        out._filters.check()
+        out = cls(backend.new_index(chosen, rows, dimension), table, chosen, encoder, symbols)
+        out.filters.check()
         if not out._index.is_trained:
             out._index.train(unit)
         out._index.add(unit)
@@ -143,25 +153,21 @@ class PatentIndex:
     def save(self, folder: str | Path) -> None:
         """Write ``index.faiss``, ``ids.parquet`` and ``spec.yaml``; never over another index."""
         backend.write_folder(Path(folder), self._index, self.meta, self.spec, self.encoder)
+        if self.symbols is not None:
+            self.symbols.to_parquet(Path(folder) / SYMBOLS_FILE, index=False)
 
     @classmethod
     def load(cls, folder: str | Path) -> PatentIndex:
         """Read an index written by `save`; files that do not belong together raise DataError."""
         index, meta, spec, encoder = backend.read_folder(Path(folder))
-        return cls(index, checked_meta(meta, checked_ids(meta["id"], len(meta))), spec, encoder)
+        path = Path(folder) / SYMBOLS_FILE
+        symbols = pd.read_parquet(path) if path.is_file() else None
+        meta = checked_meta(meta, checked_ids(meta["id"], len(meta)))
+        return cls(index, meta, spec, encoder, symbols)
 
     # ---- searching --------------------------------------------------------------------------
 
-    def search(
-        self,
-        queries: Any,
-        k: int = 10,
-        before: Any = None,
-        after: Any = None,
-        cpc: str | Sequence[str] | None = None,
-        exclude_cpc: str | Sequence[str] | None = None,
-        ids: Iterable[str] | None = None,
-    ) -> pd.DataFrame:
+    def search(self, queries: Any, k: int = 10, **filters: Any) -> pd.DataFrame:
         """Find the nearest patents of each query among those that pass all filters.
 
         A patent that does not pass is never returned, and k are returned wherever k pass.
@@ -173,15 +179,9 @@ class PatentIndex:
             encoded first, by the encoder that the index was made with.
         k : int
             How many for each query; fewer come back only where fewer pass the filters.
-        before, after : str, int or date, optional
-            Dates from `after` on (included) and before `before` (excluded); a year, or a year and
-            month, stand for their first day. Patents without a date do not pass.
-        cpc : str or list of str, optional
-            Keep patents with a code at or below any of these symbols, of any level: ``"A01D"``.
-        exclude_cpc : str or list of str, optional
-            Drop patents with a code at or below any of these.
-        ids : iterable of str, optional
-            Search among these patents only.
+        **filters
+            before, after, before_patent, by, cpc, exclude_cpc, applicant, exclude_applicant,
+            country, kind, status, in_family, ids, where: as in `Filters.parts`.
 
         Returns
         -------
@@ -195,24 +195,22 @@ class PatentIndex:
         DataError
             For queries of another dimension, zero or nan; unknown ids; what is no date or symbol.
         ConfigError
-            If k < 1, or the index has no dates or codes to filter by.
+            If k < 1, or the index lacks a column to filter by.
         """
         unit = self._checked_queries(queries)
-        keep = self._filters.mask(before, after, cpc, exclude_cpc, ids)
+        keep = self.filters.mask(**filters)
         return self._frame(*self._nearest(unit, _checked_k(k), keep))
 
     def similar_to(
-        self, ids: str | int | Iterable[str | int], k: int = 10, **filters: Any
+        self, ids: str | int | Iterable[str | int], /, k: int = 10, **filters: Any
     ) -> pd.DataFrame:
         """Find the nearest patents of patents in the index, each without itself.
 
         Ids are texts; a whole number stands for its digits. The filters are those of `search`, and
         so is the result, ``query`` being the position in `ids`.
         """
-        own = self._filters.positions([ids] if isinstance(ids, str | int | np.integer) else ids)
-        for name in filters:
-            choose(name, _FILTERS, "filter")
-        keep = self._filters.mask(**filters)
+        own = self.filters.positions([ids] if isinstance(ids, str | int | np.integer) else ids)
+        keep = self.filters.mask(**filters)
         query, position, similarity = self._nearest(self._vectors(own), _checked_k(k) + 1, keep)
         other = own[query] != position
         query, position, similarity = query[other], position[other], similarity[other]
@@ -221,7 +219,7 @@ class PatentIndex:
 
     def count(self, **filters: Any) -> int:
         """How many patents pass some filters, which are as in `search`."""
-        keep = self._filters.mask(**filters)
+        keep = self.filters.mask(**filters)
         return len(self) if keep is None else int(keep.sum())
 
     def neighbours(self, k: int = 10) -> pd.DataFrame:
@@ -233,7 +231,7 @@ class PatentIndex:
 
     def vector(self, id: str | int) -> np.ndarray:
         """Return the normalised vector of a patent, float32 (d,), as exactly as it is stored."""
-        return self._vectors(self._filters.positions([id]))[0]
+        return self._vectors(self.filters.positions([id]))[0]
 
     # ---- candidates -------------------------------------------------------------------------
 

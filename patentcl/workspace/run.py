@@ -245,10 +245,8 @@ class Run:
         k: int = 10,
         *,
         ids: str | Iterable[str] | None = None,
-        before: Any = None,
-        after: Any = None,
-        cpc: str | Sequence[str] | None = None,
-        exclude_cpc: str | Sequence[str] | None = None,
+        among: Iterable[str] | None = None,
+        **filters: Any,
     ) -> pd.DataFrame:
         """Find the nearest patents of texts, or of patents of the index.
 
@@ -260,8 +258,11 @@ class Run:
             How many for each; fewer come back only where fewer pass the filters.
         ids : str or iterable of str
             Patents of the index to look for instead, each without itself.
-        before, after, cpc, exclude_cpc
-            As in `PatentIndex.search`.
+        among : iterable of str
+            Look among these patents only.
+        **filters
+            before, after, before_patent, by, cpc, exclude_cpc, applicant, exclude_applicant,
+            country, kind, status, in_family, where: as in `Filters.parts`.
 
         Returns
         -------
@@ -269,8 +270,13 @@ class Run:
             ``query`` (id of the patent that asks, or number of the text from 0), ``rank`` (from 1),
             ``id``, ``similarity`` (cosine), ``date``, ``title``, ``codes``, and whatever more the
             index holds; by query in the order given, then from most to least similar.
+
+        Warns
+        -----
+        UserWarning
+            Where no patent passes the filters: how many pass each of them.
         """
-        filters = {"before": before, "after": after, "cpc": cpc, "exclude_cpc": exclude_cpc}
+        filters |= {"ids": among}
         if (queries is None) == (ids is None):
             raise ConfigError("similar takes either queries or ids", got="both" if ids else "none")
         if ids is not None:
@@ -280,6 +286,8 @@ class Run:
             names, texts = as_texts(queries)
             self.index  # noqa: B018 (a folder that is not there costs no loading of the encoder)
             found = self.index.search(self.encode("index", texts, self._given), k, **filters)
+        if found.empty and any(value is not None for value in filters.values()):
+            warnings.warn(f"nothing found: {self.index.filters.explain(**filters)}", stacklevel=2)
         for column in ("date", "title", "codes"):
             if column not in found:
                 empty: list[Any] = [[] if column == "codes" else None for _ in range(len(found))]

@@ -697,7 +697,7 @@ def test_bad_k(k: object) -> None:
         ({"before": "yesterday"}, "not a date.*before"),
         ({"after": 3.2}, "not a date.*after"),
         ({"cpc": "A1"}, "not a CPC or IPC symbol"),
-        ({"cpc": []}, "empty list of symbols"),
+        ({"cpc": []}, "empty list"),
         ({"exclude_cpc": ["A", "Z99"]}, "not a CPC or IPC symbol"),
         ({"ids": "US00001"}, "one text"),
         ({"ids": 5}, "wanted a list of ids"),
