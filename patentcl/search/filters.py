@@ -171,7 +171,8 @@ class Filters:
         """A code and what is above it, from the section down."""
         if code not in self._parents:
             return parse_symbol(code) if is_symbol(code) else (code,)
-        out, node = [], code
+        out: list[str] = []
+        node: str | None = code
         while node is not None and node not in out:
             out.append(node)
             node = self._parents.get(node)
@@ -198,7 +199,7 @@ class Filters:
         raise ConfigError(
             f"this index has no {names[0]} to filter by",
             where=filter_,
-            got=f"columns {', '.join(self._meta)}",
+            got=f"columns {', '.join(map(str, self._meta.columns))}",
             fix=f"Build it with a column {names[0]!r} in meta",
         )
 

@@ -35,7 +35,7 @@ class Ids:
     [0, 0, 1]
     """
 
-    def __init__(self, ids: Sequence[str]) -> None:
+    def __init__(self, ids: Sequence[str] | np.ndarray) -> None:
         self._index = pd.Index(np.asarray(ids, dtype=object))
 
     @cached_property

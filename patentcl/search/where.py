@@ -9,7 +9,7 @@ import pandas as pd
 
 from patentcl.core.errors import ConfigError, DataError
 
-_LOCKED = {
+_LOCKED: dict[str, Any] = {
     "enable_external_access": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -65,7 +65,7 @@ def rows_where(table: pd.DataFrame, expression: str) -> np.ndarray:
                 raise bad(f"the expression is not true or false but {kind}")
             found = patents.filter(asked).select(duckdb.ColumnExpression(_ROW)).fetchnumpy()
         except duckdb.BinderException as error:
-            columns = ", ".join(c for c in seen if c != _ROW)
+            columns = ", ".join(map(str, seen.columns.drop(_ROW)))
             fix = f"There are the columns {columns}"
             raise bad("the expression does not fit the columns", error, fix) from error
         except duckdb.Error as error:
