@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from patentcl.core.arrays import blocks, check_matrix
+from patentcl.core.arrays import check_matrix
 from patentcl.core.errors import ConfigError, DataError, choose
 from patentcl.cpc import level_index
-from patentcl.maps.naming import name_groups
+from patentcl.maps.naming import Names
 
 METHODS = ("hdbscan", "kmeans")
 UNLABELLED = ""
 """The label of points that belong to no group."""
 
-_FIT_ROWS = 30_000  # HDBSCAN is quadratic: more points than this take the label of their neighbours
+_LAYERS = 3  # resolutions that are kept, so that names can change with the zoom
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Clusters:
     table: pd.DataFrame
     """One row for each group: cluster, size, label, code, title, share (of the group's patents with
     codes that have the code), lift (share over the share in the whole) and terms."""
+    layers: tuple[np.ndarray, ...] = ()
+    """Names (n,) as `labels`, of up to three resolutions from coarse to fine; one is `labels`."""
 
 
 def cluster(
@@ -48,7 +50,8 @@ def cluster(
     """Find groups of points and name them.
 
     A group is named by the title of the symbol that is over-represented in it, or by the terms that
-    its titles use more than the others do.
+    its titles use more than the others do. Dense groups are found at several resolutions (PLSCAN);
+    the main one lasts longest, with about ``sqrt(n) / 2`` groups, 4 to 60.
 
     Parameters
     ----------
@@ -63,12 +66,17 @@ def cluster(
     method : {"hdbscan", "kmeans"}
         Dense regions of any shape, with points in none; or as many round groups as fit.
     size : int, optional
-        Fewest points of a group (hdbscan) or about how many (kmeans): n / 150, at least 15, by
-        default.
+        Fewest points of a group (hdbscan) or about how many (kmeans, n / 150 and at least 15 by
+        default). With it, hdbscan's finest resolution is the main one.
     level : str
         Level of the symbols that name groups.
     seed : int
-        Of the sample that hdbscan looks at above 30,000 points, and of kmeans.
+        Of kmeans.
+
+    References
+    ----------
+    Bot et al., Persistent multiscale density-based clustering, 2025; McInnes and Healy, Accelerated
+    hierarchical density based clustering, ICDMW 2017.
 
     Raises
     ------
@@ -91,59 +99,45 @@ def cluster(
     for name, values in (("codes", codes), ("texts", texts)):
         if values is not None and len(values) != n:
             raise DataError(f"{name} and points differ in number", got=len(values), wanted=n)
-    if size is None:
-        size = max(15, n // 150)
-    if not 2 <= size <= n:
+    if size is not None and not 2 <= size <= n:
         raise ConfigError("the size of a group does not fit", got=size, wanted=f"2 to {n}")
-    found = _hdbscan(array, size, seed) if method == "hdbscan" else _kmeans(array, size, seed)
-    number = _by_size(found)
-    table = name_groups(number, codes, texts, titles or {}, level)
-    names = np.array([*table["label"], UNLABELLED], dtype=object)
-    return Clusters(number, names[number], table)
+    if method == "hdbscan":
+        found, main = _hdbscan(array, size)
+    else:
+        found, main = [_kmeans(array, min(size or max(15, n // 150), n), seed)], 0
+    numbers = [_by_size(layer) for layer in found]
+    names = Names(codes, texts, titles or {})
+    tables = [names.table(number, level) for number in numbers]
+    layers = tuple(
+        np.array([*table["label"], UNLABELLED], dtype=object)[number]
+        for number, table in zip(numbers, tables, strict=True)
+    )
+    return Clusters(numbers[main], layers[main], tables[main], layers)
 
 
-def _hdbscan(points: np.ndarray, size: int, seed: int) -> np.ndarray:
-    from sklearn.cluster import HDBSCAN
-    from sklearn.neighbors import KNeighborsClassifier
+def _hdbscan(points: np.ndarray, size: int | None) -> tuple[list[np.ndarray], int]:
+    """Groups at up to `_LAYERS` resolutions from coarse to fine, and which is the main one."""
+    from fast_hdbscan import PLSCAN
 
     n = len(points)
-    sample = np.arange(n)
-    if n > _FIT_ROWS:
-        sample = np.sort(np.random.default_rng(seed).choice(n, _FIT_ROWS, replace=False))
-    least = max(2, round(size * len(sample) / n))
-
-    def fit(most: int | None) -> np.ndarray:
-        model = HDBSCAN(
-            min_cluster_size=least, min_samples=min(10, least), copy=True, max_cluster_size=most
-        )
-        return np.asarray(model.fit(points[sample]).labels_)
-
-    found, most = fit(None), len(sample) // 5
-    if np.bincount(found + 1)[1:].max(initial=0) > most >= 2 * least:
-        found = _divided(points[sample], found, fit(max(2 * least, most // 2)), most)
-    if len(sample) == n:
-        return found
-    near = KNeighborsClassifier(n_neighbors=5).fit(points[sample], found)
-    return np.concatenate([near.predict(points[block]) for block in blocks(n)])
-
-
-def _divided(points: np.ndarray, found: np.ndarray, parts: np.ndarray, most: int) -> np.ndarray:
-    """Divide groups of more than `most` points among the denser parts that they consist of.
-
-    Where dense regions touch, one group can swallow half of the map. A group that is dense all
-    through, without parts, stays as it is.
-    """
-    from sklearn.neighbors import KNeighborsClassifier
-
-    out, fresh = found.copy(), int(found.max(initial=-1)) + 1
-    for group in np.flatnonzero(np.bincount(found[found >= 0]) > most):
-        inside = np.flatnonzero(found == group)
-        core = inside[parts[inside] >= 0]
-        if len(np.unique(parts[core])) < 2:
-            continue
-        near = KNeighborsClassifier(n_neighbors=min(5, len(core))).fit(points[core], parts[core])
-        out[inside] = fresh + near.predict(points[inside])
-    return np.unique(out, return_inverse=True)[1] - int((out < 0).any())
+    least = size or max(10, n // 600)
+    none = np.full(n, -1)
+    if n < 2 * least:
+        return [none], 0
+    model = PLSCAN(min_samples=min(10, least), base_min_cluster_size=least, reproducible=True)
+    model.fit(np.ascontiguousarray(points, dtype=np.float64))
+    every = zip(model.cluster_layers_, model.layer_persistence_scores_, strict=True)
+    found = [(layer, lasting) for layer, lasting in every if layer.max() > 0][::-1]
+    if not found:
+        return [none], 0
+    layers = [layer for layer, _ in found]
+    count = np.array([layer.max() + 1 for layer in layers])
+    # What lasts over many sizes of groups, unless it is far more or far less than a map can name.
+    wanted = np.clip(np.sqrt(n) / 2, 4, 60)
+    lasting = np.log1p([score for _, score in found]) - np.abs(np.log(count / wanted)) / 2
+    main = int(count.argmax() if size else lasting.argmax())
+    first = max(0, min(main - 1, len(layers) - _LAYERS))
+    return layers[first : first + _LAYERS], main - first
 
 
 def _kmeans(points: np.ndarray, size: int, seed: int) -> np.ndarray:

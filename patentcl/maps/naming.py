@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -17,13 +17,15 @@ from scipy import sparse
 from patentcl.cpc import LEVELS, is_symbol, level_index, truncate_symbol
 
 _NAMING_SHARE = 0.2  # a code names a group where at least this share of its coded patents has it
+_NO_TOPIC = "Y10"  # only says how the patent was classified before
 _BOILERPLATE = """
     a an and apparatus apparatuses arrangement assembly based by circuit comprising composition
     compositions configured device devices embodiment first for from having improved improvement in
     including into invention its manufacturing method methods making means new of on or process
     processes producing product products same second system systems technique techniques the their
     thereby therefor therefore therefrom thereof thereto to type unit use using used utilizing
-    various via wherein which with within without""".split()  # noqa: SIM905
+    various via wherein which with within without are is one present plurality includes comprises
+    said according least capable""".split()  # noqa: SIM905
 # A phrase ends before one of these; commas and "and" may join adjectives.
 _PHRASE_END = re.compile(
     r",? (?=(?:as|at|between|by|for|from|having|in|into|of|on|onto|per|relating|specially"
@@ -59,116 +61,142 @@ def short_title(title: str, width: int = 46) -> str:
     return text[0].upper() + text[1:]
 
 
-def name_groups(
-    number: np.ndarray,
-    codes: Sequence[Iterable[str]] | None,
-    texts: Sequence[str | None] | None,
-    titles: Mapping[str, str],
-    level: str,
-) -> pd.DataFrame:
-    """The table of `Clusters` for numbered groups, -1 for points in none."""
-    groups = int(number.max(initial=-1)) + 1
-    below = LEVELS[min(level_index(level) + 1, len(LEVELS) - 1)]
-    best = _over_represented(number, groups, codes, level)
-    finer = _over_represented(number, groups, codes, below)
-    terms = [", ".join(words) for words in _terms(number, groups, texts)]
+class Names:
+    """Names groups of patents by their codes and titles; either may be missing.
 
-    def names(table: pd.DataFrame) -> list[str]:
-        sure = table["code"].where(table["share"] >= _NAMING_SHARE, "")
-        return [short_title(titles.get(code, "")) for code in sure]
-
-    return pd.DataFrame(
-        {
-            "cluster": np.arange(groups),
-            "size": np.bincount(number[number >= 0], minlength=groups),
-            "label": _labels(names(best), names(finer), [x[:1].upper() + x[1:] for x in terms]),
-            "code": best["code"],
-            "title": [titles.get(code, "") for code in best["code"]],
-            "share": best["share"],
-            "lift": best["lift"],
-            "terms": terms,
-        }
-    )
-
-
-def _over_represented(
-    number: np.ndarray, groups: int, codes: Sequence[Iterable[str]] | None, level: str
-) -> pd.DataFrame:
-    """For each group the code that most sets it apart, its share inside, and its lift.
-
-    Codes are ranked by the group's share of the log-likelihood ratio, share * log(lift): high only
-    where a code is both common inside and rare outside. A group without one has "" and nan.
+    Parameters
+    ----------
+    codes : sequence of iterables of str, optional
+        Symbols of each patent, none for some.
+    texts : sequence of str, optional
+        Title of each patent, empty for some.
+    titles : mapping of str to str
+        Titles of symbols.
     """
 
-    @cache
-    def at_level(code: str) -> str | None:
-        return truncate_symbol(code, level) if is_symbol(code) else None
+    def __init__(
+        self,
+        codes: Sequence[Iterable[str]] | None,
+        texts: Sequence[str | None] | None,
+        titles: Mapping[str, str],
+    ) -> None:
+        self._codes, self._texts, self._titles = codes, texts, titles
+        self._pairs: dict[str, pd.DataFrame] = {}
 
-    pairs = pd.DataFrame(
-        [
-            (row, symbol)
-            for row, items in enumerate(codes if codes is not None else ())
-            if items is not None and not isinstance(items, float)
-            for symbol in {at_level(code) for code in items}
-            if symbol is not None
-        ],
-        columns=["row", "code"],
-    )
-    pairs["group"] = number[pairs["row"].to_numpy(dtype=np.int64)]
-    coded = pairs.drop_duplicates("row")
-    overall = pairs["code"].value_counts() / max(1, len(coded))
-    size = coded["group"].value_counts()
-    found = pairs[pairs["group"] >= 0].value_counts(["group", "code"]).reset_index(name="count")
-    inside = found["group"].map(size)
-    # Half a patent of doubt keeps a handful of coded patents from naming a large group.
-    doubted = found["count"] / (inside + 0.5)
-    found["share"] = found["count"] / inside
-    found["lift"] = doubted / found["code"].map(overall)
-    found["gain"] = doubted * np.log(found["lift"])
-    best = found.sort_values(["gain", "code"], ascending=[False, True]).drop_duplicates("group")
-    best = best[(best["count"] >= 3) & (best["lift"] > 1)].set_index("group")
-    out = best[["code", "share", "lift"]].reindex(range(groups))
-    return out.assign(code=out["code"].fillna("")).astype({"share": float, "lift": float})
+    def table(self, number: np.ndarray, level: str) -> pd.DataFrame:
+        """The table of `Clusters` for numbered groups, -1 for points in none."""
+        groups = int(number.max(initial=-1)) + 1
+        below = LEVELS[min(level_index(level) + 1, len(LEVELS) - 1)]
+        found = {name: self.over_represented(number, name) for name in (level, below)}
+        best = found[level].groupby(level=0).head(1).reindex(range(groups))
+        best["code"] = best["code"].fillna("")
+        ranked = pd.concat(found.values()).sort_values("gain", ascending=False, kind="stable")
+        ranked = ranked[ranked["gain"] >= ranked.groupby(level=0)["gain"].transform("max") / 2]
+        ranked = ranked[ranked["share"] >= _NAMING_SHARE]
+        ranked = ranked[~ranked["code"].str.startswith(_NO_TOPIC)]
+        ideas: list[list[str]] = [[] for _ in range(groups)]
+        for group, code in zip(ranked.index, ranked["code"], strict=True):
+            if title := short_title(self._titles.get(code, "")):
+                ideas[group].append(title)
+        terms = self.terms(number)
+        return pd.DataFrame(
+            {
+                "cluster": np.arange(groups),
+                "size": np.bincount(number[number >= 0], minlength=groups),
+                "label": _labels(ideas, terms),
+                "code": best["code"],
+                "title": [self._titles.get(code, "") for code in best["code"]],
+                "share": best["share"],
+                "lift": best["lift"],
+                "terms": [", ".join(words) for words in terms],
+            }
+        )
 
+    def _at_level(self, level: str) -> pd.DataFrame:
+        """Every pair of a patent's row and a code of one level."""
+        if level not in self._pairs:
 
-def _terms(
-    number: np.ndarray, groups: int, texts: Sequence[str | None] | None, top: int = 3
-) -> list[list[str]]:
-    """For each group the terms with the highest class-based TF-IDF.
+            @cache
+            def at_level(code: str) -> str | None:
+                return truncate_symbol(code, level) if is_symbol(code) else None
 
-    The weight is tf * log(1 + A / f): the frequency of a term in the group's titles, the mean
-    number of terms in a group (A) and the term's frequency over all groups (f).
-    """
-    from sklearn.feature_extraction.text import CountVectorizer
+            self._pairs[level] = pd.DataFrame(
+                [
+                    (row, symbol)
+                    for row, items in enumerate(self._codes if self._codes is not None else ())
+                    if items is not None and not isinstance(items, float)
+                    for symbol in {at_level(code) for code in items}
+                    if symbol is not None
+                ],
+                columns=["row", "code"],
+            )
+        return self._pairs[level]
 
-    none: list[list[str]] = [[] for _ in range(groups)]
-    if texts is None or groups == 0:
-        return none
-    rows = np.flatnonzero(number >= 0)
-    words, stop = r"(?u)\b[^\W\d_]{3,}\b", _BOILERPLATE
-    vectorizer = CountVectorizer(
-        token_pattern=words, binary=True, stop_words=stop, ngram_range=(1, 2)
-    )
-    inside = [texts[i] for i in rows.tolist()]
-    try:
-        counts = vectorizer.fit_transform([x if isinstance(x, str) else "" for x in inside])
-    except ValueError:  # no words but stop words
-        return none
-    member = sparse.csr_matrix(
-        (np.ones(len(rows), dtype=np.int64), (number[rows], np.arange(len(rows)))),
-        shape=(groups, len(rows)),
-    )
-    frequency = sparse.csr_matrix(member @ counts)
-    total = np.asarray(frequency.sum(axis=0)).ravel()
-    mean = frequency.sum() / groups
-    names = vectorizer.get_feature_names_out()
-    out = []
-    for group in range(groups):
-        line = frequency[group]
-        weight = line.data / max(1, int(line.sum())) * np.log1p(mean / total[line.indices])
-        order = np.lexsort((line.indices, -weight))
-        out.append(_distinct([str(names[line.indices[i]]) for i in order[:12]], top))
-    return out
+    def over_represented(self, number: np.ndarray, level: str) -> pd.DataFrame:
+        """Codes that set groups apart, best first, by group: code, share inside, lift and gain.
+
+        The gain is the group's share of the log-likelihood ratio, share * log(lift): high only
+        where a code is both common inside and rare outside.
+        """
+        pairs = self._at_level(level)
+        pairs = pairs.assign(group=number[pairs["row"].to_numpy(dtype=np.int64)])
+        coded = pairs.drop_duplicates("row")
+        overall = pairs["code"].value_counts() / max(1, len(coded))
+        size = coded["group"].value_counts()
+        found = pairs[pairs["group"] >= 0].value_counts(["group", "code"]).reset_index(name="count")
+        inside = found["group"].map(size)
+        # Half a patent of doubt keeps a handful of coded patents from naming a large group.
+        doubted = found["count"] / (inside + 0.5)
+        found["share"] = found["count"] / inside
+        found["lift"] = doubted / found["code"].map(overall)
+        found["gain"] = doubted * np.log(found["lift"])
+        found = found.sort_values(["gain", "code"], ascending=[False, True])
+        found = found[(found["count"] >= 3) & (found["lift"] > 1)].set_index("group")
+        return found[["code", "share", "lift", "gain"]]
+
+    @cached_property
+    def _counted(self) -> tuple[sparse.csr_matrix, np.ndarray] | None:
+        """Terms of each title, and what they are."""
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        vectorizer = CountVectorizer(
+            token_pattern=r"(?u)\b[^\W\d_]{3,}\b",
+            binary=True,
+            stop_words=_BOILERPLATE,
+            ngram_range=(1, 2),
+        )
+        texts = [
+            x if isinstance(x, str) else "" for x in (() if self._texts is None else self._texts)
+        ]
+        try:
+            return vectorizer.fit_transform(texts), vectorizer.get_feature_names_out()
+        except ValueError:  # no words but stop words
+            return None
+
+    def terms(self, number: np.ndarray, top: int = 3) -> list[list[str]]:
+        """For each group the terms with the highest class-based TF-IDF.
+
+        The weight is tf * log(1 + A / f): the frequency of a term in the group's titles, the mean
+        number of terms in a group (A) and the term's frequency over all groups (f).
+        """
+        groups = int(number.max(initial=-1)) + 1
+        if groups == 0 or self._counted is None:
+            return [[] for _ in range(groups)]
+        counts, names = self._counted
+        rows = np.flatnonzero(number >= 0)
+        member = sparse.csr_matrix(
+            (np.ones(len(rows), dtype=np.int64), (number[rows], rows)), shape=(groups, len(number))
+        )
+        frequency = sparse.csr_matrix(member @ counts)
+        total = np.asarray(frequency.sum(axis=0)).ravel()
+        mean = frequency.sum() / groups
+        out = []
+        for group in range(groups):
+            line = frequency[group]
+            weight = line.data / max(1, int(line.sum())) * np.log1p(mean / total[line.indices])
+            order = np.lexsort((line.indices, -weight))
+            out.append(_distinct([str(names[line.indices[i]]) for i in order[:12]], top))
+        return out
 
 
 def _distinct(words: list[str], top: int) -> list[str]:
@@ -183,27 +211,19 @@ def _distinct(words: list[str], top: int) -> list[str]:
     return out[:top]
 
 
-def _labels(titles: list[str], finer: list[str], terms: list[str]) -> list[str]:
-    """One name for each group: its code's title, or the finer code's where groups share one.
+def _labels(ideas: list[list[str]], terms: list[list[str]]) -> list[str]:
+    """One name for each group, the largest first: a title that is not yet taken.
 
-    Groups without a code that stands out, and those that share the finer title too, are named by
-    their terms; at last by a number.
+    Where all are, the best one and a term that sets the group apart; without a title, its terms; at
+    last a number.
     """
-    out = [title or words for title, words in zip(titles, terms, strict=True)]
-    for choices in (finer, terms):
-        double = _doubles(out)
-        out = [
-            new or name if name in double else name for name, new in zip(out, choices, strict=True)
-        ]
-    double, count = _doubles(out), dict.fromkeys(out, 0)
-    for i, name in enumerate(out):
-        count[name] += 1
-        if not name:
-            out[i] = f"Group {i + 1}"
-        elif name in double:
-            out[i] = f"{name} ({count[name]})"
+    out: list[str] = []
+    taken: set[str] = set()
+    for titles, words in zip(ideas, terms, strict=True):
+        apart = [f"{title}: {word}" for title in titles[:1] for word in words]
+        plain = ", ".join(words)
+        choices = [*titles, *apart, plain[:1].upper() + plain[1:], f"Group {len(out) + 1}"]
+        name = next(c for c in choices if c and c.lower() not in taken)
+        taken.add(name.lower())
+        out.append(name)
     return out
-
-
-def _doubles(names: list[str]) -> set[str]:
-    return {name for name in names if names.count(name) > 1}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from map_cases import GROUP, META, SYMBOLS, TITLES, TOPICS, VECTORS
 
@@ -37,17 +36,33 @@ def test_groups_are_found_and_named(coordinates: np.ndarray, method: str) -> Non
         assert row["lift"] > 3
 
 
-def test_groups_are_the_same_on_every_run(
-    coordinates: np.ndarray, monkeypatch: pytest.MonkeyPatch
+def test_groups_are_the_same_on_every_run_and_with_any_number_of_threads(
+    coordinates: np.ndarray,
 ) -> None:
+    import numba
+
     first = cluster(coordinates, texts=META["title"])
     assert np.array_equal(cluster(coordinates, texts=META["title"]).cluster, first.cluster)
-    monkeypatch.setattr("patentcl.maps.clusters._FIT_ROWS", 300)
-    sampled = cluster(coordinates, texts=META["title"])
-    both = (sampled.cluster >= 0) & (first.cluster >= 0)
-    assert both.mean() > 0.7
-    pairs = pd.crosstab(sampled.cluster[both], first.cluster[both])
-    assert pairs.max().sum() / pairs.to_numpy().sum() > 0.95
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        assert np.array_equal(cluster(coordinates).cluster, first.cluster)
+    finally:
+        numba.set_num_threads(before)
+
+
+def test_layers_go_from_coarse_to_fine(coordinates: np.ndarray) -> None:
+    found = cluster(coordinates, texts=META["title"])
+    count = [len(set(names) - {""}) for names in found.layers]
+    assert count == sorted(count) and len(count) <= 3
+    assert any(np.array_equal(names, found.labels) for names in found.layers)
+
+
+@pytest.mark.parametrize("n", [2, 3, 9, 12])
+def test_few_or_equal_points_are_in_no_group_or_in_one(n: int) -> None:
+    for points in (np.zeros((n, 2)), np.random.default_rng(0).normal(size=(n, 2))):
+        found = cluster(points)
+        assert found.cluster.shape == (n,) and found.cluster.max() < 3
 
 
 def test_groups_without_anything_to_name_them(coordinates: np.ndarray) -> None:

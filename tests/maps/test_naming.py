@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from patentcl.maps.naming import _over_represented, _terms, short_title
+from patentcl.maps.naming import Names, _labels, short_title
 
 
 def test_lift_by_hand() -> None:
@@ -20,11 +20,25 @@ def test_lift_by_hand() -> None:
         ["C12N1/00"],
     ]
     number = np.array([0, 0, 0, 0, 1, 0, 1, -1])
-    found = _over_represented(number, 2, codes, "subclass")
-    assert found["code"].tolist() == ["A01B", ""]  # fewer than three patents say nothing
+    found = Names(codes, None, {}).over_represented(number, "subclass")
+    assert found.index.tolist() == [0] and found["code"].tolist() == ["A01B"]  # not of 2 patents
     assert found["share"][0] == 3 / 4
     assert found["lift"][0] == pytest.approx((3 / 4.5) / (4 / 7))
-    assert found.loc[1, ["share", "lift"]].isna().all()
+    assert found["gain"][0] == pytest.approx((3 / 4.5) * np.log((3 / 4.5) / (4 / 7)))
+
+
+def test_names_are_titles_and_none_comes_twice() -> None:
+    ideas = [["Batteries", "Cells"], ["Batteries"], ["Batteries"], [], [], ["Cells"]]
+    terms = [["anode"], [], ["cathode", "ion"], ["pump", "valve"], [], ["ion"]]
+    found = _labels(ideas, terms)
+    assert found == [
+        "Batteries",
+        "Group 2",
+        "Batteries: cathode",
+        "Pump, valve",
+        "Group 5",
+        "Cells",
+    ]
 
 
 def test_terms_by_a_naive_transcription() -> None:
@@ -39,10 +53,10 @@ def test_terms_by_a_naive_transcription() -> None:
         for term, count in group.items():
             total[term] = total.get(term, 0) + count
     mean = sum(total.values()) / 2
-    for group, found in zip(counts, _terms(number, 2, texts), strict=True):
+    for group, found in zip(counts, Names(None, texts, {}).terms(number), strict=True):
         weight = {t: c / sum(group.values()) * np.log1p(mean / total[t]) for t, c in group.items()}
         assert found[0] == max(sorted(weight), key=lambda t: weight[t])
-    assert _terms(number, 2, texts)[0][0] == "widget"
+    assert Names(None, texts, {}).terms(number)[0][0] == "widget"
 
 
 @pytest.mark.parametrize(
