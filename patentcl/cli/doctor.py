@@ -37,7 +37,7 @@ def examine() -> list[Row]:
         "pyarrow",
         "scikit-learn",
         "umap-learn",
-        "datamapplot",
+        "fast-hdbscan",
     ]
     rows += [(name, versions.get(name, "not installed"), name in versions) for name in needed]
     faiss = [n for n in ("faiss-cpu", "faiss-gpu") if n in versions]

@@ -27,7 +27,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 _PART = f".{MANIFEST}.part"
 _LIBRARIES = """patentcl torch transformers sentence-transformers faiss-cpu faiss-gpu duckdb pyarrow
-    numpy scipy scikit-learn umap-learn fast-hdbscan datamapplot""".split()  # noqa: SIM905
+    numpy scipy scikit-learn umap-learn fast-hdbscan""".split()  # noqa: SIM905
 
 
 def _plain(value: Any) -> Any:

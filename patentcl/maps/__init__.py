@@ -15,6 +15,7 @@ _HOME = {
     "project_pair": "projection",
     "provenance": "projection",
     "cluster": "clusters",
+    "place": "projection",
 }
 __all__ = list(_HOME)
 __getattr__, __dir__ = lazily(__name__, _HOME)

@@ -36,10 +36,49 @@ def oklch(lightness: float, chroma: float, turn: float) -> str:
     return "#" + "".join(f"{round(255 * float(c)):02x}" for c in screen)
 
 
+# Told apart by people who do not see red and green: Paul Tol, Colour schemes, SRON 2021.
+_LIGHT = (
+    "#cc6677",
+    "#332288",
+    "#b5a44c",
+    "#117733",
+    "#55a8d0",
+    "#882255",
+    "#44aa99",
+    "#999933",
+    "#aa4499",
+    "#661100",
+    "#6699cc",
+)
+_DARK = (
+    "#ee8866",
+    "#77aadd",
+    "#eedd88",
+    "#44bb99",
+    "#99ddff",
+    "#ffaabb",
+    "#bbcc33",
+    "#aaaa00",
+    "#dddddd",
+    "#cc99bb",
+    "#88ccee",
+)
+
+
+def value_colours(count: int, dark: bool) -> list[str]:
+    """Colours of up to eleven values."""
+    return list((_DARK if dark else _LIGHT)[:count])
+
+
 def section_colours(dark: bool) -> dict[str, str]:
     """A colour for each letter of `SECTIONS`."""
-    lightness = 0.72 if dark else 0.62
-    return {key: oklch(lightness, 0.15, i / len(SECTIONS)) for i, key in enumerate(SECTIONS)}
+    return dict(zip(SECTIONS, value_colours(len(SECTIONS), dark), strict=True))
+
+
+def ramp(share: float, dark: bool) -> str:
+    """A colour for a number, from 0 to 1: lighter or darker all the way, so readable in grey."""
+    lightness = 0.45 + 0.45 * share if dark else 0.82 - 0.45 * share
+    return oklch(lightness, 0.12, 0.3 + 0.42 * share)
 
 
 def group_colours(points: np.ndarray, names: np.ndarray, dark: bool) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,8 @@ import pandas as pd
 from patentcl.core.arrays import check_matrix, nearest, unit_rows
 from patentcl.maps.clusters import UNLABELLED
 from patentcl.maps.colours import oklch
-from patentcl.maps.drawing import MapFigure, MapStyle, checked_labels, in_frame
+from patentcl.maps.drawing import MapFigure, MapStyle, checked_labels, draw_points
+from patentcl.maps.framing import compact
 from patentcl.maps.projection import check_pair, project, project_pair
 from patentcl.maps.settings import MapSettings
 
@@ -101,8 +102,9 @@ def _draw(
     figure = MapFigure(style.size[0], style.size[0] * 0.56, style.dpi)
     figure.set_facecolor("black" if style.dark else "white")
     panels = figure.subplots(1, 2)
+    shades = [colours.get(group, style.grey) for group in groups]
     for axes, points, heading in zip(panels, maps, style.headings, strict=True):
-        _draw_panel(axes, points, groups, colours, style)
+        draw_points(axes, compact(points), shades, np.isin(groups, list(colours)), style)
         axes.set_title(heading, fontsize=13, color=style.ink)
     legend = dict(colours)
     if len(count) > len(top) or UNLABELLED in groups:
@@ -119,19 +121,3 @@ def _draw(
     if note:
         figure.text(0.5, 0.9, note, ha="center", fontsize=11, color=style.ink)
     return figure
-
-
-def _draw_panel(
-    axes: Any, points: np.ndarray, groups: np.ndarray, colours: Mapping[str, str], style: MapStyle
-) -> None:
-    inside = in_frame(points)
-    coloured = np.isin(groups, list(colours)) & inside
-    size = float(np.clip(40_000 / len(points), 0.6, 12))
-    grey = points[inside & ~coloured]
-    axes.scatter(*grey.T, s=size * 0.6, c=style.grey, alpha=0.35, linewidths=0)
-    # In one shuffled layer: drawn group by group, the last would cover the others.
-    order = np.random.default_rng(0).permutation(np.flatnonzero(coloured))
-    shown = [colours[group] for group in groups[order]]
-    axes.scatter(*points[order].T, s=size, c=shown, alpha=0.75, linewidths=0)
-    axes.set_aspect("equal", adjustable="datalim")
-    axes.set_axis_off()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import io
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +14,19 @@ import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from patentcl.core.arrays import check_matrix
 from patentcl.core.errors import ConfigError, DataError, choose
 from patentcl.maps.clusters import UNLABELLED
 from patentcl.maps.colours import group_colours
+from patentcl.maps.framing import compact, place_names
 from patentcl.maps.page import make_page
 
-FORMATS = ("png", "svg", "html")
+FORMATS = ("png", "svg", "html", "pdf")
+_INLINE = 4_000_000  # characters of a page that a notebook carries along
 GREY, DARK_GREY = "#bdbdc4", "#4a4b52"
-_NONE = "Unlabelled"  # what datamapplot is told of points in no group
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class MapStyle:
     """Above the two maps of a comparison."""
     dark: bool = False
     """White on black."""
-    formats: tuple[str, ...] = FORMATS
+    formats: tuple[str, ...] = FORMATS[:3]
     """What to write besides the coordinates."""
     max_labels: int = 32
     """Most names on the pictures, those of the largest groups; the page shows more when zoomed."""
@@ -61,15 +65,23 @@ class MapStyle:
 
 
 class MapFigure(Figure):
-    """A figure that notebooks show without pyplot.
+    """A figure that notebooks show without pyplot: its page, or the picture where that is large.
 
-    Its `files` are the paths written, by format, and ``"coordinates"`` for the table.
+    Its `files` are the paths written, by format, and ``"coordinates"`` for the table; `page` is the
+    text of the page, empty where there is none.
     """
 
     def __init__(self, width: float, height: float, dpi: int) -> None:
         super().__init__(figsize=(width, height), dpi=dpi, layout="constrained")
         FigureCanvasAgg(self)
         self.files: dict[str, Path] = {}
+        self.page = ""
+
+    def _repr_html_(self) -> str | None:
+        if not 0 < len(self.page) < _INLINE:
+            return None
+        style = "width:100%;height:640px;border:1px solid #ddd;border-radius:8px"
+        return f'<iframe srcdoc="{html.escape(self.page)}" style="{style}" title="Map"></iframe>'
 
     def _repr_png_(self) -> bytes:
         stream = io.BytesIO()
@@ -77,7 +89,7 @@ class MapFigure(Figure):
         return stream.getvalue()
 
     def write(self, stem: Path, style: MapStyle) -> None:
-        """Write PNG and SVG as the style asks; only the points of an SVG are a picture."""
+        """Write pictures as the style asks; only the points of SVG and PDF are pixels."""
         for axes in self.axes:
             for artist in axes.collections:
                 artist.set_rasterized(True)
@@ -85,7 +97,7 @@ class MapFigure(Figure):
         with rc_context({"svg.hashsalt": "patentcl", "svg.fonttype": "none"}):
             for kind in [kind for kind in style.formats if kind != "html"]:
                 self.files[kind] = stem.with_suffix(f".{kind}")
-                about = {"Date": None} if kind == "svg" else None
+                about = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
                 self.savefig(self.files[kind], dpi=style.dpi, bbox_inches="tight", metadata=about)
 
 
@@ -96,6 +108,8 @@ def plot_map(
     *,
     meta: pd.DataFrame | None = None,
     clusters: Any = None,
+    layers: Sequence[np.ndarray] = (),
+    marks: pd.DataFrame | None = None,
     style: MapStyle | None = None,
 ) -> MapFigure:
     """Draw a map; with a folder, also write a page to explore it without a network.
@@ -108,11 +122,16 @@ def plot_map(
         Name of each point's group; empty or None for points in none, which are drawn grey.
     out : str or Path, optional
         Folder, made where it is missing, for ``map.png``, ``map.svg``, ``map.html`` and
-        ``coordinates.parquet`` (id, x, y, label, cluster).
+        ``coordinates.parquet`` (id, x, y, label, cluster, and names_0 ... of `layers`).
     meta : DataFrame, optional
-        One row for each point, in order: ``id``, and for the page ``title``, ``date``, ``codes``.
+        One row for each point, in order: ``id``, and for the page ``title``, ``date``, ``codes``
+        and whatever else it may colour by.
     clusters : sequence of int, optional
         Number of each point's group; numbered by the order of labels where left out.
+    layers : sequence of arrays of str, optional
+        Names at several resolutions, as `Clusters.layers`, for the page's zoom; one is `labels`.
+    marks : DataFrame, optional
+        Further points to mark: ``name``, ``x``, ``y``, for example from `place`.
     style : MapStyle, optional
 
     Returns
@@ -137,17 +156,30 @@ def plot_map(
     colours = group_colours(table[["x", "y"]].to_numpy(), names, style.dark)
     title = style.title or f"{len(table):,} patents"
     note = style.subtitle or _count_groups(names, len(colours))
-    figure = _draw(table, colours, title, note, style)
+    given = np.zeros((0, 2)) if marks is None else marks[["x", "y"]].to_numpy(np.float32)
+    shown = compact(np.vstack([table[["x", "y"]].to_numpy(), given]).astype(np.float64))
+    starred = (
+        []
+        if marks is None
+        else [
+            (str(name), *place)
+            for name, place in zip(marks["name"], shown[len(table) :], strict=True)
+        ]
+    )
+    view = table.assign(x=shown[: len(table), 0], y=shown[: len(table), 1])
+    figure = _draw(view, colours, title, note, starred, style)
+    if "html" in style.formats:
+        figure.page = make_page(view, colours, title, note, style.dark, layers, starred)
     if out is not None:
         folder = Path(out)
         folder.mkdir(parents=True, exist_ok=True)
         figure.write(folder / "map", style)
         if "html" in style.formats:
             figure.files["html"] = folder / "map.html"
-            page = make_page(table, colours, title, note, style.dark)
-            figure.files["html"].write_text(page, encoding="utf-8")
+            figure.files["html"].write_text(figure.page, encoding="utf-8")
         figure.files["coordinates"] = folder / "coordinates.parquet"
         kept = table[["id", "x", "y", "label", "cluster"]]
+        kept = kept.assign(**{f"names_{i}": names for i, names in enumerate(layers)})
         kept.to_parquet(figure.files["coordinates"], index=False)
     return figure
 
@@ -161,7 +193,7 @@ def _count_groups(names: np.ndarray, groups: int) -> str:
 def _checked_table(
     coordinates: Any, labels: Sequence[str | None], meta: pd.DataFrame | None, clusters: Any
 ) -> pd.DataFrame:
-    """Columns id, x, y, label, cluster, and title, date, codes where meta has them."""
+    """Columns id, x, y, label and cluster, and those of meta."""
     points = check_matrix(coordinates, "coordinates", width=2).astype(np.float32)
     n = len(points)
     names = checked_labels(labels, n)
@@ -171,8 +203,8 @@ def _checked_table(
             wanted = f"{n} rows with an id"
             got = f"{len(meta)} rows with {', '.join(map(str, meta.columns))}"
             raise DataError("meta does not fit the coordinates", wanted=wanted, got=got)
-        shown = [c for c in ("id", "title", "date", "codes") if c in meta.columns]
-        table = meta[shown].reset_index(drop=True)
+        own = [c for c in meta.columns if c in ("x", "y", "label", "cluster")]
+        table = meta.drop(columns=own).reset_index(drop=True)
     if clusters is None:  # 0, 1, ... in order of appearance, -1 for none
         clusters = pd.factorize(pd.Series(names).where(names != UNLABELLED))[0]
     number = np.asarray(clusters)
@@ -199,54 +231,72 @@ def checked_labels(labels: Iterable[str | None], rows: int) -> np.ndarray:
     return out
 
 
-def in_frame(points: np.ndarray) -> np.ndarray:
-    """Bool (n,): points near enough to the bulk for a picture; islands far out would shrink it."""
-    low, high = np.percentile(points, [0.25, 99.75], axis=0)
-    margin = 0.08 * (high - low)
-    return ((points >= low - margin) & (points <= high + margin)).all(axis=1)
-
-
 def _draw(
-    table: pd.DataFrame, colours: Mapping[str, str], title: str, note: str, style: MapStyle
+    table: pd.DataFrame,
+    colours: Mapping[str, str],
+    title: str,
+    note: str,
+    marks: Sequence[tuple[str, float, float]],
+    style: MapStyle,
 ) -> MapFigure:
-    import datamapplot
-
-    inside = in_frame(table[["x", "y"]].to_numpy())
-    if not inside.all():
-        note += f" · {int((~inside).sum()):,} points lie outside the frame"
-    sizes = table["label"][table["label"] != UNLABELLED].value_counts().sort_index()
-    named = set(sizes.sort_values(ascending=False, kind="stable").index[: style.max_labels])
-    names = table["label"].to_numpy(dtype=object)[inside]
-    points = table[["x", "y"]].to_numpy()[inside]
-    shown = np.array([name if name in named and name != _NONE else _NONE for name in names])
+    points, names = table[["x", "y"]].to_numpy(), table["label"].to_numpy(dtype=object)
     figure = MapFigure(*style.size, style.dpi)
+    figure.set_facecolor("black" if style.dark else "white")
     axes = figure.subplots()
-    datamapplot.create_plot(
-        points,
-        shown,
-        ax=axes,
-        figsize=style.size,
-        dpi=style.dpi,
-        noise_label=_NONE,
-        noise_color=style.grey,
-        marker_color_array=np.array([colours.get(name, style.grey) for name in names]),
-        label_color_map={**colours, _NONE: style.grey},
-        title=title,
-        sub_title=note,
-        darkmode=style.dark,
-        use_system_fonts=True,
-        font_family="DejaVu Sans",
-        label_font_size=9.5,
-        label_wrap_width=18,
-        color_label_arrows=True,
-        arrowprops={"linewidth": 0.7, "alpha": 0.6},
-        # datamapplot arranges names around their common centre: a single one has no direction.
-        show_labels=len(set(shown) - {_NONE}) > 1,
-        title_keywords={"fontsize": 24, "fontweight": "bold"},
-        sub_title_keywords={"fontsize": 13},
+    draw_points(axes, points, [colours.get(name, style.grey) for name in names], names != "", style)
+    axes.set_title(title, loc="left", fontsize=22, fontweight="bold", color=style.ink, pad=30)
+    axes.text(0, 1.012, note, transform=axes.transAxes, fontsize=12, color=style.ink, alpha=0.75)
+    sizes = pd.Series(names[names != UNLABELLED]).value_counts().sort_index()
+    largest = sizes.sort_values(ascending=False, kind="stable").index[: style.max_labels]
+    halo = "black" if style.dark else "white"
+    for name, x, y in marks:
+        axes.plot(x, y, "*", markersize=16, color=style.ink, markeredgecolor=style.grey, zorder=5)
+        axes.annotate(
+            name,
+            (x, y),
+            (9, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=10,
+            color=style.ink,
+            zorder=5,
+        )
+    place_names(
+        axes,
+        [textwrap.fill(name, 20, break_long_words=False) for name in largest],
+        np.array([_core(points[names == name]) for name in largest]).reshape(-1, 2),
+        points[names != UNLABELLED],
+        colours=[_ink_of(colours[name], style) for name in largest],
+        fontsize=9.5,
+        fontweight="bold",
+        linespacing=1.0,
+        halo=halo,
     )
-    only = set(shown) - {_NONE}
-    if len(only) == 1:
-        x, y = np.median(points[shown == min(only)], axis=0)
-        axes.text(x, y, min(only), ha="center", va="center", fontsize=12, color=style.ink)
     return figure
+
+
+def draw_points(
+    axes: Any, points: np.ndarray, colours: Any, named: np.ndarray, style: MapStyle
+) -> None:
+    """Points of a map, in one shuffled layer: drawn group by group, the last would cover others."""
+    size = float(np.clip(60_000 / len(points), 0.5, 14))
+    order = np.random.default_rng(0).permutation(len(points))
+    order = order[np.argsort(named[order], kind="stable")]  # grey ones below
+    alpha = np.where(named, 0.75, 0.35)[order] * min(1.0, (30_000 / len(points)) ** 0.25)
+    shades = np.asarray(colours, dtype=object)[order]
+    axes.scatter(*points[order].T, s=size, c=shades.tolist(), alpha=alpha, linewidths=0)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.margins(0.03)
+    axes.set_axis_off()
+
+
+def _core(points: np.ndarray) -> np.ndarray:
+    """The point of a group that is nearest to its middle: a middle may lie outside of it."""
+    middle = np.median(points, axis=0)
+    return points[np.argmin(((points - middle) ** 2).sum(axis=1))]
+
+
+def _ink_of(colour: str, style: MapStyle) -> tuple[float, float, float]:
+    """A group's colour, dark or light enough to be read."""
+    plain = np.array(to_rgb(colour))
+    return tuple(plain * 0.35 + 0.65 if style.dark else plain * 0.55)

@@ -6,23 +6,34 @@ import base64
 import gzip
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from patentcl.maps.colours import SECTIONS, section_colours
+from patentcl.maps.colours import SECTIONS, ramp, section_colours, value_colours
+
+_OWN = ("id", "x", "y", "label", "cluster", "title", "date", "codes")
+_VALUES = 11  # values of a column with a colour of their own; the others share one
+_STEPS = 6  # into which numbers are divided
+_LINK = "".join(("https:", "//patents.google.com/patent/"))
 
 
 def make_page(
-    table: pd.DataFrame, colours: Mapping[str, str], title: str, note: str, dark: bool
+    table: pd.DataFrame,
+    colours: Mapping[str, str],
+    title: str,
+    note: str,
+    dark: bool,
+    layers: Sequence[np.ndarray] = (),
+    marks: Sequence[tuple[str, float, float]] = (),
 ) -> str:
-    """The page of a table of id, x, y, label and, where known, title, date and codes."""
+    """The page of a table of id, x, y, label and, where known, title, date, codes and others."""
     points = table[["x", "y"]].to_numpy()
     unique = sorted(colours)
-    low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
+    low, high = (np.asarray(f(points, axis=0), dtype=np.float64) for f in (np.min, np.max))
     span = float(max(high - low)) or 1.0
     grid = np.round((points - low) / span * 65535).astype("<u2")
     place = {name: i for i, name in enumerate(unique)}
@@ -32,8 +43,15 @@ def make_page(
         "labels": unique,
         "colours": [colours[name] for name in unique],
         "sections": {key: [SECTIONS[key], c] for key, c in section_colours(dark).items()},
-        "xy": base64.b64encode(grid.tobytes()).decode(),
-        "label": base64.b64encode(label.tobytes()).decode(),
+        "layers": _layers(table["label"].to_numpy(dtype=object), layers),
+        "columns": _columns(table, dark),
+        "marks": [
+            {"name": name, "x": float((x - low[0]) / span), "y": float((y - low[1]) / span)}
+            for name, x, y in marks
+        ],
+        "link": _LINK,
+        "xy": _packed(grid),
+        "label": _packed(label),
         "id": table["id"].astype(str).tolist(),
         "title": _texts(table, "title"),
         "date": _texts(table, "date"),
@@ -64,3 +82,91 @@ def _shown_codes(value: Any, most: int = 8) -> str:
         return ""
     codes = [str(code) for code in ([value] if isinstance(value, str) else value)]
     return " ".join(codes[:most]) + (f" +{len(codes) - most}" if len(codes) > most else "")
+
+
+def _packed(numbers: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(numbers, dtype="<u2").tobytes()).decode()
+
+
+def _layers(labels: np.ndarray, layers: Sequence[np.ndarray]) -> list[dict[str, Any]]:
+    """Names and their points at each resolution; the main one is that of the labels."""
+    out = []
+    for names in layers if any(np.array_equal(x, labels) for x in layers) else [labels]:
+        unique, number = np.unique(names.astype(str), return_inverse=True)
+        number = np.where(names == "", 65535, number - int(unique[0] == ""))
+        main = bool(np.array_equal(names, labels))
+        out.append(
+            {"names": [x for x in unique.tolist() if x], "of": _packed(number), "main": main}
+        )
+    return out
+
+
+def _columns(table: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
+    """What the page can colour by: years, and other columns with few enough values."""
+    found = []
+    if "date" in table:
+        years = pd.to_numeric(pd.Series(_texts(table, "date")).str[:4], errors="coerce")
+        found.append(_number_column("Year", years.to_numpy(float), dark, whole=True))
+    for name in (c for c in table.columns if c not in _OWN):
+        values, title = table[name], str(name).replace("_", " ").capitalize()
+        plain = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+        if plain and values.nunique() > _VALUES:
+            found.append(_number_column(title, values.to_numpy(float, na_value=np.nan), dark))
+        else:
+            found.append(_text_column(title, values, dark))
+    return [column for column in found if column]
+
+
+def _number_column(
+    title: str, values: np.ndarray, dark: bool, whole: bool = False
+) -> dict[str, Any] | None:
+    """A column of numbers in steps that hold about as many patents each."""
+    known = values[np.isfinite(values)]
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, _STEPS + 1))) if known.size else known
+    if whole:
+        edges = np.unique(np.round(edges))
+    if len(edges) < 3:
+        return None
+    number = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+    form = "{:.0f}" if whole else "{:.3g}"
+    ends = [
+        edges[i + 1] - (1 if whole and i < len(edges) - 2 else 0) for i in range(len(edges) - 1)
+    ]
+    names = [f"{form.format(a)} to {form.format(b)}" for a, b in zip(edges, ends, strict=False)]
+    shades = [ramp(i / max(1, len(names) - 1), dark) for i in range(len(names))]
+    of = _packed(np.where(np.isfinite(values), number, 65535))
+    return {
+        "title": title,
+        "names": names,
+        "colours": shades,
+        "of": of,
+        "rest": "unknown",
+        "sorted": True,
+        "shown": False,
+    }
+
+
+def _text_column(title: str, values: pd.Series, dark: bool) -> dict[str, Any] | None:
+    """A column of texts, or of lists by their first; the commonest have colours of their own."""
+    first = [v[0] if isinstance(v, list | tuple | np.ndarray) and len(v) else v for v in values]
+    plain = pd.Series(
+        ["" if isinstance(v, list | tuple | np.ndarray) or pd.isna(v) else str(v) for v in first],
+        dtype=object,
+    )
+    count = plain[plain != ""].value_counts()
+    if len(count) < 2 or len(count) >= 65_000 or count.iloc[0] < 2:
+        return None
+    names = count.sort_index().sort_values(ascending=False, kind="stable").index.tolist()
+    place = {name: i for i, name in enumerate(names)}
+    number = np.array([place.get(v, 65535) for v in plain])
+    palette = value_colours(min(len(names), _VALUES), dark)
+    grey = "#8a8d99"
+    return {
+        "title": title,
+        "names": names,
+        "colours": palette + [grey] * (len(names) - len(palette)),
+        "of": _packed(number),
+        "rest": "unknown",
+        "sorted": False,
+        "shown": True,
+    }

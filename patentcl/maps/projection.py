@@ -118,6 +118,40 @@ def project_pair(
     return one, _project(second, *options, start=one)
 
 
+def place(new: Any, vectors: Any, coordinates: Any, seed: int = 0) -> np.ndarray:
+    """Put new vectors on a map that is made: each among its five nearest, the nearer the more.
+
+    Parameters
+    ----------
+    new : array_like, shape (m, d)
+        Of the encoder that the map's vectors are of.
+    vectors, coordinates : array_like, shapes (n, d) and (n, 2)
+        The map's vectors and points.
+
+    Returns
+    -------
+    ndarray of float32, shape (m, 2)
+
+    Raises
+    ------
+    DataError
+        For nan, zero vectors, or shapes that do not fit.
+
+    Examples
+    --------
+    >>> place([[1, 0.01]], [[1, 0], [0, 1]], [[5, 5], [9, 9]]).round(1).tolist()
+    [[5.0, 5.0]]
+    """
+    unit, fresh = unit_rows(vectors), unit_rows(new, "new vectors")
+    if fresh.shape[1] != unit.shape[1]:
+        raise DataError(
+            "the new vectors are of another encoder",
+            got=f"{fresh.shape[1]} dimensions",
+            wanted=unit.shape[1],
+        )
+    return _among(fresh, _finder(unit, seed), _checked_start(coordinates, len(unit)))
+
+
 def check_pair(base: np.ndarray, tuned: np.ndarray) -> None:
     """Raise DataError unless there is a tuned vector for each base vector."""
     if len(base) != len(tuned):
@@ -174,7 +208,13 @@ def _project(
     out = _umap(unit[rows], seed, n_neighbors, min_dist, begin)
     if onto is not None:
         out = _procrustes(begin, out)
-    return out if sample is None else _place(unit, sample, out, seed)
+    if sample is None:
+        return out
+    every = np.empty((len(unit), 2), dtype=np.float32)
+    every[sample] = out
+    rest = np.setdiff1d(np.arange(len(unit)), sample)
+    every[rest] = _among(unit[rest], _finder(unit[sample], seed), out)
+    return every
 
 
 def _checked_start(start: Any, rows: int) -> np.ndarray:
@@ -270,25 +310,19 @@ def _neighbours(unit: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np
     return np.hstack([own, found]), np.hstack([np.zeros_like(distance[:, :1]), distance])
 
 
-def _place(
-    unit: np.ndarray, sample: np.ndarray, placed: np.ndarray, seed: int, count: int = 5
-) -> np.ndarray:
-    """Coordinates of all rows: those of the sample, and for the rest the mean of their nearest."""
+_Find = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
+
+
+def _among(unit: np.ndarray, find: _Find, placed: np.ndarray, count: int = 5) -> np.ndarray:
+    """The weighted mean of the places of each row's nearest."""
     out = np.empty((len(unit), 2), dtype=np.float32)
-    out[sample] = placed
-    rest = np.setdiff1d(np.arange(len(unit)), sample)
-    find = _finder(unit[sample], seed)
-    for block in blocks(len(rest), _BLOCK):
-        rows = rest[block]
-        found, similarity = find(unit[rows], min(count, len(sample)))
+    for block in blocks(len(unit), _BLOCK):
+        found, similarity = find(unit[block], min(count, len(placed)))
         # Relative to the best, so that the nearest lead alike in dense regions and in thin ones.
         weight = np.exp((similarity - similarity.max(axis=1, keepdims=True)) / 0.05)
         weight /= weight.sum(axis=1, keepdims=True)
-        out[rows] = np.einsum("ij,ijk->ik", weight, placed[found])
+        out[block] = np.einsum("ij,ijk->ik", weight, placed[found])
     return out
-
-
-_Find = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
 def _finder(unit: np.ndarray, seed: int) -> _Find:

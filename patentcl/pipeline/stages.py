@@ -346,8 +346,9 @@ def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> No
         points,
         groups.labels.tolist() if dense else sections,
         place,
-        meta=frame,
+        meta=frame.assign(split=corpus.split),
         clusters=groups.cluster if dense else None,
+        layers=groups.layers if dense else (),
         style=MapStyle(title=settings.title or ""),
     )
     groups.table.to_parquet(place / "clusters.parquet", index=False)

@@ -211,8 +211,8 @@ class Run:
         """What the run says of itself, as text."""
         return (self.require("report") / "page.txt").read_text(encoding="utf-8")
 
-    def map(self, out: str | Path | None = None, title: str = "") -> MapFigure:
-        """Draw the map of the run: a figure that notebooks show.
+    def map(self, out: str | Path | None = None, title: str = "", queries: Any = None) -> MapFigure:
+        """Draw the map of the run: a figure that notebooks show, as a page to explore.
 
         Parameters
         ----------
@@ -220,10 +220,14 @@ class Run:
             A folder for map.png, map.svg, map.html and coordinates.parquet.
         title : str
             Over the picture; by default the number of patents.
+        queries : str, sequence of str or of (title, abstract), path, DataFrame or Corpus
+            New patents to place on the map, as in `similar`; they are marked by a star.
         """
         import pandas as pd
 
+        from patentcl.encoders.vectors import read_vectors
         from patentcl.maps.drawing import MapStyle, plot_map
+        from patentcl.maps.projection import place
 
         table = pd.read_parquet(self.require("map") / "coordinates.parquet")
         meta = self.corpus.frame()
@@ -233,9 +237,24 @@ class Run:
                 where=self.where("map"),
                 fix="Draw it again with: patentcl map",
             )
-        points, labels = table[["x", "y"]].to_numpy(), table["label"].tolist()
-        style = MapStyle(title=title)
-        return plot_map(points, labels, out, meta=meta, clusters=table["cluster"], style=style)
+        points, marks = table[["x", "y"]].to_numpy(), None
+        if queries is not None:
+            names, texts = as_texts(queries)
+            vectors, _ = read_vectors(self.require("vectors"))
+            at = place(self.encode("vectors", texts, self._given), vectors, points)
+            said = [text if isinstance(text, str) else text[0] or text[1] for text in texts]
+            shown = [f"{name}: {text}"[:60] for name, text in zip(names, said, strict=True)]
+            marks = pd.DataFrame({"name": shown, "x": at[:, 0], "y": at[:, 1]})
+        return plot_map(
+            points,
+            table["label"].tolist(),
+            out,
+            meta=meta.assign(split=self.corpus.split),
+            clusters=table["cluster"],
+            layers=[table[c].to_numpy(dtype=object) for c in table if c.startswith("names_")],
+            marks=marks,
+            style=MapStyle(title=title),
+        )
 
     # ---- questions --------------------------------------------------------------------------
 

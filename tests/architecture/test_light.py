@@ -21,7 +21,7 @@ HEAVY = (
     "numba",
     "neo4j",
     "matplotlib",
-    "datamapplot",
+    "fast_hdbscan",
     "sklearn",
     "pandas",
     "duckdb",

@@ -41,7 +41,7 @@ def test_what_is_examined_and_found() -> None:
         "pyarrow",
         "scikit-learn",
         "umap-learn",
-        "datamapplot",
+        "fast-hdbscan",
     ):
         assert found[name] == metadata.version(name)
     assert found["python"].startswith(".".join(map(str, sys.version_info[:3])))

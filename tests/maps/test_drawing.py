@@ -92,7 +92,7 @@ def test_bad_maps(coordinates: np.ndarray, tmp_path: Path, change: dict, match: 
 
 
 @pytest.mark.parametrize(
-    "options", [{"formats": ("pdf",)}, {"max_labels": -1}, {"dpi": 0}, {"size": (0, 5)}]
+    "options", [{"formats": ("gif",)}, {"max_labels": -1}, {"dpi": 0}, {"size": (0, 5)}]
 )
 def test_bad_styles(options: dict) -> None:
     with pytest.raises(ConfigError):

@@ -6,14 +6,17 @@ import base64
 import gzip
 import json
 import re
-import shutil
-import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from browser import CHROMIUM, Browser
 from map_cases import GROUP, META
+
+from patentcl.maps.framing import compact
 
 
 def unpacked(page: Path) -> dict:
@@ -30,8 +33,9 @@ def test_the_page_holds_the_data(drawn: dict[str, Path], coordinates: np.ndarray
     assert data["date"][:2] == ["", "2001-02-03"]
     assert data["codes"][1] == " ".join(META["codes"][1])
     xy = np.frombuffer(base64.b64decode(data["xy"]), dtype="<u2").reshape(-1, 2) / 65535
-    span = np.ptp(coordinates, axis=0).max()
-    np.testing.assert_allclose(xy * span, coordinates - coordinates.min(axis=0), atol=span / 5e4)
+    shown = compact(coordinates)
+    span = np.ptp(shown, axis=0).max()
+    np.testing.assert_allclose(xy * span, shown - shown.min(axis=0), atol=span / 5e4)
     label = np.frombuffer(base64.b64decode(data["label"]), dtype="<u2")
     expected = pd.read_parquet(drawn["coordinates"])["label"]
     assert [data["labels"][i] if i < 65535 else "" for i in label] == expected.tolist()
@@ -47,21 +51,90 @@ def test_the_page_fetches_nothing(drawn: dict[str, Path]) -> None:
     assert "default-src 'none'" in code
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium here to open the page in")
-def test_the_page_opens_and_finds(drawn: dict[str, Path], tmp_path: Path) -> None:
-    command = [
-        "chromium",
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--virtual-time-budget=4000",
-        f"--user-data-dir={tmp_path}",
-        "--host-resolver-rules=MAP * ~NOTFOUND",
-        "--dump-dom",
-        f"{drawn['html'].resolve().as_uri()}#mower",
-    ]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
-    assert f"{int((GROUP == 0).sum())} of 600 patents" in shown
-    assert 'id="heading">Six topics &amp; &lt;more&gt;<' in shown
-    assert "could not be shown" not in shown.split("<script>")[0]
-    assert shown.count("<i style=") >= 6
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium here to open the page in")
+    with Browser(tmp_path_factory.mktemp("browser")) as found:
+        yield found
+
+
+def typed(browser: Browser, words: str) -> str:
+    """What the page says was found."""
+    code = f"field = document.getElementById('find'); field.value = {json.dumps(words)}; "
+    browser.js(
+        code + "field.dispatchEvent(new Event('input')); new Promise(r => setTimeout(r, 300))"
+    )
+    return browser.js("document.getElementById('found').textContent")
+
+
+def test_the_page_opens_without_a_request(browser: Browser, drawn: dict[str, Path]) -> None:
+    browser.requests.clear()
+    browser.open(drawn["html"])
+    assert [url for url in browser.requests if not url.startswith("file:")] == []
+    assert browser.js("document.getElementById('heading').textContent") == "Six topics & <more>"
+    assert browser.js("document.getElementById('fail')") is None
+    assert browser.js("document.querySelectorAll('#legend button').length") >= 6
+    assert browser.js("window.attacked") is None  # a title of the sample is a script
+
+
+def test_search_finds_words_and_lists_of_ids(browser: Browser, drawn: dict[str, Path]) -> None:
+    browser.open(drawn["html"])
+    assert typed(browser, "mower") == f"{int((GROUP == 0).sum())} of 600 patents"
+    ids = META["id"].tolist()
+    assert typed(browser, f"{ids[3]}, {ids[500]}") == "2 of 600 patents"
+    names = browser.js("[...document.querySelectorAll('#hits button')].map(b => b.textContent)")
+    assert [name.split()[0] for name in names] == [ids[3], ids[500]]
+    assert typed(browser, "nosuchword") == "Nothing found"
+
+
+def test_hover_shows_a_title(browser: Browser, drawn: dict[str, Path]) -> None:
+    browser.open(drawn["html"])
+    x, y = browser.js("patents.at(7)")
+    browser.mouse("mouseMoved", x, y)
+    shown = browser.js("document.querySelector('#tip b').textContent")
+    near = browser.js(f"""patents.data.id.map((_, i) => i).filter(i => {{
+        const [u, v] = patents.at(i); return Math.hypot(u - {x}, v - {y}) < 1 }})""")
+    assert shown in {META["title"][i] or META["id"][i] for i in near}
+
+
+def test_a_lasso_gives_a_file_of_what_it_holds(
+    browser: Browser, drawn: dict[str, Path], tmp_path: Path
+) -> None:
+    browser.open(drawn["html"])
+    browser.call(
+        "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path.resolve())
+    )
+    places = np.array(browser.js("patents.data.id.map((_, i) => patents.at(i))"))
+    west, north = np.median(places, axis=0) - 150
+    east, south = west + 260, north + 240
+    browser.mouse("mousePressed", west, north, modifiers=8)  # with Shift
+    for x, y in ((east, north), (east, south), (west, south)):
+        browser.mouse("mouseMoved", x, y, modifiers=8, buttons=1)
+    browser.mouse("mouseReleased", west, south, modifiers=8)
+    inside = ((places > (west, north)) & (places < (east, south))).all(axis=1)
+    assert 0 < inside.sum() < 600
+    browser.js("document.getElementById('save').click()")
+    for _ in range(100):
+        if (tmp_path / "patents.csv").is_file():
+            break
+        time.sleep(0.05)
+    table = pd.read_csv(tmp_path / "patents.csv", dtype=str, keep_default_na=False)
+    assert table["patent_id"].tolist() == META["id"][inside].tolist()
+    assert table["codes"].tolist() == [" ".join(c) for c in META["codes"][inside]]
+
+
+def test_the_bars_choose_years(browser: Browser, drawn: dict[str, Path]) -> None:
+    browser.open(drawn["html"])
+    years = META["date"].astype(str).str[:4]
+    year = years[years.str.isdigit()].iloc[0]
+    browser.js(f"patents.between({year}, {year})")
+    shown = browser.js("patents.data.id.filter((_, i) => patents.shown(i))")
+    assert shown == META["id"][years == year].tolist()
+
+
+def test_without_webgl_a_plain_picture(browser: Browser, drawn: dict[str, Path]) -> None:
+    browser.open(drawn["html"], "?plain")
+    assert "without WebGL" in browser.js("document.getElementById('note').textContent")
+    assert browser.js("""[...document.getElementById('points').getContext('2d')
+        .getImageData(0, 0, 1400, 900).data].some(v => v)""")

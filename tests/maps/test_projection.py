@@ -12,7 +12,7 @@ import pytest
 from map_cases import GROUP, VECTORS, purity, topics
 
 from patentcl.core.errors import ConfigError, DataError
-from patentcl.maps.projection import _place, _procrustes, project, project_pair, provenance
+from patentcl.maps.projection import _procrustes, place, project, project_pair, provenance
 from patentcl.maps.settings import MapSettings
 
 
@@ -107,12 +107,9 @@ def test_points_beside_the_sample_go_to_their_group() -> None:
 
 
 def test_placing_by_value() -> None:
-    unit = np.array([[1, 0], [0, 1], [0.8, 0.6]], dtype=np.float32)
-    placed = np.array([[0, 0], [1, 2]], dtype=np.float32)
-    out = _place(unit, np.array([0, 1]), placed, seed=0, count=2)
+    out = place([[8, 6]], [[1, 0], [0, 2]], [[0, 0], [1, 2]])
     weight = np.exp((0.6 - 0.8) / 0.05)
-    np.testing.assert_allclose(out[2], np.array([1, 2]) * weight / (1 + weight), rtol=1e-5)
-    np.testing.assert_array_equal(out[:2], placed)
+    np.testing.assert_allclose(out, [np.array([1, 2]) * weight / (1 + weight)], rtol=1e-5)
 
 
 def test_neighbours_above_the_exact_number(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,3 +183,17 @@ def test_bad_pairs() -> None:
         project_pair(VECTORS, VECTORS[:-1])
     with pytest.raises(DataError, match="tuned vectors must be finite"):
         project_pair(VECTORS, VECTORS * np.nan)
+
+
+def test_new_vectors_are_placed_among_their_nearest() -> None:
+    points = project(VECTORS[:500])
+    found = place(VECTORS[500:], VECTORS[:500], points)
+    unit = VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True)
+    cosine = unit[500:] @ unit[:500].T
+    nearest = np.argsort(-cosine, axis=1)[:, :5]
+    similarity = np.take_along_axis(cosine, nearest, axis=1)
+    weight = np.exp((similarity - similarity[:, :1]) / 0.05)
+    expected = (weight[:, :, None] * points[nearest]).sum(axis=1) / weight.sum(axis=1)[:, None]
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    with pytest.raises(DataError, match="another encoder"):
+        place([[1.0, 2.0]], VECTORS[:500], points)

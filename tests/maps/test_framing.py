@@ -1,0 +1,51 @@
+"""Frames of pictures: gaps closed, names that cover nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from patentcl.maps.drawing import MapFigure
+from patentcl.maps.framing import compact, place_names
+
+_POINTS = arrays(
+    np.float64, st.tuples(st.integers(1, 40), st.just(2)), elements=st.floats(-1e3, 1e3)
+)
+
+
+@given(_POINTS)
+def test_order_stays_and_nothing_moves_apart(points: np.ndarray) -> None:
+    shown = compact(points)
+    for axis in (0, 1):
+        order = np.argsort(points[:, axis], kind="stable")
+        before, after = np.diff(points[order, axis]), np.diff(shown[order, axis])
+        assert (after >= -1e-9).all() and (after <= before + 1e-9).all()
+
+
+def test_an_island_far_out_comes_near() -> None:
+    bulk = np.random.default_rng(0).uniform(0, 10, (500, 2))
+    shown = compact(np.vstack([bulk, [[1000.0, -1000.0]]]))
+    np.testing.assert_allclose(shown[:500] - shown[0], bulk - bulk[0], atol=1e-9)
+    assert 10 < shown[500, 0] < 11 and -1 < shown[500, 1] - shown[:500, 1].min() < 0
+
+
+def test_names_do_not_cover_each_other_and_stay_inside() -> None:
+    rng = np.random.default_rng(1)
+    points = rng.normal(size=(400, 2))
+    figure = MapFigure(6, 5, 80)
+    axes = figure.subplots()
+    axes.scatter(*points.T)
+    names = [f"Group number {i}" for i in range(25)]
+    texts = place_names(
+        axes, names, points[:25], points, halo="white", colours=["black"] * 25, fontsize=8
+    )
+    renderer = figure.canvas.get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in texts]
+    frame = axes.get_window_extent(renderer)
+    assert len(texts) > 10 and texts[0].get_text() == names[0]
+    for i, one in enumerate(boxes):
+        assert frame.x0 <= one.x0 and one.x1 <= frame.x1
+        assert frame.y0 <= one.y0 and one.y1 <= frame.y1
+        assert not any(one.overlaps(other) for other in boxes[:i])
