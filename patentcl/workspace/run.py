@@ -251,7 +251,7 @@ class Run:
             out,
             meta=meta.assign(split=self.corpus.split),
             clusters=table["cluster"],
-            layers=[table[c].to_numpy(dtype=object) for c in table if c.startswith("names_")],
+            layers=[table[c].to_numpy(dtype=object) for c in table.filter(like="names_")],
             marks=marks,
             style=MapStyle(title=title),
         )

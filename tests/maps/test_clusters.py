@@ -39,8 +39,7 @@ def test_groups_are_found_and_named(coordinates: np.ndarray, method: str) -> Non
 def test_groups_are_the_same_on_every_run_and_with_any_number_of_threads(
     coordinates: np.ndarray,
 ) -> None:
-    import numba
-
+    numba = pytest.importorskip("numba")
     first = cluster(coordinates, texts=META["title"])
     assert np.array_equal(cluster(coordinates, texts=META["title"]).cluster, first.cluster)
     before = numba.get_num_threads()
