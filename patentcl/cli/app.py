@@ -17,7 +17,7 @@ import typer
 
 from patentcl.cli import classify, evaluate, graph, search, stages
 from patentcl.cli.options import INTERRUPTED, Json, Limit, Sets, app, bar, note, out, verb
-from patentcl.core.errors import PatentclError
+from patentcl.core.errors import DataWarning, PatentclError
 
 COMMANDS = [m.__name__ for m in (stages, graph, evaluate, classify, search)]
 """Importing these registered their commands; help lists them in this order, then those below."""
@@ -58,6 +58,8 @@ def _quiet_libraries() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+        warnings.simplefilter("always", DataWarning)
+    warnings.showwarning = lambda message, *_: note(f"warning: {message}")
     logging.basicConfig(level=logging.WARNING, format="note: %(message)s", stream=sys.stderr)
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
 

@@ -9,7 +9,7 @@ import dataclasses
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -208,18 +208,19 @@ def steps(name: str) -> Iterator[Progress]:
         yield partial(progress, name)
 
 
-def show_counts(counts: dict[str, Any], as_json: bool) -> None:
-    """Names and numbers, one to a line; with `as_json` one JSON object."""
+def show_counts(
+    counts: dict[str, Any], as_json: bool, left_out: Mapping[str, Any] | None = None
+) -> None:
+    """Names and numbers, one to a line, and examples of what was left out; or one JSON object."""
     if as_json:
         out(json.dumps(counts))
         return
     width = max(map(len, counts))
     for name, value in counts.items():
-        out(
-            f"{name:<{width}}  {value:>12,}"
-            if isinstance(value, int)
-            else f"{name:<{width}}  {value:>12}"
-        )
+        number = f"{value:,}" if isinstance(value, int) else value
+        out(f"{name:<{width}}  {number:>12}")
+        for text in (left_out or {}).get(name, {}).get("examples", ()):
+            out(f"  e.g. {text}")
 
 
 def pairs_of(texts: list[str], option: str, example: str) -> dict[str, str]:

@@ -222,7 +222,7 @@ def load(
     manifest = make(step, common, what, also)
     tables = {f"graph: {k}": v for k, v in manifest["graph"].items()}
     shown = manifest["graph"] if patents.without_texts else {**manifest["counts"], **tables}
-    show_counts(shown, common.as_json)
+    show_counts(shown, common.as_json, manifest.get("left_out", {}))
     files.write(path)
 
 

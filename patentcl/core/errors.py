@@ -81,6 +81,10 @@ class MissingExtra(PatentclError):
     """A package that only some uses need is not installed."""
 
 
+class DataWarning(UserWarning):
+    """Something of the input data was left out; the command line shows it as a note."""
+
+
 def did_you_mean(name: str, known: Iterable[str], n: int = 3) -> str:
     """Return ``"Did you mean a, b?"`` for the nearest known names, or a list of all of them.
 

@@ -31,6 +31,9 @@ CREATE OR REPLACE TEMP MACRO value_of(s) AS (
     CASE WHEN trim(s, '{_BLANK}') IN ({", ".join(f"'{w}'" for w in (*_MISSING, "NaT"))})
     THEN NULL ELSE trim(s, '{_BLANK}') END);
 
+-- A text as it is read: without the bytes that stand for no character.
+CREATE OR REPLACE TEMP MACRO text_of(s) AS value_of(replace(s, chr(0), ''));
+
 -- A number as its source writes it; 7000001.0, which was a float on its way, is 7000001.
 CREATE OR REPLACE TEMP MACRO number_of(s) AS (
     CASE WHEN s LIKE '%.0' THEN regexp_replace(value_of(s), '^(\d+)\.0$', '\1')

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from patentcl.core.errors import ConfigError, choose
+from patentcl.data.dates import ORDERS
 
 SCHEMES = ("cpc", "ipc", "both")
 
@@ -40,11 +41,14 @@ class ReadOptions:
     """A sample of this many patents, drawn by a hash of their ids, so always the same."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """For plain files and DataFrames: our column name -> the file's."""
+    dates: str = "auto"
+    """mdy or dmy: what comes first in 05/04/2010; auto: what a day above 12 shows."""
     memory: str = "2GB"
     """What DuckDB may use before it spills to disk."""
 
     def __post_init__(self) -> None:
         choose(self.scheme, SCHEMES, "scheme")
+        choose(self.dates, ORDERS, "order of dates")
         if self.limit is not None and self.limit < 1:
             raise ConfigError("limit must be at least 1", got=self.limit)
         for role in self.columns:

@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 
 from patentcl.core.errors import DataError
-from patentcl.data.cleaning import SECTION_TITLES, clean
+from patentcl.data.cleaning import SECTION_TITLES, Counts, clean
 from patentcl.data.codes import MACROS
 from patentcl.data.duplicates import FAMILIES, write_families
 from patentcl.data.files import connect, count, explain_duckdb, name_of, quote
@@ -34,15 +34,13 @@ CREATE TABLE raw_related (patent_id VARCHAR, document VARCHAR);
 """
 
 
-def read_patents(
-    source: str | Path | pd.DataFrame, folder: Path, options: ReadOptions
-) -> dict[str, int]:
+def read_patents(source: str | Path | pd.DataFrame, folder: Path, options: ReadOptions) -> Counts:
     """Read a source and write ``corpus.parquet`` and ``cpc.parquet`` into an existing folder.
 
     Sources are those of `Corpus.read`. Where one says who continues whom, ``family.parquet`` is
     written, too; a ``cpc_scheme.parquet`` (csv, tsv) in its folder gives symbols their parents by
     dots. `folder` is also used for unpacking and spilling. Returns counts of what was kept and left
-    out.
+    out, with examples.
 
     Raises
     ------
@@ -86,6 +84,7 @@ def read_patents(
         for name in ("corpus.parquet", "cpc.parquet", FAMILIES):  # complete by now
             if (work / name).is_file():
                 (work / name).replace(folder / name)
+        counts.warn(where)
         return counts
     except duckdb.Error as error:
         raise explain_duckdb(error, where) from error
@@ -106,11 +105,17 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path, extra: list[str]) -> No
     tables = sorted({*texts.values()})
     joins = " ".join(f"LEFT JOIN {t} ON number_of({t}.patent_id) = p.patent_id" for t in tables)
     ordered = count(con, "patent", "place IS NOT NULL") > 0
+    parts = [  # of ids, where the source has no such column
+        part
+        for part in ("country", "kind")
+        if part not in map(str.lower, extra) and count(con, "number", f"{part} <> ''")
+    ]
     con.execute(f"""
         COPY (
             SELECT p.patent_id, p.date, p.type, p.title, p.abstract,
                    coalesce(c.codes, []) AS codes, coalesce(r.cited, []) AS citations,
-                   p.split{"".join(f", coalesce({c}, {empty[c]}) AS {c}" for c in texts)}
+                   p.split{"".join(f", nullif(n.{part}, '') AS {part}" for part in parts)}
+                   {"".join(f", coalesce({c}, {empty[c]}) AS {c}" for c in texts)}
                    {"".join(f", f.{name_of(n)}" for n in extra)}
             FROM patent p
             LEFT JOIN (SELECT patent_id, list(symbol ORDER BY seq, symbol) AS codes
@@ -118,6 +123,7 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path, extra: list[str]) -> No
             LEFT JOIN (SELECT citing, list(cited ORDER BY cited) AS cited FROM citation
                        WHERE citing <> cited GROUP BY citing) r ON r.citing = p.patent_id
             {joins}
+            {"LEFT JOIN number n ON n.patent_id = p.patent_id" if parts else ""}
             {"LEFT JOIN flat f ON f.rowid = p.place" if extra else ""}
             ORDER BY {"p.place" if ordered else "p.patent_id"}
         ) TO {quote(folder / "corpus.parquet")}
@@ -148,7 +154,7 @@ def _write_families(con: duckdb.DuckDBPyConnection, path: Path) -> int:
     own = con.cursor()  # what was executed last on `con` may not have been fetched
     relatives = own.sql("""
         SELECT DISTINCT patent_id, document FROM (
-            SELECT trim(patent_id) AS patent_id,
+            SELECT number_of(patent_id) AS patent_id,
                    upper(regexp_replace(document, '[^A-Za-z0-9]', '', 'g')) AS document
             FROM raw_related)
         SEMI JOIN patent USING (patent_id)

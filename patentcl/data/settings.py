@@ -24,6 +24,8 @@ class DataSettings(Settings):
     """A random sample of this many patents; None: all."""
     columns: dict[str, str] = Field(default_factory=dict)
     """For CSV, TSV, JSONL and Parquet: our column name to the file's."""
+    dates: Literal["auto", "dmy", "mdy"] = "auto"
+    """What comes first in dates such as 05/04/2010; auto: what a day above 12 shows."""
     graph: str | None = None
     """neo4j://HOST:PORT to load and mine in that server; None: a DuckDB file of the run."""
 

@@ -143,7 +143,7 @@ def _load(step: Step, place: Path, record: Record, progress: StageProgress) -> N
     data, split, graph = step.recipe.data, step.recipe.split, graph_of(step.recipe)
     if is_server(graph):
         open_graph(graph).close()
-    options = ReadOptions(data.scheme, data.limit, data.columns)
+    options = ReadOptions(data.scheme, data.limit, data.columns, data.dates)
     counts = read_patents(step.inputs["source"], place, options)
     corpus = Corpus(place / "corpus.parquet", data.level)
     division = make_splits(corpus, split.method, split.dev, split.test, step.recipe.seed)
@@ -154,7 +154,7 @@ def _load(step: Step, place: Path, record: Record, progress: StageProgress) -> N
     with open_graph(address, read_only=False, **batch) as store:
         record["graph"] = store.load(place / "corpus.parquet", progress)
     record["hierarchy"] = "dots" if "symbols placed by dots" in counts else "syntax"
-    record["counts"] = counts
+    record |= {"counts": dict(counts), "left_out": counts.left_out()}
 
 
 def _load_graph(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
@@ -400,7 +400,7 @@ def _evaluate(step: Step, place: Path, record: Record, progress: StageProgress) 
 
 _ENCODING = frozenset({"max_length", "batch_size", "precision", "store"})
 _LENGTH = frozenset({"max_length"})
-_READING = frozenset({"scheme", "level", "limit", "columns", "graph"})
+_READING = frozenset({"scheme", "level", "limit", "columns", "dates", "graph"})
 
 SAMPLE = Stage("sample", "sample", {"data": frozenset({"sample_patents"})}, _sample)
 LOAD = Stage("load", ".", {"data": _READING, "split": None}, _load, beside=True)

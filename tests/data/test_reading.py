@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import random
+import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -218,7 +219,7 @@ def test_new_layout(tmp_path: Path, read: Callable[..., Read], suffix: str, end:
         "patent_id": "0042",
         "date": datetime.date(1999, 1, 5),
         "type": "utility",
-        "title": 'A "quoted"\ttitle\nof two lines',
+        "title": 'A "quoted" title of two lines',
         "abstract": 'Says "so", with\ttab,\r\nline, and comma; "" too',
         "codes": ["A01B33/08", "B60K1/00", "B60L"],
         "citations": [],
@@ -442,7 +443,9 @@ def test_any_text_comes_back(
     base = tmp_path_factory.mktemp("text")
     pack(base / "f.csv", dump([("id", "title", "abstract"), *rows], delimiter=",", quoting=how))
     got = Read(base / "f.csv", base / "out")
-    assert [(r["patent_id"], r["title"], r["abstract"]) for r in got.rows] == rows
+    assert [(r["patent_id"], r["title"], r["abstract"]) for r in got.rows] == [
+        (i, re.sub(r"[ \t\r\n\f\xa0]+", " ", title), abstract) for i, title, abstract in rows
+    ]
 
 
 def test_the_sample_against_the_csv_module(loaded: Loaded) -> None:
@@ -474,7 +477,7 @@ def test_the_sample_against_the_csv_module(loaded: Loaded) -> None:
             "patent_id": r["patent_id"],
             "date": datetime.date.fromisoformat(r["patent_date"]),
             "type": r["patent_type"],
-            "title": r["patent_title"].strip(),
+            "title": " ".join(r["patent_title"].split()),
             "abstract": abstracts.get(r["patent_id"], ""),
             "codes": list(
                 dict.fromkeys(
@@ -989,12 +992,12 @@ def test_dates(tmp_path: Path, read: Callable[..., Read]) -> None:
         day,
         datetime.date(2001, 1, 1),
         None,
-        None,
+        day,
         None,
         None,
         day,
     ]
-    assert got.counts["dates that cannot be read"] == 3
+    assert got.counts["dates that cannot be read"] == 2
 
 
 def test_options_are_checked() -> None:

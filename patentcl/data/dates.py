@@ -1,0 +1,76 @@
+"""Reads dates of every form that is certain; what a day and what a month is, a column must show."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+
+from patentcl.core.errors import DataError
+
+ORDERS = ("auto", "dmy", "mdy")
+NO_DATES = "dates that stand for none, left out"
+_EITHER = r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4})$"
+_WORDS = ["%d %b %Y", "%d-%b-%Y", "%b %d %Y", "%b %d, %Y", "%d %B %Y", "%B %d %Y", "%B %d, %Y"]
+
+
+def read_dates(con: duckdb.DuckDBPyConnection, where: object, order: str) -> None:
+    """Make a table day of the dates in raw_patent: raw, date, and why where there is none.
+
+    Raises
+    ------
+    DataError
+        If 05/04/2010 may be two days, and neither `order` nor another row of the column decides.
+    """
+    con.execute(r"""
+        CREATE TEMP TABLE text_of_day AS
+        SELECT raw, regexp_replace(value_of(raw), '(\.0|[T ]+\d\d?:\d\d.*)$', '') AS x
+        FROM (SELECT DISTINCT date AS raw FROM raw_patent) WHERE value_of(raw) IS NOT NULL""")
+    parts = [f"regexp_extract(x, '{_EITHER}', {i})" for i in (1, 2, 3)]
+    if order == "auto":
+        order = _order(con, where, parts)
+    day, month = parts[:2] if order == "dmy" else (parts[1], parts[0])
+    con.execute(rf"""
+        CREATE TEMP TABLE day AS
+        SELECT raw, CASE WHEN why IS NULL THEN date END AS date, why FROM (
+            SELECT raw, date, CASE
+                WHEN regexp_full_match(x, '[0/. -]+') OR date = '9999-12-31'
+                    OR (date = '1900-01-01' AND length(x) > 4)
+                    THEN '{NO_DATES}'
+                WHEN year(date) > year(current_date) + 1 THEN 'dates in the future, left out'
+                WHEN regexp_full_match(x, '\d{{1,2}}[-/. ](\d{{1,2}}|[A-Za-z]{{3}})[-/. ]\d{{2}}')
+                    THEN 'dates with years of two digits, left out'
+                WHEN date IS NULL OR year(date) < 1400 THEN 'dates that cannot be read' END AS why
+            FROM (SELECT raw, x, CASE
+                WHEN regexp_full_match(x, '\d{{4}}([-/.]\d{{1,2}})?')
+                    THEN TRY_CAST(x[:4] || '-' || coalesce(nullif(x[6:], ''), '1') || '-1' AS DATE)
+                WHEN regexp_full_match(x, '\d{{8}}')
+                    THEN TRY_CAST(x[:4] || '-' || x[5:6] || '-' || x[7:] AS DATE)
+                WHEN regexp_full_match(x, '\d{{4}}([/.])\d{{1,2}}[/.]\d{{1,2}}')
+                    THEN TRY_CAST(translate(x, '/.', '--') AS DATE)
+                WHEN regexp_full_match(x, '\d{{1,2}}\.\d{{1,2}}\.\d{{4}}')
+                    THEN try_strptime(x, '%d.%m.%Y')::DATE
+                WHEN regexp_matches(x, '{_EITHER}')
+                    THEN TRY_CAST({parts[2]} || '-' || {month} || '-' || {day} AS DATE)
+                ELSE coalesce(TRY_CAST(x AS DATE), try_strptime(x, {_WORDS})::DATE) END AS date
+                FROM text_of_day))""")
+
+
+def _order(con: duckdb.DuckDBPyConnection, where: object, parts: list[str]) -> str:
+    """Whether the day or the month comes first in a column, by a number above 12."""
+    first, second, differ = (
+        con.execute(f"""
+        SELECT arg_max(x, {parts[0]}::INT) FILTER ({parts[0]}::INT > 12),
+               arg_max(x, {parts[1]}::INT) FILTER ({parts[1]}::INT > 12),
+               min(x) FILTER ({parts[0]}::INT <> {parts[1]}::INT)
+        FROM text_of_day WHERE regexp_matches(x, '{_EITHER}')""").fetchone()
+        or (None,) * 3
+    )
+    if (first and second) or (differ and not first and not second):
+        got = f"{first} and {second}"
+        if not first:
+            a, b, year = re.split("[/-]", differ)
+            got = f"{differ}, which is {year}-{a:0>2}-{b:0>2} or {year}-{b:0>2}-{a:0>2}"
+        fix = "Say what comes first: --set data.dates=mdy or dmy (in Python dates='mdy')"
+        raise DataError("dates with an uncertain order", where=where, got=got, fix=fix)
+    return "dmy" if first else "mdy"
