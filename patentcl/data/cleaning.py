@@ -79,7 +79,7 @@ def clean(con: duckdb.DuckDBPyConnection, where: object, options: ReadOptions) -
     counts["patents read"] = count(con, "raw_patent")
     _check_ids(con, where)
     withdrawn = "lower(trim(coalesce(withdrawn, '0'))) IN ('1', 'true')"
-    no_text = "value_of(title) IS NULL AND value_of(abstract) IS NULL"
+    no_text = "text_of(title) IS NULL AND text_of(abstract) IS NULL"
     counts["withdrawn, left out"] = count(con, "raw_patent", withdrawn)
     rows = f"SELECT patent_id, coalesce(title, '') AS text FROM raw_patent WHERE {no_text}"
     counts.note(con, "without text, left out", f"{rows} AND NOT {withdrawn}", always=True)
@@ -88,7 +88,7 @@ def clean(con: duckdb.DuckDBPyConnection, where: object, options: ReadOptions) -
     con.execute(f"""
         CREATE TABLE patent AS
         SELECT number_of(patent_id) AS patent_id, day.date, value_of(type) AS type,
-               coalesce(regexp_replace(text_of(title), '[\\s\\x{{a0}}]+', ' ', 'g'), '') AS title,
+               coalesce(line_of(title), '') AS title,
                coalesce(text_of(abstract), '') AS abstract, split, why, raw AS raw_date, place
         FROM raw_patent LEFT JOIN day ON raw_patent.date = raw
         WHERE NOT {withdrawn} AND NOT ({no_text})
@@ -142,9 +142,11 @@ def _check_ids(con: duckdb.DuckDBPyConnection, where: object) -> None:
 
 
 def _clean_codes(con: duckdb.DuckDBPyConnection, where: object, counts: Counts) -> None:
-    con.execute("""
-        CREATE TEMP TABLE meaning AS SELECT symbol AS raw, clean_symbol(symbol) AS symbol,
-            lacks_slash(symbol) AS cut FROM (SELECT DISTINCT symbol FROM raw_code);
+    con.execute(r"""
+        CREATE TEMP TABLE meaning AS
+        SELECT raw, symbol, length(symbol) = 4 AND regexp_matches(raw, '[A-Za-z]\s*\d+\s*$') AS cut
+        FROM (SELECT symbol AS raw, clean_symbol(symbol) AS symbol
+              FROM (SELECT DISTINCT symbol FROM raw_code));
         CREATE TABLE code AS
         SELECT p.patent_id, m.symbol, scheme, min(coalesce(seq, 0)) AS seq, min(trim(m.raw)) AS raw,
                bool_or(m.cut) AS cut
@@ -161,12 +163,10 @@ def _clean_codes(con: duckdb.DuckDBPyConnection, where: object, counts: Counts) 
         )
     bad = "SELECT patent_id, raw AS text FROM code WHERE symbol IS NULL"
     counts.note(con, BAD_CODES, bad, always=True)
-    counts.note(
-        con,
-        "patents that lost all their codes",
-        """SELECT patent_id, string_agg(raw, '; ' ORDER BY seq) AS text FROM code
-           GROUP BY patent_id HAVING count(symbol) = 0""",
-    )
+    lost = """SELECT patent_id, string_agg(raw, '; ' ORDER BY seq) AS text FROM code
+              GROUP BY patent_id HAVING count(symbol) = 0"""
+    if counts[BAD_CODES]:
+        counts.note(con, "patents that lost all their codes", lost)
     con.execute("DELETE FROM code WHERE symbol IS NULL")
     con.execute("""
         DELETE FROM code WHERE scheme = 'ipc'
@@ -182,7 +182,7 @@ def _clean_citations(con: duckdb.DuckDBPyConnection, where: object, counts: Coun
         CREATE TABLE citation AS
         SELECT DISTINCT p.patent_id AS citing, number_of(cited) AS cited
         FROM raw_citation c JOIN patent p ON p.patent_id = number_of(c.citing)
-        WHERE number_of(cited) IS NOT NULL""")
+        WHERE value_of(cited) IS NOT NULL""")
     _find_cited(con)
     counts["citations"] = count(con, "citation", "citing <> cited")
     counts["citations of oneself, left out"] = count(con, "citation", "citing = cited")
@@ -202,14 +202,14 @@ def _find_cited(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         "CREATE TABLE number (patent_id VARCHAR, country VARCHAR, digits VARCHAR, kind VARCHAR)"
     )
-    bare = "regexp_full_match({}, '(D|H|T|RE|PP|AI)?[1-9]\\d*')"
+    odd = count(con, "patent", "NOT bare_number(patent_id)")
     con.execute(f"""
         CREATE TEMP TABLE elsewhere AS SELECT DISTINCT cited FROM citation
-        ANTI JOIN patent ON patent_id = cited;
-        INSERT INTO number SELECT patent_id, n.country, n.letters || n.digits, n.kind
-        FROM (SELECT patent_id, number_parts(patent_id) AS n FROM patent)
-        WHERE EXISTS (FROM patent WHERE NOT {bare.format("patent_id")})
-           OR EXISTS (FROM elsewhere WHERE NOT {bare.format("cited")})""")
+        ANTI JOIN patent ON patent_id = cited {"" if odd else "WHERE NOT bare_number(cited)"}""")
+    if not odd and not count(con, "elsewhere"):
+        return
+    con.execute("""
+        INSERT INTO number SELECT patent_id, unnest(number_parts(patent_id)) FROM patent""")
     con.execute("""
         CREATE TEMP TABLE met AS
         WITH home AS (SELECT CASE count(DISTINCT country) WHEN 0 THEN 'US' WHEN 1 THEN min(country)
@@ -217,9 +217,7 @@ def _find_cited(con: duckdb.DuckDBPyConnection) -> None:
         fits AS (
             SELECT cited, patent_id, rank() OVER (PARTITION BY cited ORDER BY CASE
                 WHEN n.kind = e.kind THEN 0 WHEN n.kind = '' OR e.kind = '' THEN 1 ELSE 2 END) AS r
-            FROM (SELECT cited, n.country, n.letters || n.digits AS digits, n.kind
-                  FROM (SELECT cited, number_parts(cited) AS n FROM elsewhere
-                        WHERE EXISTS (FROM number))) e, home
+            FROM (SELECT cited, unnest(number_parts(cited)) FROM elsewhere) e, home
             JOIN number n ON n.digits = e.digits AND e.digits <> ''
             AND coalesce(nullif(n.country, ''), home) = coalesce(nullif(e.country, ''), home))
         SELECT cited, min(patent_id) AS patent_id FROM fits WHERE r = 1

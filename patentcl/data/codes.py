@@ -6,8 +6,24 @@ the one place that knows the ways.
 
 from __future__ import annotations
 
-_MISSING = ("", "-", "NA", "N/A", "n/a", "NULL", "null", "NaN", "nan", "NAN", "None", r"\N", "<NA>")
-_BLANK = " \t\r\n\v\f\u00a0\ufeff"
+_MISSING = (
+    "",
+    "-",
+    "NA",
+    "N/A",
+    "n/a",
+    "NULL",
+    "null",
+    "NaN",
+    "nan",
+    "NAN",
+    "None",
+    r"\N",
+    "<NA>",
+    "NaT",
+)
+_WORDS = ", ".join(f"'{word}'" for word in _MISSING)
+_BLANK = "\t\r\n\v\f\u00a0\ufeff"
 _HELD = "\x1e"  # for a comma inside a number, while commas separate
 
 # What follows a code: "(2006.01)", "(EP,US)", "[2006-01]", "20060101AFI20060101BHEP", "A I".
@@ -19,25 +35,43 @@ _BETWEEN = r"""[;|,\t\r\n\x1f"''\[\](){}]+"""
 # What most files have, and nothing below would change.
 _SIMPLE = r"[A-Z0-9]{0,14}(?:/\d+)?(?:; ?[A-Z0-9]{1,14}(?:/\d+)?)*"
 
-# The groups: "33/00", " 33/  00", "0033000000" (WIPO ST.8), "33", or digits that cannot be divided.
+_S = r"[\s\v\x{a0}]*"
+_SUBCLASS = rf"{_S}[A-HY]{_S}\d\d{_S}[A-Z]"
 _SYMBOL = (
-    r"^\s*([A-HY])(?:\s*(\d{2})(?:\s*([A-Z])"
-    r"(?:\s*(\d{1,4})\s*/\s*(\d{2,6})|(\d{4})(\d{6})|\s*(0{0,2}\d{1,2})|\s*(\d{3,9}))?)?)?\s*$"
+    rf"^{_S}([A-HY])(?:{_S}(\d\d)(?:{_S}([A-Z])(?:{_S}(\d{{1,4}}){_S}/{_S}(\d{{2,6}}))?)?)?{_S}$"
 )
 
 MACROS = rf"""
 -- Text without blanks around it; NULL where it stands for nothing.
+CREATE OR REPLACE TEMP MACRO unless_missing(s) AS (
+    CASE WHEN strlen(s) <= 4 AND s IN ({_WORDS}) THEN NULL ELSE s END);
 CREATE OR REPLACE TEMP MACRO value_of(s) AS (
-    CASE WHEN trim(s, '{_BLANK}') IN ({", ".join(f"'{w}'" for w in (*_MISSING, "NaT"))})
-    THEN NULL ELSE trim(s, '{_BLANK}') END);
+    CASE WHEN regexp_matches(s, '^ *[{_BLANK}]|[{_BLANK}] *$')
+    THEN unless_missing(trim(s, ' {_BLANK}')) ELSE unless_missing(trim(s)) END);
 
--- A text as it is read: without the bytes that stand for no character.
-CREATE OR REPLACE TEMP MACRO text_of(s) AS value_of(replace(s, chr(0), ''));
+-- The same of a text that may be long, and without bytes that stand for no character.
+CREATE OR REPLACE TEMP MACRO text_of(s) AS (
+    CASE WHEN contains(s, chr(0)) THEN value_of(replace(s, chr(0), ''))
+    WHEN strlen(s) > 60 THEN trim(s) ELSE value_of(s) END);
+
+-- A text in one line.
+CREATE OR REPLACE TEMP MACRO line_of(s) AS (
+    CASE WHEN regexp_matches(s, '[{_BLANK}]|  ')
+    THEN text_of(regexp_replace(s, '[{_BLANK} ]+', ' ', 'g')) ELSE text_of(s) END);
 
 -- A number as its source writes it; 7000001.0, which was a float on its way, is 7000001.
 CREATE OR REPLACE TEMP MACRO number_of(s) AS (
-    CASE WHEN s LIKE '%.0' THEN regexp_replace(value_of(s), '^(\d+)\.0$', '\1')
+    CASE WHEN suffix(s, '.0') THEN regexp_replace(value_of(s), '^(\d+)\.0$', '\1')
     ELSE value_of(s) END);
+
+-- A code without a slash as if it had one: packed (WIPO ST.8), a main group, or the subclass alone
+-- where groups cannot be divided: A61M51723 may be A61M5/1723 or A61M51/723.
+CREATE OR REPLACE TEMP MACRO with_slash(s) AS (
+    CASE WHEN contains(s, '/') OR strlen(s) < 5 THEN s
+    WHEN regexp_full_match(s, '{_SUBCLASS}\d{{10}}{_S}')
+    THEN regexp_replace(s, '(\d{{4}})(\d\d\d*?)0*{_S}$', '\1/\2')
+    ELSE regexp_replace(regexp_replace(s, '^({_SUBCLASS}{_S}0{{0,2}}\d{{1,2}}){_S}$', '\1/00'),
+        '^({_SUBCLASS}){_S}\d{{3,9}}{_S}$', '\1') END);
 
 -- A symbol with its groups normalised (main group without zeros, no blanks), or NULL.
 CREATE OR REPLACE TEMP MACRO clean_symbol(s) AS (
@@ -45,17 +79,9 @@ CREATE OR REPLACE TEMP MACRO clean_symbol(s) AS (
         WHEN x.a IS NULL OR x.a = '' THEN NULL
         WHEN trim(x.d, '0') <> '' THEN x.a || x.b || x.c || ltrim(x.d, '0') || '/'
             || CASE WHEN trim(x.e, '0') = '' THEN '00' ELSE x.e END
-        WHEN trim(x.f, '0') <> '' THEN x.a || x.b || x.c || ltrim(x.f, '0') || '/'
-            || rpad(rtrim(x.g, '0'), greatest(2, length(rtrim(x.g, '0')))::INT, '0')
-        WHEN trim(x.h, '0') <> '' THEN x.a || x.b || x.c || ltrim(x.h, '0') || '/00'
         ELSE x.a || x.b || x.c END  -- group 0 stands for none
-    FROM (SELECT regexp_extract(upper(translate(s, chr(11) || chr(160), '  ')), '{_SYMBOL}',
-        ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']) AS x));
-
--- Whether only the subclass of a code is certain: A61M51723 may be A61M5/1723 or A61M51/723.
-CREATE OR REPLACE TEMP MACRO lacks_slash(s) AS
-    regexp_matches(s, '^\s*[A-Za-z]\s*\d\d\s*[A-Za-z]\s*\d{{3,9}}\s*$')
-    AND length(clean_symbol(s)) = 4 AND trim(substr(s, 5), ' 0') <> '';
+    FROM (SELECT regexp_extract(with_slash(upper(s)),
+         '{_SYMBOL}', ['a', 'b', 'c', 'd', 'e']) AS x));
 
 -- The codes in a text: a list of any form, or codes with any separator between them.
 CREATE OR REPLACE TEMP MACRO split_codes(s) AS list_filter(list_transform(
@@ -73,11 +99,18 @@ CREATE OR REPLACE TEMP MACRO split_numbers(s) AS list_filter(list_transform(
             '\b(\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'), '{_BETWEEN}'),
     lambda x: number_of(replace(x, '{_HELD}', ','))), lambda x: x IS NOT NULL);
 
+-- Whether a number has no parts but digits, and letters such as D before them.
+CREATE OR REPLACE TEMP MACRO bare_number(s) AS
+    regexp_full_match(s, '(D|H|T|RE|PP|AI)?[1-9]\d*');
+
 -- Parts of a number: country, digits (with letters before them), kind; '' where it has none.
-CREATE OR REPLACE TEMP MACRO number_parts(s) AS regexp_extract(
-    regexp_replace(regexp_replace(upper(s), '-(?:19|20)\d{{6}}$', ''), '[^A-Z0-9]', '', 'g'),
-    '^((?:[A-Z]{{2}})??)((?:RE|PP|AI|D|H|S|T|X)?)0*(\d+)((?:[A-Z]\d?)?)$',
-    ['country', 'letters', 'digits', 'kind']);
+CREATE OR REPLACE TEMP MACRO number_parts(s) AS (
+    CASE WHEN bare_number(s) THEN {{'country': '', 'digits': s, 'kind': ''}} ELSE
+    list_transform([regexp_extract(
+        regexp_replace(regexp_replace(upper(s), '-(?:19|20)\d{{6}}$', ''), '[^A-Z0-9]', '', 'g'),
+        '^((?:[A-Z]{{2}})??)((?:RE|PP|AI|D|H|S|T|X)?)0*(\d+)((?:[A-Z]\d?)?)$',
+        ['country', 'letters', 'digits', 'kind'])], lambda n:
+        {{'country': n.country, 'digits': n.letters || n.digits, 'kind': n.kind}})[1] END);
 
 -- A text without the number before it: "(US1234567) A pump ...".
 CREATE OR REPLACE TEMP MACRO without_number(s) AS

@@ -631,6 +631,7 @@ def test_columns_named_by_the_user(
             "codes": ["F04B1/02", "A01B"],
             "citations": [],
             "split": None,
+            "country": "EP",
         }
     ]
     message = refuse(tmp_path / "f.csv", columns=names | {"date": "Sumary"})
