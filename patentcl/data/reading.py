@@ -151,13 +151,14 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path, extra: list[str]) -> No
 
 def _write_families(con: duckdb.DuckDBPyConnection, path: Path) -> int:
     """Families of the patents; document numbers lose what is no letter or digit (14/123,456)."""
-    own = con.cursor()  # what was executed last on `con` may not have been fetched
-    relatives = own.sql("""
-        SELECT DISTINCT patent_id, document FROM (
+    con.execute("""
+        CREATE TABLE relative AS SELECT DISTINCT patent_id, document FROM (
             SELECT number_of(patent_id) AS patent_id,
                    upper(regexp_replace(document, '[^A-Za-z0-9]', '', 'g')) AS document
             FROM raw_related)
         SEMI JOIN patent USING (patent_id)
-        WHERE length(document) >= 5 ORDER BY ALL""").to_arrow_table()
+        WHERE length(document) >= 5""")
+    own = con.cursor()  # what was executed last on `con` may not have been fetched
+    relatives = own.sql("FROM relative ORDER BY ALL").to_arrow_table()
     ids = own.sql("SELECT patent_id FROM patent").to_arrow_table()["patent_id"]
     return write_families(path, relatives, ids)
