@@ -133,8 +133,7 @@ tags: ["sentence-transformers", "patents", "feature-extraction"]
 
 # {name}
 
-A patent encoder: `{title}`, fine-tuned by patentcl on triplets of patents (anchor, positive, \
-negative).
+A patent encoder: `{title}`, fine-tuned by patentcl on pairs and triplets of patents.
 
 ```python
 from patentcl import PatentEncoder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from patentcl.core.settings import AboveZero, Positive, Precision, Settings, Share, Whole
 
@@ -24,15 +24,29 @@ class EncoderSettings(Settings):
     """Type of the vectors on disk."""
 
 
-class TrainingSettings(Settings):
-    """Contrastive fine-tuning on triplets."""
+Objective = Literal["triplets", "views", "cites", "coupled", "labels"]
 
-    loss: Literal["triplet", "mnr"] = "triplet"
-    """TripletLoss; or mnr, to which all other patents of a batch are negatives too."""
+
+class TrainingSettings(Settings):
+    """Contrastive fine-tuning."""
+
+    objectives: dict[Objective, Share] = {"triplets": 1.0}
+    """Shares of what is learned: mined triplets, views of one patent, citations, patents that cite
+    the same document, subclasses."""
+    loss: Literal["triplet", "mnr", "gist"] = "triplet"
+    """TripletLoss; mnr, to which all other patents of a batch are negatives too; or gist, which
+    leaves out those that the untuned encoder finds nearer than the positive. Pairs (views, cites,
+    coupled) have mnr in place of triplet."""
+    label_loss: Literal["batch-all", "batch-hard"] = "batch-all"
+    """Loss of the objective labels: all triplets of a batch, or the hardest of each patent."""
+    matryoshka: tuple[Positive, ...] = ()
+    """Widths at which the first numbers of a vector are tuned to serve alone; () for none."""
     epochs: AboveZero = 1.0
-    """Passes over the triplets; may be a fraction."""
+    """Passes over the examples; may be a fraction."""
+    minutes: AboveZero | None = None
+    """Train only as long as this, on as many steps as the measured speed allows."""
     batch_size: Positive = 16
-    """Triplets in one step."""
+    """Examples in one step."""
     learning_rate: AboveZero = 2e-5
     """Highest learning rate."""
     warmup: Share = 0.1
@@ -40,14 +54,26 @@ class TrainingSettings(Settings):
     margin: AboveZero = 0.2
     """How much nearer a positive must be than a negative."""
     distance: Literal["cosine", "euclidean"] = "cosine"
-    """Distance of the triplet loss."""
+    """Distance of the losses with a margin."""
+    temperature: AboveZero = 0.05
+    """Divides the cosines in mnr and gist: the lower, the more the nearest negatives count."""
     max_length: Positive = 128
     """Tokens read of each text while tuning."""
     dropout: Annotated[bool, Field(strict=True)] = True
     """Whether the encoder drops what it was made to drop."""
     frozen_layers: Whole = 0
     """This many of the lowest layers, and the embeddings below them, stay as they are."""
+    cache_frozen: Annotated[bool, Field(strict=True)] = True
+    """Compute the frozen layers once a text and keep the result on disk while training."""
     blend: Annotated[float, Field(gt=0, le=1, strict=True)] = 1.0
     """Share of the change that is kept: 1 is the tuned weights, 0.5 halfway to them."""
     precision: Precision = "auto"
     """Precision to train in."""
+
+    @model_validator(mode="after")
+    def _shares(self) -> TrainingSettings:
+        if abs(sum(self.objectives.values()) - 1) > 1e-6:
+            raise ValueError(
+                f"shares of objectives that sum to 1, not {sum(self.objectives.values()):g}"
+            )
+        return self

@@ -192,9 +192,10 @@ def _train(step: Step, place: Path, record: Record, progress: StageProgress) -> 
     from patentcl.encoders.training import train_encoder
 
     model = str(step.inputs["model"])
-    artifacts.require(step.path("triplets"), "triplets", "mine GRAPH")
-    corpus = step.corpus()
-    table = pq.read_table(step.path("triplets") / "triplets.parquet")
+    corpus, table = step.corpus(), None
+    if "triplets" in step.inputs:
+        artifacts.require(step.path("triplets"), "triplets", "mine GRAPH")
+        table = pq.read_table(step.path("triplets") / "triplets.parquet")
     base = PatentEncoder.load(model, step.recipe.encoder.max_length)
     result = train_encoder(
         base,
@@ -203,6 +204,7 @@ def _train(step: Step, place: Path, record: Record, progress: StageProgress) -> 
         step.recipe.train,
         step.recipe.seed,
         lambda done, total: progress(step.name, done, total),
+        checkpoint=step.out.with_name(f".{step.out.name}.unfinished"),
     )
     result.encoder.save(place)
     record["results"] = result.facts
@@ -446,15 +448,19 @@ def plan(recipe: Recipe, root: Path, counts: Mapping[str, int] | None = None) ->
         vectors = add(EMBED, unable=none, corpus=corpus, encoder=encoder)
     elif recipe.tune:
         store = graph if is_server(graph) else corpus / graph
-        triplets = add(MINE, unable=no_codes, graph=store, corpus=corpus)
-        why = no_codes and f"{no_codes}, so there are no triplets"
-        tuned = add(TRAIN, unable=why, triplets=triplets, corpus=corpus, model=model)
-        why = no_codes and "the encoder is not tuned: embed writes its vectors"
+        teaches = codes or not {"triplets", "labels"} & set(recipe.train.objectives)
+        given: dict[str, Any] = {"corpus": corpus, "model": model}
+        if "triplets" in recipe.train.objectives:
+            given["triplets"] = add(MINE, unable=no_codes, graph=store, corpus=corpus)
+        tuned = add(TRAIN, unable="" if teaches else f"{no_codes} to learn from", **given)
+        why = "" if teaches else "the encoder is not tuned: embed writes its vectors"
         base = add(EMBED, "base", why, corpus=corpus, encoder=model)
-        vectors = add(EMBED, corpus=corpus, encoder=tuned if codes else model)
+        vectors = add(EMBED, corpus=corpus, encoder=tuned if teaches else model)
         fitted = add(FIT, "base", no_codes, corpus=corpus, vectors=base)
+        if teaches:
+            judged["vectors-base"] = base
         if codes:
-            judged |= {"vectors-base": base, "classifier-base": fitted}
+            judged["classifier-base"] = fitted
     else:
         vectors = add(EMBED, corpus=corpus, encoder=model)
     if recipe.learns_from == "vectors":

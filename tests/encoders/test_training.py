@@ -17,7 +17,6 @@ from tiny import write_tiny_encoder
 
 from patentcl.core.errors import ConfigError, DataError, PatentclError
 from patentcl.data.corpus import Corpus
-from patentcl.encoders import training as module
 from patentcl.encoders.encoder import PatentEncoder
 from patentcl.encoders.settings import TrainingSettings
 from patentcl.encoders.training import train_encoder
@@ -258,15 +257,6 @@ def test_nothing_is_printed(base: PatentEncoder, corpus: Corpus, triplets: pa.Ta
     with redirect_stdout(out), redirect_stderr(err):
         train_encoder(base, triplets, corpus, FAST.model_copy(update={"epochs": 1}))
     assert out.getvalue() == "" and err.getvalue() == ""
-
-
-def test_texts_are_written_in_blocks(
-    base: PatentEncoder, corpus: Corpus, triplets: pa.Table, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    short = FAST.model_copy(update={"epochs": 1})
-    whole = train_encoder(base, triplets, corpus, short).losses
-    monkeypatch.setattr(module, "_ROWS", 5)
-    assert train_encoder(base, triplets, corpus, short).losses == whole
 
 
 def test_without_dropout_chance_decides_nothing_where_attention_drops_by_a_number(

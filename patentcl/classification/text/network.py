@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -16,6 +15,7 @@ from patentcl.classification.text.backbones import WordReader, mean_of
 from patentcl.classification.text.pooling import TextModel
 from patentcl.core.arrays import blocks
 from patentcl.core.devices import autocast, halved
+from patentcl.encoders.states import States, by_length
 from patentcl.encoders.tokens import Padded, Tokens
 
 CACHE = 16e9
@@ -59,12 +59,9 @@ class TextNet(nn.Module):
 
 
 class TextBatches:
-    """Texts as the network takes them: token numbers, or vectors of a frozen reader's tokens.
+    """Texts as the network takes them: token numbers, or vectors of a frozen reader's tokens."""
 
-    The latter are float16 (n_tokens, d).
-    """
-
-    def __init__(self, tokens: Tokens, pad: int, states: np.ndarray | None = None) -> None:
+    def __init__(self, tokens: Tokens, pad: int, states: States | None = None) -> None:
         self.tokens, self.pad, self.states = tokens, pad, states
 
     def __len__(self) -> int:
@@ -72,13 +69,9 @@ class TextBatches:
 
     def batch(self, rows: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
         """Input and mask of some texts."""
-        ids, mask = self.tokens.padded(rows, self.pad)
-        if self.states is None:
-            return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)
-        x = np.zeros((*mask.shape, self.states.shape[1]), dtype=np.float32)
-        for i, row in enumerate(rows):
-            start, stop = self.tokens.starts[row], self.tokens.starts[row + 1]
-            x[i, : stop - start] = self.states[start:stop]
+        x, mask = (
+            self.tokens.padded(rows, self.pad) if self.states is None else self.states.padded(rows)
+        )
         return torch.from_numpy(x).to(device), torch.from_numpy(mask).to(device)
 
 
@@ -91,32 +84,21 @@ def make_batches(
     looked_up = isinstance(reader, WordReader)
     if not text.settings.frozen or not text.by_token or looked_up or size > CACHE:
         return TextBatches(tokens, reader.pad)
-    file = folder / f"states-{len(list(folder.iterdir()))}.npy"
-    states = np.lib.format.open_memmap(
-        file, "w+", dtype=np.float16, shape=(len(tokens.flat), reader.dim)
-    )
-    if hasattr(os, "posix_fallocate"):
-        with file.open("rb+") as stream:  # a full disk says so here, not as a broken map
-            os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
     plain = TextBatches(tokens, reader.pad)
     text.eval()
-    for rows in _by_length(tokens, slice(0, len(tokens)), _batch_size(device)):
+
+    def states_of(rows: np.ndarray) -> np.ndarray:
         ids, mask = plain.batch(rows, device)
         with torch.inference_mode(), autocast(device, precision):
-            found = text.states(ids, mask).to(torch.float16).cpu().numpy()
-        for i, row in enumerate(rows):
-            states[tokens.starts[row] : tokens.starts[row + 1]] = found[i, : tokens.lengths[row]]
+            return text.states(ids, mask).to(torch.float16).cpu().numpy()
+
+    file = folder / f"states-{len(list(folder.iterdir()))}.npy"
+    states = States.compute(file, tokens, reader.dim, states_of, _batch_size(device))
     return TextBatches(tokens, reader.pad, states)
 
 
 def _batch_size(device: torch.device) -> int:
     return BATCH["cpu" if device.type == "cpu" else "cuda"]
-
-
-def _by_length(tokens: Tokens, span: slice, size: int) -> Iterator[np.ndarray]:
-    """Batches of texts of like length, longest first, so that a full memory shows at once."""
-    order = span.start + np.argsort(-tokens.lengths[span], kind="stable")
-    return (order[part] for part in blocks(len(order), size))
 
 
 # ---- prediction -----------------------------------------------------------------------------
@@ -134,7 +116,7 @@ def predict_texts(
     for span in blocks(len(batches), CHUNK):  # sorted by length within
         documents = np.empty((span.stop - span.start, net.text.dim), dtype=np.float32)
         scores: np.ndarray | None = None
-        waiting = list(_by_length(batches.tokens, span, size))
+        waiting = list(by_length(batches.tokens.lengths, span, size))
         while waiting:
             rows = waiting.pop(0)
             try:

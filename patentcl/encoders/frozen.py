@@ -1,0 +1,106 @@
+"""Frozen lower layers of an encoder: they learn nothing, and are computed once for each text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from patentcl.core.devices import autocast
+from patentcl.core.errors import ConfigError
+from patentcl.encoders.states import States
+from patentcl.encoders.tokens import Tokens
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Features = dict[str, torch.Tensor]
+_TEXTS = {"cpu": 16, "cuda": 256}  # through the frozen layers at once
+
+
+def layers_of(model: SentenceTransformer) -> nn.ModuleList:
+    """The layers of a transformer: its longest list of modules."""
+    lists = (m for m in model[0].modules() if isinstance(m, nn.ModuleList))
+    return max(lists, key=len, default=nn.ModuleList())
+
+
+def freeze(model: SentenceTransformer, count: int) -> None:
+    """Freeze the lowest layers and the embeddings below them."""
+    layers = layers_of(model)
+    if count >= len(layers):
+        raise ConfigError(
+            "training.frozen_layers leaves no layer to tune",
+            got=count,
+            wanted=f"fewer than {len(layers)}",
+        )
+    tuned = {id(p) for layer in layers[count:] for p in layer.parameters()}
+    for parameter in model.parameters():
+        parameter.requires_grad_(id(parameter) in tuned)
+
+
+def can_be_cut(model: SentenceTransformer) -> bool:
+    """Whether the upper layers can run alone: those of BERT, MPNet, RoBERTa and alike."""
+    inner = getattr(model[0], "auto_model", None)
+    layers = getattr(getattr(inner, "encoder", None), "layer", None)
+    return layers is layers_of(model) and hasattr(inner, "embeddings")
+
+
+class _Given(nn.Module):
+    """Takes the place of the embeddings where what comes out of the frozen layers is given."""
+
+    def forward(self, inputs_embeds: torch.Tensor, **_: Any) -> torch.Tensor:
+        return inputs_embeds
+
+
+class Inputs:
+    """Texts as a model takes them: token numbers, or what its frozen layers make of them."""
+
+    def __init__(self, tokens: Tokens, pad: int, states: States | None = None) -> None:
+        self.tokens, self.pad, self.states = tokens, pad, states
+
+    def features(self, rows: np.ndarray) -> Features:
+        """A batch of texts."""
+        if self.states is None:
+            name, (x, mask) = "input_ids", self.tokens.padded(rows, self.pad)
+        else:
+            name, (x, mask) = "inputs_embeds", self.states.padded(rows)
+        return {
+            name: torch.from_numpy(x),
+            "attention_mask": torch.from_numpy(mask.astype(np.int64)),
+        }
+
+
+@contextmanager
+def upper_layers(
+    model: SentenceTransformer, count: int, inputs: Inputs, file: Path, precision: str
+) -> Iterator[Inputs]:
+    """Inside the block the model is its upper layers, and the inputs are what these take.
+
+    Where nothing is frozen, or the model cannot be cut, it stays whole.
+    """
+    if not count or not can_be_cut(model):
+        yield inputs
+        return
+    inner: Any = model[0].auto_model
+    layers, embeddings = inner.encoder.layer, inner.embeddings
+
+    def states_of(rows: np.ndarray) -> np.ndarray:
+        features = {k: v.to(model.device) for k, v in inputs.features(rows).items()}
+        with torch.inference_mode(), autocast(model.device, precision):
+            found: torch.Tensor = inner(**features).last_hidden_state
+        return found.to(torch.float16).cpu().numpy()
+
+    size = _TEXTS["cpu" if model.device.type == "cpu" else "cuda"]
+    try:
+        model.eval()
+        inner.encoder.layer = layers[:count]
+        states = States.compute(file, inputs.tokens, inner.config.hidden_size, states_of, size)
+        inner.encoder.layer, inner.embeddings = layers[count:], _Given()
+        yield Inputs(inputs.tokens, inputs.pad, states)
+    finally:
+        inner.encoder.layer, inner.embeddings = layers, embeddings
