@@ -31,12 +31,9 @@ class TrainingSettings(Settings):
     """Contrastive fine-tuning."""
 
     objectives: dict[Objective, Share] = {"triplets": 1.0}
-    """Shares of what is learned: mined triplets, views of one patent, citations, patents that cite
-    the same document, subclasses."""
+    """Shares: mined triplets, two parts of a patent, citations, common citations, subclasses."""
     loss: Literal["triplet", "mnr", "gist"] = "triplet"
-    """TripletLoss; mnr, to which all other patents of a batch are negatives too; or gist, which
-    leaves out those that the untuned encoder finds nearer than the positive. Pairs (views, cites,
-    coupled) have mnr in place of triplet."""
+    """Margin to a negative; or all of a batch are negatives (gist: but those nearer untuned)."""
     label_loss: Literal["batch-all", "batch-hard"] = "batch-all"
     """Loss of the objective labels: all triplets of a batch, or the hardest of each patent."""
     matryoshka: tuple[Positive, ...] = ()

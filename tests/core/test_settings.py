@@ -243,7 +243,7 @@ BAD = [
     ("fit.neighbor_weight", 2, "'auto', or less than or equal to 1"),
     ("fit.prune", 1, "less than 1"),
     ("fit.device", 0, "a valid string"),
-    ("train.loss", "cosine", "'triplet' or 'mnr'"),
+    ("train.loss", "cosine", "'triplet', 'mnr' or 'gist'"),
     ("train.dropout", 0.1, "a valid boolean"),
     ("train.frozen_layers", -1, "equal to 0"),
     ("train.precision", "x", "'auto'"),
