@@ -10,12 +10,13 @@ import errno
 import hashlib
 import http.client
 import json
+import re
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ MIRROR = "https://zenodo.org/api/records/15783125"
 KEY = "USPTO_API_KEY"
 TABLES = ("g_patent", "g_patent_abstract", "g_us_patent_citation", "g_cpc_current", "g_cpc_title")
 """What a run reads; g_ipc_at_issue and g_us_rel_doc can be asked for, too."""
+_DOMAINS = ("uspto.gov", "zenodo.org")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+_LIST = 1 << 24  # bytes of a list of files; a real one has less than 1 MB
 _BLOCK = 1 << 20
 _TRIES = 6
 _LONGEST_WAIT = 120.0  # seconds; a server that asks for more is not waited for
@@ -43,18 +47,26 @@ class RemoteFile:
     md5: str | None = None
 
 
-class _OwnHostOnly(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, and does not tell the key to another host than the one it is for."""
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to places that `check` allows; only the own host is told the key."""
+
+    def __init__(self, check: Callable[[str], None]) -> None:
+        self._check = check
 
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
+        self._check(newurl)
         new = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if new is not None and (
-            urllib.parse.urlsplit(newurl).netloc != urllib.parse.urlsplit(req.full_url).netloc
-        ):
+        if new is not None and _host(newurl) != _host(req.full_url):
             new.headers.pop("X-api-key", None)
         return new
+
+
+def _host(address: str) -> tuple[str, str]:
+    """Scheme, and host with port."""
+    parts = urllib.parse.urlsplit(address)
+    return parts.scheme, parts.netloc.lower()
 
 
 class Server:
@@ -62,6 +74,8 @@ class Server:
 
     With a key the open-data portal is asked, without it the frozen copy. `wait` is in seconds
     before the first new try, and doubles from try to try; `timeout` in seconds without an answer.
+    Only https is spoken, http too with the host of an http `address` that was named. The list may
+    name files of that host and of the two places; only the host of the list is told the key.
     """
 
     def __init__(
@@ -73,26 +87,60 @@ class Server:
     ) -> None:
         self.key, self.wait, self.timeout = key, wait, timeout
         self.address = address or (PORTAL if key else MIRROR)
-        self._opener = urllib.request.build_opener(_OwnHostOnly)
+        self._opener = urllib.request.build_opener(_Redirects(self._check_scheme))
+
+    def _check_scheme(self, address: str) -> str:
+        """The host of an address that may be asked, or DataError."""
+        try:
+            parts, own = (urllib.parse.urlsplit(a) for a in (address, self.address))
+            host = (parts.hostname or "").encode("idna").decode()
+            plain = parts.scheme == own.scheme == "http" and parts.hostname == own.hostname
+            odd = not host or parts.port == 0 or set("@\\") & set(parts.netloc)
+            if not odd and (parts.scheme == "https" or plain):
+                return host
+        except ValueError:  # no address at all
+            pass
+        raise DataError(
+            "an address that is not asked",
+            got=repr(address)[:120],
+            wanted="https",
+            fix="Name another place with --address",
+        )
+
+    def _check_host(self, address: str) -> None:
+        """Raise DataError if the list names a file of a host that it has nothing to do with."""
+        host, own = self._check_scheme(address), urllib.parse.urlsplit(self.address).hostname
+        if host != own and not any(host == d or host.endswith(f".{d}") for d in _DOMAINS):
+            raise DataError(
+                "the server's list names a file of another host",
+                where=self.address,
+                got=repr(address)[:120],
+                wanted=f"{own}, {', '.join(_DOMAINS)}",
+            )
 
     def files(self) -> list[RemoteFile]:
         """List what the server offers."""
         with self._retrying(self.address) as answer:
-            text = answer.read()
+            text = answer.read(_LIST + 1)
         try:
+            if len(text) > _LIST:
+                raise ValueError("too long")
             found = json.loads(text)
             if self.key:
                 bag = found["bulkDataProductBag"][0]["productFileBag"]["fileDataBag"]
                 return [
-                    RemoteFile(f["fileName"], f["fileDownloadURI"], _whole(f.get("fileSize")))
+                    RemoteFile(
+                        str(f["fileName"]), str(f["fileDownloadURI"]), _whole(f.get("fileSize"))
+                    )
                     for f in bag
                 ]
             out = []
             for f in found["files"]:
-                place, md5 = f"{self.address}/files/{f['key']}/content", _md5(f.get("checksum"))
-                out.append(RemoteFile(f["key"], place, _whole(f.get("size")), md5))
+                name, md5 = str(f["key"]), _md5(f.get("checksum"))
+                place = f"{self.address}/files/{urllib.parse.quote(name)}/content"
+                out.append(RemoteFile(name, place, _whole(f.get("size")), md5))
             return out
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(
                 "the server's list of files cannot be read",
                 where=self.address,
@@ -105,6 +153,7 @@ class Server:
 
         Where it fails, what has come so far is kept, but for a wrong checksum.
         """
+        self._check_host(file.address)
         part = target.with_name(f"{target.name}.part")
         for attempt in range(_TRIES):
             have = part.stat().st_size if part.is_file() else 0
@@ -153,14 +202,17 @@ class Server:
                 while block := answer.read(_BLOCK):
                     stream.write(block)
                     done += len(block)
+                    if total is not None and done > total:
+                        return True  # the check of the file says it
                     if progress:
                         progress(file.name, done, total or done)
             return total is None or done >= total
 
     def _retrying(self, address: str, begin: int = 0) -> Any:
         """Open an address; a busy server is asked again, a refusal is explained."""
+        self._check_scheme(address)
         headers = {"User-Agent": "patentcl", "Accept": "*/*"}
-        if self.key:
+        if self.key and _host(address) == _host(self.address):
             headers["X-api-key"] = self.key
         if begin:
             headers["Range"] = f"bytes={begin}-"
@@ -217,7 +269,7 @@ class Server:
 
 def _whole(value: object) -> int | None:
     try:
-        return int(str(value))
+        return size if (size := int(str(value))) >= 0 else None
     except ValueError:
         return None
 
@@ -280,7 +332,7 @@ def download(
     out = {}
     for name in tables:
         file = offered[name]
-        if Path(file.name).name != file.name or file.name.startswith("."):
+        if not _NAME.fullmatch(file.name):
             raise DataError(
                 "the server gives a file a name that is none",
                 where=server.address,

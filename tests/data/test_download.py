@@ -179,6 +179,56 @@ def test_the_key_is_for_one_host(site: Site, tmp_path: Path) -> None:
     assert [key for _, _, key in other.asked] == [None]
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        "file:///etc/hostname",
+        "ftp://127.0.0.1/g_patent.tsv.zip",
+        "http://localhost:9/g_patent.tsv.zip",  # plain http, and not the host that was named
+        "https://example.org/g_patent.tsv.zip",
+        "https://uspto.gov.example.org/g_patent.tsv.zip",
+        "https://user@example.org\\@zenodo.org/x",
+        "https://[::1",
+        "//example.org/x",
+        "data:,x",
+        17,
+    ],
+)
+def test_places_that_a_list_may_not_name(site: Site, tmp_path: Path, place: object) -> None:
+    site.spoil = {"fileDownloadURI": place}
+    with pytest.raises(DataError, match=r"address that is not asked|file of another host"):
+        download(tmp_path, ("g_patent",), portal(site))
+    assert list(tmp_path.iterdir()) == [] and len(site.asked) == 1
+
+
+@pytest.mark.parametrize("place", ["file:///etc", "ftp://127.0.0.1", "http://localhost:9"])
+def test_redirects_that_are_not_followed(site: Site, tmp_path: Path, place: str) -> None:
+    site.elsewhere = place
+    with pytest.raises(DataError, match=r"that is not asked.*wanted https|is not allowed"):
+        download(tmp_path, ("g_patent",), portal(site))
+    assert list(tmp_path.iterdir()) == [] and len(site.asked) == 2
+
+
+def test_a_list_may_name_another_host_but_it_is_not_told_the_key(
+    site: Site, tmp_path: Path
+) -> None:
+    other = Site()
+    server = serve(other)
+    site.spoil = {"fileDownloadURI": f"{other.address}/other/g_patent.tsv.zip", "fileSize": None}
+    download(tmp_path, ("g_patent",), portal(site))
+    server.shutdown()
+    server.server_close()
+    assert [key for _, _, key in other.asked] == [None]
+
+
+@pytest.mark.parametrize("address", ["file:///tmp/list", "ftp://x/list", "list", ""])
+def test_an_address_that_is_none(tmp_path: Path, address: str) -> None:
+    server = Server(None, address, wait=0.001)
+    server.address = address
+    with pytest.raises(DataError, match=r"address that is not asked"):
+        download(tmp_path, ("g_patent",), server)
+
+
 def test_goes_on_after_cuts(site: Site, tmp_path: Path) -> None:
     site.cut = [100_000, 50_000]
     download(tmp_path, ("g_patent",), mirror(site))
@@ -288,7 +338,19 @@ def test_no_zip(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("listing", [b"<html>", b"{}", b"[]", b'{"files": [{}]}'])
+@pytest.mark.parametrize(
+    "listing",
+    [
+        b"<html>",
+        b"{}",
+        b"[]",
+        b'{"files": [{}]}',
+        b'{"files": [7]}',
+        b"[" * 100_000,
+        b" " * (1 << 24) + b"{}",
+        b"\xff\xfe",
+    ],
+)
 def test_a_list_that_is_none(site: Site, tmp_path: Path, listing: bytes) -> None:
     site.listing = listing
     with pytest.raises(DataError, match="list of files cannot be read"):
@@ -299,9 +361,10 @@ def test_a_name_that_leaves_the_folder(site: Site, tmp_path: Path) -> None:
     site.listing = b'{"files": [{"key": "../g_patent.zip", "size": 3}]}'
     with pytest.raises(ConfigError, match="unknown table"):
         download(tmp_path, ("g_patent",), mirror(site))
-    site.listing = b'{"files": [{"key": "g_patent./../../x", "size": 3}]}'
-    with pytest.raises(DataError, match="a name that is none"):
-        download(tmp_path, ("g_patent",), mirror(site))
+    for key in ("g_patent./../../x", "g_patent.\\x", "g_patent.\0", "g_patent." + "x" * 300):
+        site.listing = json.dumps({"files": [{"key": key, "size": 3}]}).encode()
+        with pytest.raises(DataError, match="a name that is none"):
+            download(tmp_path, ("g_patent",), mirror(site))
 
 
 def test_unknown_table(site: Site, tmp_path: Path) -> None:
