@@ -16,6 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from patentcl.core.errors import ConfigError, DataError, choose
+from patentcl.core.reading import read_table, reading
 
 LEVELS = ("section", "class", "subclass", "group", "subgroup")
 """Names of the levels that syntax alone gives, from the root down."""
@@ -445,17 +446,14 @@ class CpcTree:
     @classmethod
     def load(cls, path: str | Path) -> CpcTree:
         """Read a tree written by `save`; DataError if it is missing, damaged, or not a tree."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            table = pq.read_table(path)
-        except FileNotFoundError as error:
-            raise DataError("no such tree", got=path) from error
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError("the tree cannot be read", where=path, got=str(error)) from error
+        if not Path(path).exists():
+            raise DataError("no such tree", got=path)
+        table = read_table(Path(path))
         if not {"symbol", "parent", "title"} <= set(table.column_names):
             got, wanted = ", ".join(table.column_names), "columns symbol, parent, title"
             raise DataError("not a tree", where=path, got=got, wanted=wanted)
         symbols, titles = table["symbol"].to_pylist(), table["title"].to_pylist()
-        return cls(symbols, table["parent"].to_numpy(), titles)
+        with reading(path, "not a tree"):
+            if not all(isinstance(each, str) for each in (*symbols, *titles)):
+                raise TypeError("a symbol or title that is no text")
+            return cls(symbols, table["parent"].to_numpy(), titles)

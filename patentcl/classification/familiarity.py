@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom
 
-from patentcl.core.errors import DataError
 from patentcl.core.files import write_whole
+from patentcl.core.reading import read_record, reading
 
 FILE = "known_words.json"
 _ONE_IN = 10_000  # a word of fewer texts than one in so many may be a foreign or misspelt one
@@ -77,11 +77,13 @@ class KnownWords:
         path = folder / FILE
         if not path.is_file():
             return None
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            return cls(frozenset(record["words"]), float(record["usual"]), float(record["low"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError("the known words cannot be read", where=path, got=str(error)) from error
+        what = "the known words cannot be read"
+        record = read_record(path, what)
+        with reading(path, what):
+            usual, low = float(record["usual"]), float(record["low"])
+            if not (0 <= usual <= 1 and 0 <= low <= 1):
+                raise ValueError(f"shares {usual} and {low}")
+            return cls(frozenset(map(str, record["words"])), usual, low)
 
 
 def _words(text: str) -> list[str]:

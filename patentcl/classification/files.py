@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from patentcl.classification.losses import LOSSES
 from patentcl.core.artifacts import fingerprint, fingerprint_path, library_versions
 from patentcl.core.errors import DataError
 from patentcl.core.files import write_whole
+from patentcl.core.reading import read_npz, read_record, reading
 from patentcl.cpc import CpcTree
 from patentcl.encoders.checks import same_encoder
 
 FORMAT = 4
 """1: embeddings only. 2: perhaps with a folder ``encoder`` that reads texts. 3: perhaps several
 heads, and a folder ``untuned``, the encoder before it was tuned. 4: perhaps stacked members."""
+_AGAIN = "Fit and save the classifier again"
 FILES = ("model.safetensors", "tree.parquet", "thresholds.npz")
 
 
@@ -68,9 +71,13 @@ def read_arrays(folder: Path) -> tuple[dict[str, Tensor], CpcTree, dict[str, np.
     """State, tree and arrays of a folder whose config.json has been read."""
     from safetensors.torch import load_file
 
-    with np.load(folder / "thresholds.npz", allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    state = load_file(str(folder / "model.safetensors"))
+    arrays = read_npz(folder / "thresholds.npz")
+    with reading(folder / "model.safetensors", "the weights cannot be read"):
+        state = load_file(str(folder / "model.safetensors"))
+    for name, values in (*state.items(), *arrays.items()):
+        if not torch.isfinite(torch.as_tensor(values)).all():
+            what = "the classifier holds nan or infinity"
+            raise DataError(what, where=folder, got=name, fix=_AGAIN)
     return state, CpcTree.load(folder / "tree.parquet"), arrays
 
 
@@ -91,14 +98,11 @@ def read_config(folder: Path, encoder: str | None) -> dict[str, Any]:
             wanted="config.json",
             fix="Make one with PatentClassifier.save or patentcl fit",
         )
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        found, kind = record["format"], record["kind"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError("config.json cannot be read", where=path, got=repr(error)) from error
+    record = read_record(path, "config.json cannot be read")
+    found, kind = record.get("format"), record.get("kind")
     if kind != "PatentClassifier":
         raise DataError("not a classifier", where=path, got=kind, wanted="PatentClassifier")
-    if found > FORMAT:
+    if not isinstance(found, int) or found > FORMAT:
         raise DataError(
             "the classifier was saved by a newer patentcl",
             where=path,
@@ -128,7 +132,7 @@ def _check_whole(folder: Path, record: dict[str, Any]) -> None:
             where=folder / "config.json",
             got=fingerprint(record),
             wanted=stated,
-            fix="Fit and save the classifier again",
+            fix=_AGAIN,
         )
     for name in (*FILES, *_encoders(record)):
         if not (folder / name).exists():

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from patentcl.core.errors import DataError, choose
+from patentcl.core.reading import read_table, unique_ids
 from patentcl.cpc import CpcTree, is_symbol, level_index, parse_symbol
 from patentcl.data.duplicates import duplicate_groups, read_families
 from patentcl.data.options import FULL_TEXT
@@ -201,7 +202,7 @@ class Corpus:
 
     def table(self, columns: Sequence[str]) -> pa.Table:
         """Read some columns as an Arrow table in row order."""
-        table = pq.read_table(self.path, columns=list(columns), memory_map=True)
+        table = read_table(self.path, columns)
         return table if self._rows is None else table.take(pa.array(self._rows))
 
     def batches(self, columns: Sequence[str], size: int, start: int = 0) -> Iterator[pa.Table]:
@@ -235,7 +236,7 @@ class Corpus:
     @cached_property
     def ids(self) -> np.ndarray:
         """Patent ids: object array of str, shape (n,)."""
-        return np.asarray(self.table(["patent_id"])["patent_id"].to_pylist(), dtype=object)
+        return unique_ids(self.table(["patent_id"]), self.path)
 
     @cached_property
     def dates(self) -> np.ndarray:
@@ -309,7 +310,7 @@ class Corpus:
         path = self.path.with_name("cpc.parquet")
         if not path.is_file() or column not in pq.read_schema(path).names:
             return {}
-        table = pq.read_table(path, columns=["symbol", column])
+        table = read_table(path, ["symbol", column])
         return dict(zip(table["symbol"].to_pylist(), table[column].to_pylist(), strict=True))
 
     def symbols(self) -> pd.DataFrame:
@@ -359,9 +360,13 @@ class Corpus:
         if self._rows is not None:
             return self._whole.split[self._rows]
         path = self.path.with_name("splits.parquet")
-        source = path if path.is_file() else self.path
-        column = pq.read_table(source, columns=["split"])["split"]
-        return np.asarray(pc.fill_null(column, "").to_pylist(), dtype=object)
+        if not path.is_file():
+            return np.asarray(pc.fill_null(self.table(["split"])["split"], "").to_pylist(), object)
+        kept = read_splits(path)
+        if not np.array_equal(kept["patent_id"], self.ids):
+            fix = "Load the patents again with: patentcl load"
+            raise DataError("the splits are of another corpus", where=path, fix=fix)
+        return kept["split"].to_numpy(dtype=object)
 
     @cached_property
     def duplicate_group(self) -> np.ndarray:
@@ -410,7 +415,11 @@ class Corpus:
 
 def read_splits(path: Path) -> pd.DataFrame:
     """A ``splits.parquet``: patent_id, split and, but for the oldest files, duplicate_group."""
-    return pq.read_table(path).to_pandas().rename(columns={"kin": "duplicate_group"})
+    table = read_table(path).to_pandas().rename(columns={"kin": "duplicate_group"})
+    for column, known in (("split", (*SPLITS, "")), ("patent_id", None)):
+        if column not in table or not (known is None or table[column].isin(known).all()):
+            raise DataError("not a table of splits", where=path, wanted=f"column {column}")
+    return table
 
 
 def _names(path: Path) -> set[str]:

@@ -50,7 +50,7 @@ class RemoteFile:
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects to places that `check` allows; only the own host is told the key."""
 
-    def __init__(self, check: Callable[[str], None]) -> None:
+    def __init__(self, check: Callable[[str], object]) -> None:
         self._check = check
 
     def redirect_request(

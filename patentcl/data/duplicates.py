@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from patentcl.core.reading import read_table
+
 FAMILIES = "family.parquet"
 """Beside ``corpus.parquet`` where the source names relatives: patent_id, family."""
 SIMILARITY = 0.6
@@ -163,6 +165,6 @@ def read_families(corpus: Path, ids: pa.ChunkedArray) -> np.ndarray:
     path = corpus.with_name(FAMILIES)
     if not path.is_file():
         return np.full(len(ids), -1, dtype=np.int64)
-    table = pq.read_table(path).to_pandas()
+    table = read_table(path, ["patent_id", "family"]).to_pandas()
     found = pd.Series(table["family"].to_numpy(), index=table["patent_id"])
     return found.reindex(ids.to_pandas()).fillna(-1).to_numpy().astype(np.int64)

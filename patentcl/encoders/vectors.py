@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from patentcl.core.arrays import check_matrix
 from patentcl.core.errors import DataError
 from patentcl.core.progress import Progress
+from patentcl.core.reading import read_table, reading, unique_ids
 from patentcl.data.corpus import Corpus
 
 if TYPE_CHECKING:
@@ -59,20 +61,14 @@ def read_vectors(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:
     DataError
         If a file is missing or damaged, or the counts differ.
     """
-    folder = Path(folder)
-    try:
+    folder, fix = Path(folder), "Write them again with: patentcl embed"
+    with reading(folder, "the vectors cannot be read", fix):
         vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
-        table = pq.read_table(folder / "ids.parquet")
-        ids = np.asarray(table["patent_id"].to_pylist(), dtype=object)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            "the vectors cannot be read",
-            where=folder,
-            got=str(error),
-            fix="Write them again with: patentcl embed",
-        ) from error
-    if vectors.ndim != 2 or len(ids) != len(vectors):
+        if vectors.dtype not in (np.float16, np.float32) or vectors.ndim != 2:
+            raise ValueError(f"{vectors.dtype} {vectors.shape}")
+    ids = unique_ids(read_table(folder / "ids.parquet", ["patent_id"], fix), folder)
+    if len(ids) != len(vectors):
         raise DataError(
             "vectors and ids do not match", where=folder, got=f"{vectors.shape} and {len(ids)} ids"
         )
-    return vectors, ids
+    return check_matrix(vectors, f"the vectors in {folder}", empty=True), ids

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from patentcl.core import artifacts
 from patentcl.core.errors import DataError
-from patentcl.data.corpus import SPLITS, Corpus
+from patentcl.data.corpus import SPLITS, Corpus, read_splits
 from patentcl.data.splits import make_splits, write_splits
 from patentcl.graph.session import graph_file, is_server
 from patentcl.pipeline.recipe import Recipe
@@ -175,7 +174,7 @@ def _mine(step: Step, place: Path, record: Record, progress: StageProgress) -> N
     graph, corpus = step.inputs["graph"], step.path("corpus")
     splits, among = corpus / "splits.parquet", None
     if splits.is_file():
-        table = pq.read_table(splits).to_pandas()
+        table = read_splits(splits)
         among = table.loc[table["split"] == "train", "patent_id"].tolist()
     with open_graph(graph) as store:
         counts = write_triplets(
@@ -190,12 +189,13 @@ def _train(step: Step, place: Path, record: Record, progress: StageProgress) -> 
     from patentcl.encoders.encoder import PatentEncoder
     from patentcl.encoders.models import model_card
     from patentcl.encoders.training import train_encoder
+    from patentcl.triplets.audit import read_triplets
 
     model = str(step.inputs["model"])
     corpus, table = step.corpus(), None
     if "triplets" in step.inputs:
         artifacts.require(step.path("triplets"), "triplets", "mine GRAPH")
-        table = pq.read_table(step.path("triplets") / "triplets.parquet")
+        table = read_triplets(step.path("triplets"))
     base = PatentEncoder.load(model, step.recipe.encoder.max_length)
     result = train_encoder(
         base,

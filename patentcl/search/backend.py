@@ -7,16 +7,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import yaml
 
+from patentcl.core.arrays import blocks
 from patentcl.core.errors import ConfigError, DataError, MissingExtra
+from patentcl.core.reading import read_table, reading
 from patentcl.core.settings import Settings, make_settings, read_yaml
 from patentcl.search.specification import IndexSpec
 
 FORMAT = 1
 INDEX_FILE, IDS_FILE, SPEC_FILE = "index.faiss", "ids.parquet", "spec.yaml"
 _AGAIN = "Build the index again"
+_UNIT = 1e-3  # how far from 1 the length of a stored vector may be
 
 
 class _Record(Settings):
@@ -32,6 +36,8 @@ class _Record(Settings):
     """Digest of the ids in their order."""
     bytes: int
     """Size of the FAISS file."""
+    files: dict[Literal["index.faiss", "ids.parquet"], str] | None = None
+    """SHA-256 of the files; older records have none."""
     spec: IndexSpec
 
 
@@ -130,6 +136,7 @@ def write_folder(
         encoder=encoder,
         ids=_digest(meta["id"]),
         bytes=(folder / INDEX_FILE).stat().st_size,
+        files={INDEX_FILE: digest_of(folder / INDEX_FILE), IDS_FILE: digest_of(folder / IDS_FILE)},
         spec=spec,
     )
     with (folder / SPEC_FILE).open("w", encoding="utf-8") as stream:
@@ -139,21 +146,14 @@ def write_folder(
 def read_folder(folder: Path) -> tuple[Any, pd.DataFrame, IndexSpec, str | None]:
     """Read what `write_folder` wrote, after checking that the files belong together."""
     record = _read_record(folder)
-    try:
-        meta = pd.read_parquet(folder / IDS_FILE)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            "the table of ids cannot be read",
-            where=folder / IDS_FILE,
-            got=str(error).splitlines()[0],
-        ) from error
+    meta = read_table(folder / IDS_FILE, fix=_AGAIN).to_pandas()
     if "id" not in meta:
         raise DataError(
             "the table of ids has no column 'id'",
             where=folder / IDS_FILE,
             got=", ".join(meta.columns),
         )
-    index = _read_index(folder / INDEX_FILE, record.bytes)
+    index = _read_index(folder / INDEX_FILE, record)
     for what, got, wanted in (
         ("rows in index.faiss", index.ntotal, record.rows),
         ("rows in ids.parquet", len(meta), record.rows),
@@ -168,6 +168,8 @@ def read_folder(folder: Path) -> tuple[Any, pd.DataFrame, IndexSpec, str | None]
                 wanted=f"{wanted} as in {SPEC_FILE}",
                 fix=_AGAIN,
             )
+    with reading(folder / INDEX_FILE, "the index is damaged", _AGAIN):
+        _check_structure(index, record)
     return index, meta, record.spec, record.encoder
 
 
@@ -184,22 +186,93 @@ def _read_record(folder: Path) -> _Record:
         ) from error
 
 
-def _read_index(path: Path, size: Any) -> Any:
+def _read_index(path: Path, record: _Record) -> Any:
     faiss = import_faiss()
-    if path.stat().st_size != size:
-        got = f"{path.stat().st_size} bytes"
-        raise DataError("the index is damaged", where=path, got=got, wanted=f"{size}", fix=_AGAIN)
-    try:
+    if path.stat().st_size != record.bytes:
+        got, wanted = f"{path.stat().st_size} bytes", f"{record.bytes}"
+        raise DataError("the index is damaged", where=path, got=got, wanted=wanted, fix=_AGAIN)
+    for name, digest in (record.files or {}).items():
+        if digest_of(path.with_name(name)) != digest:
+            what = "a file of the index has been changed"
+            raise DataError(what, where=path.with_name(name), fix=_AGAIN)
+    with reading(path, "the index cannot be read", _AGAIN):
         index = faiss.read_index(str(path))
-    except (RuntimeError, MemoryError) as error:
-        raise DataError(
-            "the index cannot be read", where=path, got=_reason(error), fix=_AGAIN
-        ) from error
     if index.metric_type != faiss.METRIC_INNER_PRODUCT:
         got = f"metric {index.metric_type}"
         raise DataError("the index has another metric", where=path, got=got, wanted="inner product")
     return index
 
 
+def _check_structure(index: Any, record: _Record) -> None:
+    """Raise ValueError where the inside of an index contradicts itself or its record.
+
+    FAISS believes what a file says, and ends the process where that leads it out of its memory.
+    """
+    faiss = import_faiss()
+    whole, n = index, record.rows  # these own what is looked at below
+    fresh = new_index(record.spec, n, record.dimension)
+    index, empty = faiss.downcast_index(whole), faiss.downcast_index(fresh)
+    if isinstance(index, faiss.IndexHNSW):
+        _check_graph(index.hnsw, empty.hnsw, n)
+        index, empty = (faiss.downcast_index(each.storage) for each in (index, empty))
+    elif isinstance(index, faiss.IndexIVF):
+        _check_lists(index, n)
+    _agree("kind", family_of(index), family_of(empty))
+    for name in ("d", "code_size", "nlist", "metric_type"):
+        _agree(name, getattr(index, name, None), getattr(empty, name, None))
+    _agree("vectors", index.ntotal, n)
+    if not hasattr(index, "codes"):
+        return
+    _agree("bytes of codes", index.codes.size(), n * empty.code_size)
+    if isinstance(index, faiss.IndexFlat):
+        for rows in blocks(n):
+            part = index.reconstruct_n(rows.start, rows.stop - rows.start)
+            lengths = np.linalg.norm(part, axis=1)
+            if not (np.abs(lengths - 1) < _UNIT).all():
+                raise ValueError("a vector that is not of length 1")
+
+
+def _check_graph(graph: Any, empty: Any, n: int) -> None:
+    """The links of an HNSW graph lead to vectors that there are."""
+    faiss = import_faiss()
+    levels, offsets, links = (
+        faiss.vector_to_array(each) for each in (graph.levels, graph.offsets, graph.neighbors)
+    )
+    steps = faiss.vector_to_array(graph.cum_nneighbor_per_level)
+    _agree("links", steps.tolist(), faiss.vector_to_array(empty.cum_nneighbor_per_level).tolist())
+    _agree("levels", len(levels), n)
+    if not (levels.min() > 0 and levels.max() == graph.max_level + 1 < len(steps)):
+        raise ValueError("levels out of range")
+    if not np.array_equal(np.diff(offsets.astype(np.int64)), steps[levels]) or offsets[0] != 0:
+        raise ValueError("links that are not where they should be")
+    _agree("links", len(links), int(offsets[-1]))
+    if links.min(initial=-1) < -1 or links.max(initial=-1) >= n or not 0 <= graph.entry_point < n:
+        raise ValueError("links to vectors that there are not")
+
+
+def _check_lists(index: Any, n: int) -> None:
+    """The lists of an IVF index hold each vector once."""
+    faiss = import_faiss()
+    lists = faiss.downcast_InvertedLists(index.invlists)
+    _agree("lists", lists.nlist, index.nlist)
+    _agree("bytes of a vector", lists.code_size, index.code_size)
+    _agree("centres", index.quantizer.ntotal, index.nlist)
+    sizes = [lists.list_size(i) for i in range(lists.nlist)]
+    _agree("vectors in lists", sum(sizes), n)
+    parts = [faiss.rev_swig_ptr(lists.get_ids(i), size) for i, size in enumerate(sizes) if size]
+    if not np.array_equal(np.sort(np.concatenate(parts)), np.arange(n)):
+        raise ValueError("a vector in no list or in two")
+
+
+def _agree(what: str, got: Any, wanted: Any) -> None:
+    if got != wanted:
+        raise ValueError(f"{what}: {got} instead of {wanted}")
+
+
 def _digest(ids: Iterable[str]) -> str:
     return hashlib.blake2b("\n".join(map(str, ids)).encode(), digest_size=16).hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from patentcl.core import artifacts
 from patentcl.core.errors import DataError
+from patentcl.core.reading import read_table
 from patentcl.data.corpus import read_splits
 from patentcl.data.duplicates import FAMILIES
+from patentcl.encoders.vectors import read_vectors
 
 LADDER = ("hard", "medium", "easy")
 ROLES = ("anchor_id", "positive_id", "negative_id")
@@ -46,16 +47,16 @@ def write_report(
     vectors : Path, optional
         A folder that ``patentcl embed`` wrote.
     """
-    triplets = pq.read_table(folder / "triplets.parquet", columns=[*ROLES, *KINDS])
+    triplets = read_table(folder / "triplets.parquet", [*ROLES, *KINDS])
     splits, families = corpus / "splits.parquet", corpus / FAMILIES
     leaks = None
     if splits.is_file():
         leaks = leak_report(
             triplets,
             read_splits(splits),
-            pq.read_table(families).to_pandas() if families.is_file() else None,
+            read_table(families).to_pandas() if families.is_file() else None,
         )
-    quality = quality_report(triplets, counts, None if vectors is None else read_vectors(vectors))
+    quality = quality_report(triplets, counts, None if vectors is None else _vectors(vectors))
     (folder / "report.json").write_text(
         json.dumps({"leaks": leaks, "quality": quality}, indent=2) + "\n", encoding="utf-8"
     )
@@ -63,14 +64,9 @@ def write_report(
     return short_lines(leaks, quality)
 
 
-def read_vectors(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors (memory-mapped) and ids of a folder that ``patentcl embed`` wrote."""
+def _vectors(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     artifacts.require(folder, "vectors", "embed CORPUS")
-    ids = pq.read_table(folder / "ids.parquet")
-    return (
-        np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False),
-        ids.column(0).to_pandas().to_numpy(),
-    )
+    return read_vectors(folder)
 
 
 def leak_report(
