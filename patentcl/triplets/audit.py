@@ -47,7 +47,7 @@ def write_report(
     vectors : Path, optional
         A folder that ``patentcl embed`` wrote.
     """
-    triplets = read_table(folder / "triplets.parquet", [*ROLES, *KINDS])
+    triplets = read_triplets(folder)
     splits, families = corpus / "splits.parquet", corpus / FAMILIES
     leaks = None
     if splits.is_file():
@@ -62,6 +62,16 @@ def write_report(
     )
     (folder / "report.md").write_text(render(leaks, quality), encoding="utf-8")
     return short_lines(leaks, quality)
+
+
+def read_triplets(folder: Path) -> pa.Table:
+    """Read ``triplets.parquet`` of a folder: anchor, positive, negative, and of what kind."""
+    path = folder / "triplets.parquet"
+    table = read_table(path, [*ROLES, *KINDS])
+    for name in ROLES:
+        if table[name].null_count or not pa.types.is_string(table[name].type):
+            raise DataError("triplets without ids", where=path, got=f"column {name}")
+    return table
 
 
 def _vectors(folder: Path) -> tuple[np.ndarray, np.ndarray]:

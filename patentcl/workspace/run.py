@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
@@ -10,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from patentcl.core import artifacts
+from patentcl.core.arrays import check_matrix
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.reading import read_record, read_table, reading
 from patentcl.encoders.checks import same_encoder
 from patentcl.workspace import folders
 from patentcl.workspace.queries import as_texts
@@ -195,21 +196,24 @@ class Run:
         import pandas as pd
 
         path = self.require("report") / "metrics.json"
-        result = json.loads(path.read_text(encoding="utf-8"))
-        tasks = {"codes": result["classifier"], **result["retrieval"]}
-        rows = [
-            (task, system, metric, figure["value"], figure["low"], figure["high"])
-            for task, systems in tasks.items()
-            for system, figures in systems.items()
-            for metric, figure in figures.items()
-        ]
+        result = read_record(path)
+        with reading(path):
+            tasks = {"codes": result["classifier"], **result["retrieval"]}
+            rows = [
+                (task, system, metric, figure["value"], figure["low"], figure["high"])
+                for task, systems in tasks.items()
+                for system, figures in systems.items()
+                for metric, figure in figures.items()
+            ]
         columns = ["task", "system", "metric", "value", "low", "high"]
         return pd.DataFrame(rows, columns=columns)
 
     @property
     def page(self) -> str:
         """What the run says of itself, as text."""
-        return (self.require("report") / "page.txt").read_text(encoding="utf-8")
+        path = self.require("report") / "page.txt"
+        with reading(path):
+            return path.read_text(encoding="utf-8")
 
     def map(self, out: str | Path | None = None, title: str = "", queries: Any = None) -> MapFigure:
         """Draw the map of the run: a figure that notebooks show, as a page to explore.
@@ -229,15 +233,18 @@ class Run:
         from patentcl.maps.drawing import MapStyle, plot_map
         from patentcl.maps.projection import place
 
-        table = pd.read_parquet(self.require("map") / "coordinates.parquet")
-        meta = self.corpus.frame()
+        path = self.require("map") / "coordinates.parquet"
+        table, meta = read_table(path).to_pandas(), self.corpus.frame()
+        with reading(path):
+            table[["id", "x", "y", "label", "cluster"]]
         if table["id"].tolist() != meta["id"].tolist():
             raise DataError(
                 "the map is of another corpus",
                 where=self.where("map"),
                 fix="Draw it again with: patentcl map",
             )
-        points, marks = table[["x", "y"]].to_numpy(), None
+        points = check_matrix(table[["x", "y"]].to_numpy(), f"the coordinates in {path}")
+        marks = None
         if queries is not None:
             names, texts = as_texts(queries)
             vectors, _ = read_vectors(self.require("vectors"))

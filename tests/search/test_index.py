@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -412,7 +413,51 @@ def test_a_file_cut_short_is_refused(saved: Path, name: str) -> None:
         PatentIndex.load(saved)
 
 
+def without_digests(folder: Path) -> None:
+    """Make the record of an index as older ones are."""
+    record = yaml.safe_load((folder / "spec.yaml").read_text())
+    del record["files"]
+    (folder / "spec.yaml").write_text(yaml.safe_dump(record))
+
+
+@pytest.mark.parametrize("name", ["index.faiss", "ids.parquet"])
+def test_a_changed_byte_is_found(saved: Path, name: str) -> None:
+    data = bytearray((saved / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (saved / name).write_bytes(data)
+    with pytest.raises(DataError, match=rf"has been changed.*{name}.*Build the index again"):
+        PatentIndex.load(saved)
+
+
+def broken_list(index: Any) -> None:
+    lists = faiss.downcast_InvertedLists(index.invlists)
+    full = next(i for i in range(lists.nlist) if lists.list_size(i))
+    faiss.rev_swig_ptr(lists.get_ids(full), 1)[0] = 400
+
+
+def broken_vector(index: Any) -> None:
+    faiss.rev_swig_ptr(index.get_xb(), 1)[0] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("factory", "damage", "match"),
+    [
+        ("IVF4,Flat", broken_list, "a vector in no list or in two"),
+        ("Flat", broken_vector, "a vector that is not of length 1"),
+    ],
+)
+def test_an_index_that_contradicts_itself(
+    tmp_path: Path, factory: str, damage: Any, match: str
+) -> None:
+    index = PatentIndex.build(VECTORS, META["id"], IndexSpec(name="own", factory=factory))
+    damage(index._index)
+    index.save(tmp_path / "index")
+    with pytest.raises(DataError, match=f"the index is damaged.*{match}"):
+        PatentIndex.load(tmp_path / "index")
+
+
 def test_a_damaged_index_of_the_right_size(saved: Path) -> None:
+    without_digests(saved)
     path = saved / "index.faiss"
     path.write_bytes(b"\0" * path.stat().st_size)
     with pytest.raises(DataError, match="cannot be read"):
@@ -425,6 +470,7 @@ def test_no_folder_at_all(tmp_path: Path) -> None:
 
 
 def test_ids_of_another_index(saved: Path, tmp_path: Path) -> None:
+    without_digests(saved)
     META.iloc[:399].to_parquet(saved / "ids.parquet")
     with pytest.raises(DataError, match=r"rows in ids.parquet.*399.*400"):
         PatentIndex.load(saved)
@@ -437,6 +483,7 @@ def test_ids_of_another_index(saved: Path, tmp_path: Path) -> None:
 
 
 def test_index_of_another_size_or_dimension(saved: Path, tmp_path: Path) -> None:
+    without_digests(saved)
     other = tmp_path / "other"
     for vectors, match in (
         (VECTORS[:, :8], "dimension of index.faiss.*8.*16"),
@@ -471,6 +518,7 @@ def test_a_changed_record_is_refused(saved: Path, change: dict, match: str) -> N
 
 
 def test_an_index_of_another_metric(saved: Path) -> None:
+    without_digests(saved)
     other = faiss.IndexFlatL2(16)
     other.add(VECTORS)
     faiss.write_index(other, str(saved / "index.faiss"))
