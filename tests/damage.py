@@ -1,8 +1,8 @@
 """Damages the files that stages write, and looks at what loading and using them gives.
 
-``PYTHONPATH=tests python tests/damage.py 1000`` tries 1,000 seeded ways and prints a table. With ``--old`` it
-takes the digests out of manifests first, as in folders of an older patentcl, where other results
-cannot be told but all else must hold. Each trial is a forked process with limits.
+``PYTHONPATH=tests python tests/damage.py 1000`` tries 1,000 seeded ways and prints a table. With
+``--old`` it takes the digests out of manifests first, as in folders of an older patentcl: there
+other results cannot be told, but all else must hold. Each trial is a forked process with limits.
 
 A trial ends as ``refused`` (one clear error) or ``same`` (the results of undamaged files), or it is
 wrong: ``other`` results, an ``unclear`` error, a ``crash``, a ``hang``, or too much ``memory``.
