@@ -8,6 +8,7 @@ from __future__ import annotations
 from patentcl.core.lazy import lazily
 
 _HOME = {
+    "MapSettings": "settings",
     "MapStyle": "drawing",
     "plot_map": "drawing",
     "compare_maps": "comparison",
