@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,19 @@ LEVELS = ("section", "class", "subclass", "group", "subgroup")
 _SYMBOL = re.compile(
     r"^\s*([A-HY])(?:\s*(\d{2})(?:\s*([A-Z])(?:\s*(\d{1,4})\s*/\s*(\d{2,6}))?)?)?\s*$", re.ASCII
 )
+
+
+@cache
+def own_titles() -> dict[str, str]:
+    """Short names of all sections, classes and subclasses, for where data bring no titles.
+
+    They are patentcl's own words, from ``cpc.tsv``, and also cover what the IPC alone has.
+
+    >>> own_titles()["A01D"]
+    'Harvesting; mowing'
+    """
+    text = (resources.files("patentcl") / "cpc.tsv").read_text(encoding="utf-8")
+    return {s: t for s, _, t in (line.partition("\t") for line in text.splitlines())}
 
 
 def parse_symbol(text: str) -> tuple[str, ...]:
@@ -88,7 +102,7 @@ class CpcTree:
     parent : array_like of int, shape (n_nodes,)
         Index of each node's parent; -1 at a root.
     titles : sequence of str, optional
-        What each node means; empty strings where unknown.
+        What each node means; where empty, `own_titles`, or an empty string.
 
     Notes
     -----
@@ -113,7 +127,11 @@ class CpcTree:
         parent.setflags(write=False)
         object.__setattr__(self, "symbols", tuple(self.symbols))
         object.__setattr__(self, "parent", parent)
-        object.__setattr__(self, "titles", tuple(self.titles) or ("",) * len(self.symbols))
+        titles, own = tuple(self.titles) or ("",) * len(self.symbols), own_titles()
+        named = (t or own.get(s, "") for s, t in zip(self.symbols, titles, strict=False))
+        object.__setattr__(
+            self, "titles", tuple(named) if len(titles) == len(self.symbols) else titles
+        )
         n, repeated = len(self.symbols), len(self.symbols) - len(set(self.symbols))
         if parent.shape != (n,) or len(self.titles) != n:
             got = f"{parent.size} parents, {len(self.titles)} titles"

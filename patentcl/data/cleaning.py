@@ -14,19 +14,6 @@ from patentcl.data.dates import NO_DATES, read_dates
 from patentcl.data.files import count
 from patentcl.data.options import ReadOptions
 
-SECTION_TITLES = {
-    "A": "Human necessities",
-    "B": "Performing operations; transporting",
-    "C": "Chemistry; metallurgy",
-    "D": "Textiles; paper",
-    "E": "Fixed constructions",
-    "F": "Mechanical engineering; lighting; heating; weapons",
-    "G": "Physics",
-    "H": "Electricity",
-    "Y": "New technological developments; cross-sectional technologies",
-}
-
-
 BAD_CODES = "codes that are not symbols, left out"
 
 

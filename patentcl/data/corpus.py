@@ -22,7 +22,7 @@ from scipy import sparse
 
 from patentcl.core.errors import DataError, choose
 from patentcl.core.reading import read_table, unique_ids
-from patentcl.cpc import CpcTree, is_symbol, level_index, parse_symbol
+from patentcl.cpc import CpcTree, is_symbol, level_index, own_titles, parse_symbol
 from patentcl.data.duplicates import duplicate_groups, read_families
 from patentcl.data.options import FULL_TEXT
 from patentcl.data.reading import ReadOptions, read_patents
@@ -302,8 +302,10 @@ class Corpus:
 
     @cached_property
     def code_titles(self) -> dict[str, str]:
-        """Titles by symbol, from ``cpc.parquet`` beside the corpus; empty where there is none."""
-        return {symbol: title for symbol, title in self._of_symbols("title").items() if title}
+        """Titles by symbol, from ``cpc.parquet`` beside the corpus; else of `own_titles`."""
+        own = own_titles()
+        titled = ((s, title or own.get(s)) for s, title in self._of_symbols("title").items())
+        return {symbol: title for symbol, title in titled if title}
 
     def _of_symbols(self, column: str) -> dict[str, str | None]:
         """A column of ``cpc.parquet`` by symbol; empty where there is none."""

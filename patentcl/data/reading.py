@@ -12,9 +12,11 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from patentcl.core.errors import DataError
-from patentcl.data.cleaning import SECTION_TITLES, Counts, clean
+from patentcl.cpc import own_titles
+from patentcl.data.cleaning import Counts, clean
 from patentcl.data.codes import MACROS
 from patentcl.data.duplicates import FAMILIES, write_families
 from patentcl.data.files import connect, count, explain_duckdb, name_of, quote
@@ -128,9 +130,9 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path, extra: list[str]) -> No
             ORDER BY {"p.place" if ordered else "p.patent_id"}
         ) TO {quote(folder / "corpus.parquet")}
           (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {5_000 if texts else 50_000})""")
-    # Titles of the symbols that occur, and of their ancestors; sections have no row in the tables.
-    con.execute("CREATE TEMP TABLE section_title (symbol VARCHAR, title VARCHAR)")
-    con.executemany("INSERT INTO section_title VALUES (?, ?)", list(SECTION_TITLES.items()))
+    # Titles of the symbols that occur, and of their ancestors: the data's, else our own.
+    own = own_titles()
+    con.register("own_title", pa.table({"symbol": list(own), "title": list(own.values())}))
     con.execute(f"""
         COPY (
             WITH used AS (
@@ -138,13 +140,12 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path, extra: list[str]) -> No
                     CASE WHEN contains(symbol, '/') THEN split_part(symbol, '/', 1) || '/00' END,
                     symbol]) AS symbol FROM code),
             titled AS (SELECT clean_symbol(symbol) AS symbol, max(title) AS title
-                       FROM (SELECT * FROM raw_title WHERE length(trim(symbol)) > 1
-                             UNION ALL SELECT * FROM section_title) GROUP BY 1)
+                       FROM raw_title WHERE trim(title) <> '' GROUP BY 1)
             SELECT u.symbol, CASE WHEN length(u.symbol) = 1 THEN 'section'
                     WHEN length(u.symbol) = 3 THEN 'class' WHEN length(u.symbol) = 4 THEN 'subclass'
                     WHEN ends_with(u.symbol, '/00') THEN 'group' ELSE 'subgroup' END AS level,
-                   coalesce(t.title, '') AS title
-            FROM used u LEFT JOIN titled t USING (symbol)
+                   coalesce(t.title, o.title, '') AS title
+            FROM used u LEFT JOIN titled t USING (symbol) LEFT JOIN own_title o USING (symbol)
             WHERE u.symbol IS NOT NULL AND u.symbol <> '' ORDER BY u.symbol
         ) TO {quote(folder / "cpc.parquet")} (FORMAT parquet)""")
 

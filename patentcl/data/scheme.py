@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from patentcl.core.errors import DataError
-from patentcl.cpc import LEVELS, CpcTree, parse_symbol
+from patentcl.cpc import LEVELS, CpcTree, own_titles, parse_symbol
 from patentcl.data.files import pick_columns
 
 _FILES = tuple(f"cpc_scheme.{kind}" for kind in ("parquet", "csv", "tsv"))
@@ -43,8 +43,11 @@ def add_parents(cpc: Path, scheme: Path) -> int:
                 parents[node] = by_syntax(node)
             node = parents[node]
     symbols = sorted(parents)
+    own = own_titles()  # give way to those of the scheme
+    brought = {s: title for s, title in known.items() if title != own.get(s)}
     titles = [
-        known.get(s) or (tree.titles[tree.index[s]] if s in tree.index else "") for s in symbols
+        brought.get(s) or (tree.titles[tree.index[s]] if s in tree.index else own.get(s, ""))
+        for s in symbols
     ]
     table = {
         "symbol": symbols,

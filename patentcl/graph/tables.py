@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from patentcl.core import resources
 from patentcl.core.errors import DataError
-from patentcl.data.cleaning import SECTION_TITLES
+from patentcl.cpc import own_titles
 from patentcl.data.codes import MACROS
 from patentcl.data.duplicates import components
 from patentcl.data.patentsview import has_table, table_scan
@@ -135,15 +135,19 @@ def _codes(graph: Database, source: Path, work: Path, patents: int) -> None:
     """Symbols go through a table of the different ones: cleaning each row would take minutes."""
     graph.execute("CREATE TEMP TABLE titled (raw VARCHAR, title VARCHAR)")
     graph.execute("CREATE TEMP TABLE symbol_number (raw VARCHAR, symbol VARCHAR, code BIGINT)")
-    for symbol, title in SECTION_TITLES.items():
-        graph.execute(f"INSERT INTO titled VALUES ('{symbol}', '{title}')")
     if has_table(source, "title"):
         with _view(graph, source, work, "title"):
             for level in _TITLED:
                 graph.execute(
                     f'INSERT INTO titled SELECT "{level}", max("{level}_title") '
-                    "FROM raw_title GROUP BY 1"
+                    f"FROM raw_title WHERE \"{level}_title\" <> '' GROUP BY 1"
                 )
+    own = own_titles()
+    with graph.registered("own", pa.table({"raw": list(own), "title": list(own.values())})):
+        graph.execute(
+            "INSERT INTO titled FROM own WHERE raw NOT IN "
+            "(SELECT clean_symbol(raw) FROM titled WHERE clean_symbol(raw) IS NOT NULL)"
+        )
     _number_symbols(graph, "SELECT DISTINCT raw FROM titled")
     _create(graph, source, work, "cpc", "codes")
     _number_symbols(graph, "SELECT DISTINCT raw FROM codes WHERE raw IS NOT NULL")

@@ -4,19 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-SECTIONS = {
-    "A": "Human necessities",
-    "B": "Operations; transporting",
-    "C": "Chemistry; metallurgy",
-    "D": "Textiles; paper",
-    "E": "Fixed constructions",
-    "F": "Mechanical engineering",
-    "G": "Physics",
-    "H": "Electricity",
-    "Y": "New and cross-sectional",
-}
-"""Sections of the classification, in short."""
-
 
 def oklch(lightness: float, chroma: float, turn: float) -> str:
     """Hex colour of OKLCH coordinates; hue in turns."""
@@ -71,8 +58,8 @@ def value_colours(count: int, dark: bool) -> list[str]:
 
 
 def section_colours(dark: bool) -> dict[str, str]:
-    """A colour for each letter of `SECTIONS`."""
-    return dict(zip(SECTIONS, value_colours(len(SECTIONS), dark), strict=True))
+    """A colour for each section of the classification."""
+    return dict(zip("ABCDEFGHY", value_colours(9, dark), strict=True))
 
 
 def ramp(share: float, dark: bool) -> str:

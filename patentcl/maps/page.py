@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from patentcl.maps.colours import SECTIONS, ramp, section_colours, value_colours
+from patentcl.cpc import own_titles
+from patentcl.maps.colours import ramp, section_colours, value_colours
 
 _OWN = ("id", "x", "y", "label", "cluster", "title", "date", "codes")
 _VALUES = 11  # values of a column with a colour of their own; the others share one
@@ -42,7 +43,7 @@ def make_page(
         "n": len(points),
         "labels": unique,
         "colours": [colours[name] for name in unique],
-        "sections": {key: [SECTIONS[key], c] for key, c in section_colours(dark).items()},
+        "sections": {key: [own_titles()[key], c] for key, c in section_colours(dark).items()},
         "layers": _layers(table["label"].to_numpy(dtype=object), layers),
         "columns": _columns(table, dark),
         "marks": [

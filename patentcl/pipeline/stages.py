@@ -13,6 +13,7 @@ import numpy as np
 
 from patentcl.core import artifacts
 from patentcl.core.errors import DataError
+from patentcl.cpc import own_titles
 from patentcl.data.corpus import SPLITS, Corpus, read_splits
 from patentcl.data.splits import make_splits, write_splits
 from patentcl.graph.session import graph_file, is_server
@@ -328,7 +329,6 @@ def _index(step: Step, place: Path, record: Record, progress: StageProgress) -> 
 def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
     """PNG, SVG, a page that opens without a network, coordinates; perhaps two encoders compared."""
     from patentcl.maps.clusters import cluster
-    from patentcl.maps.colours import SECTIONS
     from patentcl.maps.comparison import compare_maps
     from patentcl.maps.drawing import MapStyle, plot_map
     from patentcl.maps.projection import project, provenance
@@ -342,7 +342,7 @@ def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> No
     groups = cluster(
         points, codes=codes, texts=frame["title"].tolist(), titles=corpus.code_titles, seed=seed
     )
-    sections = [SECTIONS[row[0][0]] if row else "Without codes" for row in codes]
+    sections = [own_titles()[row[0][0]] if row else "Without codes" for row in codes]
     dense = bool((groups.cluster >= 0).any())
     plot_map(
         points,

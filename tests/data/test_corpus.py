@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patentcl.core.errors import ConfigError, DataError
-from patentcl.cpc import parse_symbol
+from patentcl.cpc import own_titles, parse_symbol
 from patentcl.data.corpus import SPLITS, Corpus
 from patentcl.data.duplicates import SIMILARITY, near_copies
 from patentcl.data.splits import make_splits, write_splits
@@ -59,10 +59,7 @@ def test_records() -> None:
         [0] * 7,
     ]
     assert corpus.frame().to_dict("list")["codes"] == corpus.codes
-    assert corpus.code_titles == {
-        "A": "Human necessities",
-        "F": "Mechanical engineering; lighting; heating; weapons",
-    }
+    assert corpus.code_titles == {s: own_titles()[s] for s in corpus.tree.symbols}
     assert repr(corpus) == "Corpus(3 patents, labels down to subclass)"
 
 

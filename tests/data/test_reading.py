@@ -352,7 +352,7 @@ def test_old_layout(tmp_path: Path, read: Callable[..., Read]) -> None:
     assert got.by["T100"]["date"] == datetime.date(1980, 1, 1)
     assert got.by["T100"]["type"] is None
     assert {s: t for s, (_, t) in got.cpc.items()} == {
-        "F": "Mechanical engineering; lighting; heating; weapons",
+        "F": "Mechanical engineering",
         "F04": "Machines",
         "F04B": "Pumps",
         "F04B1/00": "",
