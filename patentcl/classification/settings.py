@@ -120,7 +120,7 @@ class TextSettings(Settings):
     """
 
     model: str | None = None
-    """Encoder; words for word vectors trained here; a GloVe .txt or .vec file; None is minilm."""
+    """Encoder; words (vectors trained here), glove, or GloVe's .txt or .vec; None is minilm."""
     max_length: Positive | None = None
     """Tokens read of each text; None is 256, and the encoder section's in a recipe."""
     pooling: Literal["encoder", "cls", "mean", "cnn"] = "encoder"

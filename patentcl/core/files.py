@@ -93,6 +93,15 @@ def swap_folders(fresh: Path, target: Path, old: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def user_cache(name: str) -> Path:
+    """A folder below PATENTCL_CACHE, or else below the user's cache."""
+    base = os.environ.get("PATENTCL_CACHE")
+    if not base:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        base = str(Path(home) / "patentcl")
+    return Path(base) / name
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder for results and those above it; a file in the way is one clear error."""
     try:

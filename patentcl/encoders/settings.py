@@ -13,7 +13,7 @@ class EncoderSettings(Settings):
     """Which model turns text into vectors, and how fast."""
 
     model: str = "minilm"
-    """minilm, a name on the model hub, or a local sentence-transformers folder."""
+    """minilm or mpnet (packages), a name on the model hub, or a sentence-transformers folder."""
     max_length: Positive = 256
     """Tokens read of each text."""
     batch_size: Positive | None = None

@@ -16,6 +16,7 @@ from typing import Any
 
 from patentcl.core import artifacts
 from patentcl.core.errors import ConfigError, did_you_mean
+from patentcl.encoders.packaged import NAMED
 from patentcl.graph.session import graph_file, is_server, open_graph
 from patentcl.pipeline.recipe import Recipe, load_recipe
 from patentcl.pipeline.stages import StageProgress, Step, plan
@@ -155,7 +156,7 @@ def _input_print(name: str, at: str | Path, planned: Mapping[Path, str]) -> str:
         beside = artifacts.read_manifest(place.parent)
         if beside is not None and place.name in beside.get("files", ()):
             return f"{place.name} of {beside.get('fingerprint')}"
-    if name in ("model", "encoder") and not (place.is_dir() and str(at) != "minilm"):
+    if name in ("model", "encoder") and not (place.is_dir() and str(at) not in NAMED):
         return str(at)
     if name == "corpus" and place.name == "corpus.parquet":
         place = place.parent
@@ -281,7 +282,7 @@ def run_pipeline(
 
 def _check_ahead(recipe: Recipe) -> None:
     """Refuse what only a late step would notice before the first one spends any time."""
-    from patentcl.classification.text.words import WORDS, is_words
+    from patentcl.classification.text.words import find_words, is_words
     from patentcl.encoders.models import find_model
     from patentcl.metrics.names import parse_names
     from patentcl.search.specification import IndexSpec
@@ -289,12 +290,8 @@ def _check_ahead(recipe: Recipe) -> None:
     words = recipe.encoder.model
     if recipe.learns_from == "vectors" or not is_words(words):
         find_model(words)
-    elif words != WORDS and not Path(words).is_file():
-        raise ConfigError(
-            "no such file of word vectors",
-            got=words,
-            fix="Name one in GloVe's format, or train some: --set encoder.model=words",
-        )
+    else:
+        find_words(words)
     parse_names([*recipe.evaluate.metrics, *recipe.evaluate.retrieval])
     if recipe.index.spec != "auto":
         IndexSpec.read(recipe.index.spec)

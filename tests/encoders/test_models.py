@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from patentcl.core.errors import ConfigError, DataError, MissingExtra
-from patentcl.encoders import models as module
+from patentcl.encoders import packaged
 from patentcl.encoders.encoder import PatentEncoder
 from patentcl.encoders.models import find_model, model_card, quiet_bars
 
@@ -35,7 +35,7 @@ def test_minilm_is_on_this_machine() -> None:
 
 
 def test_minilm_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(packaged.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"not installed.*pip install"):
         find_model("minilm")
 

