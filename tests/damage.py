@@ -530,7 +530,12 @@ def main() -> None:
         root = given.built or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if not (root / "b" / "classifier-texts").is_dir():
             root.mkdir(exist_ok=True)
-            build(root)
+            # In a process of its own: what has trained in many threads cannot be forked well.
+            child = os.fork()
+            if child == 0:
+                build(root)
+                os._exit(0)
+            os.waitpid(child, 0)
         found = collections.Counter[tuple[str, str]]()
         for trial, outcome, text in attempt(root, given.trials, given.seed, given.old, given.uses):
             found[trial.use, outcome] += 1

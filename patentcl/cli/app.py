@@ -18,6 +18,7 @@ import typer
 from patentcl.cli import classify, evaluate, graph, search, stages
 from patentcl.cli.options import INTERRUPTED, Json, Limit, Sets, app, bar, note, out, verb
 from patentcl.core.errors import DataWarning, PatentclError
+from patentcl.core.reading import explain
 
 COMMANDS = [m.__name__ for m in (stages, graph, evaluate, classify, search)]
 """Importing these registered their commands; help lists them in this order, then those below."""
@@ -41,11 +42,12 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `patentcl ... | head`
         sys.exit(0)
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:  # libraries in Rust panic with what is no Exception
         if debug:
             raise
-        text = (str(error).splitlines() or [""])[0][:300]
-        note(f"error: {type(error).__name__}: {text} (--debug shows where)")
+        note(f"error: {explain(error)}")
         sys.exit(1)
 
 

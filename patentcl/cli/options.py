@@ -20,6 +20,7 @@ import typer
 
 from patentcl.core.errors import ConfigError
 from patentcl.core.progress import Progress, ProgressLines, StageProgress
+from patentcl.core.reading import explain
 
 if TYPE_CHECKING:
     from patentcl.pipeline.recipe import Recipe
@@ -133,6 +134,8 @@ def verb(name: str | None = None) -> Callable[[F], F]:
             except KeyboardInterrupt:  # typer would end the program without a word
                 note(INTERRUPTED)
                 raise typer.Exit(130) from None
+            except EOFError as error:  # typer would say no more than "Aborted!"
+                raise explain(error) from error
 
         call.__doc__, call.__name__ = function.__doc__, function.__name__
         call.__module__ = function.__module__

@@ -22,6 +22,20 @@ if TYPE_CHECKING:
 AGAIN = "Write it again, or copy it again from where it is whole"
 _ROWS = 64  # rows that a byte of Parquet may hold; our tables have ids, which cannot be so few
 
+_PARSERS = set(
+    [
+        "json",
+        "yaml",
+        "pyarrow",
+        "duckdb",
+        "_duckdb",
+        "zipfile",
+        "zlib",
+        "safetensors",
+        "pyo3_runtime",
+    ]
+)
+
 
 @contextlib.contextmanager
 def reading(
@@ -43,6 +57,24 @@ def said(error: BaseException) -> str:
     if first and not isinstance(error, LookupError | TypeError | AttributeError):
         return first
     return f"{type(error).__name__}: {first}".removesuffix(": ")
+
+
+def explain(error: BaseException) -> DataError:
+    """The one line for what a library raised and nothing on the way explained."""
+    kinds = (*type(error).__mro__, *type(error.__cause__).__mro__)
+    libraries = {kind.__module__.partition(".")[0] for kind in kinds}
+    what, fix = "patentcl failed on this input", "Report it with what --debug shows"
+    if isinstance(error, OSError):
+        what, fix = "a file or folder cannot be used", "Check that it is there and may be used"
+    elif isinstance(error, MemoryError):
+        what, fix = "the memory is full", "Use less data (--limit), or smaller batches"
+    elif isinstance(error, UnicodeError):
+        what, fix = "a text or a file's name is not UTF-8", "Convert it to UTF-8"
+    elif isinstance(error, RecursionError):
+        what, fix = "the input is nested too deeply", AGAIN
+    elif isinstance(error, EOFError) or libraries & _PARSERS or "faiss" in str(error):
+        what, fix = "a file is damaged or of another kind", AGAIN
+    return DataError(what, where=getattr(error, "filename", None), got=said(error), fix=fix)
 
 
 def read_record(

@@ -493,3 +493,16 @@ def test_targets_and_options_are_checked_before_anything_is_loaded(
     assert "k is not" in _error(cli(*search, "-k", 0, code=1))
     assert "yesterday" in _error(cli(*search, "--before", "yesterday", code=1))
     assert "Q99" in _error(cli(*search, "--cpc", "Q99", code=1))
+
+
+@pytest.mark.parametrize("error", [EOFError(), KeyError("x"), MemoryError(), RuntimeError("no")])
+def test_an_error_that_nothing_explains_is_one_line(
+    cli: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("patentcl.cli.doctor.examine", fail)
+    done = cli("doctor", code=1)
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert "Aborted" not in done.stderr

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import tracemalloc
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from patentcl.core.errors import ConfigError, DataError
-from patentcl.core.reading import read_npz, read_record, read_table, reading
+from patentcl.core.reading import explain, read_npz, read_record, read_table, reading
 
 
 class Panic(BaseException):
@@ -34,6 +37,29 @@ def test_whatever_is_raised_is_one_error(error: BaseException, text: str) -> Non
     with pytest.raises(DataError) as caught, reading("x.bin"):
         raise error
     assert str(caught.value).startswith(f"the file cannot be read (in x.bin): {text}. ")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OSError(13, "Permission denied", "x.csv"), "cannot be used (in x.csv): got Permission"),
+        (MemoryError(), "the memory is full: got MemoryError. Use less data"),
+        ("\ud800".encode, "is not UTF-8: got 'utf-8' codec can't encode"),
+        (RecursionError("maximum"), "nested too deeply"),
+        (EOFError(), "damaged or of another kind: got EOFError"),
+        (lambda: json.loads("{"), "damaged or of another kind: got Expecting property name"),
+        (lambda: pq.read_table(io.BytesIO(b"x")), "damaged or of another kind: got Could not open"),
+        (lambda: duckdb.sql("SELECT * FROM 'no.parquet'"), "damaged or of another kind"),
+        (KeyError("a"), "patentcl failed on this input: got KeyError: 'a'. Report it"),
+    ],
+)
+def test_what_nothing_explained(error: Any, text: str) -> None:
+    if not isinstance(error, BaseException):
+        with pytest.raises(Exception) as caught:
+            error()
+        error = caught.value
+    said = str(explain(error))
+    assert text in said and "\n" not in said
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), ConfigError("own")])
