@@ -22,19 +22,17 @@ if TYPE_CHECKING:
 AGAIN = "Write it again, or copy it again from where it is whole"
 _ROWS = 64  # rows that a byte of Parquet may hold; our tables have ids, which cannot be so few
 
-_PARSERS = set(
-    [
-        "json",
-        "yaml",
-        "pyarrow",
-        "duckdb",
-        "_duckdb",
-        "zipfile",
-        "zlib",
-        "safetensors",
-        "pyo3_runtime",
-    ]
-)
+_PARSERS = {
+    "json",
+    "yaml",
+    "pyarrow",
+    "duckdb",
+    "_duckdb",
+    "zipfile",
+    "zlib",
+    "safetensors",
+    "pyo3_runtime",
+}
 
 
 @contextlib.contextmanager

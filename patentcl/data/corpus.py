@@ -21,13 +21,14 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from patentcl.core.errors import DataError, choose
-from patentcl.core.reading import read_table, unique_ids
+from patentcl.core.reading import read_table, reading, unique_ids
 from patentcl.cpc import CpcTree, is_symbol, level_index, own_titles, parse_symbol
 from patentcl.data.duplicates import duplicate_groups, read_families
 from patentcl.data.options import FULL_TEXT
 from patentcl.data.reading import ReadOptions, read_patents
 
 COLUMNS = ("patent_id", "date", "type", "title", "abstract", "codes", "citations", "split")
+_TYPES = {"codes": ("list",), "citations": ("list",), "date": ("date32", "timestamp", "null")}
 SPLITS = ("train", "dev", "test")
 _AT_ONCE = 8192  # rows that are read from the file at a time
 
@@ -74,11 +75,17 @@ class Corpus:
         self._whole = self  # what this is a part of
         if not self.path.is_file():
             raise DataError("no such corpus", got=self.path)
-        names = _names(self.path)
+        with reading(self.path, "not a Parquet file"):
+            schema = pq.read_schema(self.path)
+        names = schema.names
         missing = [c for c in COLUMNS if c not in names]
         if missing:
             got, fix = ", ".join(sorted(names)), "Make a corpus with: patentcl load DATA"
             raise DataError(f"column {missing[0]!r} is missing", where=self.path, got=got, fix=fix)
+        for name in COLUMNS:
+            kind = str(schema.field(name).type).replace("large_", "")
+            if kind.partition("<")[0].partition("[")[0] not in _TYPES.get(name, ("string", "null")):
+                raise DataError(f"column {name!r} is of another type", where=self.path, got=kind)
 
     # ---- making -----------------------------------------------------------------------------
 
@@ -310,7 +317,7 @@ class Corpus:
     def _of_symbols(self, column: str) -> dict[str, str | None]:
         """A column of ``cpc.parquet`` by symbol; empty where there is none."""
         path = self.path.with_name("cpc.parquet")
-        if not path.is_file() or column not in pq.read_schema(path).names:
+        if not path.is_file() or column not in _names(path):
             return {}
         table = read_table(path, ["symbol", column])
         return dict(zip(table["symbol"].to_pylist(), table[column].to_pylist(), strict=True))
@@ -336,6 +343,10 @@ class Corpus:
         """
         if self._rows is not None:
             return self._whole.tree
+        with reading(self.path, "the codes make no tree"):
+            return self._grown()
+
+    def _grown(self) -> CpcTree:
         flat = pc.unique(pc.list_flatten(self.table(["codes"])["codes"])).to_pylist()
         if not flat:
             fix = "Give data with CPC or IPC codes: classifiers learn from them"
@@ -426,7 +437,5 @@ def read_splits(path: Path) -> pd.DataFrame:
 
 def _names(path: Path) -> set[str]:
     """Columns of a Parquet file."""
-    try:
+    with reading(path, "not a Parquet file"):
         return set(pq.read_schema(path).names)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError("not a Parquet file", where=path, got=str(error)) from error

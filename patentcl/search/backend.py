@@ -19,6 +19,7 @@ from patentcl.search.specification import IndexSpec
 
 FORMAT = 1
 INDEX_FILE, IDS_FILE, SPEC_FILE = "index.faiss", "ids.parquet", "spec.yaml"
+SYMBOLS_FILE = "symbols.parquet"
 _AGAIN = "Build the index again"
 _UNIT = 1e-3  # how far from 1 the length of a stored vector may be
 
@@ -36,7 +37,7 @@ class _Record(Settings):
     """Digest of the ids in their order."""
     bytes: int
     """Size of the FAISS file."""
-    files: dict[Literal["index.faiss", "ids.parquet"], str] | None = None
+    files: dict[Literal["index.faiss", "ids.parquet", "symbols.parquet"], str] | None = None
     """SHA-256 of the files; older records have none."""
     spec: IndexSpec
 
@@ -113,9 +114,14 @@ def _reason(error: Exception) -> str:
 
 
 def write_folder(
-    folder: Path, index: Any, meta: pd.DataFrame, spec: IndexSpec, encoder: str | None
+    folder: Path,
+    index: Any,
+    meta: pd.DataFrame,
+    spec: IndexSpec,
+    encoder: str | None,
+    symbols: pd.DataFrame | None = None,
 ) -> None:
-    """Write the three files of an index into a folder that has none of them."""
+    """Write the files of an index into a folder that has none of them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in (INDEX_FILE, IDS_FILE, SPEC_FILE):
         if (folder / name).exists():
@@ -130,22 +136,34 @@ def write_folder(
             where=folder / IDS_FILE,
             got=str(error).splitlines()[0],
         ) from error
+    names = [INDEX_FILE, IDS_FILE]
+    if symbols is not None:
+        symbols.to_parquet(folder / SYMBOLS_FILE, index=False)
+        names.append(SYMBOLS_FILE)
     record = _Record(
         rows=len(meta),
         dimension=int(index.d),
         encoder=encoder,
         ids=_digest(meta["id"]),
         bytes=(folder / INDEX_FILE).stat().st_size,
-        files={INDEX_FILE: digest_of(folder / INDEX_FILE), IDS_FILE: digest_of(folder / IDS_FILE)},
+        files={name: digest_of(folder / name) for name in names},
         spec=spec,
     )
     with (folder / SPEC_FILE).open("w", encoding="utf-8") as stream:
         yaml.safe_dump(record.model_dump(), stream, sort_keys=False, allow_unicode=True)
 
 
-def read_folder(folder: Path) -> tuple[Any, pd.DataFrame, IndexSpec, str | None]:
+def read_folder(
+    folder: Path,
+) -> tuple[Any, pd.DataFrame, IndexSpec, str | None, pd.DataFrame | None]:
     """Read what `write_folder` wrote, after checking that the files belong together."""
     record = _read_record(folder)
+    for name, digest in (record.files or {}).items():
+        with reading(folder / name, "a file of the index cannot be read", _AGAIN):
+            found = digest_of(folder / name)
+        if found != digest:
+            what = "a file of the index has been changed"
+            raise DataError(what, where=folder / name, fix=_AGAIN)
     meta = read_table(folder / IDS_FILE, fix=_AGAIN).to_pandas()
     if "id" not in meta:
         raise DataError(
@@ -170,7 +188,12 @@ def read_folder(folder: Path) -> tuple[Any, pd.DataFrame, IndexSpec, str | None]
             )
     with reading(folder / INDEX_FILE, "the index is damaged", _AGAIN):
         _check_structure(index, record)
-    return index, meta, record.spec, record.encoder
+    symbols = None
+    if (folder / SYMBOLS_FILE).is_file():
+        symbols = read_table(
+            folder / SYMBOLS_FILE, ("symbol", "parent", "title"), _AGAIN
+        ).to_pandas()
+    return index, meta, record.spec, record.encoder, symbols
 
 
 def _read_record(folder: Path) -> _Record:
@@ -191,10 +214,6 @@ def _read_index(path: Path, record: _Record) -> Any:
     if path.stat().st_size != record.bytes:
         got, wanted = f"{path.stat().st_size} bytes", f"{record.bytes}"
         raise DataError("the index is damaged", where=path, got=got, wanted=wanted, fix=_AGAIN)
-    for name, digest in (record.files or {}).items():
-        if digest_of(path.with_name(name)) != digest:
-            what = "a file of the index has been changed"
-            raise DataError(what, where=path.with_name(name), fix=_AGAIN)
     with reading(path, "the index cannot be read", _AGAIN):
         index = faiss.read_index(str(path))
     if index.metric_type != faiss.METRIC_INNER_PRODUCT:

@@ -23,7 +23,6 @@ from patentcl.search.specification import IndexSpec
 AUTO_FLAT_ROWS = 200_000
 """Up to this many vectors ``spec="auto"`` is the exact index, above it the HNSW graph."""
 
-SYMBOLS_FILE = "symbols.parquet"
 _EXACT_SHARE = 0.1  # a filter that leaves less than this share of the rows is answered exactly
 _TIE = 4e-6  # float32 inner products of unit vectors differ by this much with the order of adding
 _CHUNK = 1024  # queries handled at a time
@@ -152,16 +151,14 @@ class PatentIndex:
 
     def save(self, folder: str | Path) -> None:
         """Write ``index.faiss``, ``ids.parquet`` and ``spec.yaml``; never over another index."""
-        backend.write_folder(Path(folder), self._index, self.meta, self.spec, self.encoder)
-        if self.symbols is not None:
-            self.symbols.to_parquet(Path(folder) / SYMBOLS_FILE, index=False)
+        backend.write_folder(
+            Path(folder), self._index, self.meta, self.spec, self.encoder, self.symbols
+        )
 
     @classmethod
     def load(cls, folder: str | Path) -> PatentIndex:
         """Read an index written by `save`; files that do not belong together raise DataError."""
-        index, meta, spec, encoder = backend.read_folder(Path(folder))
-        path = Path(folder) / SYMBOLS_FILE
-        symbols = pd.read_parquet(path) if path.is_file() else None
+        index, meta, spec, encoder, symbols = backend.read_folder(Path(folder))
         meta = checked_meta(meta, checked_ids(meta["id"], len(meta)))
         return cls(index, meta, spec, encoder, symbols)
 
