@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -441,8 +442,10 @@ def _attempt(root: Path, trial: Trial | None, use: str, seed: int, old: bool, pl
         path.write_bytes(text)
         kinds = {**ANY, **BY_KIND.get(path.suffix, {})}
         kinds[trial.damage](path, root / "b" / trial.file, random.Random(f"{seed} {trial.number}"))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (_size() + 2 * MEMORY, -1))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a test runner has its own
     signal.alarm(SECONDS)
     try:
         end = f"done {_digest(USES[use][1](run))}"
@@ -484,25 +487,19 @@ def _forked(root: Path, trial: Trial | None, use: str, seed: int, old: bool) -> 
         return outcome, text
 
 
-class Outcome(NamedTuple):
-    trial: Trial
-    outcome: str
-    said: str
+def outcome_of(root: Path, trial: Trial, seed: int, old: bool) -> tuple[str, str]:
+    """How a trial ends, and what was said."""
+    first, wanted = _untouched(root, trial.use, old)
+    assert first == "done", (trial.use, first, wanted)
+    outcome, text = _forked(root, trial, trial.use, seed, old)
+    if outcome == "done":
+        outcome = "same" if text == wanted else "other"
+    return outcome, text
 
 
-def attempt(
-    root: Path, n: int, seed: int = 0, old: bool = False, uses: Any = None
-) -> Iterator[Outcome]:
-    """Try `n` damages on what `build` made."""
-    wanted: dict[str, str] = {}
-    for trial in trials(root / "a", n, seed, uses):
-        if trial.use not in wanted:
-            outcome, wanted[trial.use] = _forked(root, None, trial.use, seed, old)
-            assert outcome == "done", (trial.use, outcome, wanted[trial.use])
-        outcome, text = _forked(root, trial, trial.use, seed, old)
-        if outcome == "done":
-            outcome = "same" if text == wanted[trial.use] else "other"
-        yield Outcome(trial, outcome, text)
+@functools.cache
+def _untouched(root: Path, use: str, old: bool) -> tuple[str, str]:
+    return _forked(root, None, use, 0, old)
 
 
 def warm() -> None:
@@ -537,7 +534,8 @@ def main() -> None:
                 os._exit(0)
             os.waitpid(child, 0)
         found = collections.Counter[tuple[str, str]]()
-        for trial, outcome, text in attempt(root, given.trials, given.seed, given.old, given.uses):
+        for trial in trials(root / "a", given.trials, given.seed, given.uses):
+            outcome, text = outcome_of(root, trial, given.seed, given.old)
             found[trial.use, outcome] += 1
             if outcome not in RIGHT and not (given.old and outcome == "other"):
                 print(outcome, trial, text[:300], flush=True)
