@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from patentcl.core.arrays import check_matrix
 from patentcl.core.errors import ConfigError, DataError, choose
@@ -51,7 +52,8 @@ def cluster(
 
     A group is named by the title of the symbol that is over-represented in it, or by the terms that
     its titles use more than the others do. Dense groups are found at several resolutions (PLSCAN);
-    the main one lasts longest, with about ``sqrt(n) / 2`` groups, 4 to 60.
+    the main one lasts longest, with about ``sqrt(n) / 2`` groups, 4 to 60. A point between groups
+    joins one where most of its ten nearest are in it.
 
     Parameters
     ----------
@@ -105,7 +107,7 @@ def cluster(
         found, main = _hdbscan(array, size)
     else:
         found, main = [_kmeans(array, min(size or max(15, n // 150), n), seed)], 0
-    numbers = [_by_size(layer) for layer in found]
+    numbers = [_by_size(_joined(array, layer)) for layer in found]
     names = Names(codes, texts, titles or {})
     tables = [names.table(number, level) for number in numbers]
     layers = tuple(
@@ -138,6 +140,20 @@ def _hdbscan(points: np.ndarray, size: int | None) -> tuple[list[np.ndarray], in
     main = int(count.argmax() if size else lasting.argmax())
     first = max(0, min(main - 1, len(layers) - _LAYERS))
     return layers[first : first + _LAYERS], main - first
+
+
+def _joined(points: np.ndarray, found: np.ndarray, near: int = 10) -> np.ndarray:
+    """Points in no group join the one that most of their nearest are in, if more than half are."""
+    alone = np.flatnonzero(found < 0)
+    if not alone.size or found.max() < 0:
+        return found
+    out, labels = found.copy(), found + 1
+    beside = cKDTree(points).query(points[alone], k=min(near, len(points)))[1]
+    votes = np.apply_along_axis(np.bincount, 1, labels[beside], minlength=int(labels.max()) + 1)
+    votes[:, 0] = 0
+    sure = votes.max(axis=1) * 2 > beside.shape[1]
+    out[alone[sure]] = votes.argmax(axis=1)[sure] - 1
+    return out
 
 
 def _kmeans(points: np.ndarray, size: int, seed: int) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from patentcl.cpc import LEVELS, is_symbol, level_index, truncate_symbol
+from patentcl.cpc import LEVELS, is_symbol, level_index, own_titles, truncate_symbol
 
 _NAMING_SHARE = 0.2  # a code names a group where at least this share of its coded patents has it
 _NO_TOPIC = "Y10"  # only says how the patent was classified before
@@ -86,18 +86,26 @@ class Names:
     def table(self, number: np.ndarray, level: str) -> pd.DataFrame:
         """The table of `Clusters` for numbered groups, -1 for points in none."""
         groups = int(number.max(initial=-1)) + 1
-        below = LEVELS[min(level_index(level) + 1, len(LEVELS) - 1)]
-        found = {name: self.over_represented(number, name) for name in (level, below)}
+        depth = level_index(level)
+        below = LEVELS[min(depth + 1, len(LEVELS) - 1)]
+        found = {
+            name: self.over_represented(number, name) for name in {*LEVELS[:depth], level, below}
+        }
         best = found[level].groupby(level=0).head(1).reindex(range(groups))
         best["code"] = best["code"].fillna("")
-        ranked = pd.concat(found.values()).sort_values("gain", ascending=False, kind="stable")
-        ranked = ranked[ranked["gain"] >= ranked.groupby(level=0)["gain"].transform("max") / 2]
-        ranked = ranked[ranked["share"] >= _NAMING_SHARE]
-        ranked = ranked[~ranked["code"].str.startswith(_NO_TOPIC)]
         ideas: list[list[str]] = [[] for _ in range(groups)]
-        for group, code in zip(ranked.index, ranked["code"], strict=True):
-            if title := short_title(self._titles.get(code, "")):
-                ideas[group].append(title)
+        # A coarser level names only groups that are too mixed for a finer one.
+        for names in ((level, below), *((name,) for name in reversed(LEVELS[:depth]))):
+            ranked = pd.concat([found[name] for name in names])
+            ranked = ranked.sort_values("gain", ascending=False, kind="stable")
+            ranked = ranked[ranked["gain"] >= ranked.groupby(level=0)["gain"].transform("max") / 2]
+            ranked = ranked[ranked["share"] >= _NAMING_SHARE]
+            ranked = ranked[~ranked["code"].str.startswith(_NO_TOPIC)]
+            open_ = [not titles for titles in ideas]
+            for group, code in zip(ranked.index, ranked["code"], strict=True):
+                title = short_title(own_titles().get(code) or self._titles.get(code, ""))
+                if open_[group] and title:
+                    ideas[group].append(title)
         terms = self.terms(number)
         return pd.DataFrame(
             {
