@@ -270,9 +270,28 @@ _Loader.add_implicit_resolver(
 def _parse_yaml(text: str) -> Any:
     loader = _Loader(text)
     try:
-        return loader.get_single_data()
+        value = loader.get_single_data()
+        if _size(value, {}) > _LARGEST:
+            raise ValueError(f"more than {_LARGEST:,} values, with all references put in")
+        return value
+    except (RecursionError, ValueError) as error:
+        raise yaml.YAMLError(str(error)) from error
     finally:
         loader.dispose()
+
+
+_LARGEST = 100_000
+
+
+def _size(value: Any, known: dict[int, float]) -> float:
+    """Values in plain data; references count each time, and what holds itself is infinite."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = float("inf")
+        parts = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(value)]
 
 
 def read_yaml(path: str | Path) -> Any:

@@ -510,3 +510,18 @@ def test_help_on_settings_explains_each_and_little_else(model: type[Settings]) -
     arguments = inspect.signature(model).parameters
     assert list(arguments) == list(model.model_fields)
     assert all(each.annotation is each.empty for each in arguments.values())
+
+
+BOMB = "\n".join(
+    ["k0: &a0 [x]", *(f"k{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 40))]
+)
+
+
+@pytest.mark.parametrize("text", [BOMB, "a: &a [*a]", "[" * 20_000, "a: !!int x"])
+def test_yaml_that_grows_or_never_ends(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        read_yaml(path)
+    with pytest.raises(ConfigError, match="the value cannot be read"):
+        apply_overrides({}, [f"a={text}"])
