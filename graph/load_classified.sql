@@ -4,6 +4,6 @@
 CREATE TABLE classified AS
 SELECT p, symbol, sequence::SMALLINT AS sequence
 FROM (SELECT patent_id, unnest(codes) AS symbol, generate_subscripts(codes, 1) - 1 AS sequence
-      FROM read_parquet($corpus))
+      FROM read_parquet($corpus, hive_partitioning = false))
 JOIN patent USING (patent_id)
 ORDER BY p, sequence

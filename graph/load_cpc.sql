@@ -2,4 +2,4 @@
 -- parameters: $cpc path of cpc.parquet
 -- table: cpc (symbol, level, title)
 CREATE TABLE cpc AS
-SELECT symbol, level, title FROM read_parquet($cpc) ORDER BY symbol
+SELECT symbol, level, title FROM read_parquet($cpc, hive_partitioning = false) ORDER BY symbol

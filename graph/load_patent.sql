@@ -10,6 +10,6 @@ SELECT (row_number() OVER (ORDER BY patent_id) - 1)::INTEGER AS p,
        year(date)::SMALLINT AS year,
        type,
        text_key
-FROM read_parquet($corpus)
+FROM read_parquet($corpus, hive_partitioning = false)
 JOIN text_keys USING (patent_id)
 ORDER BY patent_id

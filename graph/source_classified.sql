@@ -4,6 +4,7 @@
 -- table: classified (p, symbol)
 CREATE TABLE classified AS
 SELECT p, symbol
-FROM (SELECT node, unnest(codes) AS code FROM read_parquet($files))
+FROM (SELECT node, unnest(codes) AS code
+      FROM read_parquet($files, hive_partitioning = false))
 JOIN node USING (node)
 JOIN symbol_node ON symbol_node.node = code

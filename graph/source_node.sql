@@ -3,4 +3,4 @@
 -- needs: table patent
 -- table: node (node, p)
 CREATE TEMP TABLE node AS
-SELECT node, p FROM read_parquet($files) JOIN patent USING (patent_id)
+SELECT node, p FROM read_parquet($files, hive_partitioning = false) JOIN patent USING (patent_id)

@@ -4,5 +4,5 @@
 CREATE TABLE patent AS
 SELECT (row_number() OVER (ORDER BY patent_id) - 1)::INTEGER AS p,
        patent_id, date::DATE AS date, year, type, text_key
-FROM read_parquet($files)
+FROM read_parquet($files, hive_partitioning = false)
 ORDER BY patent_id

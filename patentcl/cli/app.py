@@ -16,7 +16,21 @@ from typing import Annotated
 import typer
 
 from patentcl.cli import classify, evaluate, graph, search, stages
-from patentcl.cli.options import INTERRUPTED, Json, Limit, Sets, app, bar, note, out, verb
+from patentcl.cli.options import (
+    INTERRUPTED,
+    ColumnNames,
+    Encoding,
+    Json,
+    Limit,
+    Sets,
+    app,
+    bar,
+    columns_of,
+    note,
+    out,
+    tell_about_files,
+    verb,
+)
 from patentcl.core.errors import DataWarning, PatentclError
 from patentcl.core.reading import explain
 
@@ -91,6 +105,8 @@ def run(
     ] = None,
     to: Annotated[Path | None, typer.Option("--out", help="Folder of the run.")] = None,
     sets: Sets = [],
+    columns: ColumnNames = [],
+    encoding: Encoding = None,
     limit: Limit = None,
     start: Annotated[
         str | None, typer.Option("--from", help="Repeat this stage and all that depend on it.")
@@ -106,7 +122,12 @@ def run(
     """
     from patentcl.pipeline.runner import run_pipeline
 
+    tell_about_files()
     overrides = [*sets, *([f"data.limit={limit}"] if limit else [])]
+    if columns:
+        overrides.append(f"data.columns={json.dumps(columns_of(columns))}")
+    if encoding:
+        overrides.append(f"data.encoding={encoding}")
     with bar() as progress:
         result = run_pipeline(recipe, data, to, overrides, start, dry, note, progress)
     if as_json:

@@ -79,7 +79,6 @@ def classify(
 
     Example: patentcl classify --file new.csv --out codes.csv
     """
-    from patentcl.data.corpus import Corpus
     from patentcl.workspace.run import Run
 
     one_of(question.text, question.file, names="a text and --file")
@@ -94,7 +93,7 @@ def classify(
             "no index and no corpus beside the classifier, so no evidence: make an index with "
             "patentcl index, or name one with --index"
         )
-    patents = None if question.file is None else Corpus.read(question.file, limit=limit)
+    patents = question.read(run, limit)
     with steps("classify") as progress:
         predictor = run.predictor(source.evidence, all_scores)
         if patents is None:
@@ -103,7 +102,8 @@ def classify(
             for ids, texts in _parts(patents, 0, progress):
                 _show(predictor.predict(ids, texts), as_json)
         else:
-            about = _about(run, question, [all_scores, source.evidence, limit])
+            named = [x for x in (question.columns, question.encoding) if x]
+            about = _about(run, question, [all_scores, source.evidence, limit, *named])
             _write(predictor, patents, to, about, progress)
 
 

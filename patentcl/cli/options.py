@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +24,9 @@ from patentcl.core.progress import Progress, ProgressLines, StageProgress
 from patentcl.core.reading import explain
 
 if TYPE_CHECKING:
+    from patentcl.data.corpus import Corpus
     from patentcl.pipeline.recipe import Recipe
+    from patentcl.workspace.run import Run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,6 +55,17 @@ Level = Annotated[
 ]
 EncoderNow = Annotated[
     str | None, typer.Option(help="Where the encoder is now, if it has been moved.")
+]
+ColumnNames = Annotated[
+    list[str],
+    typer.Option(
+        "--columns",
+        help="For plain files: ours=theirs, where ours is patent_id, title, abstract, date, "
+        "codes, ipc, citations, family, split or claims. May be repeated.",
+    ),
+]
+Encoding = Annotated[
+    str | None, typer.Option(help="Of text files, e.g. cp1252; recognised if not given.")
 ]
 RUN = Path("artifacts/quickstart")
 INTERRUPTED = "interrupted: finished work is kept, and the next run resumes from there"
@@ -88,11 +102,21 @@ class Question:
     """What to look at: a text, or each patent of a file."""
 
     text: Annotated[str | None, typer.Argument(help="An abstract; - reads it from stdin.")] = None
-    file: Annotated[Path | None, typer.Option(help="CSV, TSV, JSONL or Parquet.")] = None
+    file: Annotated[
+        Path | None, typer.Option(help="A table of patents: CSV, TSV, XLSX, JSONL, Parquet ...")
+    ] = None
+    columns: ColumnNames = field(default_factory=list)
+    encoding: Encoding = None
 
     def abstract(self) -> str:
         """The text, or what stdin holds."""
         return sys.stdin.read().strip() if self.text == "-" else self.text or ""
+
+    def read(self, run: Run, limit: int | None = None) -> Corpus | None:
+        """The patents of the file, read as those of the run were."""
+        if self.file is None:
+            return None
+        return run.read(self.file, limit, columns_of(self.columns), self.encoding)
 
 
 def one_of(*given: Any, names: str) -> None:
@@ -175,6 +199,11 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def tell_about_files() -> None:
+    """Say at length what is found in files of patents."""
+    logging.getLogger("patentcl.data").setLevel(logging.INFO)
+
+
 @contextmanager
 def bar() -> Iterator[StageProgress]:
     """A progress bar with rate and time left; a line a minute where stderr is no terminal."""
@@ -226,8 +255,8 @@ def show_counts(
             out(f"  e.g. {text}")
 
 
-def pairs_of(texts: list[str], option: str, example: str) -> dict[str, str]:
-    """Texts of the form ours=theirs as a mapping."""
+def columns_of(texts: list[str]) -> dict[str, str]:
+    """What --columns says: our name of a column -> the file's."""
     found = {}
     for text in texts:
         name, sign, theirs = text.partition("=")
@@ -235,7 +264,7 @@ def pairs_of(texts: list[str], option: str, example: str) -> dict[str, str]:
             raise ConfigError(
                 "a column must be given as ours=theirs",
                 got=text,
-                fix=f"For example {option} {example}",
+                fix="For example --columns abstract=summary",
             )
         found[name.strip()] = theirs.strip()
     return found

@@ -105,7 +105,7 @@ def similar(
         if id_ is not None:
             found = run.similar(ids=id_, k=k, **arguments)
         else:
-            found = run.similar(question.file or [question.abstract()], k, **arguments)
+            found = run.similar(question.read(run) or [question.abstract()], k, **arguments)
     for each in caught:
         note(str(each.message))
     _show(found, as_json)

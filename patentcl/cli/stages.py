@@ -14,17 +14,20 @@ import typer
 
 from patentcl.cli.options import (
     RUN,
+    ColumnNames,
     Common,
+    Encoding,
     Json,
     Level,
     Limit,
     Seeded,
     bar,
+    columns_of,
     note,
     one_of,
     out,
-    pairs_of,
     show_counts,
+    tell_about_files,
     verb,
 )
 from patentcl.core.errors import DataError
@@ -140,8 +143,8 @@ class Patents:
     data: Annotated[
         Path,
         typer.Argument(
-            help="A folder of PatentsView tables; a CSV, TSV, JSONL or Parquet file; a folder "
-            "with train/dev Parquet."
+            help="A folder of PatentsView tables; a CSV, TSV, XLSX, JSONL or Parquet file; a "
+            "folder with train/dev Parquet."
         ),
     ]
     scheme: Annotated[
@@ -156,13 +159,8 @@ class Patents:
             help="Only the graph, straight from PatentsView tables: for all of them at once.",
         ),
     ] = False
-    columns: Annotated[
-        list[str],
-        typer.Option(
-            help="For plain files: ours=theirs, where ours is patent_id, title, abstract, date, "
-            "codes, citations or split. May be repeated."
-        ),
-    ] = field(default_factory=list)
+    columns: ColumnNames = field(default_factory=list)
+    encoding: Encoding = None
 
     def settings(self, common: Common, graph: str | None) -> Recipe:
         """The same as settings."""
@@ -172,7 +170,8 @@ class Patents:
             data__scheme=self.scheme,
             data__level=self.level,
             data__limit=self.limit,
-            data__columns=pairs_of(self.columns, "--columns", "abstract=summary") or None,
+            data__columns=columns_of(self.columns) or None,
+            data__encoding=self.encoding,
             data__graph=graph,
         )
 
@@ -202,6 +201,7 @@ def load(
     from patentcl.graph.session import graph_file, is_server
     from patentcl.pipeline.stages import LOAD, LOAD_GRAPH, Step
 
+    tell_about_files()
     server = is_server(graph)
     path = to / "graph.duckdb" if server else graph_file(graph)
     if (files.import_ or files.overwrite) and files.csv is None:
@@ -209,7 +209,7 @@ def load(
     if server and files.csv is not None:
         raise typer.BadParameter("--csv goes with a graph in a file: --graph duckdb://FILE")
     if patents.without_texts and (
-        server or patents.limit or patents.columns or patents.scheme == "ipc"
+        server or patents.limit or patents.columns or patents.encoding or patents.scheme == "ipc"
     ):
         raise typer.BadParameter("--without-texts goes with tables, --graph duckdb://FILE and CPC")
     other_name = None if path.name == "graph.duckdb" else f"duckdb://{path.name}"

@@ -97,16 +97,19 @@ class Corpus:
         scheme: str = "both",
         limit: int | None = None,
         columns: Mapping[str, str] | None = None,
+        encoding: str | None = None,
+        like: Mapping[str, Any] | None = None,
     ) -> Corpus:
         """Read patents of any supported format.
 
         Parameters
         ----------
         source : path or DataFrame
-            A folder of PatentsView tables; a CSV, TSV, JSONL or Parquet file; a DataFrame; a folder
-            with train.parquet and dev.parquet; or a folder or file that patentcl has written. Rows
-            of one file or DataFrame keep their order, and further columns travel along: see
-            `extra`.
+            A folder of PatentsView tables; a CSV, TSV, XLSX, JSON, JSONL or Parquet file, also an
+            export of a tool that is known; a DataFrame; a folder with train.parquet and
+            validation.parquet, or with a JSON or XML file a patent; or a folder or file that
+            patentcl has written. Rows of one file or DataFrame keep their order, and further
+            columns travel along: see `extra`.
         level : str
             Deepest level of the labels: section, class, subclass, group or subgroup.
         scheme : {"cpc", "ipc", "both"}
@@ -115,13 +118,17 @@ class Corpus:
             A fixed sample of this many patents.
         columns : mapping, optional
             For plain files and DataFrames: our column name -> the file's.
+        encoding : str, optional
+            Of a text file; recognised if not given.
+        like : mapping, optional
+            ``columns`` and ``encoding`` of an earlier file, used where this one has such columns.
 
         Raises
         ------
         DataError
             If something is missing or cannot be read.
         """
-        options = ReadOptions(scheme, limit, columns or {})
+        options = ReadOptions(scheme, limit, columns or {}, encoding, like or {})
         if not isinstance(source, pd.DataFrame):
             path = Path(source)
             ready = path / "corpus.parquet" if path.is_dir() else path

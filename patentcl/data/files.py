@@ -5,7 +5,6 @@ What DuckDB reports about a file becomes one line that names the file and the li
 
 from __future__ import annotations
 
-import csv
 import errno
 import gzip
 import json
@@ -13,15 +12,13 @@ import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 
 from patentcl.core.errors import DataError
-
-_ROWS_TO_COUNT = 20_000_000  # after an error; further on, the row is named and not the line
 
 
 def connect(
@@ -42,17 +39,22 @@ def connect(
     return duckdb.connect(str(path), read_only=read_only, config=config)
 
 
-def explain_duckdb(error: duckdb.Error, where: object, plain: Path | None = None) -> DataError:
+def explain_duckdb(
+    error: duckdb.Error,
+    where: object,
+    place_of: Callable[[int], str] = "row {}".format,
+    json_file: Path | None = None,
+) -> DataError:
     """Turn DuckDB's report on a file into one line; `where` is its name as the user knows it.
 
-    The line is looked for in `plain`, the file that DuckDB read: it counts rows, of which one may
-    have several lines.
+    DuckDB counts the rows of a table, of which one may have several lines: `place_of` says where a
+    row begins. What is wrong in JSON is looked for in the file itself.
     """
     text = str(error)
-    if plain is not None and plain.name.endswith((".jsonl", ".ndjson")):
-        return _explain_json(error, where, plain)
+    if json_file is not None:
+        return _explain_json(error, where, json_file)
     row = re.search(r"CSV Error on Line: (\d+)", text)
-    place = f"{where}" + (f", {_line_of_row(plain, int(row.group(1)))}" if row else "")
+    place = f"{where}" + (f", {place_of(int(row.group(1)))}" if row else "")
     if "not utf-8" in text or "Invalid unicode" in text or "unicode" in text.lower():
         return DataError("the file is not UTF-8", where=place, fix="Convert it, e.g. with iconv")
     columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
@@ -79,22 +81,14 @@ def explain_duckdb(error: duckdb.Error, where: object, plain: Path | None = None
     return DataError("the data cannot be read", where=place, got=text.splitlines()[0])
 
 
-def _line_of_row(plain: Path | None, row: int) -> str:
-    """Where a row of a CSV or TSV file begins: "line N", or "row N" where that cannot be told."""
-    if plain is not None and row <= _ROWS_TO_COUNT:
-        try:
-            with plain.open(encoding="utf-8", errors="replace", newline="") as stream:
-                rows = csv.reader(stream, delimiter="\t" if plain.suffix == ".tsv" else ",")
-                for _ in range(row - 1):
-                    next(rows)
-                return f"line {rows.line_num + 1}"
-        except (OSError, csv.Error, StopIteration):
-            pass
-    return f"row {row}"
-
-
 def _explain_json(error: duckdb.Error, where: object, plain: Path) -> DataError:
-    """Name the first line that is not a JSON object."""
+    """Name the first line that is not a JSON object; of other forms, where JSON ends."""
+    if plain.suffix.lower() == ".json":
+        try:
+            json.loads(plain.read_bytes())
+        except ValueError as problem:
+            return DataError("the file is not JSON", where=where, got=str(problem))
+        return DataError("the data cannot be read", where=where, got=str(error).splitlines()[0])
     with plain.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             place = f"{where}, line {number}"
@@ -109,31 +103,36 @@ def _explain_json(error: duckdb.Error, where: object, plain: Path) -> DataError:
     return DataError("the data cannot be read", where=where, got=str(error).splitlines()[0])
 
 
-def unpack(path: Path, work: Path) -> Path:
+def unpack(
+    path: Path, work: Path, kinds: tuple[str, ...] = (".tsv", ".csv"), most: int | None = None
+) -> Path:
     """Return the plain file of a zip or gz, unpacked into a folder; or a plain file as it is.
 
     DuckDB reads plain files in parallel; and of a gz that was cut off it may take what there is.
+    A zip must hold one file of these `kinds`. With `most`, only so many bytes are unpacked.
     """
-    kind = path.suffix.removeprefix(".")
+    kind = path.suffix.lower().removeprefix(".")
     if kind not in ("zip", "gz"):
         return path
     target = work / path.with_suffix("").name
     try:
         if kind == "gz":
             with gzip.open(path) as packed, target.open("wb") as plain:
-                shutil.copyfileobj(packed, plain, 1 << 22)
+                _copy(packed, plain, most)
             return target
         with zipfile.ZipFile(path) as archive:
             members = [
                 m
                 for m in archive.infolist()
-                if m.filename.endswith((".tsv", ".csv")) and not m.filename.startswith("__MACOSX/")
+                if m.filename.lower().endswith(kinds) and not m.filename.startswith("__MACOSX/")
             ]
             if len(members) != 1:
                 got = f"{len(members)} tables"
                 raise DataError("the zip must hold one table", where=path, got=got)
+            if not target.name.lower().endswith(kinds):
+                target = work / Path(members[0].filename).name
             with archive.open(members[0]) as packed, target.open("wb") as plain:
-                shutil.copyfileobj(packed, plain, 1 << 22)
+                _copy(packed, plain, most)
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DataError(
             f"the {kind} is damaged or cut off", where=path, got=str(error), fix="Download it again"
@@ -148,28 +147,11 @@ def unpack(path: Path, work: Path) -> Path:
     return target
 
 
-def read_header(path: Path, delimiter: str, shown: Path) -> list[str]:
-    """Names of the columns of a plain CSV or TSV file; `shown` is what errors call it."""
-    try:
-        with path.open("rb") as stream:  # bytes: text is decoded in blocks, past the first line
-            line = stream.readline(1 << 20).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        where, fix = f"{shown}, line 1", "Convert it, e.g. with iconv"
-        raise DataError("the file is not UTF-8", where=where, got=str(error), fix=fix) from None
-    if not line.strip():
-        raise DataError("the table is empty", where=shown, got="no header line")
-    names = next(csv.reader([line], delimiter=delimiter))
-    if len(names) == 1:
-        other = next((d for d in ",;|\t" if d in names[0]), None)
-        if other is not None:
-            what, where = "the columns are not separated as expected", f"{shown}, line 1"
-            raise DataError(what, where=where, got=repr(other), wanted=repr(delimiter))
-    names = [n.strip() for n in names]
-    lower = [n.lower() for n in names]
-    twice = next((n for n in names if lower.count(n.lower()) > 1), None)
-    if twice is not None:
-        raise DataError("two columns have one name", where=f"{shown}, line 1", got=repr(twice))
-    return names
+def _copy(packed: IO[bytes], plain: IO[bytes], most: int | None) -> None:
+    if most is None:
+        shutil.copyfileobj(packed, plain, 1 << 22)
+    else:
+        plain.write(packed.read(most))
 
 
 def pick_columns(
@@ -192,7 +174,16 @@ def pick_columns(
                 got=", ".join(header)[:200],
                 wanted=" or ".join(names),
             )
+    refuse_doubled(found.values(), header, where)
     return found
+
+
+def refuse_doubled(used: Iterable[str], header: list[str], where: object) -> None:
+    """Refuse a column that is used and whose name another one has, too (a text table marks it)."""
+    for name in used:
+        twice = re.compile(re.escape(name) + r" \(column \d+\)", re.IGNORECASE)
+        if any(map(twice.fullmatch, header)):
+            raise DataError("two columns have one name", where=where, got=repr(name))
 
 
 def quote(text: object) -> str:
@@ -200,19 +191,23 @@ def quote(text: object) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
+def as_pattern(path: Path) -> str:
+    """The pattern that stands for one path, where DuckDB takes patterns.
+
+    Absolute, so that neither a scheme nor a home folder is seen in it.
+    """
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(path.absolute()))
+
+
+def scan_of(reader: str, paths: Sequence[Path], *options: str) -> str:
+    """A FROM clause for files, whose names and folders are taken as they are."""
+    files = ", ".join(quote(as_pattern(path)) for path in paths)
+    return f"{reader}({', '.join([f'[{files}]', 'hive_partitioning=false', *options])})"
+
+
 def name_of(text: str) -> str:
     """A SQL identifier."""
     return '"' + text.replace('"', '""') + '"'
-
-
-def csv_scan(path: Path, header: list[str], delimiter: str) -> str:
-    """A FROM clause that reads every column as text (ids such as D1000 appear late in a file)."""
-    columns = ", ".join(f"{quote(h)}: 'VARCHAR'" for h in header)
-    return (
-        f"read_csv({quote(path)}, delim={quote(delimiter)}, quote='\"', escape='\"', "
-        f"header=true, auto_detect=false, max_line_size=16000000, "
-        f"buffer_size=32000000, columns={{{columns}}})"
-    )
 
 
 def count(con: duckdb.DuckDBPyConnection, table: str, where: str = "true") -> int:

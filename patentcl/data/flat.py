@@ -1,4 +1,4 @@
-"""Reads patents from one CSV, TSV, JSONL or Parquet file, or a DataFrame, into raw tables.
+"""Reads patents from plain files of any kind, or a DataFrame, into raw tables.
 
 Codes and citations may be lists, lists written as text, or separated text. Rows keep their order,
 and columns that are not known travel along.
@@ -8,176 +8,190 @@ from __future__ import annotations
 
 import datetime
 import difflib
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from patentcl.core.errors import DataError, did_you_mean
-from patentcl.data.files import (
-    count,
-    csv_scan,
-    explain_duckdb,
-    name_of,
-    pick_columns,
-    quote,
-    read_header,
-    unpack,
-)
+from patentcl.core.errors import DataError
+from patentcl.data.columns import MACROS, Columns, check_columns, choose_columns, text_of
+from patentcl.data.files import count, explain_duckdb, name_of, quote
 from patentcl.data.fulltext import take_texts
+from patentcl.data.opening import JSON, SPLITS, Opened, kind_of, open_files
 from patentcl.data.options import FULL_TEXT, ITEM_END, NAMES, ReadOptions
 
-SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson", ".csv.gz", ".tsv.gz", ".jsonl.gz")
-_OPTIONAL = frozenset(NAMES) - {"patent_id"}
+Source = Sequence[Path] | pd.DataFrame
+log = logging.getLogger(__name__)
+
 _ROW_A_CODE = ("ipc_class_symbol", "cpc_class_symbol")
 """PATSTAT has one row for each code: a patent's rows differ in the code alone."""
 
 
 def read_flat(
-    con: duckdb.DuckDBPyConnection,
-    sources: Mapping[str, Path | pd.DataFrame],
-    work: Path,
-    options: ReadOptions,
-) -> list[str]:
+    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], work: Path, options: ReadOptions
+) -> tuple[dict[str, str], Columns]:
     """Fill the raw tables from each source, by the name of its split; "" where it has none.
 
-    Returns columns of the one source that are not ours: it stays as the table ``flat``, whose row
-    numbers are the places of patents.
+    Returns columns of the one source that are not ours -> their names in a corpus, and what was
+    used for what. The source stays as the table ``flat``, whose row numbers are the places of
+    patents.
     """
-    extra: list[str] = []
+    con.execute(MACROS)
     for split, source in sources.items():
-        where = "the DataFrame" if isinstance(source, pd.DataFrame) else source
+        opened, columns = look_into(con, source, work, options)
         try:
-            if isinstance(source, pd.DataFrame):
-                table = _as_table(source, options)
-                con.register("frame", table)
-                scan, header = "frame", table.column_names
-            else:
-                scan, header = _scan(con, source, work)
-            extra = _read(con, split, where, scan, header, options, keep=len(sources) == 1)
+            extra = _read(con, split, place_of(source), opened, columns, keep=len(sources) == 1)
         except duckdb.Error as error:
-            plain = None
-            if isinstance(source, Path):
-                plain = work / source.with_suffix("").name if source.suffix == ".gz" else source
-            raise explain_duckdb(error, where, plain) from error
-    return extra
+            raise _explained(error, source, opened) from error
+    return extra, columns
 
 
-def _scan(con: duckdb.DuckDBPyConnection, path: Path, work: Path) -> tuple[str, list[str]]:
-    """A FROM clause for a plain file, and its columns; all text, except in Parquet."""
-    name = path.name.lower()
-    if not name.endswith(SUFFIXES):
-        raise DataError("unknown kind of file", got=path, wanted=", ".join(SUFFIXES))
-    plain = unpack(path, work)
-    if not plain.stat().st_size:
-        raise DataError("the file is empty", where=path, got="0 bytes")
-    name = plain.name.lower()
-    if name.endswith((".csv", ".tsv")):
-        delimiter = "\t" if name.endswith(".tsv") else ","
-        header = read_header(plain, delimiter, path)
-        return csv_scan(plain, header, delimiter), header
-    if name.endswith(".parquet"):
-        scan = f"read_parquet({quote(plain)})"
-        return scan, [r[0] for r in con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()]
-    how = f"{quote(plain)}, format='newline_delimited', maximum_object_size=67108864"
-    # Types are not guessed from the first rows (an id D1000 may come late); names from all rows.
-    names = [
-        r[0]
-        for r in con.execute(f"DESCRIBE SELECT * FROM read_json({how}, sample_size=-1)").fetchall()
-    ]
-    columns = ", ".join(f"{quote(n)}: 'JSON'" for n in names)
-    texts = ", ".join(f"{name_of(n)} ->> '$' AS {name_of(n)}" for n in names)
-    return f"(SELECT {texts} FROM read_json({how}, columns={{{columns}}}))", names
+def place_of(source: Source) -> object:
+    """What errors call a source."""
+    return "the DataFrame" if isinstance(source, pd.DataFrame) else source[0]
 
 
-def _columns(header: list[str], options: ReadOptions, where: object) -> dict[str, str]:
-    """Our names of the columns that a source has -> its own."""
-    for theirs in options.columns.values():
-        if theirs not in header:
-            raise DataError(
-                f"column {theirs!r} is missing",
-                where=where,
-                got=", ".join(header)[:200],
-                fix=did_you_mean(theirs, header),
-            )
-    return pick_columns(header, options.names(), _OPTIONAL, where)
+def look_into(
+    con: duckdb.DuckDBPyConnection, source: Source, work: Path, options: ReadOptions
+) -> tuple[Opened, Columns]:
+    """Open a source, and find out which column is used for what; its rows are not read."""
+    if isinstance(source, pd.DataFrame):
+        table, columns = _as_table(source, options)
+        con.register("frame", table)
+        check_columns(columns, table.column_names, place_of(source))
+        return Opened("frame", table.column_names), columns
+    try:
+        opened = open_files(con, source, work, options)
+    except duckdb.Error as error:
+        raise _explained(error, source) from error
+    columns = choose_columns(opened.header, options, place_of(source))
+    check_columns(columns, opened.header, place_of(source))
+    _say(source[0], opened, columns)
+    return opened, columns
+
+
+def _explained(error: duckdb.Error, source: Source, opened: Opened | None = None) -> DataError:
+    where = place_of(source)
+    if opened is not None and opened.text is not None:
+        return explain_duckdb(error, where, opened.text.place_of)
+    is_json = isinstance(where, Path) and kind_of(where) in JSON
+    plain = opened.plain if opened is not None else where
+    return explain_duckdb(error, where, json_file=plain if is_json else None)  # type: ignore[arg-type]
+
+
+def _say(path: Path, opened: Opened, columns: Columns) -> None:
+    """Say what was found where, before it is read; at length only to those who load."""
+    if opened.notes:
+        log.warning("%s: %s", path.name, "; ".join(opened.notes))
+    used = "; ".join(f"{ours} = {theirs}" for ours, theirs in columns.shown().items())
+    log.info("%s: %s; %s", path.name, columns.profile.name, used)
+    kept = [n for n in opened.header if n not in columns.names()]
+    if kept:
+        more = f" and {len(kept) - 20} more" if len(kept) > 20 else ""
+        log.info("%s: kept as they are: %s%s", path.name, ", ".join(kept[:20]), more)
 
 
 def _read(
     con: duckdb.DuckDBPyConnection,
     split: str,
     where: object,
-    scan: str,
-    header: list[str],
-    options: ReadOptions,
+    opened: Opened,
+    columns: Columns,
     keep: bool,
-) -> list[str]:
-    found = _columns(header, options, where)
-    c = {ours: name_of(theirs) for ours, theirs in found.items()}
-    if "title" not in c and "abstract" not in c:
-        raise DataError(
-            "no text column",
-            where=where,
-            got=", ".join(header)[:200],
-            wanted="title or abstract",
-            fix="Name it, e.g. --columns abstract=summary",
-        )
+) -> dict[str, str]:
+    used, scan = columns.used, opened.scan
+    rows = con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
+    kinds = {str(r[0]): str(r[1]) for r in rows}
+
+    def text(role: str) -> str:
+        return text_of(columns, role, kinds, opened.nested)
+
     con.execute("SET preserve_insertion_order = true")
     # Every table has a rowid of its own: the place of a patent.
-    rename = "RENAME (rowid AS row_id)" if "rowid" in map(str.lower, header) else ""
-    con.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT * {rename} FROM {scan}")
+    rename = "RENAME (rowid AS row_id)" if "rowid" in map(str.lower, kinds) else ""
+    kept = "".join(f", {text(role)} AS {name_of(_kept(role))}" for role in columns.kept)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT * {rename}{kept} FROM {scan}")
     con.execute("SET preserve_insertion_order = false")
     if count(con, "flat") == 0:
         raise DataError("the table is empty", where=where, got="no rows")
-    if options.scheme == "ipc" and "ipc" in c and "codes" not in options.columns:
-        c.pop("codes", None)  # of any scheme
-    if "claims" in c and not count(
-        con, "flat", f"regexp_matches({c['claims']}::VARCHAR, '\\pL{{5}}')"
+    if "claims" in used and not count(
+        con, "flat", f"regexp_matches({text('claims')}, '\\pL{{5}}')"
     ):
-        del c["claims"], found["claims"]  # how many there are, not what they say
-    row_a_code = any(found.get(role, "").lower() in _ROW_A_CODE for role in ("codes", "ipc"))
+        del used["claims"]  # how many there are, not what they say
+    row_a_code = any(
+        c.lower() in _ROW_A_CODE for r in ("codes", "ipc") for a in used.get(r, ()) for c, _ in a
+    )
     place = ("min(rowid)" if row_a_code else "rowid") if keep else "NULL"
-    kinds = {r[0].lower(): str(r[1]) for r in con.execute("DESCRIBE flat").fetchall()}
-    text = {
-        role: _text_of(c.get(role), kinds.get(found.get(role, "").lower(), "")) for role in NAMES
-    }
     con.execute(f"""
-        INSERT INTO raw_patent SELECT {text["patent_id"]}, {text["date"]}, {text["type"]},
-            {text["title"]}, {text["abstract"]}, NULL, {quote(split) if split else text["split"]},
-            {place}
+        INSERT INTO raw_patent SELECT {text("patent_id")}, {text("date")}, {text("type")},
+            {text("title")}, {text("abstract")}, NULL,
+            {quote(split) if split else _split_of(text("split"))}, {place}
         FROM flat {"GROUP BY ALL" if row_a_code else ""}""")
     for role, scheme in (("codes", "cpc"), ("ipc", "ipc")):
-        if role in c:
+        if role in used:
             con.execute(f"""
                 INSERT INTO raw_code SELECT id, unnest(codes), generate_subscripts(codes, 1),
-                    '{scheme}' FROM (SELECT {text["patent_id"]} AS id,
-                                            split_codes({text[role]}) AS codes FROM flat)""")
-    if "citations" in c:
+                    '{scheme}' FROM (SELECT {text("patent_id")} AS id,
+                                            split_codes({text(role)}) AS codes FROM flat)""")
+    if "citations" in used:
         con.execute(f"""
             INSERT INTO raw_citation
-            SELECT {text["patent_id"]}, unnest(split_numbers({text["citations"]})) FROM flat""")
-    take_texts(con, {role: text[role] for role in c}, row_a_code)
-    roles = {*NAMES, "rowid"} - ({"claims"} if "claims" not in c else set())
-    extra = [n for n in header if n not in found.values() and n.lower() not in roles]
-    return extra if keep and not row_a_code else []
+            SELECT {text("patent_id")}, unnest(split_numbers({text("citations")})) FROM flat""")
+    take_texts(con, {role: text(role) for role in used}, row_a_code)
+    _relatives(con, columns, text)
+    if not keep:
+        return {}
+    extra = {_kept(role): role for role in columns.kept}
+    ours = {*NAMES, "rowid"} - ({"claims"} if "claims" not in used else set())
+    return extra | {
+        name: name
+        for name in opened.header
+        if not row_a_code and name not in columns.names() and name.lower() not in ours
+    }
 
 
-def _text_of(column: str | None, kind: str) -> str:
-    """A SQL expression for a column as text; the items of a list are joined."""
-    if column is None:
-        return "NULL::VARCHAR"
-    if kind.endswith("[]"):
-        return f"array_to_string({column}::VARCHAR[], {quote(ITEM_END)})"
-    return f"{column}::VARCHAR"
+def _kept(role: str) -> str:
+    """The column of ``flat`` that is to be kept under a name of our own."""
+    return f"kept as {role}"
+
+
+def _split_of(text: str) -> str:
+    """Our name of a split; one that is not known stays as it is, to be refused later."""
+    whens = " ".join(f"WHEN {quote(theirs)} THEN {quote(ours)}" for theirs, ours in SPLITS.items())
+    return f"CASE lower(trim({text})) {whens} ELSE {text} END"
+
+
+def _relatives(
+    con: duckdb.DuckDBPyConnection, columns: Columns, text: Callable[[str], str]
+) -> None:
+    """Fill raw_related: patents with the number of one family, or with a document in common."""
+    patent = text("patent_id")
+    if "family" in columns.used:
+        con.execute(f"""
+            INSERT INTO raw_related SELECT {patent}, 'FAMILY' || trim({text("family")}) FROM flat
+            WHERE coalesce(trim({text("family")}), '') NOT IN ('', '0', '-1')""")
+    if "members" in columns.used:
+        con.execute(f"""
+            INSERT INTO raw_related SELECT {patent}, unnest(split_numbers({text("members")}))
+            FROM flat UNION ALL SELECT {patent}, {patent} FROM flat""")
+    elif columns.profile.by_family:  # all numbers of the row
+        numbers = " || ';' || ".join(
+            f"{name_of(c)}::VARCHAR" for [(c, _)] in columns.used["patent_id"][:1]
+        )
+        con.execute(
+            f"INSERT INTO raw_related SELECT {patent}, unnest(split_numbers({numbers})) FROM flat"
+        )
 
 
 # ---- DataFrames -----------------------------------------------------------------------------
 
 
-def _as_table(frame: pd.DataFrame, options: ReadOptions) -> pa.Table:
+def _as_table(frame: pd.DataFrame, options: ReadOptions) -> tuple[pa.Table, Columns]:
     """A DataFrame as text and lists of text, as a file of the same patents would be read."""
     where = "the DataFrame"
     if frame.index.name is not None:  # ids are often the index
@@ -189,23 +203,32 @@ def _as_table(frame: pd.DataFrame, options: ReadOptions) -> pa.Table:
         raise DataError("two columns have one name", where=where, got=repr(twice))
     if frame.empty:
         raise DataError("the table is empty", where=where, got="no rows")
-    found = _columns(header, options, where)
-    roles = {theirs: ours for ours, theirs in found.items()}
-    absent = [role for role in NAMES if role not in (*found, *FULL_TEXT)]
+    found = choose_columns(header, options, where)
+    absent = [role for role in NAMES if role not in (*found.used, *FULL_TEXT)]
+    counts = {n for a in found.used.get("claims", ()) for n, _ in a}  # unless they are texts
     columns = {}
     for i, name in enumerate(header):
         values = frame.iloc[:, i]
-        is_count = roles.get(name) == "claims" and pd.api.types.is_numeric_dtype(values)
-        if name in roles and not is_count:
+        is_plain = not any(isinstance(v, dict) for v in map(_first, values))
+        if name in counts and pd.api.types.is_numeric_dtype(values):
+            is_plain = False
+        if name in found.names() and is_plain:
             columns[name] = pa.array([_text(v) for v in values], pa.string())
-        elif near := difflib.get_close_matches(name.lower(), absent, 1, cutoff=0.8):
+        elif name not in found.names() and (
+            near := difflib.get_close_matches(name.lower(), absent, 1, cutoff=0.8)
+        ):
             raise DataError("unknown field", where=where, got=name, fix=f"Did you mean {near[0]}?")
         else:
             try:
                 columns[name] = pa.array(values, from_pandas=True)
             except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
                 columns[name] = pa.array([_text(v) for v in values], pa.string())
-    return pa.table(columns)
+    return pa.table(columns), found
+
+
+def _first(value: Any) -> Any:
+    """The first item of a list, or the value itself."""
+    return value[0] if isinstance(value, list | tuple | np.ndarray) and len(value) else value
 
 
 def _text(value: Any) -> str | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from patentcl.core.errors import ConfigError, choose
 from patentcl.data.dates import ORDERS
@@ -12,7 +15,7 @@ SCHEMES = ("cpc", "ipc", "both")
 
 _CPC = ("cpc", "cpc_codes", "cpc_class_symbol")
 NAMES = {
-    "patent_id": ("patent_id", "id", "publication_number", "No", "number", "appln_id"),
+    "patent_id": ("patent_id", "id", "publication_number", "appln_id", "number", "No"),
     "title": ("title", "patent_title", "Title", "appln_title"),
     "abstract": ("abstract", "patent_abstract", "Abstract", "appln_abstract", "text"),
     "date": ("date", "patent_date", "grant_date", "publication_date", "year"),
@@ -30,6 +33,24 @@ ITEM_END = "\x1f"
 FULL_TEXT = {"claims": "raw_claims", "first_claim": "raw_claims", "description": "raw_description"}
 """Columns of a corpus that are there only if the source has them, and their raw tables."""
 
+KEPT = {
+    "applicants": ("applicants", "applicant", "assignee", "assignees", "psn_name"),
+    "inventors": ("inventors", "inventor", "inventor/author"),
+    "country": ("country", "jurisdiction", "country_code", "appln_auth"),
+    "kind": ("kind", "kind_code", "appln_kind"),
+    "status": ("status", "legal_status", "decision"),
+    "priority_date": ("priority_date", "earliest_priority_date", "earliest_priority"),
+    "filing_date": ("filing_date", "application_date", "filing/creation date", "appln_filing_date"),
+}
+"""Columns that known exports have under different names, and a corpus under one."""
+FAMILY = ("family_id", "family_number", "docdb_family_id", "simple_family_id", "inpadoc_family_id")
+"""Names of the number of a family: its patents are one invention, and stay in one split."""
+
+
+def plain_name(name: str) -> str:
+    """A column's name as names are compared: "Publication Number" is publication_number."""
+    return re.sub(r"[\W_]+", "_", name.lower()).strip("_")
+
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -43,6 +64,10 @@ class ReadOptions:
     """For plain files and DataFrames: our column name -> the file's."""
     dates: str = "auto"
     """mdy or dmy: what comes first in 05/04/2010; auto: what a day above 12 shows."""
+    encoding: str | None = None
+    """Of text files; None: UTF-8, or what is recognised."""
+    like: Mapping[str, Any] = field(default_factory=dict)
+    """`columns` and `encoding` of an earlier file: they hold where this one has such columns."""
     memory: str = "2GB"
     """What DuckDB may use before it spills to disk."""
 
@@ -52,11 +77,17 @@ class ReadOptions:
         if self.limit is not None and self.limit < 1:
             raise ConfigError("limit must be at least 1", got=self.limit)
         for role in self.columns:
-            choose(role, NAMES, "column role", where="columns")
+            choose(role, (*NAMES, "family"), "column role", where="columns")
+        if self.encoding is not None:
+            try:
+                codecs.lookup(self.encoding)
+            except LookupError:
+                wanted = "e.g. utf-8, cp1252, gb18030, utf-16 or shift_jis"
+                raise ConfigError("unknown encoding", got=self.encoding, wanted=wanted) from None
 
     def names(self) -> dict[str, tuple[str, ...]]:
         """Names of each column: the user's own; none for codes of a scheme not wanted."""
-        out = dict(NAMES)
+        out: dict[str, tuple[str, ...]] = {**NAMES, "family": FAMILY}
         if self.scheme == "cpc":
             del out["ipc"]
         elif self.scheme == "ipc":

@@ -11,15 +11,8 @@ from pathlib import Path
 import duckdb
 
 from patentcl.core.errors import DataError
-from patentcl.data.files import (
-    count,
-    csv_scan,
-    explain_duckdb,
-    name_of,
-    pick_columns,
-    read_header,
-    unpack,
-)
+from patentcl.data.delimited import Delimited, open_delimited
+from patentcl.data.files import count, explain_duckdb, name_of, pick_columns, unpack
 from patentcl.data.options import ReadOptions
 
 
@@ -113,8 +106,9 @@ _PATENTSVIEW |= {n: _Table((n,), {"id": ("id",), "title": ("title",)}) for n in 
 
 
 def _find_file(folder: Path, names: Iterable[str]) -> Path | None:
-    files = (f"{n}{s}" for n in names for s in (".tsv", ".tsv.gz", ".tsv.zip"))
-    return next((path for file in files if (path := folder / file).is_file()), None)
+    files = [f"{n}{s}".lower() for n in names for s in (".tsv", ".tsv.gz", ".tsv.zip")]
+    there = {p.name.lower(): p for p in folder.iterdir() if p.name.lower() in files}
+    return next((there[f] for f in files if f in there and there[f].is_file()), None)
 
 
 def _find_table(folder: Path, name: str) -> Path | None:
@@ -147,16 +141,34 @@ def table_scan(
         wanted = f"{spec.files[0]}.tsv.zip or {spec.files[0]}.tsv"
         raise DataError(f"table {spec.files[0]} is missing", where=source, wanted=wanted)
     plain = unpack(path, work)
+    table = None
     try:
-        header = read_header(plain, "\t", path)
-        columns = pick_columns(header, spec.columns, spec.optional, path)
-        names = {ours: name_of(theirs) for ours, theirs in columns.items()}
-        yield csv_scan(plain, header, "\t"), names
+        table, columns = _open(name, path, plain, work)
+        yield table.scan, {ours: name_of(theirs) for ours, theirs in columns.items()}
     except duckdb.Error as error:
-        raise explain_duckdb(error, path.name, plain) from error
+        raise explain_duckdb(error, path.name, *([table.place_of] if table else [])) from error
     finally:
-        if plain != path:
-            plain.unlink()
+        for copy in {plain, table.plain if table else plain} - {path}:
+            copy.unlink()
+
+
+def _open(name: str, path: Path, plain: Path, work: Path) -> tuple[Delimited, dict[str, str]]:
+    """Open a table, and find our names of columns -> its own; old tables quote nothing."""
+    spec, quoted = _PATENTSVIEW[name], path.name.startswith("g_")
+    table = open_delimited(plain, work, path, ReadOptions(), tables=True, quoted=quoted)
+    return table, pick_columns(table.header, spec.columns, spec.optional, path)
+
+
+def check_patentsview(source: Path, work: Path, options: ReadOptions) -> None:
+    """Look at the headers of a folder's tables: what is wrong there is an error, as in reading."""
+    found = {}
+    for name in _PATENTSVIEW:
+        if (path := _find_table(source, name)) is not None:
+            found[name] = _open(name, path, unpack(path, work, most=1 << 20), work)[1]
+    if "abstract" not in {*found, *found["patent"]}:
+        with table_scan(source, "abstract", work):
+            pass
+    _schemes(source, options)
 
 
 def read_patentsview(
@@ -207,16 +219,7 @@ def read_patentsview(
 def _read_patentsview_codes(
     con: duckdb.DuckDBPyConnection, source: Path, work: Path, options: ReadOptions
 ) -> None:
-    wanted = ("cpc", "ipc") if options.scheme == "both" else (options.scheme,)
-    present = [s for s in wanted if has_table(source, s)]
-    if options.scheme != "both" and not present:
-        raise DataError(
-            f"no {options.scheme.upper()} codes to read",
-            where=source,
-            wanted=f"{_PATENTSVIEW[options.scheme].files[0]}.tsv.zip",
-            fix="Add the table, or choose another --scheme",
-        )
-    for scheme in present:
+    for scheme in _schemes(source, options):
         with table_scan(source, scheme, work) as (scan, c):
             if scheme == "cpc":
                 symbol = c["symbol"]
@@ -228,3 +231,17 @@ def _read_patentsview_codes(
             con.execute(f"""
                 INSERT INTO raw_code SELECT {c["patent_id"]}, {symbol},
                     TRY_CAST({c.get("seq", "NULL")} AS INTEGER), '{scheme}' FROM {scan}""")
+
+
+def _schemes(source: Path, options: ReadOptions) -> list[str]:
+    """The schemes whose codes are there and wanted."""
+    wanted = ("cpc", "ipc") if options.scheme == "both" else (options.scheme,)
+    present = [s for s in wanted if has_table(source, s)]
+    if options.scheme != "both" and not present:
+        raise DataError(
+            f"no {options.scheme.upper()} codes to read",
+            where=source,
+            wanted=f"{_PATENTSVIEW[options.scheme].files[0]}.tsv.zip",
+            fix="Add the table, or choose another --scheme",
+        )
+    return present

@@ -6,9 +6,12 @@ counting, checks and writing are the same for all. No file passes through Python
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -20,11 +23,14 @@ from patentcl.data.cleaning import Counts, clean
 from patentcl.data.codes import MACROS
 from patentcl.data.duplicates import FAMILIES, write_families
 from patentcl.data.files import connect, count, explain_duckdb, name_of, quote
-from patentcl.data.flat import read_flat
+from patentcl.data.flat import Source, look_into, read_flat
 from patentcl.data.fulltext import create_tables, read_texts
+from patentcl.data.opening import find_records, find_splits, kind_of
 from patentcl.data.options import FULL_TEXT, ReadOptions
-from patentcl.data.patentsview import has_table, read_patentsview
+from patentcl.data.patentsview import check_patentsview, has_table, read_patentsview
 from patentcl.data.scheme import add_parents, find_scheme
+
+log = logging.getLogger(__name__)
 
 _RAW_TABLES = """
 CREATE TABLE raw_patent (patent_id VARCHAR, date VARCHAR, type VARCHAR, title VARCHAR,
@@ -36,47 +42,48 @@ CREATE TABLE raw_related (patent_id VARCHAR, document VARCHAR);
 """
 
 
-def read_patents(source: str | Path | pd.DataFrame, folder: Path, options: ReadOptions) -> Counts:
+def read_patents(
+    source: str | Path | pd.DataFrame,
+    folder: Path,
+    options: ReadOptions,
+    about: dict[str, Any] | None = None,
+) -> Counts:
     """Read a source and write ``corpus.parquet`` and ``cpc.parquet`` into an existing folder.
 
     Sources are those of `Corpus.read`. Where one says who continues whom, ``family.parquet`` is
     written, too; a ``cpc_scheme.parquet`` (csv, tsv) in its folder gives symbols their parents by
     dots. `folder` is also used for unpacking and spilling. Returns counts of what was kept and left
-    out, with examples.
+    out, with examples; `about` is told the profile of a plain file, and which column was used for
+    what.
 
     Raises
     ------
     DataError
         If something is missing or cannot be read; names the file, and line or column.
     """
-    source = source if isinstance(source, pd.DataFrame) else Path(source)
-    where: object = "the DataFrame" if isinstance(source, pd.DataFrame) else source
-    if isinstance(source, Path) and not source.exists():
-        fix = "Give a folder of PatentsView tables, or one CSV, TSV, JSONL or Parquet file"
-        raise DataError("no such file or folder", got=source, fix=fix)
+    source, where = _found(source)
     work = Path(tempfile.mkdtemp(prefix=".reading-", dir=folder))
     con = connect(work=work, memory=options.memory)
     try:
         con.execute(MACROS)
         con.execute(_RAW_TABLES)
         create_tables(con)
-        extra: list[str] = []
-        if isinstance(source, pd.DataFrame) or source.is_file():
-            extra = read_flat(con, {"": source}, work, options)
-        elif has_table(source, "patent"):
+        extra: dict[str, str] = {}
+        sources = _sources(source, options)
+        if sources:
+            extra, columns = read_flat(con, sources, work, options)
+            if about is not None:
+                about |= {"profile": columns.profile.name, "columns": columns.shown()}
+        elif isinstance(source, Path):
             read_patentsview(con, source, work, options)
-        elif splits := _split_files(source):
-            read_flat(con, splits, work, options)
-        else:
-            wanted = "g_patent.tsv.zip (or .tsv), or train.parquet and dev.parquet"
-            raise DataError("no patents found in the folder", got=source, wanted=wanted)
         counts = clean(con, where, options)
-        if isinstance(source, Path) and source.is_dir() and has_table(source, "patent"):
+        if isinstance(source, Path) and not sources:
             read_texts(con, source, work)
         for column, what in (("first_claim", "claims"), ("description", "description")):
             of = f"{FULL_TEXT[column]} t SEMI JOIN patent p ON p.patent_id = number_of(t.patent_id)"
             if number := count(con, of, f"len({column}) > 0"):
                 counts[f"patents with {what}"] = number
+        _say_what_for(con, counts)
         _write(con, work, extra)
         scheme = find_scheme(source) if isinstance(source, Path) and source.is_dir() else None
         if scheme is not None:
@@ -95,12 +102,65 @@ def read_patents(source: str | Path | pd.DataFrame, folder: Path, options: ReadO
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _split_files(folder: Path) -> dict[str, Path]:
-    found = {s: folder / f"{s}.parquet" for s in ("train", "dev", "test")}
-    return {s: p for s, p in found.items() if p.is_file()} if found["train"].is_file() else {}
+def look(source: str | Path, options: ReadOptions) -> None:
+    """Refuse a source that `read_patents` would refuse for its form or its header; read no rows."""
+    path = Path(_found(source)[0])  # type: ignore[arg-type]
+    with tempfile.TemporaryDirectory(prefix="patentcl-") as work, connect() as con:
+        sources = _sources(path, options)
+        for each in sources.values():
+            look_into(con, each, Path(work), options)
+        if not sources:
+            check_patentsview(path, Path(work), options)
 
 
-def _write(con: duckdb.DuckDBPyConnection, folder: Path, extra: list[str]) -> None:
+def _found(source: str | Path | pd.DataFrame) -> tuple[Path | pd.DataFrame, object]:
+    """A source that is there, and what errors call it."""
+    if isinstance(source, pd.DataFrame):
+        return source, "the DataFrame"
+    path = Path(source)
+    if not path.exists():
+        fix = "Give a folder of PatentsView tables, or one CSV, TSV, JSONL, Parquet or XLSX file"
+        raise DataError("no such file or folder", got=path, fix=fix)
+    return path, path
+
+
+def _sources(source: Path | pd.DataFrame, options: ReadOptions) -> dict[str, Source]:
+    """The tables of a source by their splits; none where it is a folder of PatentsView tables."""
+    if isinstance(source, pd.DataFrame):
+        return {"": source}
+    if source.is_file():
+        return {"": [source]}
+    if has_table(source, "patent"):
+        if options.columns or options.encoding:
+            got, fix = str(source), "Leave --columns and --encoding out"
+            raise DataError("PatentsView tables have columns that are known", got=got, fix=fix)
+        return {}
+    if splits := find_splits(source):
+        return dict(splits)
+    if records := find_records(source):
+        return {"": records}
+    tables = [path.name for path in sorted(source.iterdir()) if kind_of(path)]
+    wanted = "g_patent.tsv.zip (or .tsv), train.parquet and dev.parquet, or a .json or .xml each"
+    fix = f"Name one of its files, e.g. {source / tables[0]}" if tables else None
+    raise DataError("no patents found in the folder", got=source, wanted=wanted, fix=fix)
+
+
+def _say_what_for(con: duckdb.DuckDBPyConnection, counts: Mapping[str, int]) -> None:
+    """Say what can be done with the patents, and what cannot."""
+    texts = (
+        "" if count(con, "patent", "abstract <> ''") else ", by their titles: none has an abstract"
+    )
+    codes = "a classifier can learn from them"
+    if not counts["patents with codes"]:
+        codes = "no classifier can learn from them: none has a code"
+    log.info("the patents can be searched and mapped%s; %s", texts, codes)
+    if not counts["citations"]:
+        log.info("no citations: triplets and the evaluation of retrieval go by codes alone")
+    if not count(con, "patent", "date IS NOT NULL"):
+        log.info("no dates: no filter and no split by date")
+
+
+def _write(con: duckdb.DuckDBPyConnection, folder: Path, extra: Mapping[str, str]) -> None:
     """One source keeps its order, and columns that are not ours; of several, ids give the order."""
     texts = {c: table for c, table in FULL_TEXT.items() if count(con, table, f"len({c}) > 0")}
     empty = {c: "[]" if c == "claims" else "''" for c in texts}
@@ -118,7 +178,7 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path, extra: list[str]) -> No
                    coalesce(c.codes, []) AS codes, coalesce(r.cited, []) AS citations,
                    p.split{"".join(f", nullif(n.{part}, '') AS {part}" for part in parts)}
                    {"".join(f", coalesce({c}, {empty[c]}) AS {c}" for c in texts)}
-                   {"".join(f", f.{name_of(n)}" for n in extra)}
+                   {"".join(f", f.{name_of(c)} AS {name_of(n)}" for c, n in extra.items())}
             FROM patent p
             LEFT JOIN (SELECT patent_id, list(symbol ORDER BY seq, symbol) AS codes
                        FROM code GROUP BY patent_id) c USING (patent_id)

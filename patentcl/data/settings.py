@@ -23,9 +23,11 @@ class DataSettings(Settings):
     limit: Positive | None = None
     """A random sample of this many patents; None: all."""
     columns: dict[str, str] = Field(default_factory=dict)
-    """For CSV, TSV, JSONL and Parquet: our column name to the file's."""
+    """For plain files: our column name to the file's."""
     dates: Literal["auto", "dmy", "mdy"] = "auto"
     """What comes first in dates such as 05/04/2010; auto: what a day above 12 shows."""
+    encoding: str | None = None
+    """Of text files, e.g. cp1252; None: it is recognised."""
     graph: str | None = None
     """neo4j://HOST:PORT to load and mine in that server; None: a DuckDB file of the run."""
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 from patentcl.core.errors import GraphError
 from patentcl.core.progress import StageProgress
 from patentcl.data.corpus import Corpus
+from patentcl.data.files import as_pattern
 from patentcl.graph.database import Database, by_direction
 from patentcl.graph.tables import fill_from_tables
 
@@ -66,13 +67,13 @@ class DuckDBGraph(Database):
         )
         with self.registered("text_keys", keys), self._replacing():
             for name in ("load_patent", "load_classified", "load_cites"):
-                self.run(name, corpus=str(corpus))
+                self.run(name, corpus=as_pattern(corpus))
             self.create("coded")
             self._con.execute(
                 "CREATE VIEW code_count AS SELECT p, count(*) AS codes FROM classified GROUP BY p"
             )
             if cpc.is_file():
-                self.run("load_cpc", cpc=str(cpc))
+                self.run("load_cpc", cpc=as_pattern(cpc))
             else:
                 self._con.execute("CREATE TABLE cpc (symbol VARCHAR, level VARCHAR, title VARCHAR)")
         if progress:

@@ -16,10 +16,11 @@ from typing import Any
 
 from patentcl.core import artifacts
 from patentcl.core.errors import ConfigError, did_you_mean
+from patentcl.data.reading import look
 from patentcl.encoders.packaged import NAMED
 from patentcl.graph.session import graph_file, is_server, open_graph
 from patentcl.pipeline.recipe import Recipe, load_recipe
-from patentcl.pipeline.stages import StageProgress, Step, plan
+from patentcl.pipeline.stages import StageProgress, Step, plan, read_options
 
 Say = Callable[[str], None]
 
@@ -271,6 +272,8 @@ def run_pipeline(
             forced[step.out] = step.name
         outcome, planned[step.out] = execute(step, say, progress, again, dry, planned, check)
         check = None if outcome.status == "done" else check
+        if dry and step.name == "load" and outcome.status == "planned" and chosen.data.source:
+            look(chosen.data.source, read_options(chosen.data))
         result.outcomes.append(outcome)
         if step.name == "load" and outcome.status != "planned":
             counts = (artifacts.read_manifest(root) or {}).get("counts", {})

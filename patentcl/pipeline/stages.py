@@ -15,6 +15,8 @@ from patentcl.core import artifacts
 from patentcl.core.errors import DataError
 from patentcl.cpc import own_titles
 from patentcl.data.corpus import SPLITS, Corpus, read_splits
+from patentcl.data.options import ReadOptions
+from patentcl.data.settings import DataSettings
 from patentcl.data.splits import make_splits, write_splits
 from patentcl.graph.session import graph_file, is_server
 from patentcl.pipeline.recipe import Recipe
@@ -90,6 +92,8 @@ class Step:
             name: getattr(self.recipe, name).model_dump(mode="json", include=keys)
             for name, keys in self.stage.sections.items()
         }
+        if out.get("data", {}).get("encoding", "") is None:
+            del out["data"]["encoding"]  # as before there was such a setting
         if self.stage.seeded:
             out["seed"] = self.recipe.seed
         if "level" in self.options:
@@ -134,17 +138,21 @@ def graph_of(recipe: Recipe) -> str:
     return graph_file(graph).name
 
 
+def read_options(data: DataSettings) -> ReadOptions:
+    """What the settings say about reading."""
+    return ReadOptions(data.scheme, data.limit, data.columns, data.dates, data.encoding)
+
+
 def _load(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
     """A server is reached before anything is read; if it goes away later, nothing is kept here."""
-    from patentcl.data.options import ReadOptions
     from patentcl.data.reading import read_patents
     from patentcl.graph.session import open_graph
 
     data, split, graph = step.recipe.data, step.recipe.split, graph_of(step.recipe)
     if is_server(graph):
         open_graph(graph).close()
-    options = ReadOptions(data.scheme, data.limit, data.columns, data.dates)
-    counts = read_patents(step.inputs["source"], place, options)
+    record["reading"] = {}
+    counts = read_patents(step.inputs["source"], place, read_options(data), record["reading"])
     corpus = Corpus(place / "corpus.parquet", data.level)
     division = make_splits(corpus, split.method, split.dev, split.test, step.recipe.seed)
     write_splits(place / "splits.parquet", corpus, division)
@@ -402,7 +410,7 @@ def _evaluate(step: Step, place: Path, record: Record, progress: StageProgress) 
 
 _ENCODING = frozenset({"max_length", "batch_size", "precision", "store"})
 _LENGTH = frozenset({"max_length"})
-_READING = frozenset({"scheme", "level", "limit", "columns", "dates", "graph"})
+_READING = frozenset({"scheme", "level", "limit", "columns", "dates", "encoding", "graph"})
 
 SAMPLE = Stage("sample", "sample", {"data": frozenset({"sample_patents"})}, _sample)
 LOAD = Stage("load", ".", {"data": _READING, "split": None}, _load, beside=True)

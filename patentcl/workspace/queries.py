@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from patentcl.core.errors import DataError
 from patentcl.data.corpus import Corpus
+from patentcl.data.opening import kind_of
 
 Text = str | tuple[str, str]
 
-FILES = (".csv", ".tsv", ".jsonl", ".parquet")
 
-
-def as_texts(queries: Any, limit: int | None = None) -> tuple[list[Any], list[Text]]:
+def as_texts(
+    queries: Any, read: Callable[[Any], Corpus] = Corpus.read
+) -> tuple[list[Any], list[Text]]:
     """Names and texts of what is asked about, in its order.
 
     Patents of a file, a DataFrame or a Corpus go by their ids, texts by their numbers from 0. A str
-    is a text, unless it is a single word that ends as the name of a file does.
+    is a text, unless it is a single word that ends as the name of a file does. `read` reads files
+    and DataFrames.
     """
     import pandas as pd
 
     if isinstance(queries, str):
-        if not queries.lower().endswith(FILES) or any(c.isspace() for c in queries):
+        if not kind_of(Path(queries)) or any(c.isspace() for c in queries):
             return [0], [queries]
         queries = Path(queries)
     if isinstance(queries, Path | pd.DataFrame):
-        queries = Corpus.read(queries, limit=limit)
+        queries = read(queries)
     if isinstance(queries, Corpus):
         return queries.ids.tolist(), list(queries.texts)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -265,6 +265,23 @@ class Run:
 
     # ---- questions --------------------------------------------------------------------------
 
+    def read(
+        self,
+        source: str | Path | pd.DataFrame,
+        limit: int | None = None,
+        columns: Mapping[str, str] | None = None,
+        encoding: str | None = None,
+    ) -> Corpus:
+        """Read other patents as `Corpus.read` does.
+
+        The columns and the encoding that were named for this run's own hold where they fit.
+        """
+        from patentcl.data.corpus import Corpus
+
+        settings = folders.manifest_of(self.where("corpus")).get("settings", {}).get("data", {})
+        like = {k: v for k in ("columns", "encoding") if (v := settings.get(k))}
+        return Corpus.read(source, limit=limit, columns=columns, encoding=encoding, like=like)
+
     def similar(
         self,
         queries: Any = None,
@@ -309,7 +326,7 @@ class Run:
             names: list[Any] = [ids] if isinstance(ids, str) else list(ids)
             found = self.index.similar_to(names, k, **filters)
         else:
-            names, texts = as_texts(queries)
+            names, texts = as_texts(queries, self.read)
             self.index  # noqa: B018 (a folder that is not there costs no loading of the encoder)
             found = self.index.search(self.encode("index", texts, self._given), k, **filters)
         if found.empty and any(value is not None for value in filters.values()):
@@ -356,7 +373,7 @@ class Run:
             raise ConfigError("classify takes either queries or ids", got="both" if ids else "none")
         if ids is not None:
             queries = self.corpus.select([ids] if isinstance(ids, str) else list(ids))
-        found = list(self.predictor(evidence).predict(*as_texts(queries)))
+        found = list(self.predictor(evidence).predict(*as_texts(queries, self.read)))
         if strange := unlike(found):
             warnings.warn(strange, stacklevel=2)
         return as_frame(found)

@@ -459,8 +459,8 @@ def test_a_division_that_the_data_bring(loaded: Loaded, tmp_path: Path) -> None:
     assert (made == "test").tolist() == (given_ == "dev").tolist() and (made == "dev").sum() == 8
     given_, made = given_as(["train"] * 100)  # nothing held out: as if nothing were said
     assert [(made == s).sum() for s in SPLITS] == [80, 10, 10]
-    with pytest.raises(DataError, match="unknown split in the data: got valid"):
-        given_as(["train"] * 5 + ["valid"])
+    with pytest.raises(DataError, match="unknown split in the data: got held"):
+        given_as(["train"] * 5 + ["held"])
     with pytest.raises(DataError, match="got empty"):
         given_as(["train"] * 5 + ["test", ""])
 

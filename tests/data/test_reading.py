@@ -749,8 +749,9 @@ def test_no_such_source(tmp_path: Path, refuse: Callable[..., str]) -> None:
     (tmp_path / "empty").mkdir()
     message = refuse(tmp_path / "empty")
     assert "no patents found" in message and "g_patent.tsv.zip" in message
-    (tmp_path / "f.xlsx").write_text("x")
-    assert "unknown kind of file" in refuse(tmp_path / "f.xlsx")
+    (tmp_path / "f.docx").write_text("x")
+    message = refuse(tmp_path / "f.docx")
+    assert "unknown kind of file" in message and ".xlsx" in message
 
 
 def test_missing_tables(tmp_path: Path, refuse: Callable[..., str]) -> None:
@@ -871,8 +872,6 @@ def test_wrong_delimiter(tmp_path: Path, refuse: Callable[..., str]) -> None:
     message = refuse(folder)
     assert "not separated as expected" in message and "g_patent.tsv, line 1" in message
     assert "got ','; wanted '\\t'" in message
-    pack(tmp_path / "f.csv", dump([("id", "title"), ("1", "Pump")], delimiter=";"))
-    assert "got ';'; wanted ','" in refuse(tmp_path / "f.csv")
 
 
 def test_not_utf8(tmp_path: Path, refuse: Callable[..., str]) -> None:
@@ -882,9 +881,6 @@ def test_not_utf8(tmp_path: Path, refuse: Callable[..., str]) -> None:
     pack(folder / "g_patent_abstract.tsv", raw.replace(b"Text 123", "Caf\xe9".encode("latin-1")))
     message = refuse(folder)
     assert "not UTF-8" in message and "g_patent_abstract.tsv, line 125" in message
-    pack(folder / "g_patent_abstract.tsv", raw.decode().encode("utf-16"))
-    message = refuse(folder)
-    assert "not UTF-8" in message and "line 1" in message
 
 
 def test_wrong_number_of_columns(tmp_path: Path, refuse: Callable[..., str]) -> None:

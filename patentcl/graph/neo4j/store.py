@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 from patentcl.core import resources
 from patentcl.core.errors import GraphError, MissingExtra
 from patentcl.core.progress import StageProgress
+from patentcl.data.files import as_pattern
 from patentcl.graph.database import Database, by_direction
 from patentcl.graph.duckdb import DuckDBGraph
 from patentcl.graph.neo4j.errors import explained
@@ -312,7 +313,9 @@ class Neo4jGraph:
                 )
             with Database(folder / "mining.duckdb", memory=self.memory) as tables:
                 for query, files in _SOURCES.items():
-                    tables.run(query, **({"files": str(folder / files)} if files else {}))
+                    tables.run(
+                        query, **({"files": f"{as_pattern(folder)}/{files}"} if files else {})
+                    )
                 yield tables
 
     def _fetch(self, folder: Path) -> None:

@@ -1,0 +1,225 @@
+"""Which column of a table is used for what, and how its values become text: by profile, or by name.
+
+A column of JSON or of Parquet may be nested: then what is wanted is found inside of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from patentcl.core.errors import DataError, did_you_mean
+from patentcl.data.files import name_of, quote, refuse_doubled
+from patentcl.data.options import FAMILY, ITEM_END, KEPT, NAMES, ReadOptions, plain_name
+from patentcl.data.profiles import OWN_NAMES, PROFILES, Profile
+
+_TEXTS = ("title", "abstract", "claims", "first_claim", "description")
+_INSIDE = {  # keys that hold what a role takes of nested values
+    "codes": ("code", "symbol"),
+    "ipc": ("code", "symbol"),
+    "applicants": ("value", "name"),
+    "inventors": ("value", "name", "inventor_name_last"),
+}
+Part = tuple[str, str]
+"""A column, and the path inside of it; "" for all of it."""
+
+MACROS = r"""
+-- Of texts in several languages, [{text, language}], the English one, else the first.
+CREATE OR REPLACE TEMP MACRO localized(s) AS (
+    CASE WHEN s NOT LIKE '[%' AND s NOT LIKE '{%' THEN s ELSE (
+        SELECT coalesce(
+            list_filter(t, lambda x: lower(coalesce(x.language, x.lang)) IN ('en', 'eng'))[1].text,
+            t[1].text)
+        FROM (SELECT list_filter(
+            from_json(CASE WHEN s LIKE '{%' THEN '[' || s || ']' ELSE s END,
+                '[{"text": "VARCHAR", "language": "VARCHAR", "lang": "VARCHAR"}]'),
+            lambda x: value_of(x.text) IS NOT NULL) AS t)) END);
+"""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table that are used, and those that are kept under a name of our own."""
+
+    profile: Profile
+    used: dict[str, list[list[Part]]]
+    """Role -> alternatives, each of one part or of several."""
+    kept: dict[str, list[list[Part]]] = field(default_factory=dict)
+
+    def names(self) -> set[str]:
+        """Names of the table's columns whose values a corpus holds under names of its own."""
+        roles = [r for r in self.used if r not in ("family", "members")]
+        if self.profile.by_family:  # only the first number and date are taken
+            roles = [r for r in roles if r not in ("patent_id", "date")]
+        found = [*(self.used[role] for role in roles), *self.kept.values()]
+        return {column for role in found for parts in role for column, _ in parts}
+
+    def shown(self) -> dict[str, str]:
+        """Role -> the table's column or columns, for people."""
+        return {
+            role: " or ".join(
+                " with ".join(f"{c}.{p}" if p else c for c, p in parts) for parts in alternatives
+            )
+            for role, alternatives in (self.used | self.kept).items()
+        }
+
+
+def known_names(options: ReadOptions) -> set[str]:
+    """What a header is recognised by, as by `plain_name`."""
+    names = {n for names in [*NAMES.values(), *KEPT.values(), FAMILY] for n in names}
+    names |= {*options.columns.values(), *options.like.get("columns", {}).values()}
+    for profile in PROFILES:
+        for text in (profile.signature, *profile.roles.values(), *profile.kept.values()):
+            names |= set(re.split(" [|&/] ", text))
+    return {plain_name(n) for n in names} - {""}
+
+
+def find_profile(header: Collection[str]) -> Profile:
+    """The profile of a header; `OWN_NAMES` where it is of no tool that is known."""
+    names = {plain_name(n) for n in header}
+
+    def has(either: str) -> bool:
+        return any(plain_name(n) in names for n in either.split(" / "))
+
+    return next((p for p in PROFILES if all(map(has, p.signature.split(" & ")))), OWN_NAMES)
+
+
+def choose_columns(header: list[str], options: ReadOptions, where: object) -> Columns:
+    """Find out which column is used for what.
+
+    Raises
+    ------
+    DataError
+        If a column that was named is missing.
+    """
+    profile = find_profile(header)
+    by_name = {plain_name(n): n for n in reversed(header)}
+    found: dict[str, list[list[Part]]] = {}
+    for role, names in options.names().items():
+        hit = next((by_name[n] for name in names if (n := plain_name(name)) in by_name), None)
+        if hit is not None:
+            found[role] = [[(hit, "")]]
+    found |= {r: got for r, spec in profile.roles.items() if (got := _find(spec, by_name))}
+    asked: Mapping[str, str] = options.like.get("columns", {})
+    named = {r: n for r, n in asked.items() if _find(n, by_name)} | dict(options.columns)
+    for role, theirs in named.items():
+        exact = [[(theirs, "")]] if theirs in header else _find(theirs, by_name)
+        if not exact:
+            got, fix = ", ".join(header)[:200], did_you_mean(theirs, header)
+            raise DataError(f"column {theirs!r} is missing", where=where, got=got, fix=fix)
+        found[role] = exact
+    if options.scheme == "cpc" and "ipc" not in named:
+        found.pop("ipc", None)
+    if (
+        options.scheme == "ipc"
+        and "codes" not in named
+        and ("ipc" in found or profile is not OWN_NAMES)
+    ):
+        found.pop("codes", None)
+    kept = {}
+    if profile is not OWN_NAMES:
+        if "family" in found:
+            kept["family"] = found["family"]
+        for name, names in KEPT.items():
+            if got := _find(profile.kept.get(name, " | ".join(names)), by_name):
+                kept[name] = got[:1]
+    return Columns(profile, found, kept)
+
+
+def _find(spec: str, by_name: Mapping[str, str]) -> list[list[Part]]:
+    """The columns that an entry of a profile means, of those that are there."""
+    found = []
+    for alternative in spec.split(" | "):
+        parts = []
+        for name in alternative.split(" & "):
+            column, _, path = name.partition(".")
+            if (hit := by_name.get(plain_name(name))) is not None:
+                parts.append((hit, ""))
+            elif path and (hit := by_name.get(plain_name(column))) is not None:
+                parts.append((hit, path))
+        if parts:
+            found.append(parts)
+    return found
+
+
+def check_columns(columns: Columns, header: list[str], where: object) -> None:
+    """Refuse a table that lacks what every one must have, or has it twice."""
+    got = ", ".join(header)[:200]
+    tools = ", ".join(p.name for p in PROFILES)
+    fix = f"Give an export of {tools}; or name the columns, e.g. --columns "
+    if not {r for r in columns.used if r != "family"}:
+        wanted = "a header in the first 10 lines, with patent_id, title or abstract"
+        what, fix = "no column has a name that is known: is there a header?", fix + "title=NAME"
+        raise DataError(what, where=where, got=got, wanted=wanted, fix=fix)
+    if "patent_id" not in columns.used:
+        wanted = " or ".join(NAMES["patent_id"])
+        fix += "patent_id=NUMBER"
+        raise DataError(
+            "column 'patent_id' is missing", where=where, got=got, wanted=wanted, fix=fix
+        )
+    if not {"title", "abstract"} & set(columns.used):
+        wanted, fix = "title or abstract", fix + "abstract=summary"
+        raise DataError("no text column", where=where, got=got, wanted=wanted, fix=fix)
+    refuse_doubled(columns.names(), header, where)
+
+
+# ---- values -----------------------------------------------------------------------------------
+
+
+def text_of(
+    columns: Columns, role: str, kinds: Mapping[str, str], nested: Collection[str] = ()
+) -> str:
+    """A SQL expression for a role as text; the items of a list are joined by `ITEM_END`.
+
+    `kinds` are the types of columns; those in `nested` are JSON as text.
+    """
+    alternatives = (columns.used | columns.kept).get(role)
+    if alternatives is None:
+        return "NULL::VARCHAR"
+    texts = []
+    for parts in alternatives:
+        each = [_part(role, part, kinds.get(part[0], ""), part[0] in nested) for part in parts]
+        joint = " " if role == "patent_id" else ITEM_END
+        texts.append(each[0] if len(each) == 1 else f"concat_ws({quote(joint)}, {', '.join(each)})")
+    out = texts[0]
+    if len(texts) > 1:
+        out = f"coalesce({', '.join(f'value_of({t})' for t in texts)})"
+    if columns.profile.by_family and role in ("patent_id", "date"):
+        out = rf"trim(regexp_extract({out}, '^\s*([^\n\r;|]+)', 1))"
+    if columns.profile.by_family and role in _TEXTS:
+        out = f"without_number({out})"
+    if columns.profile.month_first and role in ("date", "filing_date", "priority_date"):
+        out = f"coalesce(strftime(try_strptime(trim({out}), '%m/%d/%Y'), '%Y-%m-%d'), {out})"
+    if role in columns.kept:
+        out = rf"regexp_replace(trim({out}), '\s*(;;|[\n\r;{ITEM_END}]+| \| )\s*', '; ', 'g')"
+    return out
+
+
+def _part(role: str, part: Part, kind: str, nested: bool) -> str:
+    column, path = name_of(part[0]), part[1]
+    if kind.endswith("[]") and "STRUCT" not in kind:
+        return f"array_to_string({column}::VARCHAR[], {quote(ITEM_END)})"
+    if not nested and "STRUCT" not in kind:
+        return f"{column}::VARCHAR"
+    json = f"{column}::VARCHAR" if nested else f"to_json({column})::VARCHAR"
+    if path:
+        json = f"json_extract({json}, {quote('$.' + path)})"
+        json = f"CASE json_type({json}) WHEN 'VARCHAR' THEN {json} ->> '$' ELSE {json}::VARCHAR END"
+    if role in _TEXTS:
+        claims = f"array_to_string(json_extract_string({json}, '$..claim_text[*]'), chr(10))"
+        text = f"localized({json})"
+        return f"coalesce({text}, nullif({claims}, ''))" if role == "claims" else text
+    if role in ("citations", "members"):
+        parts = ", ".join(f"d ->> '{k}'" for k in ("jurisdiction", "doc_number", "kind"))
+        lists = [
+            f"json_extract_string({json}, '$..publication_number')",
+            f"list_transform(json_extract({json}, '$..document_id'), "
+            f"lambda d: concat_ws(' ', {parts}))",
+        ]
+    elif role in _INSIDE:
+        lists = [f"json_extract_string({json}, '$..{key}')" for key in _INSIDE[role]]
+    else:
+        return json
+    joined = f"array_to_string(list_concat({', '.join(lists)}), {quote(ITEM_END)})"
+    return f"CASE WHEN {json} LIKE '%{{%' THEN {joined} ELSE {json} END"

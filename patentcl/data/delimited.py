@@ -1,0 +1,298 @@
+"""Finds out how a text table is written: encoding, separator, quotes, and where its header is.
+
+A table that DuckDB would not read as it is, is written again as UTF-8 from its header on.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import shutil
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from patentcl.core.errors import DataError
+from patentcl.data.columns import known_names
+from patentcl.data.files import name_of, quote, scan_of
+from patentcl.data.options import ReadOptions, plain_name
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_HEAD = 1 << 20  # bytes that are looked at
+_ROWS = 10  # in which the header is looked for
+_BLOCK = 1 << 22
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+@dataclass(frozen=True)
+class Delimited:
+    """A text table that can be read: `plain` is UTF-8 and begins with the header."""
+
+    plain: Path
+    header: list[str]
+    """Names of columns; those without a name are left out."""
+    scan: str
+    """A FROM clause: every column as text (ids such as D1000 appear late in a file)."""
+    delimiter: str
+    quoted: bool
+    skipped: int
+    """Lines of the file above the header."""
+    notes: list[str]
+    """What is unusual."""
+
+    def place_of(self, row: int) -> str:
+        """Where a row of `plain` begins: "line N", or "row N" where that cannot be told."""
+        if not self.quoted:
+            return f"line {row + self.skipped}"
+        try:
+            with self.plain.open(encoding="utf-8", errors="replace", newline="") as stream:
+                rows = csv.reader(stream, delimiter=self.delimiter)
+                for _ in range(row - 1):
+                    next(rows)
+                return f"line {rows.line_num + 1 + self.skipped}"
+        except (OSError, csv.Error, StopIteration):
+            return f"row {row}"
+
+
+def open_delimited(
+    plain: Path,
+    work: Path,
+    shown: Path,
+    options: ReadOptions,
+    tables: bool = False,
+    quoted: bool = True,
+) -> Delimited:
+    """Find out how a CSV or TSV file is written.
+
+    `shown` is what errors call it. The header is the row with the most names that are known; of
+    PatentsView's `tables` it is the first line, with tabs. Quotes are as `quoted` says where the
+    content does not.
+    """
+    usual = "\t" if plain.suffix.lower() == ".tsv" else ","
+    likely = options.like.get("encoding")
+    encoding = options.encoding or find_encoding(plain, shown, likely, whole=not tables)
+    with plain.open("rb") as stream:
+        raw = stream.read(_HEAD)
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(raw)
+    text = text.removeprefix("\ufeff")
+    old_mac = "\r" in text and "\n" not in text
+    text = text.replace("\r", "\n") if old_mac else text
+    if not text.strip():
+        raise DataError("the table is empty", where=shown, got="no header line")
+    separators = "\t" if tables else usual + "".join(s for s in SEPARATORS if s != usual)
+    start = 0
+    if excel := re.match(r'"?sep=(.)"?\r?\n', text, re.IGNORECASE):  # a line for Excel
+        separators, start = excel[1], excel.end()
+    above, row, delimiter = _find_header(
+        text[start:], separators, known_names(options), 1 if tables else _ROWS
+    )
+    start += above
+    if tables and len(row) == 1 and (other := next((s for s in ",;|" if s in row[0]), None)):
+        what, where = "the columns are not separated as expected", f"{shown}, line 1"
+        raise DataError(what, where=where, got=repr(other), wanted=repr(delimiter))
+    skipped = text[:start].count("\n")
+    text = text[start:]
+    if len(raw) == _HEAD:  # cut off in the middle of a line
+        text = text[: text.rfind("\n") + 1] or text
+    quoted = _is_quoted(text, delimiter, quoted)
+    if not quoted:
+        row = text.splitlines()[0].split(delimiter)
+    columns = _columns(row, _records(text, delimiter, quoted))
+    target, is_utf8 = plain, encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
+    if not is_utf8 or old_mac or start:
+        target = work / f"{plain.name}.utf8"
+        _write_again(plain, target, shown, encoding, old_mac, start)
+    notes = [f"read as {encoding}"] if not is_utf8 else []
+    if delimiter != usual:
+        notes.append(f"columns are separated by {SEPARATORS.get(delimiter, repr(delimiter))}")
+    if skipped:
+        notes.append(f"the header is in line {skipped + 1}")
+    if not quoted and '"' in text:
+        notes.append("quotes are characters like others")
+    scan = _scan(target, columns, delimiter, quoted)
+    header = [name for name, named in columns if named]
+    return Delimited(target, header, scan, delimiter, quoted, skipped, notes)
+
+
+def find_encoding(path: Path, shown: Path, likely: str | None = None, whole: bool = True) -> str:
+    """UTF-8, UTF-16, UTF-32, or what is `likely`, GB18030 or cp1252.
+
+    Not `whole`: UTF-8 unless its first bytes say something else.
+
+    Raises
+    ------
+    DataError
+        If it is none of them, or UTF-8 with a few bytes of something else.
+    """
+    with path.open("rb") as stream:
+        block = stream.read(_BLOCK)
+        for mark, name in _MARKS.items():
+            if block.startswith(mark):
+                return name
+        sample = block[: 1 << 16]
+        for name, zeros in (("utf-16-le", sample[1::2]), ("utf-16-be", sample[::2])):
+            if zeros.count(0) > len(sample) // 6:
+                return name
+        decoder, lines = codecs.getincrementaldecoder("utf-8")(), 1
+        while whole and block:
+            try:
+                if decoder.getstate()[0] or not block.isascii():
+                    decoder.decode(block)
+            except UnicodeDecodeError as error:
+                lines += block.count(b"\n", 0, error.start)
+                return _guess(block, f"{shown}, line {lines}", likely)
+            lines += block.count(b"\n")
+            block = stream.read(_BLOCK)
+    return "utf-8"
+
+
+def _guess(block: bytes, where: str, likely: str | None) -> str:
+    """The encoding of bytes that are not UTF-8."""
+    as_utf8 = block.decode("utf-8", "replace")
+    wrong = as_utf8.count("\ufffd")
+    right = sum(not c.isascii() for c in as_utf8) - wrong
+    runs = re.findall(rb"[\x80-\xff]+", block)
+    pairs = sum(len(run) % 2 == 0 for run in runs)  # Chinese has two bytes a character
+    for name in (likely, "gb18030" if pairs > 0.7 * len(runs) else "cp1252"):
+        try:
+            if name is not None and right <= wrong:
+                codecs.getincrementaldecoder(name)().decode(block)
+                return name
+        except UnicodeDecodeError:
+            continue
+    got = "mostly UTF-8, with bytes that are not" if right > wrong else "no encoding that is known"
+    fix = "Name it, e.g. --encoding shift_jis, or convert the file, e.g. with iconv"
+    raise DataError("the file is not UTF-8", where=where, got=got, fix=fix)
+
+
+def _write_again(
+    plain: Path, target: Path, shown: Path, encoding: str, old_mac: bool, start: int
+) -> None:
+    """Write a table as UTF-8 with line ends that DuckDB knows, without its first characters."""
+    try:
+        with (
+            plain.open(encoding=encoding, newline=None if old_mac else "") as source,
+            target.open("w", encoding="utf-8", newline="") as copy,
+        ):
+            mark = source.read(1)
+            copy.write((mark.removeprefix("\ufeff") + source.read(start))[start:])
+            shutil.copyfileobj(source, copy, _BLOCK)
+    except UnicodeError as error:
+        fix = "Name another one with --encoding"
+        raise DataError(
+            f"the file cannot be read as {encoding}", where=shown, got=str(error), fix=fix
+        ) from error
+
+
+# ---- header, quotes, columns ------------------------------------------------------------------
+
+
+def _find_header(
+    text: str, separators: str, known: Collection[str], among: int
+) -> tuple[int, list[str], str]:
+    """Characters before the header, its cells, and the separator."""
+    best: tuple[int, int, int] | None = None
+    found: tuple[int, list[str], str] = (0, [text.split("\n", 1)[0][:200]], separators[0])
+    for delimiter in separators:
+        for i, (start, row) in enumerate(_starts(text, delimiter, among)):
+            score = len({plain_name(cell) for cell in row} & set(known))
+            rank = (score, -i, len(row) if score == 0 else 0)
+            if row and (best is None or rank > best):
+                best, found = rank, (start, row, delimiter)
+    return found
+
+
+def _starts(text: str, delimiter: str, among: int) -> Iterator[tuple[int, list[str]]]:
+    """The first rows, each with the number of characters before it."""
+    taken = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal taken
+        for line in io.StringIO(text, newline=""):
+            taken += len(line)
+            yield line
+
+    rows = csv.reader(lines(), delimiter=delimiter)
+    for _ in range(among):
+        start = taken
+        try:
+            row = next(rows)
+        except (StopIteration, csv.Error):  # an error: the line is too long for a header
+            return
+        yield start, row
+
+
+def _is_quoted(text: str, delimiter: str, default: bool) -> bool:
+    """Whether fields stand in quotes; else a quote is a character like others.
+
+    Without quoting every line has the same number of fields. With it, a field may hold a separator
+    or a line end, or a quote that is doubled.
+    """
+    head, *lines = [line for line in text.split("\n") if line.strip()]
+    if head.startswith('"') or f'{delimiter}"' in head:
+        return True
+    if '"' not in text:
+        return default
+    if any(line.count(delimiter) != head.count(delimiter) for line in lines):
+        return True
+    records = _records(text, delimiter, True)
+    if len(records) < 1 + len(lines) or any(len(r) != len(records[0]) for r in records):
+        return False
+    doubled = rf'(?:^|{re.escape(delimiter)})"[^"]*""(?:[^"]|"")*"(?:\r?$|{re.escape(delimiter)})'
+    return default or any(re.search(doubled, line) for line in lines)
+
+
+def _records(text: str, delimiter: str, quoted: bool) -> list[list[str]]:
+    """The rows of a text, up to the first one that is not well formed."""
+    if not quoted:
+        return [line.split(delimiter) for line in text.splitlines() if line.strip()]
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    found = []
+    try:
+        for row in rows:
+            if row:
+                found.append(row)
+    except csv.Error:
+        pass
+    return found
+
+
+def _columns(row: list[str], records: list[list[str]]) -> list[tuple[str, bool]]:
+    """Names of all columns, and whether they are the table's own; a doubled one says where it is.
+
+    Rows may have a name more than the header (R), or an empty field at their end.
+    """
+    names = [" ".join(cell.split()) for cell in row]
+    widths = {len(record) for record in records[1:]}
+    if widths == {len(names) + 1}:
+        empty = all(record[-1] == "" for record in records[1:])
+        names.insert(len(names) if empty else 0, "")
+    elif names[-1] == "" and widths == {len(names) - 1}:
+        names.pop()
+    columns: list[tuple[str, bool]] = []
+    seen: set[str] = set()
+    for i, name in enumerate(names, 1):
+        own = name if name.lower() not in seen else f"{name} (column {i})"
+        columns.append((own or f"column {i} without a name", bool(name)))
+        seen.add(name.lower())
+    return columns
+
+
+def _scan(path: Path, columns: list[tuple[str, bool]], delimiter: str, quoted: bool) -> str:
+    types = ", ".join(f"{quote(name)}: 'VARCHAR'" for name, _ in columns)
+    mark = quote('"') if quoted else "''"
+    scan = scan_of(
+        "read_csv",
+        [path],
+        f"delim={quote(delimiter)}, quote={mark}, escape={mark}, header=true, auto_detect=false",
+        f"max_line_size=16000000, buffer_size=32000000, columns={{{types}}}",
+    )
+    nameless = [name_of(name) for name, named in columns if not named]
+    return f"(SELECT * EXCLUDE ({', '.join(nameless)}) FROM {scan})" if nameless else scan

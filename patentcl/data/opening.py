@@ -1,0 +1,265 @@
+"""Opens a table of any kind of file for DuckDB: text, JSON, Parquet, spreadsheets, WIPO-alpha."""
+
+from __future__ import annotations
+
+import codecs
+import datetime
+import json
+import re
+import shutil
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import duckdb
+import pyarrow as pa
+
+from patentcl.core.errors import DataError
+from patentcl.data.columns import known_names
+from patentcl.data.delimited import Delimited, find_encoding, open_delimited
+from patentcl.data.files import name_of, quote, scan_of, unpack
+from patentcl.data.options import ReadOptions, plain_name
+
+TEXT, JSON, PARQUET = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson", ".json"), (".parquet",)
+SHEETS, XML = (".xlsx", ".xlsm", ".xls", ".ods"), (".xml",)
+KINDS = (*TEXT, *JSON, *PARQUET, *SHEETS, *XML)
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "dev": "dev",
+    "val": "dev",
+    "valid": "dev",
+    "validation": "dev",
+    "test": "test",
+    "testing": "test",
+}
+"""Names that splits go by -> ours."""
+_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A table that can be read."""
+
+    scan: str
+    """A FROM clause."""
+    header: list[str]
+    nested: frozenset[str] = frozenset()
+    """Columns of JSON as text."""
+    plain: Path | None = None
+    """The file that DuckDB reads, where that is one."""
+    text: Delimited | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def kind_of(path: Path) -> str:
+    """The suffix of a file, small and without that of a packing; "" if it is of no known kind."""
+    name = path.name.lower().removesuffix(".gz").removesuffix(".zip")
+    return next((kind for kind in KINDS if name.endswith(kind)), "")
+
+
+def find_splits(folder: Path) -> dict[str, list[Path]]:
+    """The files of a folder that are named as splits, also in shards, by our names of splits."""
+    found: dict[str, list[Path]] = {}
+    for place in (folder, folder / "data"):
+        for path in sorted(place.iterdir()) if place.is_dir() else ():
+            stem = _SHARD.sub("", path.name[: path.name.lower().find(".")]).lower()
+            if stem in SPLITS and kind_of(path) in (*PARQUET, *TEXT, *JSON) and path.is_file():
+                found.setdefault(SPLITS[stem], []).append(path)
+        if "train" in found:
+            return found
+    return {}
+
+
+def find_records(folder: Path) -> list[Path]:
+    """The files of a folder that has a file for each patent, all JSON or all XML."""
+    for kind in (".json", ".xml"):
+        if found := sorted(p for p in folder.rglob("*") if p.name.lower().endswith(kind)):
+            return found
+    return []
+
+
+def open_files(
+    con: duckdb.DuckDBPyConnection, paths: Sequence[Path], work: Path, options: ReadOptions
+) -> Opened:
+    """Open one file, or several of one kind as one table.
+
+    Raises
+    ------
+    DataError
+        If the kind is unknown, or a file is damaged, empty or of another encoding.
+    """
+    path = paths[0]
+    if not kind_of(path) and path.suffix.lower() != ".zip":
+        raise DataError("unknown kind of file", got=path, wanted=", ".join(KINDS))
+    plains = [unpack(path, work, KINDS) for path in paths]
+    kind = kind_of(plains[0])
+    if len({kind_of(plain) for plain in plains}) > 1:
+        raise DataError("files of several kinds", got=", ".join(map(str, paths[:3])))
+    for plain, shown in zip(plains, paths, strict=True):
+        if not plain.stat().st_size:
+            raise DataError("the file is empty", where=shown, got="0 bytes")
+    if kind in PARQUET:
+        scan = scan_of("read_parquet", plains, *["union_by_name=true"] * (len(paths) > 1))
+        return Opened(scan, [r[0] for r in _describe(con, scan)], plain=plains[0])
+    if kind in JSON:
+        return _open_json(con, plains, paths, work, options.encoding)
+    if kind in XML:
+        return _register(con, [dict(_record(p)) for p in plains])
+    if len(paths) > 1:
+        raise DataError("several files of this kind", got=", ".join(map(str, paths[:3])))
+    if kind in SHEETS:
+        return _open_sheet(con, plains[0], path, known_names(options))
+    text = open_delimited(plains[0], work, path, options)
+    return Opened(text.scan, text.header, plain=text.plain, text=text, notes=text.notes)
+
+
+def _describe(con: duckdb.DuckDBPyConnection, scan: str) -> list[tuple[str, str]]:
+    rows = con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
+    return [(str(r[0]), str(r[1])) for r in rows]
+
+
+# ---- JSON -------------------------------------------------------------------------------------
+
+
+def _open_json(
+    con: duckdb.DuckDBPyConnection,
+    plains: list[Path],
+    paths: Sequence[Path],
+    work: Path,
+    encoding: str | None,
+) -> Opened:
+    """Every value is text, so that no type is guessed from the first rows (D1000 may come late)."""
+    first = plains[0].read_bytes()[:4] if len(plains) == 1 else b""
+    if encoding or first.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        code, copy = encoding or find_encoding(plains[0], paths[0]), work / f"{plains[0].name}.utf8"
+        with plains[0].open(encoding=code) as source, copy.open("w", encoding="utf-8") as target:
+            shutil.copyfileobj(source, target, 1 << 22)
+        plains = [copy]
+    form = _form_of(plains[0], paths[0])
+    how = [f"format='{form}'", "maximum_object_size=268435456"]
+    columns = _describe(con, scan_of("read_json", plains, *how, "sample_size=-1"))
+    names = [name for name, _ in columns]
+    types = ", ".join(f"{quote(n)}: 'JSON'" for n in names)
+    texts = ", ".join(f"{name_of(n)} ->> '$' AS {name_of(n)}" for n in names)
+    scan = f"(SELECT {texts} FROM {scan_of('read_json', plains, *how, f'columns={{{types}}}')})"
+    nested = {n for n, kind in columns if re.search("STRUCT|JSON|MAP", kind)}
+    lines = plains[0].suffix.lower() in (".jsonl", ".ndjson")
+    notes = (
+        ["the file is one JSON list, not one object a line"] if lines and form == "array" else []
+    )
+    return Opened(scan, names, frozenset(nested), plains[0], notes=notes)
+
+
+def _form_of(plain: Path, shown: Path) -> str:
+    """DuckDB's name for the form of a JSON file: a list, objects line by line, or just objects."""
+    with plain.open("rb") as stream:
+        while line := stream.readline(1 << 26):
+            if not line.strip():
+                continue
+            if line.lstrip().startswith(b"["):
+                return "array"
+            if plain.suffix.lower() != ".json":
+                return "newline_delimited"
+            try:
+                return "newline_delimited" if json.loads(line) else "unstructured"
+            except ValueError:
+                return "unstructured"
+    raise DataError("the file is empty", where=shown, got="only blanks")
+
+
+# ---- spreadsheets -----------------------------------------------------------------------------
+
+
+def _open_sheet(
+    con: duckdb.DuckDBPyConnection, plain: Path, shown: Path, known: Collection[str]
+) -> Opened:
+    """The sheet whose header has the most known names; the first of equals."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    best: tuple[int, int, int, str, list[list[Any]]] | None = None
+    try:
+        book = CalamineWorkbook.from_path(str(plain))
+        for number, name in enumerate(book.sheet_names):
+            rows = book.get_sheet_by_name(name).to_python()
+            for at, row in enumerate(rows[:10]):
+                score = len({plain_name(str(cell)) for cell in row} & set(known))
+                if any(map(str, row)) and (best is None or (score, -number) > (best[0], -best[1])):
+                    best = (score, number, at, name, rows)
+    except (CalamineError, OSError, ValueError) as error:
+        what = "the spreadsheet cannot be read"
+        raise DataError(what, where=shown, got=str(error).split("\n")[0]) from error
+    if best is None:
+        raise DataError("the table is empty", where=shown, got="no header line")
+    _, number, at, name, rows = best
+    header: dict[str, int] = {}
+    for i, cell in enumerate(rows[at]):
+        title = " ".join(str(cell).split())
+        if title:
+            same = title.lower() in map(str.lower, header)
+            header[f"{title} (column {i + 1})" if same else title] = i
+    records = [{n: _cell(row[i]) for n, i in header.items()} for row in rows[at + 1 :] if any(row)]
+    notes = [f"sheet {name!r}"] if number else []
+    opened = _register(con, records, header)
+    return Opened(
+        opened.scan, opened.header, notes=notes + [f"the header is in row {at + 1}"] * bool(at)
+    )
+
+
+def _cell(value: Any) -> str | None:
+    """A cell as text; whole numbers as such, days without a time."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        value = value.date()
+    return None if value in (None, "") else str(value)
+
+
+# ---- WIPO-alpha -------------------------------------------------------------------------------
+
+
+def _record(path: Path) -> Iterable[tuple[str, str]]:
+    """The fields of one patent of WIPO-alpha, in English where there is a choice."""
+    try:
+        root = ElementTree.parse(path).getroot()
+    except ElementTree.ParseError as error:
+        raise DataError("the file is not XML", where=path, got=str(error)) from None
+    record = root if root.tag == "record" else root.find(".//record")
+    if record is None:
+        raise DataError("no patent in the file", where=path, got=f"<{root.tag}>", wanted="<record>")
+    yield "patent_id", record.get("pn") or record.get("an") or path.stem
+    for name, tag in (
+        ("title", "ti"),
+        ("abstract", "ab"),
+        ("claims", "cl"),
+        ("description", "txt"),
+    ):
+        texts = [e for e in record.iter(tag) if "".join(e.itertext()).strip()]
+        english = [e for e in texts if (_attribute(e, "lang") or "").lower().startswith("en")]
+        if texts:
+            yield name, "".join((english or texts)[0].itertext()).strip()
+    codes = [e.get(key) for e in record.iter() for key in ("mc", "ic") if e.get(key)]
+    # Three digits of the group, then those of the subgroup; "01B" after a letter is no group.
+    parts = (re.sub(r"^([A-H]\d\d[A-Z])(0\d\d)(\d\d+)$", r"\1\2/\3", str(c)) for c in codes)
+    yield "ipc", ";".join(parts)
+    for name, key in (("country", "cy"), ("kind", "kind"), ("date", "pd")):
+        if value := record.get(key):
+            yield name, value
+
+
+def _attribute(element: ElementTree.Element, name: str) -> str | None:
+    return next((v for k, v in element.attrib.items() if k.endswith(name)), None)
+
+
+def _register(
+    con: duckdb.DuckDBPyConnection,
+    records: list[dict[str, str | None]] | list[dict[str, str]],
+    header: Mapping[str, Any] | None = None,
+) -> Opened:
+    """Rows in memory as a table of texts."""
+    names = list(header or dict.fromkeys(n for record in records for n in record))
+    columns = {n: pa.array([r.get(n) for r in records], pa.string()) for n in names}
+    con.register("frame", pa.table(columns))
+    return Opened("frame", names)

@@ -1,0 +1,191 @@
+"""Exports of known tools, one entry each: how to know it, and which column is used for what.
+
+In an entry, "A | B" is A or, where it is empty, B; "A & B" is A with B; "a.b" lies inside of a.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How a tool writes its tables."""
+
+    name: str
+    signature: str = ""
+    """Columns that only this tool has together."""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """Our column -> the tool's; "members" are numbers of the same family."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Columns that a corpus keeps under a name of its own, where `options.KEPT` does not say so."""
+    by_family: bool = False
+    """A row is a family: of several numbers and dates the first ones count."""
+    month_first: bool = False
+    """1/2/2003 is the second of January."""
+    note: str = ""
+    """What the export never has."""
+
+
+OWN_NAMES = Profile("own names")
+"""A table of the user's, with columns by the names in `options.NAMES`."""
+
+PROFILES = (
+    Profile(
+        "Lens CSV",
+        "Lens ID & Display Key",
+        {
+            "patent_id": "Display Key",
+            "title": "Title",
+            "abstract": "Abstract",
+            "date": "Publication Date",
+            "codes": "CPC Classifications",
+            "ipc": "IPCR Classifications",
+            "members": "Simple Family Members",
+        },
+        note="the patents that are cited",
+    ),
+    Profile(
+        "Lens JSONL",
+        "lens_id & biblio",
+        {
+            "patent_id": "jurisdiction & doc_number & kind",
+            "title": "biblio.invention_title",
+            "abstract": "abstract",
+            "claims": "claims",
+            "description": "description",
+            "date": "date_published",
+            "codes": "biblio.classifications_cpc",
+            "ipc": "biblio.classifications_ipcr",
+            "citations": "biblio.references_cited",
+            "members": "families.simple_family",
+        },
+        {
+            "applicants": "biblio.parties.applicants",
+            "inventors": "biblio.parties.inventors",
+            "status": "legal_status.patent_status",
+            "filing_date": "biblio.application_reference.date",
+            "priority_date": "biblio.priority_claims.earliest_claim.date",
+        },
+    ),
+    Profile(
+        "Google Patents CSV",
+        "id & result link",
+        {"patent_id": "id", "title": "title", "date": "publication date | grant date"},
+        note="abstracts, codes and citations",
+    ),
+    Profile(
+        "Espacenet",
+        "Publication number & Earliest priority",
+        {
+            "patent_id": "Publication number",
+            "title": "Title",
+            "date": "Publication date | Earliest publication",
+            "codes": "CPC",
+            "ipc": "IPC",
+            "family": "Family number",
+        },
+        by_family=True,
+        note="abstracts and citations",
+    ),
+    Profile(
+        "USPTO Patent Public Search CSV",
+        "Document ID & CPCI",
+        {
+            "patent_id": "Document ID",
+            "title": "Title",
+            "date": "Date Published",
+            "codes": "CPCI & CPCA",
+            "ipc": "IPCR",
+            "family": "Family ID",
+        },
+        {"applicants": "Assignee | Applicant Name", "filing_date": "Filing Date"},
+        month_first=True,
+        note="abstracts and citations",
+    ),
+    Profile(
+        "Derwent Innovation",
+        "Publication Number & Title - DWPI / CPC - Current",
+        {
+            "patent_id": "Publication Number",
+            "title": "Title | Title - DWPI",
+            "abstract": "Abstract | Abstract - DWPI",
+            "claims": "Claims",
+            "first_claim": "First Claim",
+            "date": "Publication Date",
+            "codes": "CPC - Current",
+            "ipc": "IPC - Current",
+            "citations": "Cited Refs - Patent",
+            "members": "DWPI Family Members",
+        },
+        {"applicants": "Assignee/Applicant | Assignee - DWPI", "inventors": "Inventor"},
+    ),
+    Profile(
+        "Orbit",
+        "Questel unique family ID (FAN)",
+        {
+            "patent_id": "Publication numbers | Publication number",
+            "title": "English title | Title",
+            "abstract": "English abstract | Abstract",
+            "claims": "Claims",
+            "date": "Publication dates | Publication date",
+            "codes": "CPC - Cooperative classification",
+            "ipc": "IPC - International classification",
+            "citations": "Cited patents",
+            "family": "Questel unique family ID (FAN)",
+        },
+        {"applicants": "Current assignees | Applicants", "status": "Legal status"},
+        by_family=True,
+    ),
+    Profile(
+        "PATSTAT",
+        "appln_id",
+        {
+            "patent_id": "appln_id",
+            "title": "appln_title",
+            "abstract": "appln_abstract",
+            "date": "publn_date | earliest_publn_date | appln_filing_date",
+            "codes": "cpc_class_symbol",
+            "ipc": "ipc_class_symbol",
+            "family": "docdb_family_id",
+        },
+    ),
+    Profile(
+        "BigQuery patents",
+        "publication_number & title_localized",
+        {
+            "patent_id": "publication_number",
+            "title": "title_localized",
+            "abstract": "abstract_localized",
+            "claims": "claims_localized",
+            "description": "description_localized",
+            "date": "publication_date",
+            "codes": "cpc",
+            "ipc": "ipc",
+            "citations": "citation",
+            "family": "family_id",
+        },
+        {
+            "applicants": "assignee | assignee_harmonized",
+            "inventors": "inventor | inventor_harmonized",
+        },
+    ),
+    Profile(
+        "HUPD",
+        "cpc_labels & main_cpc_label / full_description",
+        {
+            "patent_id": "publication_number | application_number",
+            "title": "title",
+            "abstract": "abstract",
+            "claims": "claims",
+            "description": "full_description",
+            "date": "date_published",
+            "codes": "main_cpc_label & cpc_labels",
+            "ipc": "main_ipcr_label & ipcr_labels",
+        },
+        {"inventors": "inventor_list"},
+        note="citations",
+    ),
+)
+"""The first one whose signature a header has; in a signature, "A / B" is one of both."""
