@@ -97,9 +97,8 @@ def choose_columns(header: list[str], options: ReadOptions, where: object) -> Co
     by_name = {plain_name(n): n for n in reversed(header)}
     found: dict[str, list[list[Part]]] = {}
     for role, names in options.names().items():
-        hit = next((by_name[n] for name in names if (n := plain_name(name)) in by_name), None)
-        if hit is not None:
-            found[role] = [[(hit, "")]]
+        if hits := [by_name[n] for n in map(plain_name, names) if n in by_name]:
+            found[role] = [[(hits[0], "")]]
     found |= {r: got for r, spec in profile.roles.items() if (got := _find(spec, by_name))}
     asked: Mapping[str, str] = options.like.get("columns", {})
     named = {r: n for r, n in asked.items() if _find(n, by_name)} | dict(options.columns)
@@ -149,8 +148,8 @@ def check_columns(columns: Columns, header: list[str], where: object) -> None:
     tools = ", ".join(p.name for p in PROFILES)
     fix = f"Give an export of {tools}; or name the columns, e.g. --columns "
     if not {r for r in columns.used if r != "family"}:
-        wanted = "a header in the first 10 lines, with patent_id, title or abstract"
-        what, fix = "no column has a name that is known: is there a header?", fix + "title=NAME"
+        wanted = "names such as patent_id, title, abstract in one of the first 10 lines"
+        what, fix = "the table has no header with names that are known", fix + "title=NAME"
         raise DataError(what, where=where, got=got, wanted=wanted, fix=fix)
     if "patent_id" not in columns.used:
         wanted = " or ".join(NAMES["patent_id"])

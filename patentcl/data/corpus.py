@@ -128,7 +128,7 @@ class Corpus:
         DataError
             If something is missing or cannot be read.
         """
-        options = ReadOptions(scheme, limit, columns or {}, encoding, like or {})
+        options = ReadOptions(scheme, limit, columns or {}, encoding=encoding, like=like or {})
         if not isinstance(source, pd.DataFrame):
             path = Path(source)
             ready = path / "corpus.parquet" if path.is_dir() else path

@@ -56,7 +56,8 @@ def explain_duckdb(
     row = re.search(r"CSV Error on Line: (\d+)", text)
     place = f"{where}" + (f", {place_of(int(row.group(1)))}" if row else "")
     if "not utf-8" in text or "Invalid unicode" in text or "unicode" in text.lower():
-        return DataError("the file is not UTF-8", where=place, fix="Convert it, e.g. with iconv")
+        fix = "Name its encoding with --encoding, or convert it, e.g. with iconv"
+        return DataError("the file is not UTF-8", where=place, fix=fix)
     columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
     if columns:
         return DataError(
@@ -147,7 +148,7 @@ def unpack(
     return target
 
 
-def _copy(packed: IO[bytes], plain: IO[bytes], most: int | None) -> None:
+def _copy(packed: IO[bytes] | gzip.GzipFile, plain: IO[bytes], most: int | None) -> None:
     if most is None:
         shutil.copyfileobj(packed, plain, 1 << 22)
     else:

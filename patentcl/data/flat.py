@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -79,9 +80,21 @@ def _explained(error: duckdb.Error, source: Source, opened: Opened | None = None
     where = place_of(source)
     if opened is not None and opened.text is not None:
         return explain_duckdb(error, where, opened.text.place_of)
-    is_json = isinstance(where, Path) and kind_of(where) in JSON
-    plain = opened.plain if opened is not None else where
-    return explain_duckdb(error, where, json_file=plain if is_json else None)  # type: ignore[arg-type]
+    if not isinstance(where, Path) or kind_of(where) not in JSON:
+        return explain_duckdb(error, where)
+    if len(source) > 1:  # a file for each patent
+        where = next((p for p in source if not _is_json(p)), where)  # type: ignore[assignment]
+        return explain_duckdb(error, where, json_file=where)  # type: ignore[arg-type]
+    plain = opened.plain if opened is not None else None
+    return explain_duckdb(error, where, json_file=plain or where)
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
 
 
 def _say(path: Path, opened: Opened, columns: Columns) -> None:
@@ -91,6 +104,8 @@ def _say(path: Path, opened: Opened, columns: Columns) -> None:
     used = "; ".join(f"{ours} = {theirs}" for ours, theirs in columns.shown().items())
     log.info("%s: %s; %s", path.name, columns.profile.name, used)
     kept = [n for n in opened.header if n not in columns.names()]
+    if columns.profile.note:
+        log.info("%s: this export never has %s", path.name, columns.profile.note)
     if kept:
         more = f" and {len(kept) - 20} more" if len(kept) > 20 else ""
         log.info("%s: kept as they are: %s%s", path.name, ", ".join(kept[:20]), more)

@@ -146,7 +146,8 @@ def table_scan(
         table, columns = _open(name, path, plain, work)
         yield table.scan, {ours: name_of(theirs) for ours, theirs in columns.items()}
     except duckdb.Error as error:
-        raise explain_duckdb(error, path.name, *([table.place_of] if table else [])) from error
+        place_of = table.place_of if table else str
+        raise explain_duckdb(error, path.name, place_of) from error
     finally:
         for copy in {plain, table.plain if table else plain} - {path}:
             copy.unlink()

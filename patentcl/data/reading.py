@@ -141,8 +141,8 @@ def _sources(source: Path | pd.DataFrame, options: ReadOptions) -> dict[str, Sou
         return {"": records}
     tables = [path.name for path in sorted(source.iterdir()) if kind_of(path)]
     wanted = "g_patent.tsv.zip (or .tsv), train.parquet and dev.parquet, or a .json or .xml each"
-    fix = f"Name one of its files, e.g. {source / tables[0]}" if tables else None
-    raise DataError("no patents found in the folder", got=source, wanted=wanted, fix=fix)
+    name_one = f"Name one of its files, e.g. {source / tables[0]}" if tables else None
+    raise DataError("no patents found in the folder", got=source, wanted=wanted, fix=name_one)
 
 
 def _say_what_for(con: duckdb.DuckDBPyConnection, counts: Mapping[str, int]) -> None:
@@ -170,14 +170,14 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path, extra: Mapping[str, str
     parts = [  # of ids, where the source has no such column
         part
         for part in ("country", "kind")
-        if part not in map(str.lower, extra) and count(con, "number", f"{part} <> ''")
+        if part not in map(str.lower, extra.values()) and count(con, "number", f"{part} <> ''")
     ]
     con.execute(f"""
         COPY (
             SELECT p.patent_id, p.date, p.type, p.title, p.abstract,
                    coalesce(c.codes, []) AS codes, coalesce(r.cited, []) AS citations,
                    p.split{"".join(f", nullif(n.{part}, '') AS {part}" for part in parts)}
-                   {"".join(f", coalesce({c}, {empty[c]}) AS {c}" for c in texts)}
+                   {"".join(f", coalesce({texts[c]}.{c}, {empty[c]}) AS {c}" for c in texts)}
                    {"".join(f", f.{name_of(c)} AS {name_of(n)}" for c, n in extra.items())}
             FROM patent p
             LEFT JOIN (SELECT patent_id, list(symbol ORDER BY seq, symbol) AS codes

@@ -32,6 +32,12 @@ class Database:
                     got=self.path,
                     fix="Make one with: patentcl load DATA --graph duckdb://FILE",
                 )
+            if "?" in self.path and not read_only:  # DuckDB takes what follows for options
+                raise GraphError(
+                    "a graph cannot lie below a name with a question mark",
+                    got=self.path,
+                    fix="Choose another folder",
+                )
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
             config["temp_directory"] = f"{self.path}.tmp"
         try:

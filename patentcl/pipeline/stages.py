@@ -151,8 +151,9 @@ def _load(step: Step, place: Path, record: Record, progress: StageProgress) -> N
     data, split, graph = step.recipe.data, step.recipe.split, graph_of(step.recipe)
     if is_server(graph):
         open_graph(graph).close()
-    record["reading"] = {}
-    counts = read_patents(step.inputs["source"], place, read_options(data), record["reading"])
+    about: Record = {}
+    counts = read_patents(step.inputs["source"], place, read_options(data), about)
+    record |= {"reading": about} if about else {}
     corpus = Corpus(place / "corpus.parquet", data.level)
     division = make_splits(corpus, split.method, split.dev, split.test, step.recipe.seed)
     write_splits(place / "splits.parquet", corpus, division)

@@ -1,0 +1,451 @@
+"""Exports of tools that people have, each by value, in the forms that they come in."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from patentcl.core.errors import DataError
+from patentcl.data.columns import find_profile
+from patentcl.data.corpus import Corpus
+from patentcl.data.profiles import PROFILES
+
+Table = Sequence[Sequence[object]]
+DAY = datetime.date(2024, 1, 30)
+
+
+def table(*rows: str) -> list[list[str]]:
+    """Rows of cells; ^ is a line end inside of one."""
+    return [row.replace("^", "\n").split("~") for row in rows]
+
+
+def text(rows: Table, delimiter: str = ",", end: str = "\r\n", above: str = "") -> str:
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=delimiter, lineterminator=end).writerows(rows)
+    return above + out.getvalue()
+
+
+def sheet(path: Path, *sheets: Table) -> Path:
+    """A workbook of the least that the format asks for: every cell a text, or a number."""
+
+    def cell(at: int, value: object) -> str:
+        place = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[at]
+        if isinstance(value, int | float):
+            return f'<c r="{place}1"><v>{value}</v></c>'.replace("1", "{row}", 1)
+        inner = f"<is><t xml:space='preserve'>{escape(str(value))}</t></is>"
+        return f'<c r="{place}{{row}}" t="inlineStr">{inner}</c>'
+
+    names = range(1, len(sheets) + 1)
+    head = '<?xml version="1.0" encoding="UTF-8"?>'
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006/relationships"
+    with zipfile.ZipFile(path, "w") as book:
+        of = "".join(f'<sheet name="S{n}" sheetId="{n}" r:id="r{n}"/>' for n in names)
+        book.writestr(
+            "xl/workbook.xml",
+            f'{head}<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{of}</sheets></workbook>',
+        )
+        links = "".join(
+            f'<Relationship Id="r{n}" Type="{office}/worksheet" Target="worksheets/s{n}.xml"/>'
+            for n in names
+        )
+        book.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'{head}<Relationships xmlns="{package}">{links}</Relationships>',
+        )
+        book.writestr(
+            "_rels/.rels",
+            f'{head}<Relationships xmlns="{package}"><Relationship Id="w" '
+            f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        for n, rows in zip(names, sheets, strict=True):
+            lines = ""
+            for i, row in enumerate(rows, 1):
+                cells = "".join(cell(at, value) for at, value in enumerate(row) if value != "")
+                lines += f'<row r="{i}">{cells.replace("{row}", str(i))}</row>'
+            book.writestr(
+                f"xl/worksheets/s{n}.xml",
+                f'{head}<worksheet xmlns="{main}"><sheetData>{lines}</sheetData></worksheet>',
+            )
+    return path
+
+
+def families(corpus: Corpus) -> list[int]:
+    return corpus.duplicate_group.tolist()
+
+
+def read(path: Path, **how: Any) -> tuple[list[dict[str, Any]], Corpus]:
+    corpus = Corpus.read(path, **how)
+    return pq.read_table(corpus.path).to_pylist(), corpus
+
+
+# ---- one tool at a time -----------------------------------------------------------------------
+
+LENS = table(
+    "#~Jurisdiction~Kind~Display Key~Lens ID~Publication Date~Application Date~"
+    "Earliest Priority Date~Title~Abstract~Applicants~Inventors~"
+    "Simple Family Members~CPC Classifications~IPCR Classifications~Legal Status",
+    "1~US~B1~US 11886193 B1~000-1~2024-01-30~2022-01-03~2021-05-04~Tilling machine~"
+    "A machine tills soil.~ACME INC;;BETA LLC~ROE JANE~US 11886193 B1;;EP 4100000 A1~"
+    "A01B33/00;;A61K2039/6075~A01B33/00~ACTIVE",
+    "2~EP~A1~EP 4100000 A1~000-2~2023-02-01~2022-01-03~2021-05-04~"
+    "Soil working apparatus~Rotating tines loosen earth under seedlings.~ACME INC~~"
+    "US 11886193 B1;;EP 4100000 A1~~A01B33/08;; A01B35/00~PENDING",
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_lens_csv(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "lens.csv"
+    path.write_bytes(text(LENS).encode(encoding))
+    rows, corpus = read(path)
+    assert rows[0] == {
+        "patent_id": "US 11886193 B1",
+        "date": DAY,
+        "type": None,
+        "title": "Tilling machine",
+        "abstract": "A machine tills soil.",
+        "codes": ["A01B33/00", "A61K2039/6075"],
+        "citations": [],
+        "split": None,
+        "applicants": "ACME INC; BETA LLC",
+        "inventors": "ROE JANE",
+        "country": "US",
+        "kind": "B1",
+        "status": "ACTIVE",
+        "priority_date": "2021-05-04",
+        "filing_date": "2022-01-03",
+        "#": "1",
+        "Lens ID": "000-1",
+        "Simple Family Members": "US 11886193 B1;;EP 4100000 A1",
+    }
+    assert rows[1]["codes"] == ["A01B33/08", "A01B35/00"]  # IPC, where there is no CPC
+    assert families(corpus) == [0, 0]
+
+
+def test_lens_jsonl(tmp_path: Path) -> None:
+    def record(number: str, title: list[dict[str, str]], cites: list[str]) -> dict[str, Any]:
+        document = {"jurisdiction": "US", "doc_number": number, "kind": "B1"}
+        return {
+            "lens_id": f"000-{number}",
+            "doc_key": f"US_{number}_B1_20240130",
+            **document,
+            "date_published": "2024-01-30",
+            "abstract": [{"text": "Ein Text.", "lang": "de"}, {"text": "A text.", "lang": "en"}],
+            "biblio": {
+                "invention_title": title,
+                "classifications_cpc": {"classifications": [{"symbol": "A01B33/00"}]},
+                "references_cited": {
+                    "citations": [
+                        {"patcit": {"document_id": document | {"doc_number": c}}} for c in cites
+                    ]
+                },
+                "parties": {"applicants": [{"extracted_name": {"value": "ACME INC"}}]},
+            },
+            "families": {"simple_family": {"members": [{"document_id": document}]}},
+            "legal_status": {"patent_status": "ACTIVE"},
+        }
+
+    path = tmp_path / "lens.jsonl"
+    lines = [
+        record("7000001", [{"text": "Pumpe", "lang": "de"}, {"text": "Pump", "lang": "en"}], []),
+        record("7000002", [{"text": "Säge", "lang": "de"}], ["7000001"]),
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    rows, _ = read(path)
+    assert [(r["patent_id"], r["title"], r["abstract"]) for r in rows] == [
+        ("US 7000001 B1", "Pump", "A text."),
+        ("US 7000002 B1", "Säge", "A text."),
+    ]
+    assert [r["codes"] for r in rows] == [["A01B33/00"]] * 2
+    assert rows[0]["date"] == DAY and rows[0]["applicants"] == "ACME INC"
+    assert rows[0]["status"] == "ACTIVE" and rows[0]["country"] == "US"
+    assert [len(r["citations"]) for r in rows] == [0, 1]
+
+
+GOOGLE = table(
+    "id~title~assignee~inventor/author~priority date~filing/creation date~"
+    "publication date~grant date~result link~representative figure link",
+    "US-9254383-B2~Pump~Acme~J. Roe~2001-01-02~2002-01-02~2024-01-30~2024-01-30~https://x~",
+    "EP-1-A1~Saw~Beta~~2001-01-02~2002-01-02~~~https://y~",
+)
+
+
+def test_google_patents(tmp_path: Path) -> None:
+    path = tmp_path / "gp.csv"
+    path.write_text(text(GOOGLE, above="search URL:,https://patents.google.com/?q=(pump)\r\n"))
+    rows, _ = read(path)
+    assert [(r["patent_id"], r["title"], r["date"]) for r in rows] == [
+        ("US-9254383-B2", "Pump", DAY),
+        ("EP-1-A1", "Saw", None),
+    ]
+    assert rows[0]["applicants"] == "Acme" and rows[0]["filing_date"] == "2002-01-02"
+    assert rows[0]["abstract"] == "" and rows[0]["codes"] == []
+
+
+ESPACENET = table(
+    "No~Title~Inventors~Applicants~Publication number~Earliest priority~IPC~CPC~"
+    "Publication date~Earliest publication~Family number~",
+    "1~GROWING OF ALGAE~ROE JANE [US]~ACME [US]^BETA [DE]~US2024032481A1^EP1A1~"
+    "2021-05-04~A01G33/00~A01G33/00 (EP,US)^C12N1/12 (US)~2024-01-30^2024-02-01~"
+    "2024-01-30~85000001~",
+    "2~PUMP~~~US7000002B2~2021-05-04~F04D1/00~~2024-01-30~2024-01-30~85000001~",
+)
+ABOVE = 'Espacenet search results\r\nQuery: "pump" AND ti\r\n\r\n\r\n\r\n\r\n\r\n'
+
+
+@pytest.mark.parametrize("form", ["whole", "cut", "sheet", "cp1252"])
+def test_espacenet(tmp_path: Path, form: str) -> None:
+    path = tmp_path / ("e.xlsx" if form == "sheet" else "e.csv")
+    table = [[str(v).replace("ACME", "ACMÉ") for v in row] for row in ESPACENET]
+    if form == "sheet":
+        sheet(path, [["nothing here"]], [["Espacenet"], ["Query"], *table])
+    else:
+        above = "" if form == "cut" else ABOVE
+        code = "cp1252" if form == "cp1252" else "utf-8"
+        path.write_bytes(text(table, ";", above=above).encode(code))
+    rows, corpus = read(path)
+    assert [(r["patent_id"], r["date"], r["codes"]) for r in rows] == [
+        ("US2024032481A1", DAY, ["A01G33/00", "C12N1/12"]),
+        ("US7000002B2", DAY, ["F04D1/00"]),
+    ]
+    assert rows[0]["applicants"] == "ACMÉ [US]; BETA [DE]" and rows[0]["family"] == "85000001"
+    assert rows[0]["Publication number"].split() == ["US2024032481A1", "EP1A1"]
+    assert rows[0]["priority_date"] == "2021-05-04" and "" not in rows[0]
+    assert families(corpus) == [0, 0]
+
+
+def test_patent_public_search(tmp_path: Path) -> None:
+    rows = table(
+        "Result #~Document ID~Date Published~Family ID~Pages~Title~CPCI~CPCA~Inventor~Assignee",
+        "1~US 11886193 B1~1/30/2024~80000001~12~Tiller~A01B33/00;A01B35/00~B60K1/00~Roe; Jane~ACME",
+        "2~US D1017512 S~2024-01-30~80000002~2~Chair~~~~",
+    )
+    path = tmp_path / "pps.csv"
+    path.write_bytes(text(rows).encode("utf-8-sig"))
+    got, _ = read(path)
+    assert [(r["patent_id"], r["date"]) for r in got] == [
+        ("US 11886193 B1", DAY),
+        ("US D1017512 S", DAY),
+    ]
+    assert got[0]["codes"] == ["A01B33/00", "A01B35/00", "B60K1/00"]
+    assert got[0]["family"] == "80000001" and got[0]["applicants"] == "ACME"
+
+
+DERWENT = table(
+    "Publication Number~Title~Title - DWPI~Abstract~Abstract - DWPI~IPC - Current~"
+    "CPC - Current~Application Date~Publication Date~Cited Refs - Patent~"
+    "DWPI Family Members",
+    "US7000001B2~Pump~Pump having impeller~~A pump.~F04D 1/00 | F04D 29/22~F04D 1/00~"
+    "2022-01-03~2024-01-30~US7000002B2 | US6000000A~US7000001B2 | EP1234567A1",
+    "US7000002B2~~Saw with teeth~A saw.~~B23D 45/00~~~2024-01-30~~EP1234567A1",
+)
+
+
+@pytest.mark.parametrize("above", [0, 1, 3])
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_derwent(tmp_path: Path, above: int, suffix: str) -> None:
+    path = tmp_path / f"d{suffix}"
+    if suffix == ".xlsx":
+        sheet(path, [*[[f"Derwent line {i}"] for i in range(above)], *DERWENT])
+    else:
+        path.write_text(text(DERWENT, above='"Derwent, Innovation"\r\n' * above))
+    rows, corpus = read(path)
+    assert [(r["patent_id"], r["title"], r["abstract"]) for r in rows] == [
+        ("US7000001B2", "Pump", "A pump."),
+        ("US7000002B2", "Saw with teeth", "A saw."),
+    ]
+    assert [r["codes"] for r in rows] == [["F04D1/00"], ["B23D45/00"]]
+    assert rows[0]["citations"] == ["US6000000A", "US7000002B2"] and rows[0]["date"] == DAY
+    assert families(corpus) == [0, 0]
+
+
+def test_orbit(tmp_path: Path) -> None:
+    rows = [
+        ["Orbit Intelligence"],
+        [],
+        [
+            "Questel unique family ID (FAN)",
+            "English title",
+            "Abstract",
+            "Publication numbers",
+            "Publication dates",
+            "IPC - International classification",
+            "CPC - Cooperative classification",
+            "Earliest priority date",
+        ],
+        [
+            41234567,
+            "(US7000001) Pump",
+            "(US7000001) A pump lifts water.",
+            "US7000001\nEP1234567",
+            "2024-01-30\n2024-02-01",
+            "F04D-001/00\nF04D-029/22".replace("-0", "").replace("-", ""),
+            "F04D1/00\nF04D29/22",
+            "2021-05-04",
+        ],
+    ]
+    got, _ = read(sheet(tmp_path / "o.xlsx", rows))
+    assert (got[0]["patent_id"], got[0]["date"]) == ("US7000001", DAY)
+    assert (got[0]["title"], got[0]["abstract"]) == ("Pump", "A pump lifts water.")
+    assert got[0]["codes"] == ["F04D1/00", "F04D29/22"]
+    assert got[0]["family"] == "41234567" and got[0]["priority_date"] == "2021-05-04"
+
+
+def test_patstat(tmp_path: Path) -> None:
+    head = (
+        "appln_id,appln_auth,appln_title,appln_abstract,publn_date,docdb_family_id,cpc_class_symbol"
+    )
+    rows = [
+        head.split(","),
+        ["17", "EP", "Pump", "Lifts water.", "2024-01-30", "900001", "F04B   1/02"],
+        ["17", "EP", "Pump", "Lifts water.", "2024-01-30", "900001", "A01B  33/00"],
+        ["18", "US", "Chair", "To sit on.", "2024-01-30", "900001", "A47C   1/00"],
+    ]
+    path = tmp_path / "p.csv"
+    path.write_text(text(rows))
+    got, corpus = read(path)
+    assert [(r["patent_id"], r["date"], sorted(r["codes"])) for r in got] == [
+        ("17", DAY, ["A01B33/00", "F04B1/02"]),
+        ("18", DAY, ["A47C1/00"]),
+    ]
+    assert [r["country"] for r in got] == ["EP", "US"] and families(corpus) == [0, 0]
+
+
+BIGQUERY = [
+    {
+        "publication_number": f"US-700000{i}-B2",
+        "country_code": "US",
+        "family_id": "55",
+        "title_localized": [
+            {"text": "Pumpe", "language": "de"},
+            {"text": f"Pump {i}", "language": "en"},
+        ],
+        "abstract_localized": [{"text": f"Text {i} of this one.", "language": "en"}],
+        "publication_date": date,
+        "cpc": [
+            {"code": "F04D1/00", "inventive": True, "first": True},
+            {"code": "A01D34/68", "inventive": False, "first": False},
+        ],
+        "citation": [{"publication_number": c, "category": ""} for c in cited],
+        "assignee": ["ACME", "BETA"],
+    }
+    for i, date, cited in ((1, 20240130, ["US-7000002-B2", ""]), (2, 0, []))
+]
+
+
+@pytest.mark.parametrize("form", ["b.jsonl", "b.parquet", "b.json", "frame"])
+def test_bigquery(tmp_path: Path, form: str) -> None:
+    path = tmp_path / form
+    if form == "b.jsonl":
+        path.write_text("\n".join(map(json.dumps, BIGQUERY)))
+    elif form == "b.json":
+        path.write_text(json.dumps(BIGQUERY, indent=1))
+    else:
+        pq.write_table(pa.Table.from_pylist(BIGQUERY), tmp_path / "b.parquet")
+    if form == "frame":
+        corpus = Corpus.read(pd.read_parquet(tmp_path / "b.parquet"))
+    else:
+        corpus = Corpus.read(path)
+    assert corpus.ids.tolist() == ["US-7000001-B2", "US-7000002-B2"]
+    assert corpus.texts == [("Pump 1", "Text 1 of this one."), ("Pump 2", "Text 2 of this one.")]
+    assert corpus.dates.tolist() == [DAY, None]
+    assert corpus.codes == [["F04D1/00", "A01D34/68"]] * 2
+    assert corpus.citations == [["US-7000002-B2"], []]
+    assert corpus.extra["country"].tolist() == ["US", "US"]
+    assert families(corpus) == [0, 0]
+
+
+HUPD = {
+    "application_number": "13000001",
+    "publication_number": "US20130290001A1-20131107",
+    "title": "Infusion pump",
+    "decision": "ACCEPTED",
+    "date_published": "20240130",
+    "main_cpc_label": "A61M51723",
+    "cpc_labels": ["A61M51723", "F04D100"],
+    "abstract": "A pump infuses.",
+    "claims": "1. A pump. 2. The pump of claim 1.",
+    "full_description": "It pumps.",
+}
+
+
+@pytest.mark.parametrize("form", ["folder", "one", "lines"])
+def test_hupd(tmp_path: Path, form: str) -> None:
+    other = HUPD | {"publication_number": "US20130290002A1-20131107", "title": "Saw"}
+    source = tmp_path / "in"
+    source.mkdir()
+    if form == "lines":
+        source = source / "h.jsonl"
+        source.write_text("\n".join(map(json.dumps, [HUPD, other])))
+    else:
+        (source / "13000001.json").write_text(json.dumps(HUPD, indent=2))
+        (source / "13000002.json").write_text(json.dumps(other))
+    rows, corpus = read(source / "13000001.json" if form == "one" else source)
+    assert [r["title"] for r in rows] == ["Infusion pump", "Saw"][: 1 if form == "one" else 2]
+    assert rows[0]["patent_id"] == "US20130290001A1-20131107" and rows[0]["date"] == DAY
+    assert rows[0]["codes"] == ["A61M", "F04D"] and rows[0]["status"] == "ACCEPTED"
+    assert corpus.first_claims[0] == "A pump." and corpus.descriptions[0] == "It pumps."
+
+
+def test_wipo_alpha(tmp_path: Path) -> None:
+    folder = tmp_path / "in" / "A" / "01"
+    folder.mkdir(parents=True)
+    (folder / "WO1.xml").write_text(
+        '<?xml version="1.0" encoding="iso-8859-1"?>'
+        '<record cy="WO" an="X1" pn="WO000001" kind="A1">'
+        '<ipcs ed="7" mc="A01B03300"><ipc ic="A01B03308"/></ipcs>'
+        '<tis><ti xml:lang="FR">Pompe</ti><ti xml:lang="EN">Pump &amp; saw</ti></tis>'
+        '<abs><ab xml:lang="EN">A pump.</ab></abs>'
+        '<cls><cl xml:lang="EN">1. A device that pumps.</cl></cls></record>'
+    )
+    rows, corpus = read(tmp_path / "in")
+    assert (rows[0]["patent_id"], rows[0]["title"], rows[0]["abstract"]) == (
+        "WO000001",
+        "Pump & saw",
+        "A pump.",
+    )
+    assert rows[0]["codes"] == ["A01B33/00", "A01B33/08"] and corpus.first_claims == [
+        "A device that pumps."
+    ]
+    (folder / "WO2.xml").write_text("<record>")
+    with pytest.raises(DataError, match=r"not XML.*WO2\.xml"):
+        Corpus.read(tmp_path / "in")
+
+
+def test_profiles_do_not_take_each_other_s_tables() -> None:
+    headers = {
+        "Lens CSV": LENS[0],
+        "Google Patents CSV": GOOGLE[0],
+        "Espacenet": ESPACENET[0],
+        "Derwent Innovation": DERWENT[0],
+        "BigQuery patents": list(BIGQUERY[0]),
+        "HUPD": list(HUPD),
+    }
+    for name, header in headers.items():
+        assert find_profile(header).name == name
+    for profile in PROFILES:  # all that it uses, under the names that it gives
+        named = {
+            n for spec in profile.roles.values() for a in spec.split(" | ") for n in a.split(" & ")
+        }
+        named |= {n.split(" / ")[0] for n in profile.signature.split(" & ")}
+        assert find_profile(sorted(named)).name == profile.name
+    for own in (
+        ["patent_id", "title"],
+        ["id", "title", "assignee"],
+        ["#", "Title", "Publication Date"],
+    ):
+        assert find_profile(own).name == "own names"

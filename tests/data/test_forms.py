@@ -1,0 +1,342 @@
+"""Every form that a table comes in: encodings, separators, headers, quotes, names of files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from patentcl.core.errors import ConfigError, DataError, GraphError
+from patentcl.data.corpus import Corpus
+from patentcl.data.options import ReadOptions
+from patentcl.data.reading import look, read_patents
+from patentcl.graph.duckdb import DuckDBGraph
+
+HEAD, ROWS = "patent_id,title,date", ["7000001,Pump,2001-02-03", "7000002,Saw,2004-05-06"]
+PLAIN = "\n".join([HEAD, *ROWS]) + "\n"
+
+
+def put(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def read(path: Path, **how: Any) -> list[tuple[str, str]]:
+    """Ids and titles; the dates of the usual table are checked."""
+    corpus = Corpus.read(path, **how)
+    return list(zip(corpus.ids.tolist(), corpus.titles, strict=True))
+
+
+def check(path: Path, **how: Any) -> None:
+    corpus = Corpus.read(path, **how)
+    assert corpus.ids.tolist() == ["7000001", "7000002"] and corpus.titles == ["Pump", "Saw"]
+    assert [str(d) for d in corpus.dates] == ["2001-02-03", "2004-05-06"]
+
+
+# ---- text tables ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("name", ["f.csv", "f.tsv", "F.TSV"])
+def test_separators(tmp_path: Path, separator: str, name: str) -> None:
+    check(put(tmp_path / name, PLAIN.replace(",", separator)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "sep=;\r\n" + PLAIN.replace(",", ";").replace("\n", "\r\n"),
+        "Search of today, by Roe\n\n\n" + PLAIN,
+        'A title with one " in it\n' + PLAIN,
+        PLAIN.replace("\n", "\r"),
+        PLAIN.replace("\n", "\r\n"),
+        "\ufeff" + PLAIN,
+        '\ufeff"patent_id","title","date"\n' + "\n".join(ROWS),
+        ",".join(["", HEAD]) + "\n" + "\n".join(f"{i},{r}" for i, r in enumerate(ROWS)),
+        '"",' + HEAD + "\n" + "\n".join(f'"{i}",{r}' for i, r in enumerate(ROWS)),
+        HEAD + "\n" + "\n".join(f'"{i}",{r}' for i, r in enumerate(ROWS)),
+        PLAIN.replace("\n", ",\n"),
+        HEAD + "\n" + "\n".join(f"{r}," for r in ROWS),
+        HEAD + ",\n" + "\n".join(ROWS),
+        '"Patent\nID",TITLE," date "\n' + "\n".join(ROWS),
+        HEAD + ",note,Note\n" + "\n".join(f"{r},a,b" for r in ROWS),
+    ],
+    ids=[
+        "excel",
+        "title",
+        "quote",
+        "mac",
+        "dos",
+        "mark",
+        "quoted",
+        "pandas",
+        "r",
+        "rows",
+        "ended",
+        "rows_ended",
+        "head_ended",
+        "lines",
+        "doubled",
+    ],
+)
+def test_headers_and_line_ends(tmp_path: Path, content: str) -> None:
+    check(put(tmp_path / "f.csv", content))
+
+
+def test_a_doubled_column_is_kept_or_refused(tmp_path: Path) -> None:
+    path = put(tmp_path / "f.csv", HEAD + ",note,Note,,x\n" + f"{ROWS[0]},a,b,c,d\n")
+    extra = Corpus.read(path).extra
+    assert extra.to_dict("list") == {"note": ["a"], "Note (column 5)": ["b"], "x": ["d"]}
+    with pytest.raises(DataError, match="two columns have one name"):
+        Corpus.read(path, columns={"abstract": "note"})
+
+
+@pytest.mark.parametrize(
+    ("code", "title"),
+    [
+        ("utf-16", "Säge"),
+        ("utf-16-le", "Säge"),
+        ("utf-8-sig", "锯"),
+        ("cp1252", "Säge für “Holz”"),
+        ("cp1252", "Scie à l’eau"),
+        ("gb18030", "一种用于木材的锯"),
+        ("gb18030", "锯"),
+    ],
+)
+@pytest.mark.parametrize("rows", [1, 60_000])
+def test_encodings(
+    tmp_path: Path, code: str, title: str, rows: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = [HEAD, *(f"P{i},Pump," for i in range(rows)), f"7000002,{title},"]  # late in the file
+    path = put(tmp_path / "f.csv", "\n".join(lines).encode(code))
+    assert read(path)[-1] == ("7000002", title)
+    assert ("read as" in caplog.text) == (code != "utf-8-sig")
+    assert code in ("utf-16", "utf-8-sig") or code in caplog.text
+    if rows == 1 and code in ("cp1252", "gb18030"):
+        assert read(path, encoding="cp1251")[-1][1] != title
+
+
+def test_encodings_that_are_named(tmp_path: Path) -> None:
+    path = put(tmp_path / "f.csv", f"{HEAD}\n1,特許のポンプ,".encode("shift_jis"))
+    assert read(path, encoding="shift_jis") == [("1", "特許のポンプ")]
+    assert read(path, like={"encoding": "shift_jis"}) == [("1", "特許のポンプ")]
+    check(put(tmp_path / "g.csv", PLAIN), like={"encoding": "shift_jis"})
+    with pytest.raises(DataError, match=r"not UTF-8 \(in .*f\.csv, line 2\).*--encoding"):
+        Corpus.read(path, encoding="utf-8")
+    with pytest.raises(ConfigError, match="unknown encoding: got klingon"):
+        ReadOptions(encoding="klingon")
+    # One byte that is wrong does not make all other letters of a table wrong.
+    spoilt = "\n".join([HEAD, *(f"P{i},Säge," for i in range(9))]).encode() + b"\n7,S\xe4ge,"
+    with pytest.raises(DataError, match=r"not UTF-8 \(in .*f\.csv, line 11\)"):
+        Corpus.read(put(path, spoilt))
+
+
+def test_no_header(tmp_path: Path) -> None:
+    for content in ("\n".join(ROWS), "x" * 200_000 + ",Pump\n", '7,"' + "x" * 200_000 + '"\n'):
+        with pytest.raises(DataError, match=r"no header with names that are known .*f\.csv"):
+            Corpus.read(put(tmp_path / "f.csv", content))
+    with pytest.raises(DataError, match=r"Lens CSV, .*--columns"):
+        Corpus.read(put(tmp_path / "f.csv", "name,price\nBolt,3\n"))
+
+
+OLD = "id\ttype\tnumber\tdate\tabstract\ttitle\n"
+
+
+@pytest.mark.parametrize(
+    ("abstracts", "right"),
+    [
+        (['"Hot" melt', "A blade"], ['"Hot" melt', "A blade"]),
+        (['"Smart pumps', "A saw", 'A drill of 3"'], ['"Smart pumps', "A saw", 'A drill of 3"']),
+        (['"All of it"', "x"], ['"All of it"', "x"]),
+        (['"A ""doubled"" one"', "x"], ['A "doubled" one', "x"]),
+        (['"two\nlines"', "x"], ["two\nlines", "x"]),
+        (['"a\ttab"', "x"], ["a\ttab", "x"]),
+        (["plain", "x"], ["plain", "x"]),
+    ],
+)
+def test_quotes_of_old_tables(tmp_path: Path, abstracts: list[str], right: list[str]) -> None:
+    rows = "".join(f"{i}\tutility\t{i}\t2001-02-03\t{a}\tT{i}\n" for i, a in enumerate(abstracts))
+    put(tmp_path / "patent.tsv", OLD + rows)
+    corpus = Corpus.read(tmp_path)
+    assert [a for _, a in corpus.texts] == right
+    assert corpus.titles == [f"T{i}" for i in range(len(right))]
+
+
+def test_quotes_of_new_tables(tmp_path: Path) -> None:
+    head = "patent_id\tpatent_date\tpatent_title\n"
+    put(tmp_path / "g_patent.tsv", head + '1\t\t"All of it"\n2\t\t"two\nlines"\n')
+    put(tmp_path / "G_PATENT_ABSTRACT.TSV", "patent_id\tpatent_abstract\n")
+    assert read(tmp_path) == [("1", "All of it"), ("2", "two\nlines")]
+
+
+# ---- other kinds ------------------------------------------------------------------------------
+
+
+def test_suffixes_and_packing(tmp_path: Path) -> None:
+    check(put(tmp_path / "DATA.CSV.GZ", gzip.compress(PLAIN.encode())))
+    for inner in ("a/mine.CSV", "mine.tsv"):
+        with zipfile.ZipFile(tmp_path / "Export.ZIP", "w") as archive:
+            archive.writestr(inner, PLAIN)
+        check(tmp_path / "Export.ZIP")
+
+
+def records() -> list[dict[str, str]]:
+    return [dict(zip(HEAD.split(","), row.split(","), strict=True)) for row in ROWS]
+
+
+@pytest.mark.parametrize("name", ["f.json", "f.jsonl", "F.JSON"])
+@pytest.mark.parametrize("form", ["list", "lines", "pretty", "mark", "utf-16"])
+def test_json(tmp_path: Path, name: str, form: str) -> None:
+    lines = "\n".join(map(json.dumps, records()))
+    content: str | bytes = {
+        "list": json.dumps(records()),
+        "lines": lines,
+        "pretty": "\n".join(json.dumps(r, indent=1) for r in records()),
+        "mark": "\ufeff" + lines,
+        "utf-16": lines.encode("utf-16"),
+    }[form]
+    path = put(tmp_path / name, content)
+    if form == "pretty" and name == "f.jsonl":
+        with pytest.raises(DataError, match=r"not JSON .*f\.jsonl, line 1"):
+            Corpus.read(path)
+    else:
+        check(path)
+
+
+def test_json_that_is_not(tmp_path: Path) -> None:
+    for content in ('[{"id": "1", "title": "a"}, {"id":', '{"id": "1"', "[1, 2]", '["a"]', "[]"):
+        with pytest.raises(DataError, match=r"f\.json"):
+            Corpus.read(put(tmp_path / "f.json", content))
+    put(tmp_path / "in" / "1.json", '{"id": "1", "title": "a"}')
+    put(tmp_path / "in" / "2.json", '{"id": "2", "title": ')
+    with pytest.raises(DataError, match=r"not JSON .*2\.json"):
+        Corpus.read(tmp_path / "in")
+
+
+def test_spreadsheets_that_are_not(tmp_path: Path) -> None:
+    for content in (PLAIN, "PK", b"\xd0\xcf\x11\xe0"):
+        with pytest.raises(DataError, match=r"spreadsheet cannot be read .*f\.xlsx"):
+            Corpus.read(put(tmp_path / "f.xlsx", content))
+
+
+@pytest.mark.parametrize("dev", ["validation", "val", "dev", "valid"])
+@pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl"])
+def test_names_of_splits(tmp_path: Path, dev: str, kind: str) -> None:
+    shards = {"train-00000-of-00002": "1", "train-00001-of-00002": "2", dev: "3", "test": "4"}
+    if kind == "csv":
+        shards = {"train": "1", dev: "3", "test": "4"}
+    for stem, number in shards.items():
+        path = tmp_path / "data" / f"{stem}.{kind}"
+        path.parent.mkdir(exist_ok=True)
+        if kind == "parquet":
+            pq.write_table(pa.table({"id": [number], "title": ["Pump"]}), path)
+        else:
+            row = (
+                f"id,title\n{number},Pump"
+                if kind == "csv"
+                else json.dumps({"id": number, "title": "Pump"})
+            )
+            put(path, row)
+    corpus = Corpus.read(tmp_path)
+    wanted = {"1": "train", "2": "train", "3": "dev", "4": "test"}
+    assert dict(zip(corpus.ids, corpus.split, strict=True)) == {
+        n: wanted[n] for n in sorted(shards.values())
+    }
+    column = put(tmp_path / "f.csv", f"id,title,split\n1,Pump,TRAIN\n2,Saw,{dev}\n3,Axe,test\n")
+    assert Corpus.read(column).split.tolist() == ["train", "dev", "test"]
+
+
+# ---- paths are data ---------------------------------------------------------------------------
+
+NAMES = ["in[1]", "a*b", "q?", "it's", "date=1999-09-09", "title=x", "split=test", "~", "{a,b}"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("suffix", [".csv", ".tsv.gz", ".json", ".jsonl", ".parquet"])
+def test_names_are_not_patterns(tmp_path: Path, name: str, suffix: str) -> None:
+    other = PLAIN.replace("Pump", "WRONG")
+    for trap in ("in1", "aXb", "qx", "a", "b"):
+        put(tmp_path / name / f"{trap}{suffix}", other)
+    path = tmp_path / name / f"{name}{suffix}"
+    if suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(records()), path)
+    elif suffix == ".json":
+        put(path, json.dumps(records()))
+    elif suffix == ".jsonl":
+        put(path, "\n".join(map(json.dumps, records())))
+    else:
+        put(path, gzip.compress(PLAIN.replace(",", "\t").encode()) if "gz" in suffix else PLAIN)
+    check(path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_folders_and_outputs_are_not_patterns(tmp_path: Path, name: str) -> None:
+    source, out = tmp_path / name / "in", tmp_path / name / "out" / name
+    out.mkdir(parents=True)
+    head = "id\tdate\ttitle\tabstract\n"
+    put(source / "patent.tsv", head + "7000001\t2001-02-03\tPump\t\n7000002\t2004-05-06\tSaw\t\n")
+    read_patents(source, out, ReadOptions())
+    corpus = Corpus(out / "corpus.parquet")
+    assert corpus.titles == ["Pump", "Saw"] and corpus.split.tolist() == ["", ""]
+    if "?" in name:  # DuckDB itself cannot write its log there
+        with pytest.raises(GraphError, match=r"cannot lie below a name with a question mark"):
+            DuckDBGraph(out / f"{name}.duckdb")
+        return
+    with DuckDBGraph(out / f"{name}.duckdb") as graph:
+        graph.load(corpus.path)
+        rows = graph.execute("SELECT date FROM patent ORDER BY patent_id").fetchall()
+    assert [str(date) for (date,) in rows] == ["2001-02-03", "2004-05-06"]
+
+
+# ---- what is asked ----------------------------------------------------------------------------
+
+
+def test_columns_of_an_earlier_file(tmp_path: Path) -> None:
+    path = put(tmp_path / "f.csv", "Nr,Heading,Summary\n7,Pump,It pumps.\n")
+    named = {"patent_id": "Nr", "title": "Heading", "abstract": "Summary"}
+    assert Corpus.read(path, like={"columns": named}).texts == [("Pump", "It pumps.")]
+    check(put(tmp_path / "g.csv", PLAIN), like={"columns": named})
+    with pytest.raises(DataError, match="column 'Nr' is missing"):
+        Corpus.read(tmp_path / "g.csv", columns=named)
+
+
+def test_looking_refuses_what_reading_would(tmp_path: Path) -> None:
+    bad = [
+        put(tmp_path / "a.csv", "name,price\nBolt,3\n"),
+        put(tmp_path / "b.xlsx", "no"),
+        put(tmp_path / "c.jsonl", "no"),
+        put(tmp_path / "d.parquet", "no"),
+        put(tmp_path / "e" / "patent.tsv", "id\ttitle\n1\tPump\n").parent,
+        put(tmp_path / "f" / "x.csv", PLAIN).parent,
+        tmp_path / "g",
+    ]
+    for path in bad:
+        with pytest.raises(DataError) as looking:
+            look(path, ReadOptions())
+        with pytest.raises(DataError) as reading:
+            read_patents(path, tmp_path, ReadOptions())
+        assert str(looking.value) == str(reading.value)
+    look(put(tmp_path / "g.csv", PLAIN), ReadOptions())
+    put(tmp_path / "h" / "patent.tsv", OLD)
+    look(tmp_path / "h", ReadOptions())
+    with pytest.raises(DataError, match=r"x\.csv"):
+        look(bad[5], ReadOptions())
+
+
+def test_what_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = put(tmp_path / "f.csv", "One line above\nid;title;colour\n1;Pump;red\n")
+    with caplog.at_level("INFO", "patentcl.data"):
+        Corpus.read(path)
+    said = caplog.messages
+    assert said[0] == "f.csv: columns are separated by semicolons; the header is in line 2"
+    assert said[1] == "f.csv: own names; patent_id = id; title = title"
+    assert said[2] == "f.csv: kept as they are: colour"
+    assert "none has an abstract" in said[3] and "none has a code" in said[3]
+    assert "no citations" in said[4] and "no dates" in said[5]
