@@ -105,8 +105,8 @@ def choose_columns(header: list[str], options: ReadOptions, where: object) -> Co
     for role, theirs in named.items():
         exact = [[(theirs, "")]] if theirs in header else _find(theirs, by_name)
         if not exact:
-            got, fix = ", ".join(header)[:200], did_you_mean(theirs, header)
-            raise DataError(f"column {theirs!r} is missing", where=where, got=got, fix=fix)
+            there, fix = ", ".join(header)[:200], did_you_mean(theirs, header)
+            raise DataError(f"column {theirs!r} is missing", where=where, got=there, fix=fix)
         found[role] = exact
     if options.scheme == "cpc" and "ipc" not in named:
         found.pop("ipc", None)

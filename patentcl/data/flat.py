@@ -83,8 +83,8 @@ def _explained(error: duckdb.Error, source: Source, opened: Opened | None = None
     if not isinstance(where, Path) or kind_of(where) not in JSON:
         return explain_duckdb(error, where)
     if len(source) > 1:  # a file for each patent
-        where = next((p for p in source if not _is_json(p)), where)  # type: ignore[assignment]
-        return explain_duckdb(error, where, json_file=where)  # type: ignore[arg-type]
+        where = next((p for p in map(Path, source) if not _is_json(p)), where)  # type: ignore[arg-type]
+        return explain_duckdb(error, where, json_file=where)
     plain = opened.plain if opened is not None else None
     return explain_duckdb(error, where, json_file=plain or where)
 

@@ -110,11 +110,15 @@ def test_a_doubled_column_is_kept_or_refused(tmp_path: Path) -> None:
         ("gb18030", "锯"),
     ],
 )
-@pytest.mark.parametrize("rows", [1, 60_000])
+@pytest.mark.parametrize("rows", [1, 300])
 def test_encodings(
     tmp_path: Path, code: str, title: str, rows: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    lines = [HEAD, *(f"P{i},Pump," for i in range(rows)), f"7000002,{title},"]  # late in the file
+    lines = [
+        HEAD,
+        *(f"P{i},{'Pump ' * 1000}," for i in range(rows)),
+        f"7000002,{title},",
+    ]  # late in the file
     path = put(tmp_path / "f.csv", "\n".join(lines).encode(code))
     assert read(path)[-1] == ("7000002", title)
     assert ("read as" in caplog.text) == (code != "utf-8-sig")
@@ -173,7 +177,7 @@ def test_quotes_of_new_tables(tmp_path: Path) -> None:
     head = "patent_id\tpatent_date\tpatent_title\n"
     put(tmp_path / "g_patent.tsv", head + '1\t\t"All of it"\n2\t\t"two\nlines"\n')
     put(tmp_path / "G_PATENT_ABSTRACT.TSV", "patent_id\tpatent_abstract\n")
-    assert read(tmp_path) == [("1", "All of it"), ("2", "two\nlines")]
+    assert read(tmp_path) == [("1", "All of it"), ("2", "two lines")]
 
 
 # ---- other kinds ------------------------------------------------------------------------------
