@@ -1,6 +1,6 @@
 """Results in versions, for the tests of `patentcl.core.artifacts`; and the process that is killed.
 
-Run as a program: ``artifact_cases.py ROOT KIND OLD`` writes version 2 into ``ROOT/1/v``,
+Run as a program: ``artifact_cases.py ROOT KIND OLD STEPS`` writes version 2 into ``ROOT/1/v``,
 ``ROOT/2/v`` and so on, killed with signal 9 before its first, second, ... touch of the disk, until
 it comes through.
 """
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from patentcl.core import artifacts
+from patentcl.core import artifacts, files
 from patentcl.core.artifacts import writing, writing_files
 
 NAMES = ("a.txt", "b.bin")
@@ -35,7 +35,7 @@ def write(target: Path, version: int) -> None:
 
 
 def write_beside(folder: Path, version: int, names: tuple[str, ...] = NAMES) -> None:
-    with writing_files(folder, record(version), "embed") as place:
+    with writing_files(folder, record(version)) as place:
         fill(place, version, names)
 
 
@@ -57,7 +57,9 @@ def _write_until(kind: str, root: Path, moment: int) -> None:
 _TOUCHES = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.scandir", "os.listdir")
 
 
-def main(base: str, kind: str, old: str) -> None:
+def main(base: str, kind: str, old: str, exchange: str) -> None:
+    if exchange == "two steps":
+        files._exchanged = lambda one, other: False
     versions = artifacts.library_versions()
     artifacts.library_versions = lambda: versions
     for moment in itertools.count(1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ from patentcl.classification.inputs import (
 from patentcl.classification.settings import EstimatorSettings
 from patentcl.classification.text.export import export_encoder
 from patentcl.classification.training import Hooks, bar
+from patentcl.core import artifacts
 from patentcl.core.devices import find_device
 from patentcl.core.errors import ConfigError, DataError, did_you_mean
 from patentcl.core.progress import Progress
@@ -420,13 +422,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     ) -> PatentClassifier:
         """Read a classifier written by `save`.
 
-        Parameters
-        ----------
-        device : str, optional
-            Where it shall run; by default a GPU if there is one, whatever it was trained on.
-        encoder : str, optional
-            Fingerprint of the encoder that embeds what is to be classified; must be the one the
-            classifier was fitted with.
+        `device` is where it shall run, by default a GPU if there is one. `encoder`, the fingerprint
+        of what embeds the texts to classify, must be the one that it was fitted with.
 
         Raises
         ------
@@ -434,14 +431,16 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             If a file is missing or changed, the format is newer than this version reads, or the
             encoder is another one.
         """
-        record = read_config(Path(folder), encoder)
-        state, tree, arrays = read_arrays(Path(folder))
+        return artifacts.opened(folder, partial(cls._load, Path(folder), device, encoder))
+
+    @classmethod
+    def _load(cls, folder: Path, device: str | None, encoder: str | None) -> PatentClassifier:
+        record = read_config(folder, encoder)
+        state, tree, arrays = read_arrays(folder)
         out = cls(**record["params"])
         settings = out._settings()
         where = find_device(device)
-        out._take(
-            Ensemble.load(Path(folder), settings, record, state, tree, where), int(record["dim"])
-        )
+        out._take(Ensemble.load(folder, settings, record, state, tree, where), int(record["dim"]))
         out.thresholds_, out._calibration = arrays["thresholds"], None
         if settings.calibration is not None:
             maps = [arrays[f"calibration_{d}"] for d in range(len(tree.levels))]

@@ -7,11 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import binom
 
+from patentcl.core import artifacts
 from patentcl.core.files import write_whole
 from patentcl.core.reading import read_record, reading
 
@@ -74,7 +76,10 @@ class KnownWords:
     @classmethod
     def load(cls, folder: Path) -> KnownWords | None:
         """Read what `save` wrote; None where a classifier has none (older, or saved alone)."""
-        path = folder / FILE
+        return artifacts.opened(folder, partial(cls._load, folder / FILE))
+
+    @classmethod
+    def _load(cls, path: Path) -> KnownWords | None:
         if not path.is_file():
             return None
         what = "the known words cannot be read"

@@ -1,7 +1,7 @@
 """Folders that are either complete or not there: fingerprints, atomic writing, manifests.
 
-A stage writes into a temporary sibling of its folder; ``manifest.json`` goes in last, and then the
-whole is renamed into place. So a folder with a manifest is complete, and whatever a cut-off run
+A stage writes into the lock of its folder; ``manifest.json`` goes in last, and then the whole is
+put into place in one step. So a folder with a manifest is complete, and whatever a cut-off run
 leaves behind carries a name that nothing reads, and is cleared away by the next one.
 """
 
@@ -10,22 +10,31 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import platform
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import date
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from patentcl.core.digests import contents, damaged
 from patentcl.core.errors import DataError
-from patentcl.core.files import explained, hidden_folder, settle, swap_folders
+from patentcl.core.files import explained, replacing, settle, switch
+from patentcl.core.locks import OLD, lock_of, owner_of
 
-FORMAT = 1
+T = TypeVar("T")
+FORMAT = 2
+"""1: without digests of the files, and of the manifest itself."""
 MANIFEST = "manifest.json"
 _PART = f".{MANIFEST}.part"
+_CARD = "README.md"  # of a model: people edit it, and nothing reads it
+_TRIES = 50
+_noted: set[Path] = set()
+log = logging.getLogger(__name__)
 _LIBRARIES = """patentcl torch transformers sentence-transformers faiss-cpu faiss-gpu duckdb pyarrow
     numpy scipy scikit-learn umap-learn fast-hdbscan""".split()  # noqa: SIM905
 
@@ -100,9 +109,10 @@ def read_manifest(folder: str | Path) -> dict[str, Any] | None:
     """
     path, again = Path(folder) / MANIFEST, "Delete the folder and run the stage again"
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        text = _manifest_text(Path(folder))
+        if text is None:
+            return None
+        manifest = json.loads(text)
     except (ValueError, OSError, RecursionError) as error:
         raise DataError(
             "the manifest cannot be read", where=path, got=str(error), fix=again
@@ -120,14 +130,98 @@ def read_manifest(folder: str | Path) -> dict[str, Any] | None:
             wanted=f"format {FORMAT} or older",
             fix="Upgrade patentcl",
         )
+    if version > 1 and manifest.get("digest") != _digest(manifest):
+        raise DataError("the manifest has been changed or is damaged", where=path, fix=again)
     return manifest
 
 
-def require(folder: str | Path, what: str, verb: str) -> dict[str, Any]:
-    """Return the manifest of a folder that must be complete, or say which verb writes it."""
+def _manifest_text(folder: Path) -> bytes | None:
+    """The manifest's text; None without one, but not while a living process puts one there."""
+    for left in reversed(range(_TRIES)):
+        try:
+            return (folder / MANIFEST).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            if not left or not _in_a_gap(folder):
+                return None
+            time.sleep(0.02)
+    return None
+
+
+def _in_a_gap(folder: Path) -> bool:
+    """Whether a result of this folder is just being replaced, in more than one step."""
+    beside, inside = lock_of(Path(os.path.realpath(folder))), lock_of(folder, inside=True)
+    return any(
+        sign.exists() and (owner_of(lock) or {}).get("alive", False)
+        for lock, sign in ((beside, beside / OLD), (inside, folder / _PART))
+    )
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    return fingerprint({k: v for k, v in manifest.items() if k != "digest"})
+
+
+def verify(folder: str | Path, names: Collection[str] | None = None) -> dict[str, Any] | None:
+    """Return the manifest of a folder whose files are as they were written; None without one.
+
+    All files that the manifest lists are read once in a process, or only those of `names`. Older
+    folders have no digests: a note says so.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or has been changed, or the manifest cannot be used.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return None
+    if manifest["format"] < 2:
+        if folder not in _noted:
+            log.warning("%s is of an older patentcl: its files are not checked", folder)
+        _noted.add(folder)
+        return manifest
+    stated = {
+        name: about
+        for name, about in manifest["contents"].items()
+        if name != _CARD and (names is None or name in names)
+    }
+    wrong = damaged(folder, stated)
+    if wrong is not None:
+        raise DataError(
+            "a file is not as it was written",
+            where=folder / wrong[0],
+            got=wrong[1],
+            fix=f"Run the stage {manifest.get('stage')} again, or copy the folder again",
+        )
+    return manifest
+
+
+def opened(folder: str | Path, read: Callable[[], T], names: Collection[str] | None = None) -> T:
+    """What `read` gives of a folder that `verify` finds as it was written, of one generation.
+
+    Where the folder is replaced meanwhile, it is read again.
+    """
+    for left in reversed(range(_TRIES)):
+        before = _manifest_text(Path(folder))
+        try:
+            verify(folder, names)
+            found = read()
+        except Exception:
+            if not left or _manifest_text(Path(folder)) == before:
+                raise
+        else:
+            if not left or _manifest_text(Path(folder)) == before:
+                return found
+    raise AssertionError("not reached")
+
+
+def require(
+    folder: str | Path, what: str, verb: str, names: Collection[str] | None = None
+) -> dict[str, Any]:
+    """`verify` a folder that must be complete, or say which verb writes it."""
     if not Path(folder).exists():
         raise DataError(f"no {what} there", got=folder, fix=f"Make one with: patentcl {verb}")
-    manifest = read_manifest(folder)
+    manifest = verify(folder, names)
     if manifest is None:
         raise DataError(
             f"the {what} folder is not complete",
@@ -161,19 +255,17 @@ def writing(target: str | Path, record: dict[str, Any]) -> Iterator[Path]:
         If the place is taken by something else, the disk is full, or writing is not allowed.
     """
     target, started = Path(os.path.realpath(target)), time.perf_counter()
-    with explained(target), hidden_folder(target) as (fresh, old):
+    with explained(target), replacing(target) as (fresh, lock):
         if target.exists():
             _check_own(target, record)
         yield fresh
         settle(fresh)
-        _write_manifest(fresh / MANIFEST, record, started)
-        swap_folders(fresh, target, old)
+        _write_manifest(fresh, MANIFEST, record, started)
+        switch(fresh, target, lock)
 
 
 @contextlib.contextmanager
-def writing_files(
-    folder: str | Path, record: dict[str, Any], label: str = "files"
-) -> Iterator[Path]:
+def writing_files(folder: str | Path, record: dict[str, Any]) -> Iterator[Path]:
     """Like `writing`, for files that live beside other stages' folders.
 
     The old manifest goes first and the new one comes last, so that a cut in between leaves no
@@ -181,7 +273,7 @@ def writing_files(
     not have are removed; files that no manifest lists are never overwritten.
     """
     folder, started = Path(os.path.realpath(folder)), time.perf_counter()
-    with explained(folder), hidden_folder(folder / label) as (fresh, _):
+    with explained(folder), replacing(folder, inside=True) as (fresh, lock):
         earlier = _files_of(folder, record)
         yield fresh
         names = sorted(p.name for p in fresh.iterdir())
@@ -194,7 +286,8 @@ def writing_files(
             )
         settle(fresh)
         listed = {"files": names, "removed": sorted(earlier - set(names))}
-        _write_manifest(fresh / _PART, {**record, **listed}, started)
+        _write_manifest(fresh, _PART, {**record, **listed}, started)
+        lock.check()
         # Until the last rename this says which files are ours, should we be cut off here.
         (fresh / _PART).replace(folder / _PART)
         (folder / MANIFEST).unlink(missing_ok=True)
@@ -248,14 +341,17 @@ def _files_of(folder: Path, record: dict[str, Any]) -> set[str]:
     return {n for n in found if n not in ("", "..") and Path(n).name == n}
 
 
-def _write_manifest(path: Path, record: dict[str, Any], started: float) -> None:
+def _write_manifest(fresh: Path, name: str, record: dict[str, Any], started: float) -> None:
     full = {
         "format": FORMAT,
         **record,
         "seconds": round(time.perf_counter() - started, 2),
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "libraries": library_versions(),
+        "contents": contents(fresh),
     }
+    text = json.dumps(full, ensure_ascii=False, default=str)
+    full["digest"] = _digest(json.loads(text))
     text = json.dumps(full, indent=2, ensure_ascii=False, default=str)
-    path.write_text(text + "\n", encoding="utf-8")
-    settle(path)
+    (fresh / name).write_text(text + "\n", encoding="utf-8")
+    settle(fresh / name)

@@ -1,14 +1,13 @@
 """Files and folders that appear whole or not at all, and the errors of full disks.
 
-What is being written lies in a hidden sibling whose name says which process writes it, so that the
-next writer can tell the leftovers of a process that is gone from the work of another.
+What is being written lies in the lock of its place: see `patentcl.core.locks`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
-import itertools
 import os
 import re
 import shutil
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from patentcl.core.errors import DataError
+from patentcl.core.locks import OLD, Lock, locked
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What libraries say that lose the number: safetensors, faiss, DuckDB; numpy of a short write.
@@ -23,74 +23,6 @@ _FULL_TEXT = re.compile(
     "No space left|Disk quota exceeded|File too large"
     r"|^\d+ requested and \d+ written$"
 )
-
-
-def since(pid: int) -> str | None:
-    """When a process of this machine began ("0" where that is not told), None if it is gone.
-
-    Numbers of processes are used again, in containers all the time; number and beginning are not.
-    """
-    try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if state in "ZX" else fields[18]
-    except OSError:  # gone, hidden from us, or a system without /proc
-        pass
-    try:
-        os.kill(pid, 0)  # sends nothing, only asks
-    except ProcessLookupError:
-        return None
-    except OSError:
-        pass
-    return "0"
-
-
-def sweep(target: Path) -> None:
-    """Clear away what processes that are gone left beside a target, or put its content back."""
-    name = re.compile(rf"\.{re.escape(target.name)}\.(tmp|old)-(\d+)-(\d+)-\d+")
-    for left in list(target.parent.iterdir()):
-        match = name.fullmatch(left.name)
-        if match is None or since(int(match[2])) in (match[3], "0"):
-            continue
-        if match[1] == "old" and not target.exists():
-            with contextlib.suppress(FileNotFoundError):  # another process was quicker
-                left.rename(target)  # a replacement was cut off between its two renames
-        else:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def hidden_folder(target: Path) -> Iterator[tuple[Path, Path]]:
-    """An empty hidden folder beside a target, and a name for what is to be replaced.
-
-    Leftovers are swept before, and the folder is removed at the end of the block.
-    """
-    make_folder(target.parent)
-    sweep(target)
-    for number in itertools.count():
-        mark = f"{os.getpid()}-{since(os.getpid())}-{number}"
-        fresh = target.with_name(f".{target.name}.tmp-{mark}")
-        with contextlib.suppress(FileExistsError):  # of another thread
-            fresh.mkdir()
-            break
-    try:
-        yield fresh, target.with_name(f".{target.name}.old-{mark}")
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
-def swap_folders(fresh: Path, target: Path, old: Path) -> None:
-    """Put a finished folder in the place of an older one, which stands again where that fails."""
-    try:
-        if target.exists():
-            target.rename(old)
-        fresh.rename(target)
-    except BaseException:
-        if target.exists():  # another writer was quicker, and its result stands
-            shutil.rmtree(old, ignore_errors=True)
-        elif old.exists():
-            old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def user_cache(name: str) -> Path:
@@ -131,10 +63,58 @@ def explained(target: Path, kept: str = "nothing was kept") -> Iterator[None]:
 
 
 def settle(path: Path) -> None:
-    """Put a file, or all files below a folder, on the disk; some say only now that it is full."""
-    for file in [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]:
+    """Put a file, or all files below a folder, on the disk; some say only now that it is full.
+
+    Their modes become what the umask allows, as the folder's already is: some libraries write files
+    that only their owner may read.
+    """
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    mode = 0o666 & (path.parent if path.is_file() else path).stat().st_mode
+    for file in files:
         with file.open("rb") as stream:
+            if os.fstat(stream.fileno()).st_mode & 0o777 != mode:
+                file.chmod(mode)
             os.fsync(stream.fileno())
+
+
+@contextlib.contextmanager
+def replacing(target: Path, inside: bool = False) -> Iterator[tuple[Path, Lock]]:
+    """Hold the lock of an output; yields an empty folder in it to write into, and the lock."""
+    make_folder(target if inside else target.parent)
+    with locked(target, inside) as lock:
+        fresh = lock.folder / f"new-{lock.depth}"
+        fresh.mkdir()
+        try:
+            yield fresh, lock
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
+def switch(fresh: Path, target: Path, lock: Lock) -> None:
+    """Put a finished folder in the place of an older one, in one step where the system can.
+
+    Else the older one is away for a moment, and back where that fails.
+    """
+    lock.check()
+    if target.exists() and _exchanged(fresh, target):
+        return
+    old = lock.folder / OLD
+    try:
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+    except BaseException:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchange two names; False where kernel or file system cannot."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)  # of Linux
+    here, exchange = -100, 2
+    return bool(rename) and not rename(here, os.fsencode(one), here, os.fsencode(other), exchange)
 
 
 @contextlib.contextmanager
@@ -147,10 +127,11 @@ def whole_file(path: str | Path, kept: str = "nothing was kept") -> Iterator[Pat
     Raises
     ------
     DataError
-        If a folder has that name, the disk is full, or writing is not allowed.
+        If a folder has that name, another process is writing it, the disk is full, or writing is
+        not allowed.
     """
     target = Path(os.path.realpath(path))
-    with explained(target, kept), hidden_folder(target) as (place, _):
+    with explained(target, kept), replacing(target) as (place, _):
         if target.is_dir():
             raise DataError("a folder is where a file is to be written", where=target)
         yield place / target.name

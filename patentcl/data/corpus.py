@@ -7,7 +7,6 @@ Columns of ``corpus.parquet``: patent_id, date, type, title, abstract, codes (li
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scipy import sparse
 
+from patentcl.core import artifacts
 from patentcl.core.errors import DataError, choose
+from patentcl.core.locks import Scratch
 from patentcl.core.reading import read_table, reading, unique_ids
 from patentcl.cpc import CpcTree, is_symbol, level_index, own_titles, parse_symbol
 from patentcl.data.duplicates import duplicate_groups, read_families
@@ -30,6 +31,8 @@ from patentcl.data.reading import ReadOptions, read_patents
 COLUMNS = ("patent_id", "date", "type", "title", "abstract", "codes", "citations", "split")
 _TYPES = {"codes": ("list",), "citations": ("list",), "date": ("date32", "timestamp", "null")}
 SPLITS = ("train", "dev", "test")
+FILES = ("corpus.parquet", "cpc.parquet", "splits.parquet", "family.parquet")
+"""What a corpus reads, beside each other."""
 _AT_ONCE = 8192  # rows that are read from the file at a time
 
 
@@ -75,6 +78,8 @@ class Corpus:
         self._whole = self  # what this is a part of
         if not self.path.is_file():
             raise DataError("no such corpus", got=self.path)
+        if self.path.name == FILES[0]:
+            artifacts.verify(self.path.parent, FILES)
         with reading(self.path, "not a Parquet file"):
             schema = pq.read_schema(self.path)
         names = schema.names
@@ -136,7 +141,7 @@ class Corpus:
                 source = ready
                 if ready.suffix == ".parquet" and limit is None and set(COLUMNS) <= _names(ready):
                     return cls(ready, level)
-        keep = tempfile.TemporaryDirectory(prefix="patentcl-")
+        keep = Scratch()
         read_patents(source, Path(keep.name), options)
         corpus = cls(Path(keep.name) / "corpus.parquet", level)
         corpus._keep = keep

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from patentcl.core import artifacts
 from patentcl.encoders.checks import behaviour, same_encoder
 from patentcl.encoders.models import find_model
 from patentcl.encoders.tokens import join_texts
@@ -51,28 +53,33 @@ class LightEncoder:
         """
         try:
             place, local = find_model(name)
-            folder = Path(place)
-            parts = [m["type"].rpartition(".")[2] for m in _json(folder / "modules.json")]
-            config, more = (
-                _json(folder / "config.json"),
-                folder / "config_sentence_transformers.json",
-            )
-            pooling = _pooling(_json(folder / "1_Pooling" / "config.json"))
-            plain = (
-                local
-                and parts in _PARTS
-                and config["model_type"] == "bert"
-                and config["hidden_act"] == "gelu"
-                and config.get("position_embedding_type", "absolute") == "absolute"
-                and not _json(folder / "sentence_bert_config.json").get("do_lower_case")
-                and not (more.is_file() and _json(more).get("default_prompt_name"))
-            )
-            if not plain or pooling is None or max_length is None or fingerprint is None:
+            if not local or max_length is None or fingerprint is None:
                 return None
-            found = cls(folder, max_length, pooling, "Normalize" in parts)
-            return found if found._is(fingerprint) else None
+            read = partial(cls._load, Path(place), max_length, fingerprint)
+            return artifacts.opened(place, read)
         except Exception:  # whatever is the matter, the full encoder says it better
             return None
+
+    @classmethod
+    def _load(cls, folder: Path, max_length: int, fingerprint: str) -> LightEncoder | None:
+        parts = [m["type"].rpartition(".")[2] for m in _json(folder / "modules.json")]
+        config, more = (_json(folder / "config.json"), folder / "config_sentence_transformers.json")
+        pooling = _pooling(_json(folder / "1_Pooling" / "config.json"))
+        plain = (
+            parts in _PARTS
+            and config["model_type"] == "bert"
+            and config["hidden_act"] == "gelu"
+            and config.get("position_embedding_type", "absolute") == "absolute"
+            and not _json(folder / "sentence_bert_config.json").get("do_lower_case")
+            and not (more.is_file() and _json(more).get("default_prompt_name"))
+        )
+        if not plain or pooling is None:
+            return None
+        found = cls(folder, max_length, pooling, "Normalize" in parts)
+        # What wrote the folder has noted the fingerprint, and its files have been checked.
+        known = artifacts.verify(folder) or {}
+        same = known.get("contents") and known.get("encoder") == fingerprint
+        return found if same or found._is(fingerprint) else None
 
     def _is(self, fingerprint: str) -> bool:
         """Whether `PatentEncoder` has this fingerprint for the same folder and length."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from patentcl.core import artifacts
 from patentcl.core.errors import ConfigError, DataError, PatentclError
 from patentcl.encoders.checks import check_folder, check_loaded, transformer_of, whole_models
 from patentcl.encoders.packaged import NAMED, packaged_model
@@ -71,14 +72,17 @@ def load_model(name: str, device: str | None = None) -> SentenceTransformer:
     place, local = find_model(name)
     from sentence_transformers import SentenceTransformer
 
-    try:
+    def read() -> SentenceTransformer:
         if Path(place).is_dir():
             check_folder(Path(place))
-        # A download may show its bar.
-        with quiet_bars() if local else contextlib.nullcontext(), whole_models(place):
-            model = SentenceTransformer(place, device=device, local_files_only=local)
+        model = SentenceTransformer(place, device=device, local_files_only=local)
         check_loaded(model, place)
         return model
+
+    try:
+        # A download may show its bar.
+        with quiet_bars() if local else contextlib.nullcontext(), whole_models(place):
+            return artifacts.opened(place, read) if Path(place).is_dir() else read()
     except PatentclError:
         raise
     except Exception as error:

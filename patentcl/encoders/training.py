@@ -11,7 +11,6 @@ import hashlib
 import logging
 import math
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import numpy as np
 from patentcl.core.arrays import blocks
 from patentcl.core.devices import find_precision, own_randomness, set_dropout
 from patentcl.core.errors import DataError
+from patentcl.core.locks import Scratch
 from patentcl.core.progress import Progress, duration
 from patentcl.core.settings import make_settings
 from patentcl.data.corpus import Corpus
@@ -122,7 +122,7 @@ def train_encoder(
     if not isinstance(encoder, PatentEncoder):
         encoder = PatentEncoder.load(encoder)
     encoder.fit()
-    with tempfile.TemporaryDirectory(prefix="patentcl-train-") as place, own_randomness(None):
+    with Scratch() as place, own_randomness(None):
         examples = make_examples(corpus, triplets, settings, seed, encoder.texts)
         folder = Path(checkpoint) if checkpoint is not None else None
         kept = _checkpoints(folder, encoder, examples, settings, seed)

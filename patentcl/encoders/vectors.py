@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from patentcl.core import artifacts
 from patentcl.core.arrays import check_matrix
 from patentcl.core.errors import DataError
 from patentcl.core.progress import Progress
@@ -61,7 +63,11 @@ def read_vectors(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:
     DataError
         If a file is missing or damaged, or the counts differ.
     """
-    folder, fix = Path(folder), "Write them again with: patentcl embed"
+    return artifacts.opened(folder, partial(_read, Path(folder)))
+
+
+def _read(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    fix = "Write them again with: patentcl embed"
     with reading(folder, "the vectors cannot be read", fix):
         vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
         if vectors.dtype not in (np.float16, np.float32) or vectors.ndim != 2:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from patentcl.core import artifacts
 from patentcl.core.errors import ConfigError
 from patentcl.core.progress import StageProgress
 from patentcl.graph.database import Database
@@ -101,7 +103,9 @@ def open_graph(address: str | Path, read_only: bool = True, **options: Any) -> G
         If the file or the server cannot be opened.
     """
     if not is_server(address):
-        return DuckDBGraph(graph_file(address), read_only=read_only)
+        file = graph_file(address)
+        read = partial(DuckDBGraph, file, read_only=read_only)
+        return artifacts.opened(file.parent, read, (file.name,)) if read_only else read()
     if "@" in urlsplit(str(address)).netloc:
         raise ConfigError(
             "user and password do not belong into the address of a graph",

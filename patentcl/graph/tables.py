@@ -7,7 +7,6 @@ statement is one pass over a table or over some patents at a time.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ import pyarrow as pa
 
 from patentcl.core import resources
 from patentcl.core.errors import DataError
+from patentcl.core.locks import Scratch
 from patentcl.cpc import own_titles
 from patentcl.data.codes import MACROS
 from patentcl.data.duplicates import components
@@ -50,7 +50,7 @@ def fill_from_tables(graph: Database, source: Path) -> None:
     graph.execute("SET preserve_insertion_order = false")
     # Trying every way to compress numbers takes longer than it spares.
     graph.execute("SET force_compression = 'bitpacking'")
-    with tempfile.TemporaryDirectory(prefix="patentcl-") as work:
+    with Scratch() as work:
         _patents(graph, source, Path(work))
         patents = graph.count("patent")
         _citations(graph, source, Path(work), patents)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from patentcl.core import artifacts
-from patentcl.core.errors import ConfigError, did_you_mean
+from patentcl.core.errors import ConfigError, DataError, did_you_mean
+from patentcl.data.corpus import FILES
 from patentcl.data.reading import look
 from patentcl.encoders.packaged import NAMED
 from patentcl.graph.session import graph_file, is_server, open_graph
@@ -114,6 +115,7 @@ def execute(
     else:
         if before is not None:
             before()
+        _verify_inputs(step)
         say(f"{step.name}: running ({why})")
         started = time.perf_counter()
         record = {
@@ -130,7 +132,7 @@ def execute(
             },
         }
         writing = (
-            artifacts.writing_files(step.out, record, step.stage.name)
+            artifacts.writing_files(step.out, record)
             if step.stage.beside
             else artifacts.writing(step.out, record)
         )
@@ -171,6 +173,12 @@ def _input_print(name: str, at: str | Path, planned: Mapping[Path, str]) -> str:
     return artifacts.fingerprint_path(place)
 
 
+def _verify_inputs(step: Step) -> None:
+    for place in map(Path, step.inputs.values()):
+        if place.is_dir():
+            artifacts.verify(place, FILES if place == step.inputs.get("corpus") else None)
+
+
 def _reason(step: Step, fingerprint: str, inputs: Mapping[str, str]) -> str | None:
     """Why a step must run, or None where its folder is up to date."""
     manifest = artifacts.read_manifest(step.out)
@@ -178,6 +186,10 @@ def _reason(step: Step, fingerprint: str, inputs: Mapping[str, str]) -> str | No
         left = step.out.is_dir() and not step.stage.beside and any(step.out.iterdir())
         return "an earlier run was cut off" if left else "not there yet"
     if manifest.get("fingerprint") == fingerprint:
+        try:
+            artifacts.verify(step.out)
+        except DataError as error:
+            return f"damaged: {error.where}, {error.got}"
         return None
     if manifest.get("version") != VERSION:
         return "written by an earlier version"

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from patentcl.core.errors import ConfigError, DataError
-from patentcl.core.files import hidden_folder, swap_folders
+from patentcl.core.files import replacing, switch
 from patentcl.sample.citations import cite
 from patentcl.sample.claims import claim_rows
 from patentcl.sample.dice import Dice
@@ -81,11 +81,11 @@ def write_sample(folder: str | Path, patents: int = 5000, seed: int = 0) -> dict
     about = {"format": "patentcl-sample", "version": 1, "synthetic": True}
     about |= {"patents": patents, "seed": seed, "counts": counts}
     try:
-        with hidden_folder(target) as (part, old):
+        with replacing(target) as (part, lock):
             for name, rows in tables.items():
                 _write_table(part / f"{name}.tsv.zip", name, rows)
             (part / "sample.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-            swap_folders(part, target, old)
+            switch(part, target, lock)
     except OSError as error:
         raise DataError(
             "the sample cannot be written",

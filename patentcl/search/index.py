@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from patentcl.core import artifacts
 from patentcl.core.arrays import blocks, check_matrix, unit_rows
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.search import backend
@@ -158,7 +160,11 @@ class PatentIndex:
     @classmethod
     def load(cls, folder: str | Path) -> PatentIndex:
         """Read an index written by `save`; files that do not belong together raise DataError."""
-        index, meta, spec, encoder, symbols = backend.read_folder(Path(folder))
+        return artifacts.opened(folder, partial(cls._load, Path(folder)))
+
+    @classmethod
+    def _load(cls, folder: Path) -> PatentIndex:
+        index, meta, spec, encoder, symbols = backend.read_folder(folder)
         meta = checked_meta(meta, checked_ids(meta["id"], len(meta)))
         return cls(index, meta, spec, encoder, symbols)
 

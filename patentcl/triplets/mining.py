@@ -17,7 +17,6 @@ memory follow the triplets, not the table.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.locks import Scratch
 from patentcl.core.settings import make_settings
 from patentcl.cpc import LEVELS
 from patentcl.data.corpus import Corpus
@@ -139,10 +139,7 @@ def write_triplets(
 def _opened(source: Any) -> Iterator[Graph]:
     """The graph that something is, names, or that is made of a corpus."""
     if isinstance(source, Corpus):
-        with (
-            tempfile.TemporaryDirectory(prefix="patentcl-") as work,
-            DuckDBGraph(Path(work) / "graph.duckdb") as made,
-        ):
+        with Scratch() as work, DuckDBGraph(Path(work) / "graph.duckdb") as made:
             made.load(source.path)
             yield made
     elif isinstance(source, str | Path):

@@ -9,7 +9,7 @@ import numpy as np
 
 from patentcl.core import artifacts
 from patentcl.core.errors import DataError
-from patentcl.data.corpus import Corpus
+from patentcl.data.corpus import FILES, Corpus
 from patentcl.encoders.checks import same_encoder
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def open_corpus(path: str | Path, level: str = "subclass") -> Corpus:
     path = Path(path)
     if path.suffix != ".parquet" or path.name == "corpus.parquet":
         folder = path if path.suffix != ".parquet" else path.parent
-        artifacts.require(folder, "corpus", "load DATA --graph duckdb://FILE")
         path = folder / "corpus.parquet"
+        artifacts.require(folder, "corpus", "load DATA --graph duckdb://FILE", FILES)
     return Corpus(path, level)
 
 

@@ -12,7 +12,6 @@ import random
 import resource
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from artifact_cases import NAMES, fill, record, write, write_beside
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patentcl.core import files
+from patentcl.core import files, locks
 from patentcl.core.artifacts import (
     FORMAT,
     MANIFEST,
@@ -36,6 +35,7 @@ from patentcl.core.artifacts import (
     writing_files,
 )
 from patentcl.core.errors import DataError
+from patentcl.core.files import replacing, switch
 
 
 def version_of(folder: Path, names: tuple[str, ...] = NAMES) -> int | None:
@@ -164,8 +164,7 @@ def test_a_folder_with_its_manifest(tmp_path: Path) -> None:
     with writing(target, about) as place:
         fill(place, 1)
         about["counts"] = {"vectors": 3}
-        assert place.parent == target.parent
-        assert place.name.startswith(".")
+        assert place.parent == target.with_name(".vectors.lock")
         assert not target.exists()
     assert sorted(p.name for p in target.iterdir()) == [*NAMES, MANIFEST]
     assert hidden(target.parent) == []
@@ -208,7 +207,7 @@ def test_a_link_to_another_disk_stays_a_link(tmp_path: Path) -> None:
 def test_names_with_signs_that_patterns_know(tmp_path: Path) -> None:
     target = tmp_path / "run [1] (*?)"
     write(target, 1)
-    (tmp_path / f".{target.name}.tmp-999999999-1-0").mkdir()
+    left_by_the_dead(tmp_path / f".{target.name}.lock")
     write(target, 2)
     assert version_of(target) == 2
     assert hidden(tmp_path) == []
@@ -304,10 +303,12 @@ def test_a_rename_that_fails_puts_the_old_result_back(
             raise OSError(errno.EIO, "input or output error")
         return real(self, other)
 
-    with monkeypatch.context() as patch:
+    monkeypatch.setattr(files, "_exchanged", lambda one, other: False)
+    with replacing(target) as (fresh, lock), monkeypatch.context() as patch:
+        fill(fresh, 2)
         patch.setattr(Path, "rename", rename)
         with pytest.raises(OSError, match="input or output"):
-            write(target, 2)
+            switch(fresh, target, lock)
     assert version_of(target) == 1
     assert os.listdir(tmp_path) == ["v"]
 
@@ -315,7 +316,7 @@ def test_a_rename_that_fails_puts_the_old_result_back(
 # ---- kill -9 --------------------------------------------------------------------------------
 
 
-def killed(tmp_path: Path, kind: str, old: bool) -> list[Path]:
+def killed(tmp_path: Path, kind: str, old: bool, steps: str = "one step") -> list[Path]:
     """One folder for each moment at which writing was killed, and a last one where it was not."""
     base = tmp_path / kind
     done = subprocess.run(
@@ -325,6 +326,7 @@ def killed(tmp_path: Path, kind: str, old: bool) -> list[Path]:
             base,
             kind,
             "old" if old else "new",
+            steps,
         ],
         capture_output=True,
         text=True,
@@ -337,9 +339,12 @@ def killed(tmp_path: Path, kind: str, old: bool) -> list[Path]:
     return roots
 
 
-def test_kill_at_every_moment_of_writing_a_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("steps", "expected"), [("one step", [1, 2]), ("two steps", [1, None, 2])])
+def test_kill_at_every_moment_of_writing_a_folder(
+    tmp_path: Path, steps: str, expected: list[int | None]
+) -> None:
     states = []
-    for root in killed(tmp_path, "write", old=True):
+    for root in killed(tmp_path, "write", True, steps):
         state = version_of(root / "v")  # also checks that all its files are of that version
         states.append(state)
         with pytest.raises(Broken), writing(root / "v", record(3)):
@@ -349,7 +354,7 @@ def test_kill_at_every_moment_of_writing_a_folder(tmp_path: Path) -> None:
         write(root / "v", 3)
         assert version_of(root / "v") == 3
         assert os.listdir(root) == ["v"]
-    assert [k for k, _ in itertools.groupby(states)] == [1, None, 2]
+    assert [k for k, _ in itertools.groupby(states)] == expected
 
 
 def test_kill_at_every_moment_of_writing_files(tmp_path: Path) -> None:
@@ -374,125 +379,21 @@ def test_kill_at_every_moment_of_a_first_writing(
         assert hidden(root) == hidden(root / "v") == []
 
 
-LIVING = """
-import sys
-sys.path.insert(0, sys.argv[2])
-from artifact_cases import fill, record, writing
-
-with writing(sys.argv[1], record(2)) as place:
-    fill(place, 2)
-    print("in it", flush=True)
-    sys.stdin.read()
-"""
-
-
-@contextlib.contextmanager
-def another_process(target: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that has written version 2 and waits before it ends."""
-    with subprocess.Popen(
-        [sys.executable, "-c", LIVING, str(target), str(Path(__file__).parents[1])],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "in it\n"
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def test_the_temporary_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
-    target = tmp_path / "v"
-    with another_process(target) as process:
-        write(target, 3)
-        assert version_of(target) == 3
-        assert len(hidden(tmp_path)) == 1
-        process.communicate("")
-        assert process.returncode == 0
-    assert version_of(target) == 2
-    assert hidden(tmp_path) == []
-
-
-def test_the_temporary_of_a_dead_process_goes_even_when_nobody_buried_it(tmp_path: Path) -> None:
-    target = tmp_path / "v"
-    with another_process(target) as process:
-        left = tmp_path / hidden(tmp_path)[0]
-        process.kill()
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, but still a zombie
-        assert left.exists()
-        write(target, 3)
-        assert hidden(tmp_path) == []
-        assert version_of(target) == 3
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-def test_a_number_of_a_process_that_was_used_again(tmp_path: Path) -> None:
-    mine = files.since(os.getpid())
-    for since in ("0", str(int(mine or 0) - 1)):
-        (tmp_path / f".v.tmp-{os.getpid()}-{since}-0").mkdir()
-    write(tmp_path / "v", 1)
-    assert hidden(tmp_path) == []
-
-
-def test_without_proc_living_processes_are_known_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_proc(self: Path, *a: Any, **k: Any) -> str:
-        raise FileNotFoundError(errno.ENOENT, "no such file", str(self))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_text", no_proc)
-        assert files.since(os.getpid()) == "0"
-        assert files.since(1) == "0"
-        assert files.since(999_999_999) is None
+def left_by_the_dead(lock: Path) -> None:
+    """A lock whose owner, of this machine, is gone."""
+    lock.mkdir()
+    (lock / "new-1").mkdir()
+    about = {"token": "0" * 16, "who": "u@h", "pid": 1, "command": "c", "since": "then"}
+    (lock / ".owner").write_text(json.dumps({**about, "machine": locks._machine()}))
 
 
 def test_only_leftovers_of_the_same_name_are_touched(tmp_path: Path) -> None:
-    gone = "999999999-1-0"
-    others = [
-        f".v.x.tmp-{gone}",
-        f".v.x.old-{gone}",
-        ".v.tmp-notes",
-        ".v.tmp",
-        f"v.tmp-{gone}",
-        f".v.tmp-{gone}-more",
-        f".v.bak-{gone}",
-        ".v.old-12",
-    ]
-    for name in [*others, f".v.tmp-{gone}"]:
-        fill_folder = tmp_path / name
-        fill_folder.mkdir()
-        fill(fill_folder, 1)
+    others = [".v.x.lock", f".v.x.lock-{'1' * 16}", ".x.v.lock"]
+    for name in [*others, ".v.lock", f".v.lock-{'1' * 16}"]:
+        left_by_the_dead(tmp_path / name)
     with pytest.raises(Broken), writing(tmp_path / "v", record(1)):
         raise Broken
     assert sorted(os.listdir(tmp_path)) == sorted(others)
-
-
-def test_threads_do_not_mix(tmp_path: Path) -> None:
-    meet = threading.Barrier(2)
-    failures: list[BaseException] = []
-
-    def work(version: int) -> None:
-        try:
-            with writing(tmp_path / "v", record(version)) as place:
-                meet.wait(30)
-                fill(place, version)
-                meet.wait(30)
-        except OSError as error:  # the other one took the place in the same instant
-            failures.append(error)
-
-    write(tmp_path / "v", 0)
-    for first in range(0, 10, 2):
-        threads = [threading.Thread(target=work, args=(first + i,)) for i in (1, 2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert version_of(tmp_path / "v") in (first + 1, first + 2)
-        assert hidden(tmp_path) == []
-    assert len(failures) <= 5
 
 
 # ---- foreign places -------------------------------------------------------------------------
@@ -518,7 +419,7 @@ def other_stage(target: Path) -> None:
 
 
 def whole_run(target: Path) -> None:
-    with writing_files(target, {"stage": "load"}, "load") as place:
+    with writing_files(target, {"stage": "load"}) as place:
         fill(place, 1)
     write(target / "vectors", 1)
 

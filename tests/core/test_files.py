@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from patentcl.core.errors import DataError
-from patentcl.core.files import whole_file, write_whole
+from patentcl.core.files import replacing, settle, switch, whole_file, write_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -73,13 +73,22 @@ def test_a_folder_or_a_file_in_the_way(tmp_path: Path) -> None:
     assert names(tmp_path) == ["file", "folder"]
 
 
-def test_leftovers_of_dead_writers_are_cleared_and_others_are_not(tmp_path: Path) -> None:
-    dead, other = tmp_path / ".a.txt.tmp-999999999-1-0", tmp_path / ".b.txt.tmp-999999999-1-0"
-    for left in (dead, other):
-        left.mkdir()
-        (left / "a.txt").write_text("half")
-    write_whole(tmp_path / "a.txt", "x")
-    assert names(tmp_path) == [".b.txt.tmp-999999999-1-0", "a.txt"]
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_modes_follow_the_umask_whatever_wrote_the_file(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        with whole_file(tmp_path / "a.txt") as part:
+            os.close(os.open(part, os.O_CREAT | os.O_WRONLY, 0o600))  # as safetensors does
+        with replacing(tmp_path / "folder") as (fresh, lock):
+            (fresh / "inner").mkdir()
+            for name in ("b", "inner/c"):
+                (fresh / name).touch(0o600)
+            settle(fresh)
+            switch(fresh, tmp_path / "folder", lock)
+    finally:
+        os.umask(before)
+    for name in ("a.txt", "folder/b", "folder/inner/c"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o666 & ~mask
 
 
 def test_a_link_keeps_pointing_to_what_is_replaced(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +18,7 @@ from patentcl.classification.text.network import TextBatches, TextNet, make_batc
 from patentcl.classification.text.pooling import TextModel, decay_groups
 from patentcl.classification.training import WATCHED, Hooks, Labelled, Trainer, label_rates
 from patentcl.core.devices import autocast, own_randomness
+from patentcl.core.locks import Scratch
 from patentcl.encoders.tokens import batches as batches_of
 
 MEASURED = 512
@@ -90,10 +90,7 @@ def train_on_texts(
     `patentcl.classification.training.train_head`.
     """
     (tokens, labels), (dev_tokens, dev_labels) = sets
-    with (
-        tempfile.TemporaryDirectory(prefix="patentcl-fit-") as place,
-        own_randomness(settings.seed, device),
-    ):
+    with Scratch() as place, own_randomness(settings.seed, device):
         text.to(device)
         data = make_batches(text, tokens, device, precision, Path(place))
         watched = np.arange(min(len(dev_tokens), WATCHED))

@@ -10,11 +10,11 @@ import os
 import shlex
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from patentcl.core.errors import DataError, GraphError
+from patentcl.core.locks import Scratch
 from patentcl.core.progress import StageProgress
 from patentcl.graph.database import Database
 from patentcl.graph.neo4j.staging import Stage
@@ -171,7 +171,7 @@ def run_import(files: ImportFiles, home: str | Path | None = None) -> str:
             wanted="NEO4J_HOME, or neo4j-admin on the PATH",
             fix=f"Run it where Neo4j is: {files.command}",
         )
-    with tempfile.TemporaryDirectory(prefix="patentcl-") as work:
+    with Scratch() as work:
         # Else it leaves its report where one happens to be.
         report = f"--report-file={Path(work) / 'import.report'}"
         done = subprocess.run(

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ import pyarrow.parquet as pq
 
 from patentcl.core import resources
 from patentcl.core.errors import GraphError, MissingExtra
+from patentcl.core.locks import Scratch
 from patentcl.core.progress import StageProgress
 from patentcl.data.files import as_pattern
 from patentcl.graph.database import Database, by_direction
@@ -183,7 +183,7 @@ class Neo4jGraph:
             If the database holds patents that patentcl did not load, or the server fails.
         """
         with (
-            tempfile.TemporaryDirectory(prefix="patentcl-") as work,
+            Scratch() as work,
             DuckDBGraph(Path(work) / "stage.duckdb", memory=self.memory) as tables,
         ):
             tables.load(corpus)
@@ -302,7 +302,7 @@ class Neo4jGraph:
             If the graph is not complete, or is loaded anew while it is being read.
         """
         before = self._complete()
-        with tempfile.TemporaryDirectory(prefix="patentcl-") as work:
+        with Scratch() as work:
             folder = Path(work)
             self._fetch(folder)
             if self._complete() != before:
