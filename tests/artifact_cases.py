@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from patentcl.core import artifacts, files
-from patentcl.core.artifacts import writing, writing_files
+from patentcl.core.artifacts import read_manifest, writing, writing_files
 
 NAMES = ("a.txt", "b.bin")
 
@@ -37,6 +37,17 @@ def write(target: Path, version: int) -> None:
 def write_beside(folder: Path, version: int, names: tuple[str, ...] = NAMES) -> None:
     with writing_files(folder, record(version)) as place:
         fill(place, version, names)
+
+
+def version_of(folder: Path, names: tuple[str, ...] = NAMES) -> int | None:
+    """The version that a folder holds completely, None if its manifest does not say so."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return None
+    for name in names:
+        expected = f"{name} {manifest['version']}\n" * 100
+        assert (folder / name).read_text(encoding="utf-8") == expected
+    return manifest["version"]
 
 
 def _write_until(kind: str, root: Path, moment: int) -> None:

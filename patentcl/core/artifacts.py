@@ -259,6 +259,7 @@ def writing(target: str | Path, record: dict[str, Any]) -> Iterator[Path]:
         if target.exists():
             _check_own(target, record)
         yield fresh
+        lock.check()
         settle(fresh)
         _write_manifest(fresh, MANIFEST, record, started)
         switch(fresh, target, lock)
@@ -276,6 +277,7 @@ def writing_files(folder: str | Path, record: dict[str, Any]) -> Iterator[Path]:
     with explained(folder), replacing(folder, inside=True) as (fresh, lock):
         earlier = _files_of(folder, record)
         yield fresh
+        lock.check()
         names = sorted(p.name for p in fresh.iterdir())
         taken = [n for n in names if (folder / n).exists() and n not in earlier]
         if taken:

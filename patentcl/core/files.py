@@ -78,10 +78,24 @@ def settle(path: Path) -> None:
 
 
 @contextlib.contextmanager
+def holding(target: Path, inside: bool = False) -> Iterator[Lock]:
+    """Hold the lock of an output; folders are made for it, and go again if they stay empty."""
+    folder = target if inside else target.parent
+    made = [p for p in (folder, *folder.parents) if not p.exists()]
+    make_folder(folder)
+    try:
+        with locked(target, inside) as lock:
+            yield lock
+    finally:
+        with contextlib.suppress(OSError):
+            for empty in made:
+                empty.rmdir()
+
+
+@contextlib.contextmanager
 def replacing(target: Path, inside: bool = False) -> Iterator[tuple[Path, Lock]]:
     """Hold the lock of an output; yields an empty folder in it to write into, and the lock."""
-    make_folder(target if inside else target.parent)
-    with locked(target, inside) as lock:
+    with holding(target, inside) as lock:
         fresh = lock.folder / f"new-{lock.depth}"
         fresh.mkdir()
         try:
@@ -112,9 +126,11 @@ def switch(fresh: Path, target: Path, lock: Lock) -> None:
 
 def _exchanged(one: Path, other: Path) -> bool:
     """Exchange two names; False where kernel or file system cannot."""
-    rename = getattr(ctypes.CDLL(None), "renameat2", None)  # of Linux
     here, exchange = -100, 2
-    return bool(rename) and not rename(here, os.fsencode(one), here, os.fsencode(other), exchange)
+    with contextlib.suppress(AttributeError):  # only Linux has it
+        rename = ctypes.CDLL(None).renameat2
+        return rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
+    return False
 
 
 @contextlib.contextmanager
@@ -131,10 +147,11 @@ def whole_file(path: str | Path, kept: str = "nothing was kept") -> Iterator[Pat
         not allowed.
     """
     target = Path(os.path.realpath(path))
-    with explained(target, kept), replacing(target) as (place, _):
+    with explained(target, kept), replacing(target) as (place, lock):
         if target.is_dir():
             raise DataError("a folder is where a file is to be written", where=target)
         yield place / target.name
+        lock.check()
         settle(place / target.name)
         os.replace(place / target.name, target)
 

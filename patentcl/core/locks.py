@@ -187,7 +187,7 @@ _held: dict[Path, Lock] = {}
 
 def lock_of(output: Path, inside: bool = False) -> Path:
     """The lock of a file or folder: beside it, or inside a folder of many outputs."""
-    return output / ".lock" if inside else output.with_name(f".{output.name}.lock")
+    return output / ".patentcl-lock" if inside else output.with_name(f".{output.name}.lock")
 
 
 @contextlib.contextmanager
@@ -223,6 +223,9 @@ def _acquire(output: Path, place: Path) -> Lock:
                 fresh.rename(place)  # fails where there is one, for that is not empty
                 break
             except OSError as error:
+                if error.errno == errno.ENOTDIR:
+                    fix = "Remove it"
+                    raise DataError("a file is where a lock goes", where=place, fix=fix) from error
                 if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                     raise
                 _make_way(output, place, patient=left > 0)
@@ -299,7 +302,7 @@ def _sweep(output: Path, place: Path) -> None:
 def tidy(folder: Path) -> None:
     """Clear away what dead processes were writing in a folder and in those right below it."""
     for left in [*folder.glob(".*lock*"), *folder.glob("*/.*lock*")]:
-        name = re.fullmatch(r"\.(?:(.+)\.)?lock(-[0-9a-f]{16})?", left.name)
+        name = re.fullmatch(r"\.(?:(.+)\.lock|patentcl-lock)(-[0-9a-f]{16})?", left.name)
         if name and _abandoned(left):
             output = left.with_name(name[1]) if name[1] else left.parent
             with contextlib.suppress(DataError), locked(output, inside=not name[1]):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from patentcl.core.errors import DataError
-from patentcl.core.files import explained, write_whole
+from patentcl.core.files import explained, settle
+from patentcl.core.locks import locked
 
 _KEPT = "what was settled is kept"
 
@@ -28,7 +30,8 @@ class ResumableFile:
     Raises
     ------
     DataError
-        If the file is there, an unfinished one is about something else, or the disk is full.
+        If the file is there, another process is writing it, an unfinished one is about something
+        else, or the disk is full.
 
     Examples
     --------
@@ -49,17 +52,19 @@ class ResumableFile:
         self.part = self.path.with_name(f"{self.path.name}.part")
         self.state = self.path.with_name(f"{self.path.name}.part.json")
         self.items, self._bytes = 0, 0
-        if self.path.exists():
-            raise DataError(
-                "the file is there already", where=self.path, fix="Choose another, or remove it"
-            )
         if not self.path.parent.is_dir():
             raise DataError("no such folder for the file", got=self.path.parent)
-        with explained(self.path, _KEPT):
+        with ExitStack() as stack, explained(self.path, _KEPT):
+            self._lock = stack.enter_context(locked(Path(os.path.realpath(path))))
+            if self.path.exists():
+                raise DataError(
+                    "the file is there already", where=self.path, fix="Choose another, or remove it"
+                )
             self._find_settled()
-            self._stream = self.part.open("ab")
+            self._stream = stack.enter_context(self.part.open("ab"))
             # Whatever a cut-off step left behind the settled ones is not in the way.
             self._stream.truncate(self._bytes)
+            self._open = stack.pop_all()
 
     def _find_settled(self) -> None:
         if not (self.part.is_file() and self.state.is_file()):
@@ -102,18 +107,24 @@ class ResumableFile:
             os.fsync(self._stream.fileno())
             self._bytes += len(data)
             self.items += items
-        state = {"about": self.about, "items": self.items, "bytes": self._bytes}
-        write_whole(self.state, json.dumps(state) + "\n", _KEPT)
+            state = {"about": self.about, "items": self.items, "bytes": self._bytes}
+            notes = self._lock.folder / self.state.name
+            notes.write_text(json.dumps(state) + "\n", encoding="utf-8")
+            settle(notes)
+            self._lock.check()
+            notes.replace(self.state)
 
     def finish(self) -> None:
         """Put the file into its place."""
         self._stream.close()
         with explained(self.path, _KEPT):
+            self._lock.check()
             os.replace(self.part, self.path)
             self.state.unlink(missing_ok=True)
+        self._open.close()
 
     def __enter__(self) -> ResumableFile:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stream.close()
+        self._open.close()

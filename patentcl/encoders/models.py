@@ -82,7 +82,7 @@ def load_model(name: str, device: str | None = None) -> SentenceTransformer:
     try:
         # A download may show its bar.
         with quiet_bars() if local else contextlib.nullcontext(), whole_models(place):
-            return artifacts.opened(place, read) if Path(place).is_dir() else read()
+            return artifacts.opened(place, read)
     except PatentclError:
         raise
     except Exception as error:

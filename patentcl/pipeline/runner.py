@@ -7,6 +7,8 @@ whether a command or a recipe made it.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +18,8 @@ from typing import Any
 
 from patentcl.core import artifacts
 from patentcl.core.errors import ConfigError, DataError, did_you_mean
+from patentcl.core.files import explained, holding
+from patentcl.core.locks import lock_of, tidy
 from patentcl.data.corpus import FILES
 from patentcl.data.reading import look
 from patentcl.encoders.packaged import NAMED
@@ -103,7 +107,55 @@ def execute(
     tuple of (Outcome, fingerprint)
     """
     say = say or (lambda line: None)
-    inputs = {name: _input_print(name, at, planned or {}) for name, at in step.inputs.items()}
+    find = partial(_input_prints, step, planned or {})
+    # Inputs that are missing come before a folder is made; others cannot change under the lock.
+    inputs = find() if dry or not step.out.parent.is_dir() else None
+    with contextlib.nullcontext() if dry else _locked(step):
+        return _execute(step, say, progress, again, dry, before, inputs or find())
+
+
+def _input_prints(step: Step, planned: Mapping[Path, str]) -> dict[str, str]:
+    return {name: _input_print(name, at, planned) for name, at in step.inputs.items()}
+
+
+@contextlib.contextmanager
+def _locked(step: Step) -> Iterator[None]:
+    """Hold the locks of a step's folder, and of the run that it is in."""
+    out = Path(os.path.realpath(step.out))
+    with contextlib.ExitStack() as stack:
+        for folder in (out.parent.parent, out.parent):
+            if _is_run(folder):
+                stack.enter_context(locked_run(folder))
+        stack.enter_context(explained(out))
+        stack.enter_context(holding(out, step.stage.beside))
+        yield
+
+
+def _is_run(folder: Path) -> bool:
+    with contextlib.suppress(DataError):
+        record = artifacts.read_manifest(folder) or {}
+        return artifacts.stage_of(record)[0] == "load" or lock_of(folder, inside=True).is_dir()
+    return False
+
+
+@contextlib.contextmanager
+def locked_run(folder: Path) -> Iterator[None]:
+    """Hold the lock of a run's folder, in which nothing is left then of processes that are gone."""
+    folder = Path(os.path.realpath(folder))
+    with explained(folder, "finished stages are kept"), holding(folder, inside=True):
+        tidy(folder)
+        yield
+
+
+def _execute(
+    step: Step,
+    say: Say,
+    progress: StageProgress | None,
+    again: str,
+    dry: bool,
+    before: Callable[[], None] | None,
+    inputs: Mapping[str, str],
+) -> tuple[Outcome, str]:
     fingerprint = artifacts.fingerprint([VERSION, step.stage.name, step.settings, inputs])
     why = again or _reason(step, fingerprint, inputs)
     if why is None:
@@ -263,6 +315,19 @@ def run_pipeline(
     if start is not None and start not in [s.name for s in steps]:
         names = [s.name for s in steps]
         raise ConfigError("unknown stage", got=start, fix=did_you_mean(start, names))
+    with contextlib.nullcontext() if dry else locked_run(root):
+        return _run(chosen, root, steps, start, dry, say, progress)
+
+
+def _run(
+    chosen: Recipe,
+    root: Path,
+    steps: list[Step],
+    start: str | None,
+    dry: bool,
+    say: Say,
+    progress: StageProgress | None,
+) -> RunResult:
     result = RunResult(root)
     planned: dict[Path, str] = {}
     forced: dict[Path, str] = {}

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from artifact_cases import NAMES, fill, record, write, write_beside
+from artifact_cases import NAMES, fill, record, version_of, write, write_beside
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,17 +36,6 @@ from patentcl.core.artifacts import (
 )
 from patentcl.core.errors import DataError
 from patentcl.core.files import replacing, switch
-
-
-def version_of(folder: Path, names: tuple[str, ...] = NAMES) -> int | None:
-    """The version that a folder holds completely, None if its manifest does not say so."""
-    manifest = read_manifest(folder)
-    if manifest is None:
-        return None
-    for name in names:
-        expected = f"{name} {manifest['version']}\n" * 100
-        assert (folder / name).read_text(encoding="utf-8") == expected
-    return manifest["version"]
 
 
 def hidden(folder: Path) -> list[str]:

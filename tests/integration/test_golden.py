@@ -169,7 +169,7 @@ def run_files(folder: Path) -> str:
                 lines += [
                     f"    {k}" + (f": {', '.join(v)}" if isinstance(v, dict) else "")
                     for k, v in manifest.items()
-                    if k != "libraries"
+                    if k not in ("libraries", "contents")
                 ]
     return "\n".join(lines) + "\n"
 
