@@ -31,11 +31,11 @@ def hold(target: Path, kind: str) -> None:
     of = artifacts.writing_files if kind == "write_beside" else artifacts.writing
     with of(target, record(2)) as place:
         fill(place, 2)
-        if kind == "fork" and (child := os.fork()) == 0:
+        if kind != "fork":
+            print("in it", flush=True)
+        elif os.fork() == 0:
+            print(f"in it\n{os.getpid()}", flush=True)
             time.sleep(600)
-        print("in it", flush=True)
-        if kind == "fork":
-            print(child, flush=True)
         sys.stdin.read()
 
 
