@@ -63,11 +63,13 @@ def _is_symbols(labels: Any) -> bool:
         return False
     if isinstance(labels, np.ndarray) and (labels.dtype != object or labels.ndim != 1):
         return False
-    odd = next((row for row in labels if isinstance(row, str)), None)
-    if odd is not None:
-        raise DataError(
-            "labels must be a list of symbols for each patent", got=repr(odd), wanted=f"[{odd!r}]"
-        )
+    for row in labels:
+        if isinstance(row, str) or not np.iterable(row):
+            raise DataError(
+                "labels must be a list of symbols for each patent",
+                got=repr(row),
+                wanted=f"[{row!r}]" if isinstance(row, str) else "[] where there are none",
+            )
     return not any(isinstance(v, (bool, int, float, np.number)) for row in labels for v in row)
 
 

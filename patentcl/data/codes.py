@@ -29,7 +29,7 @@ _HELD = "\x1e"  # for a comma inside a number, while commas separate
 # What follows a code: "(2006.01)", "(EP,US)", "[2006-01]", "20060101AFI20060101BHEP", "A I".
 _NOTE = r"\(\s*(?:\d{4}[^()]*|[A-Z]+(?:[\s,]+[A-Z]+)*)\s*\)|\[\s*\d{4}[-.][^\[\]]*\]"
 _VERSION = r"(\s|\d{10})(?:19|20)\d{6}(?:[A-Z]{3}(?:\d{8}[A-Z]{4})?)?"
-_STATUS = r"(/\s*\d{2,6})\s*(?:[ACSFLIN]{1,3}(?:\s+|$|[;,|]))+"
+_STATUS = r"""(/\s*\d{2,6})\s*(?:[ACSFLIN]{1,3}(?:\s+|$|[;,|\x1f"''\])}]))+"""
 _NEXT = r"[\s/]+([A-HY]\d\d[A-Z])"  # blanks and slashes separate whole codes only
 _BETWEEN = r"""[;|,\t\r\n\x1f"''\[\](){}]+"""
 # What most files have, and nothing below would change.
@@ -88,15 +88,15 @@ CREATE OR REPLACE TEMP MACRO split_codes(s) AS list_filter(list_transform(
     CASE WHEN regexp_full_match(s, '{_SIMPLE}') THEN string_split(s, ';')
     ELSE regexp_split_to_array(
         regexp_replace(regexp_replace(regexp_replace(regexp_replace(replace(s, '\/', '/'),
-            '{_NOTE}', ' ', 'gi'), '{_VERSION}', '\1', 'g'), '{_STATUS}', '\1;', 'g'),
+            '{_NOTE}', ' ', 'gi'), '{_VERSION}', '\1', 'gi'), '{_STATUS}', '\1;', 'gi'),
             '{_NEXT}', ';\1', 'gi'), '{_BETWEEN}') END,
     lambda x: value_of(x)), lambda x: x IS NOT NULL);
 
 -- The patent numbers in a text: 10,000,002 is one.
 CREATE OR REPLACE TEMP MACRO split_numbers(s) AS list_filter(list_transform(
     regexp_split_to_array(
-        regexp_replace(regexp_replace(s, '\b(\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'),
-            '\b(\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'), '{_BETWEEN}'),
+        regexp_replace(regexp_replace(s, '\b([A-Za-z]*\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'),
+            '\b([A-Za-z]*\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'), '{_BETWEEN}'),
     lambda x: number_of(replace(x, '{_HELD}', ','))), lambda x: x IS NOT NULL);
 
 -- Whether a number has no parts but digits, and letters such as D before them.

@@ -102,6 +102,7 @@ class Corpus:
         scheme: str = "both",
         limit: int | None = None,
         columns: Mapping[str, str] | None = None,
+        dates: str = "auto",
         encoding: str | None = None,
         like: Mapping[str, Any] | None = None,
     ) -> Corpus:
@@ -123,6 +124,8 @@ class Corpus:
             A fixed sample of this many patents.
         columns : mapping, optional
             For plain files and DataFrames: our column name -> the file's.
+        dates : {"auto", "dmy", "mdy"}
+            What comes first in dates such as 05/04/2010; ``auto``: what a day above 12 shows.
         encoding : str, optional
             Of a text file; recognised if not given.
         like : mapping, optional
@@ -133,8 +136,13 @@ class Corpus:
         DataError
             If something is missing or cannot be read.
         """
-        options = ReadOptions(scheme, limit, columns or {}, encoding=encoding, like=like or {})
+        options = ReadOptions(
+            scheme, limit, columns or {}, dates, encoding=encoding, like=like or {}
+        )
         if not isinstance(source, pd.DataFrame):
+            if not isinstance(source, (str, Path)):
+                got = f"a {type(source).__name__}"
+                raise DataError("no table of patents", got=got, wanted="a DataFrame or a path")
             path = Path(source)
             ready = path / "corpus.parquet" if path.is_dir() else path
             if ready.is_file():
@@ -169,12 +177,20 @@ class Corpus:
     @classmethod
     def from_records(cls, records: Sequence[Mapping[str, Any]], level: str = "subclass") -> Corpus:
         """Make a corpus of dicts, with fields as the columns of `from_frame`; any may be absent."""
-        return cls.from_frame(pd.DataFrame(list(records), dtype=object), level)
+        if not isinstance(records, pd.DataFrame):
+            records = list(records)
+            odd = next((r for r in records if not isinstance(r, Mapping)), None)
+            if odd is not None:
+                got = f"a {type(odd).__name__}: {odd!r:.60}"
+                raise DataError("no record of a patent", got=got, wanted="a dict for each patent")
+            records = pd.DataFrame(records, dtype=object)
+        return cls.from_frame(records, level)
 
     def select(self, which: str | np.ndarray | Sequence[str]) -> Corpus:
         """Return part of the corpus, with the same tree.
 
-        `which` is a split's name, a mask, row numbers, or patent ids (in the order given).
+        `which` is a split's name, a mask, row numbers, or patent ids (in the order given), which
+        may be numbers that are no row numbers.
 
         Raises
         ------
@@ -191,17 +207,16 @@ class Corpus:
                         "mask does not match the corpus", got=array.shape, wanted=f"({len(self)},)"
                     )
                 rows = np.flatnonzero(array)
-            elif array.dtype.kind in "iu":
-                rows = array.astype(np.int64)
-                outside = rows[(rows < 0) | (rows >= len(self))]
-                if outside.size:
-                    wanted = f"0 to {len(self) - 1}"
-                    raise DataError("no such row in the corpus", got=int(outside[0]), wanted=wanted)
+            elif array.dtype.kind in "iu" and not ((array < 0) | (array >= len(self))).any():
+                rows = np.atleast_1d(array).astype(np.int64)
             else:
-                position = pd.Index(self.ids).get_indexer(pd.Index(array.astype(str)))
-                if (position < 0).any():
-                    raise DataError("no such patent in the corpus", got=array[position < 0][0])
-                rows = position
+                ids = np.atleast_1d(array).astype(str)
+                rows = pd.Index(self.ids).get_indexer(pd.Index(ids))
+                if (rows < 0).any():
+                    wanted = f"an id, or a row from 0 to {len(self) - 1}"
+                    raise DataError(
+                        "no such patent in the corpus", got=ids[rows < 0][0], wanted=wanted
+                    )
         if rows.size == 0:
             raise DataError(
                 "that part of the corpus is empty", got=which if isinstance(which, str) else None

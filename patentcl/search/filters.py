@@ -56,7 +56,7 @@ RESULT_COLUMNS = ("query", "rank", "id", "similarity")
 def checked_ids(ids: Iterable[Any], rows: int) -> np.ndarray:
     """Return ids as an object array (rows,) of unique, non-empty texts, or raise DataError."""
     out = np.empty(rows, dtype=object)
-    found = list(ids)
+    found = [str(i) if isinstance(i, int | np.integer) else i for i in ids]
     if len(found) != rows:
         wanted = f"{rows}, one for each vector"
         raise DataError("ids and vectors differ in number", got=f"{len(found)} ids", wanted=wanted)
@@ -83,6 +83,8 @@ def checked_meta(meta: pd.DataFrame | None, ids: np.ndarray) -> pd.DataFrame:
     if taken:
         fix = "Rename it"
         raise DataError("a column of meta has the name of a result column", got=taken[0], fix=fix)
+    if pd.api.types.is_integer_dtype(meta["id"]):
+        meta = meta.assign(id=meta["id"].astype(str))
     again = meta["id"].duplicated()
     if again.any():
         raise DataError("duplicate ids in meta", got=repr(meta["id"][again].iloc[0]))
@@ -110,7 +112,7 @@ def _code_list(value: Any, row: int) -> list[str]:
 def day(value: Any, where: str) -> np.datetime64:
     """Read a day; a year, or a year and month, stand for their first day."""
     if isinstance(value, datetime):
-        value = value.date()
+        value = "NaT" if pd.isna(value) else value.date()
     try:
         if isinstance(value, date):
             return np.datetime64(value, "D")

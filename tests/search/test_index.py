@@ -686,7 +686,7 @@ def test_bad_vectors(vectors: np.ndarray, match: str) -> None:
     [
         (META["id"][:-1], "got 399 ids; wanted 400"),
         (["a"] * 400, "duplicate ids.*row 1"),
-        (range(400), "not a text.*row 0"),
+        ([0.5, *META["id"][1:]], "not a text.*row 0"),
         ([*META["id"][:-1], ""], "not a text.*row 399"),
     ],
 )

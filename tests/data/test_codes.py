@@ -1,0 +1,142 @@
+"""Every form of a code and of a patent number reads as the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from patentcl.data.codes import MACROS
+
+
+@pytest.fixture(scope="module")
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as con:
+        con.execute(MACROS)
+        yield con
+
+
+def symbols(con: duckdb.DuckDBPyConnection, texts: list[str | None]) -> list[list[str | None]]:
+    """The symbols in each text; None for a part that is no code."""
+    rows = con.execute(
+        "SELECT n, clean_symbol(c) FROM (SELECT n, unnest(codes) AS c, "
+        "generate_subscripts(codes, 1) AS i FROM (SELECT generate_subscripts(t, 1) AS n, "
+        "split_codes(unnest(t)) AS codes FROM (SELECT ?::VARCHAR[] AS t))) ORDER BY n, i",
+        [texts],
+    ).fetchall()
+    return [[c for n, c in rows if n == i + 1] for i in range(len(texts))]
+
+
+PARTS = st.tuples(
+    st.sampled_from("ABCDEFGHY"),
+    st.integers(1, 99),
+    st.sampled_from("ABCKMQZ"),
+    st.integers(1, 9999),
+    # Trailing zeros say nothing in the packed form: the third and further digits are decimals.
+    st.from_regex(r"[0-9]{2}([0-9]{0,3}[1-9])?", fullmatch=True),
+)
+FORMS = (
+    "{s}{c:02d}{k}{g}/{u}",
+    "{s}{c:02d}{k} {g}/{u}",
+    "{s}{c:02d}{k}{g:>4}/{u:<6}",
+    "{s}{c:02d}{k}{g:>4}/  {u}",
+    "{s}{c:02d}{k}{g:04d}{u:0<6}",
+    "{s}{c:02d}{k} {g}/{u} (2006.01)",
+    "{s}{c:02d}{k} {g}/{u} (2006.01)A",
+    "{s}{c:02d}{k} {g}/{u} (EP,US)",
+    "{s}{c:02d}{k} {g}/{u} [2006-01]",
+    "{s}{c:02d}{k} {g}/{u} A I",
+    "{s}{c:02d}{k}{g:>4}/{u:<6}        20060101AFI20060101BHEP",
+    "{s}{c:02d}{k}{g:04d}{u:0<6}20060101AFI20060101BHEP",
+)
+BETWEEN = (";", ";;", "; ", ";; ", "|", " | ", "\n", "\r\n", ",", ", ")
+
+
+@settings(max_examples=30, deadline=None, phases=[Phase.generate])
+@given(st.lists(PARTS, min_size=1, max_size=5), st.data())
+def test_any_form_is_the_same_symbol(
+    con: duckdb.DuckDBPyConnection, codes: list[tuple[str, int, str, int, str]], data: st.DataObject
+) -> None:
+    wanted = [f"{s}{c:02d}{k}{g}/{'00' if not u.strip('0') else u}" for s, c, k, g, u in codes]
+    items = [
+        data.draw(st.sampled_from(FORMS)).format(s=s, c=c, k=k, g=g, u=u) for s, c, k, g, u in codes
+    ]
+    if data.draw(st.booleans()):
+        items = [item.lower() for item in items]
+    between = data.draw(st.sampled_from(BETWEEN))
+    texts: list[str | None] = [between.join(items), str(items), "\x1f".join(items)]
+    assert symbols(con, texts) == [wanted] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("F04D1/00 B23D45/00 H02K7/14", ["F04D1/00", "B23D45/00", "H02K7/14"]),
+        ("F04D1/00/B23D45/00", ["F04D1/00", "B23D45/00"]),
+        ("F04D 1/00 A I B23D 45/00 A N", ["F04D1/00", "B23D45/00"]),
+        ("F04D1/00 (2013.01); B23D45/00 (2013.01)", ["F04D1/00", "B23D45/00"]),
+        ('["F04D1\\/00","B23D45\\/00"]', ["F04D1/00", "B23D45/00"]),
+        ("['F04D1/00'\n 'B23D45/00']", ["F04D1/00", "B23D45/00"]),
+        ("F04D, B23D", ["F04D", "B23D"]),
+        ("F04D\u00a01/00", ["F04D1/00"]),
+        ("F04D1", ["F04D1/00"]),
+        ("F04D0029", ["F04D29/00"]),
+        ("F04D0000000000", ["F04D"]),
+        ("A61M51723", ["A61M"]),  # 5/1723 or 51/723
+        ("A", ["A"]),
+        ("H02K 7/14 (2006.01)A", ["H02K7/14"]),  # no section A
+        ("H02K 7/1", [None]),
+        ("H2K 7/14", [None]),
+        ("pump; B23D", [None, "B23D"]),
+        ("F04D1/00 pump B23D45/00", [None, "B23D45/00"]),
+        ("NaN", []),
+        ("-", []),
+        ("NULL; B23D", ["B23D"]),
+        (" ; ", []),
+        (None, []),
+    ],
+)
+def test_texts_with_codes(
+    con: duckdb.DuckDBPyConnection, text: str | None, wanted: list[str | None]
+) -> None:
+    assert symbols(con, [text]) == [wanted]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(["US", "EP", "JP", ""]),
+    st.sampled_from(["", "D", "RE"]),
+    st.integers(1000, 10**10),
+    st.sampled_from(["", "A", "B1", "B2"]),
+    st.sampled_from(["{c} {p}{n} {k}", "{c}-{p}{n}-{k}", "{c}{p}{n}{k}", "{c} {p}{n:,} {k}"]),
+)
+def test_any_form_is_the_same_number(
+    con: duckdb.DuckDBPyConnection, country: str, letters: str, n: int, kind: str, form: str
+) -> None:
+    text = form.format(c=country, p=letters, n=n, k=kind).strip(" -")
+    row = con.execute("SELECT number_parts(?), split_numbers(?)", [text, f"{text}; {text}"])
+    parts, both = row.fetchall()[0]
+    assert parts == {"country": country, "digits": f"{letters}{n}", "kind": kind}
+    assert both == [text, text]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("7000001,7000002", ["7000001", "7000002"]),
+        ("10,000,002, 10,000,003", ["10,000,002", "10,000,003"]),
+        ("[7000001.0, 7000002.0]", ["7000001", "7000002"]),
+        ("nan", []),
+    ],
+)
+def test_texts_with_numbers(con: duckdb.DuckDBPyConnection, text: str, wanted: list[str]) -> None:
+    assert con.execute("SELECT split_numbers(?)", [text]).fetchall()[0][0] == wanted
+
+
+def test_a_number_before_a_text_is_dropped(con: duckdb.DuckDBPyConnection) -> None:
+    texts = ["(US7000001) A pump.", "(EP 1234567 A1) A pump.", "(a) A pump.", "A pump (US7000001)"]
+    got = con.execute("SELECT without_number(t) FROM (SELECT unnest(?) AS t)", [texts]).fetchall()
+    assert [t for (t,) in got] == ["A pump.", "A pump.", "(a) A pump.", "A pump (US7000001)"]
