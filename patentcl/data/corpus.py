@@ -7,7 +7,7 @@ Columns of ``corpus.parquet``: patent_id, date, type, title, abstract, codes (li
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -175,16 +175,16 @@ class Corpus:
         return cls.read(frame, level, columns=columns)
 
     @classmethod
-    def from_records(cls, records: Sequence[Mapping[str, Any]], level: str = "subclass") -> Corpus:
+    def from_records(cls, records: Iterable[Mapping[str, Any]], level: str = "subclass") -> Corpus:
         """Make a corpus of dicts, with fields as the columns of `from_frame`; any may be absent."""
-        if not isinstance(records, pd.DataFrame):
-            records = list(records)
-            odd = next((r for r in records if not isinstance(r, Mapping)), None)
-            if odd is not None:
-                got = f"a {type(odd).__name__}: {odd!r:.60}"
-                raise DataError("no record of a patent", got=got, wanted="a dict for each patent")
-            records = pd.DataFrame(records, dtype=object)
-        return cls.from_frame(records, level)
+        if isinstance(records, pd.DataFrame):
+            return cls.from_frame(records, level)
+        rows = list(records)
+        odd = next((r for r in rows if not isinstance(r, Mapping)), None)
+        if odd is not None:
+            got = f"a {type(odd).__name__}: {odd!r:.60}"
+            raise DataError("no record of a patent", got=got, wanted="a dict for each patent")
+        return cls.from_frame(pd.DataFrame(rows, dtype=object), level)
 
     def select(self, which: str | np.ndarray | Sequence[str]) -> Corpus:
         """Return part of the corpus, with the same tree.
