@@ -58,6 +58,7 @@ def evaluate(
 def _evaluate_run(folder: Path, common: Seeded) -> dict[str, Any]:
     """The figures of a run, made by its stage."""
     from patentcl.core.artifacts import read_manifest
+    from patentcl.core.reading import read_record
     from patentcl.pipeline.stages import EVALUATE, Step
 
     parts = ("classifier", "vectors", "index", "classifier-base", "vectors-base")
@@ -66,7 +67,7 @@ def _evaluate_run(folder: Path, common: Seeded) -> dict[str, Any]:
     make(
         Step(EVALUATE, folder / "reports", recipe, {"corpus": folder, **inputs}), common, "reports"
     )
-    result = json.loads((folder / "reports" / "metrics.json").read_text(encoding="utf-8"))
+    result = read_record(folder / "reports" / "metrics.json")
     return {"codes": result["classifier"], **result["retrieval"]}
 
 

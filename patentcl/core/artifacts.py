@@ -23,8 +23,9 @@ from typing import Any, TypeVar
 
 from patentcl.core.digests import contents, damaged
 from patentcl.core.errors import DataError
-from patentcl.core.files import explained, replacing, settle, switch
+from patentcl.core.files import explained, replacing, settle, switch, write_whole
 from patentcl.core.locks import OLD, lock_of, owner_of
+from patentcl.core.reading import reading
 
 T = TypeVar("T")
 FORMAT = 2
@@ -138,12 +139,13 @@ def read_manifest(folder: str | Path) -> dict[str, Any] | None:
 def _manifest_text(folder: Path) -> bytes | None:
     """The manifest's text; None without one, but not while a living process puts one there."""
     for left in reversed(range(_TRIES)):
-        try:
-            return (folder / MANIFEST).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            if not left or not _in_a_gap(folder):
-                return None
-            time.sleep(0.02)
+        with reading(folder / MANIFEST, "the manifest cannot be read"):
+            try:
+                return (folder / MANIFEST).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                if not left or not _in_a_gap(folder):
+                    return None
+        time.sleep(0.02)
     return None
 
 
@@ -343,6 +345,19 @@ def _files_of(folder: Path, record: dict[str, Any]) -> set[str]:
     return {n for n in found if n not in ("", "..") and Path(n).name == n}
 
 
+def amend(folder: Path, **more: Any) -> None:
+    """Add to the manifest of a complete folder."""
+    manifest = {**(read_manifest(folder) or {}), **more}
+    write_whole(folder / MANIFEST, _signed(manifest))
+
+
+def _signed(manifest: dict[str, Any]) -> str:
+    """A manifest as text, with its digest."""
+    full = json.loads(json.dumps(manifest, ensure_ascii=False, default=str))
+    full["digest"] = _digest(full)
+    return json.dumps(full, indent=2, ensure_ascii=False) + "\n"
+
+
 def _write_manifest(fresh: Path, name: str, record: dict[str, Any], started: float) -> None:
     full = {
         "format": FORMAT,
@@ -352,8 +367,5 @@ def _write_manifest(fresh: Path, name: str, record: dict[str, Any], started: flo
         "libraries": library_versions(),
         "contents": contents(fresh),
     }
-    text = json.dumps(full, ensure_ascii=False, default=str)
-    full["digest"] = _digest(json.loads(text))
-    text = json.dumps(full, indent=2, ensure_ascii=False, default=str)
-    (fresh / name).write_text(text + "\n", encoding="utf-8")
+    (fresh / name).write_text(_signed(full), encoding="utf-8")
     settle(fresh / name)

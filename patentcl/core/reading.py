@@ -95,7 +95,9 @@ def read_table(path: Path, columns: Sequence[str] | None = None, fix: str = AGAI
         if not 0 <= rows <= _ROWS * size:
             raise ValueError(f"{rows:,} rows stated in {size:,} bytes")
         names = None if columns is None else list(columns)
-        return pq.read_table(path, columns=names, partitioning=None, memory_map=True)
+        table = pq.read_table(path, columns=names, partitioning=None, memory_map=True)
+        table.validate(full=True)  # lengths of lists, and texts that are UTF-8
+        return table
 
 
 def unique_ids(table: pa.Table, where: object) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patentcl.core import artifacts
+from patentcl.core.reading import read_record
 from patentcl.core.tables import markdown_table, one_line, text_table
 from patentcl.cpc import LEVELS
 from patentcl.data.corpus import Corpus
@@ -259,7 +259,7 @@ def render_page(root: Path, title: str, seconds: Sequence[tuple[str, str, float]
     lines.append(f"  {'in all':<12}{sum(t for _, s, t in seconds if s == 'done'):.1f} seconds")
     reports = root / "reports"
     if (reports / "metrics.json").is_file():
-        result = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
+        result = read_record(reports / "metrics.json")
         if result["classifier"]:
             lines += ["", "Codes of held-out patents (test split)"]
             lines.append(figures_table(result["classifier"]))
@@ -269,7 +269,7 @@ def render_page(root: Path, title: str, seconds: Sequence[tuple[str, str, float]
         if result["retrieval"]:
             lines += ["", *textwrap.wrap(verdict_text(result["verdict"]), 100)]
     if (reports / "examples.json").is_file():
-        shown = json.loads((reports / "examples.json").read_text(encoding="utf-8"))
+        shown = read_record(reports / "examples.json")
         lines += [*_neighbour_lines(shown), *_example_lines(shown["new"])]
     if (reports / "map" / "map.html").is_file():
         page = f"  {reports / 'map' / 'map.html'} (opens in a browser, needs no network)"

@@ -384,4 +384,6 @@ def _page(recipe: Recipe, root: Path, outcomes: Sequence[Outcome]) -> str:
     page = render_page(root, f"patentcl run {recipe.name}", rows)
     (root / "reports").mkdir(exist_ok=True)
     (root / "reports" / "page.txt").write_text(page, encoding="utf-8")
+    if artifacts.read_manifest(root / "reports"):
+        artifacts.amend(root / "reports", page=page)  # the file is for people, and has no digest
     return page

@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from patentcl.core.arrays import blocks
+from patentcl.core.digests import digest_of
 from patentcl.core.errors import ConfigError, DataError, MissingExtra
 from patentcl.core.reading import read_table, reading
 from patentcl.core.settings import Settings, make_settings, read_yaml
@@ -271,8 +272,3 @@ def _agree(what: str, got: Any, wanted: Any) -> None:
 
 def _digest(ids: Iterable[str]) -> str:
     return hashlib.blake2b("\n".join(map(str, ids)).encode(), digest_size=16).hexdigest()
-
-
-def digest_of(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

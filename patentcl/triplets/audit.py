@@ -67,7 +67,7 @@ def write_report(
 def read_triplets(folder: Path) -> pa.Table:
     """Read ``triplets.parquet`` of a folder: anchor, positive, negative, and of what kind."""
     path = folder / "triplets.parquet"
-    table = read_table(path, [*ROLES, *KINDS])
+    table = artifacts.opened(folder, lambda: read_table(path, [*ROLES, *KINDS]))
     for name in ROLES:
         if table[name].null_count or not pa.types.is_string(table[name].type):
             raise DataError("triplets without ids", where=path, got=f"column {name}")

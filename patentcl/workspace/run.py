@@ -211,9 +211,10 @@ class Run:
     @property
     def page(self) -> str:
         """What the run says of itself, as text."""
-        path = self.require("report") / "page.txt"
-        with reading(path):
-            return path.read_text(encoding="utf-8")
+        folder = self.require("report")
+        page = folders.manifest_of(folder).get("page")
+        with reading(folder / "page.txt"):  # of a run by an older patentcl
+            return page or (folder / "page.txt").read_text(encoding="utf-8")
 
     def map(self, out: str | Path | None = None, title: str = "", queries: Any = None) -> MapFigure:
         """Draw the map of the run: a figure that notebooks show, as a page to explore.
