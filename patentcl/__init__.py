@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from patentcl.core.caches import provide_caches
 from patentcl.core.lazy import lazily
 
+provide_caches()
 __version__ = "0.1.0"
 
 _HOME = {

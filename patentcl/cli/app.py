@@ -5,6 +5,8 @@ Exit codes: 0 done, 1 the user's data or settings (one line), 2 usage, 130 inter
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import logging
 import os
@@ -43,6 +45,9 @@ def main() -> None:
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     _quiet_libraries()
+    codecs.register_error("patentcl", _escaped)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="patentcl")
     try:
         app(args=arguments, prog_name="patentcl")
     except PatentclError as error:
@@ -63,6 +68,12 @@ def main() -> None:
             raise
         note(f"error: {explain(error)}")
         sys.exit(1)
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    r"""What the encoding of the output lacks as \uXXXX, which JSON reads back."""
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def _quiet_libraries() -> None:

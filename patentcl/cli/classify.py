@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from patentcl.cli.codes import CodesTable, as_csv, as_jsonl, check_suffix, write_sheet
 from patentcl.cli.options import (
     RUN,
     EncoderNow,
@@ -29,6 +27,8 @@ from patentcl.core.progress import Progress
 from patentcl.core.tables import one_line
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from patentcl.data.corpus import Corpus
     from patentcl.workspace.predictions import Prediction, Predictor
 
@@ -64,9 +64,12 @@ def classify(
     to: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="Write to a .jsonl or .csv file; resumes after an interruption."
+            "--out", help="Write to a .csv, .xlsx or .jsonl file; resumes after an interruption."
         ),
     ] = None,
+    long: Annotated[
+        bool, typer.Option("--long", help="In a .csv or .xlsx file: a row a code, not a patent.")
+    ] = False,
     limit: Limit = None,
     as_json: Json = False,
 ) -> None:
@@ -83,7 +86,7 @@ def classify(
 
     one_of(question.text, question.file, names="a text and --file")
     if to is not None:
-        _check_target(to, question)
+        _check_target(to, question, long)
     if source.evidence < 0:
         raise ConfigError("evidence is negative", got=source.evidence, wanted="0 or more")
     run = Run(model.parent, classifier=model, index=source.index, encoder=encoder)
@@ -99,18 +102,19 @@ def classify(
         if patents is None:
             _show(predictor.predict(["text"], [question.abstract()]), as_json)
         elif to is None:
-            for ids, texts in _parts(patents, 0, progress):
+            for _, ids, texts in _parts(patents, 0, progress):
                 _show(predictor.predict(ids, texts), as_json)
         else:
             named = [x for x in (question.columns, question.encoding) if x]
-            about = _about(run, question, [all_scores, source.evidence, limit, *named])
-            _write(predictor, patents, to, about, progress)
+            about = _about(run, question, [all_scores, source.evidence, limit, long, *named])
+            levels = predictor.model.tree_.levels
+            table = CodesTable(patents, levels, long, bool(source.evidence))
+            _write(predictor, patents, to, about, table, progress)
 
 
-def _check_target(to: Path, question: Question) -> None:
+def _check_target(to: Path, question: Question, long: bool) -> None:
     """Complain of a file that cannot be written before anything is loaded."""
-    if to.suffix not in FORMS:
-        raise ConfigError("unknown kind of file", got=to, wanted=" or ".join(FORMS))
+    check_suffix(to, long)
     if question.file is None:
         raise typer.BadParameter("--out is for the patents of a file: give --file")
     if to.exists():
@@ -131,95 +135,76 @@ def _about(run: Any, question: Question, options: list[Any]) -> dict[str, Any]:
 
 
 def _parts(
-    patents: Corpus, start: int, progress: Progress
-) -> Iterator[tuple[list[str], list[tuple[str, str]]]]:
-    """Yield ids and texts of a step at a time, from a row on."""
+    patents: Corpus, start: int, progress: Progress, more: Sequence[str] = ()
+) -> Iterator[tuple[pa.Table, list[str], list[tuple[str, str]]]]:
+    """Yield columns, ids and texts of a step at a time, from a row on."""
     done, total = start, len(patents)
     progress(done, total)
-    for table in patents.batches(["patent_id", "title", "abstract"], STEP, start):
+    columns = list(dict.fromkeys(["patent_id", "title", "abstract", *more]))
+    for table in patents.batches(columns, STEP, start):
         titles, abstracts = table["title"].to_pylist(), table["abstract"].to_pylist()
-        yield table["patent_id"].to_pylist(), list(zip(titles, abstracts, strict=True))
+        yield table, table["patent_id"].to_pylist(), list(zip(titles, abstracts, strict=True))
         done += len(table)
         progress(done, total)
 
 
 def _write(
-    predictor: Predictor, patents: Corpus, to: Path, about: dict[str, Any], progress: Progress
+    predictor: Predictor,
+    patents: Corpus,
+    to: Path,
+    about: dict[str, Any],
+    table: CodesTable,
+    progress: Progress,
 ) -> None:
     from patentcl.core.resumable import ResumableFile
-    from patentcl.workspace.predictions import unlike
+    from patentcl.workspace.predictions import complaints
 
-    form = FORMS[to.suffix]
+    suffix = to.suffix.lower()
     strange: list[Prediction] = []
     with ResumableFile(to, about) as file:
         if file.items:
             note(f"resuming after {file.items:,} of {len(patents):,} patents")
-        for ids, texts in _parts(patents, file.items, progress):
-            first = not file.items
+        for given, ids, texts in _parts(patents, file.items, progress, table.given):
             found = list(predictor.predict(ids, texts))
             strange += [p for p in found if p.warning]
-            file.add(form(found, first), len(ids))
-        file.finish()
-    if about_them := unlike(strange):
-        note(f"warning: {about_them}")
+            if suffix == ".jsonl":
+                file.add(as_jsonl(p.record() for p in found), len(ids))
+                continue
+            rows = [*([] if file.items else [table.head]), *table.rows(found, given)]
+            file.add((as_csv if suffix == ".csv" else as_jsonl)(rows), len(ids))
+        file.finish(write_sheet if suffix == ".xlsx" else None)
+    for complaint in complaints(strange):
+        note(f"warning: {complaint}")
     note(f"codes of {len(patents):,} patents written to {to}")
 
 
-# ---- forms ----------------------------------------------------------------------------------
-
-
-def _json_line(prediction: Prediction) -> str:
-    return json.dumps(prediction.record(), ensure_ascii=False)
-
-
-def _as_jsonl(predictions: Iterable[Prediction], first: bool) -> str:
-    return "".join(f"{_json_line(p)}\n" for p in predictions)
-
-
-def _as_csv(predictions: Iterable[Prediction], first: bool) -> str:
-    """One line for each predicted code; a patent without any has one line, without a symbol."""
-    from patentcl.workspace.predictions import as_rows
-
-    stream = io.StringIO()
-    lines = csv.writer(stream, lineterminator="\n")
-    if first:
-        head = ("patent_id", "symbol", "level", "title", "probability", "sure", "evidence")
-        lines.writerow(head)
-    for pid, symbol, level, title, probability, confident, evidence in as_rows(predictions):
-        score = "" if probability is None else f"{probability:.5f}"
-        lines.writerow((pid, symbol, level, title, score, confident, " ".join(evidence)))
-    return stream.getvalue()
-
-
-FORMS: dict[str, Callable[[Iterable[Prediction], bool], str]] = {
-    ".jsonl": _as_jsonl,
-    ".csv": _as_csv,
-}
+# ---- on the screen ------------------------------------------------------------------------
 
 
 def _show(predictions: Iterable[Prediction], as_json: bool) -> None:
     for prediction in predictions:
-        out(_json_line(prediction) if as_json else "\n".join(page_of(prediction)))
+        out(as_jsonl([prediction.record()])[:-1] if as_json else "\n".join(page_of(prediction)))
 
 
 def page_of(prediction: Prediction) -> list[str]:
     """A prediction as lines for a person: how deep it is confident, codes as a tree, evidence."""
-    from patentcl.cpc import LEVELS
     from patentcl.maps.naming import short_title
+    from patentcl.workspace.predictions import NO_TEXT
 
     codes = prediction.codes
+    if prediction.warning == NO_TEXT:
+        return [str(prediction.patent_id), f"  no codes: {NO_TEXT}"]
     lines = [
         f"{prediction.patent_id}  {one_line(prediction.title, 90)}".rstrip(),
         *([f"  warning: {prediction.warning}"] if prediction.warning else []),
         f"  {_confidence(prediction)}",
     ]
-    depths = [LEVELS.index(code.level) for code in codes]
-    for code, depth, following in zip(codes, depths, [*depths[1:], -1], strict=False):
-        indent = "  " * (1 + depth)
+    for code in codes:
+        indent = "  " * (1 + code.depth)
         title = short_title(code.title, 70) if code.title else ""
         unsure = "" if code.confident else "  (unsure)"
         lines.append(f"{indent}{code.symbol:<12} {code.probability:.2f}  {title}{unsure}".rstrip())
-        for near in prediction.evidence.get(code.symbol, []) if following <= depth else []:
+        for near in prediction.evidence.get(code.symbol, []) if code in prediction.leaves else []:
             title = one_line(near.title, 60) or "(no title)"
             lines.append(f"{indent}    like {near.similarity:.2f}  {near.patent_id:<12} {title}")
     return lines

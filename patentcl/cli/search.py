@@ -100,22 +100,29 @@ def similar(
         raise ConfigError("k is not a positive whole number", got=k, wanted="1 or more")
     arguments = filters.as_arguments()
     run = Run(folder.parent, index=folder, encoder=encoder)
+    patents = question.read(run)
+    asked: list[Any] = [0] if patents is None else patents.ids.tolist()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         if id_ is not None:
-            found = run.similar(ids=id_, k=k, **arguments)
+            asked, found = [id_], run.similar(ids=id_, k=k, **arguments)
         else:
-            found = run.similar(question.read(run) or [question.abstract()], k, **arguments)
+            found = run.similar(patents or [question.abstract()], k, **arguments)
     for each in caught:
         note(str(each.message))
-    _show(found, as_json)
+    _show(found, asked, as_json)
 
 
-def _show(found: Any, as_json: bool) -> None:
-    several = found["query"].nunique() > 1
-    for query, rows in found.groupby("query", sort=False):
-        if several and not as_json:
+def _show(found: Any, asked: list[Any], as_json: bool) -> None:
+    """What was found for each query; one without a row says so."""
+    rows_of = dict(iter(found.groupby("query", sort=False)))
+    for query in asked:
+        if len(asked) > 1 and not as_json:
             out(str(query))
+        rows = rows_of.get(query, found[:0])
+        if rows.empty and len(asked) > 1:
+            nothing = dict.fromkeys(("rank", "patent_id", "similarity", "date", "title"))
+            out(json.dumps({"query": query, **nothing, "codes": []}) if as_json else "  nothing")
         for row in rows.itertuples():
             date = "" if row.date is None or row.date != row.date else str(row.date)[:10]
             codes = [str(c) for c in row.codes]

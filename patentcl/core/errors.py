@@ -73,6 +73,10 @@ class DataError(PatentclError):
     """Input data, or a folder written by an earlier stage, that cannot be used as it is."""
 
 
+class TooFew(DataError):
+    """Too few patents for a stage; a run leaves the stage out and says why."""
+
+
 class GraphError(PatentclError):
     """A graph store that cannot be reached, opened, loaded or queried."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -114,13 +114,19 @@ class ResumableFile:
             self._lock.check()
             notes.replace(self.state)
 
-    def finish(self) -> None:
-        """Put the file into its place."""
+    def finish(self, make: Callable[[Path, Path], None] | None = None) -> None:
+        """Put the file into its place; `make` turns the text, first path, into the second."""
         self._stream.close()
         with explained(self.path, _KEPT):
+            whole = self.part
+            if make is not None:
+                whole = self._lock.folder / "whole"
+                make(self.part, whole)
+                settle(whole)
             self._lock.check()
-            os.replace(self.part, self.path)
-            self.state.unlink(missing_ok=True)
+            os.replace(whole, self.path)
+            for left in (self.part, self.state):
+                left.unlink(missing_ok=True)
         self._open.close()
 
     def __enter__(self) -> ResumableFile:

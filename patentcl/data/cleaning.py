@@ -67,6 +67,8 @@ def clean(con: duckdb.DuckDBPyConnection, where: object, options: ReadOptions) -
     _check_ids(con, where)
     withdrawn = "lower(trim(coalesce(withdrawn, '0'))) IN ('1', 'true')"
     no_text = "text_of(title) IS NULL AND text_of(abstract) IS NULL"
+    if options.every_row:
+        no_text = "false"
     counts["withdrawn, left out"] = count(con, "raw_patent", withdrawn)
     rows = f"SELECT patent_id, coalesce(title, '') AS text FROM raw_patent WHERE {no_text}"
     counts.note(con, "without text, left out", f"{rows} AND NOT {withdrawn}", always=True)

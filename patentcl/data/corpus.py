@@ -105,6 +105,7 @@ class Corpus:
         dates: str = "auto",
         encoding: str | None = None,
         like: Mapping[str, Any] | None = None,
+        every_row: bool = False,
     ) -> Corpus:
         """Read patents of any supported format.
 
@@ -130,6 +131,8 @@ class Corpus:
             Of a text file; recognised if not given.
         like : mapping, optional
             ``columns`` and ``encoding`` of an earlier file, used where this one has such columns.
+        every_row : bool
+            Keep patents without title and abstract, which are left out otherwise.
 
         Raises
         ------
@@ -137,7 +140,13 @@ class Corpus:
             If something is missing or cannot be read.
         """
         options = ReadOptions(
-            scheme, limit, columns or {}, dates, encoding=encoding, like=like or {}
+            scheme,
+            limit,
+            columns or {},
+            dates,
+            encoding=encoding,
+            like=like or {},
+            every_row=every_row,
         )
         if not isinstance(source, pd.DataFrame):
             if not isinstance(source, (str, Path)):
@@ -445,6 +454,19 @@ class Corpus:
             n for n in pq.read_schema(self.path).names if n not in COLUMNS and not self._has(n)
         ]
         return self.table(names).to_pandas().set_index(pd.Index(self.ids, name="patent_id"))
+
+    def filled(self) -> list[str]:
+        """Names of columns: all of the source's own, and ours that hold a value."""
+        return [
+            name
+            for name in pq.read_schema(self.path).names
+            if name not in COLUMNS
+            or any(
+                value not in (None, "", [])
+                for table in self.batches([name], _AT_ONCE)
+                for value in table[name].to_pylist()
+            )
+        ]
 
     def frame(self) -> pd.DataFrame:
         """Ids, dates, titles and codes as a DataFrame: the ``meta`` of an index."""

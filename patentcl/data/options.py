@@ -68,6 +68,8 @@ class ReadOptions:
     """Of text files; None: UTF-8, or what is recognised."""
     like: Mapping[str, Any] = field(default_factory=dict)
     """`columns` and `encoding` of an earlier file: they hold where this one has such columns."""
+    every_row: bool = False
+    """Keep patents without text too, for a result for every row of a file."""
     memory: str = "2GB"
     """What DuckDB may use before it spills to disk."""
 

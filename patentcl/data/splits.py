@@ -132,6 +132,8 @@ def _stratified(corpus: Corpus, rows: np.ndarray, share: float, seed: int) -> np
     y = labels[labelled][:, (counts > 1) & (counts < len(labelled))].toarray().astype(np.int8)
     if len(labelled) < 2 or y.shape[1] == 0:
         return _random(len(rows), share, rng)
+    if y.shape[1] == 1:  # the stratifier takes no single column: patents with the label and without
+        y = np.hstack([y, 1 - y])
     splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=share, random_state=seed)
     _, chosen = next(splitter.split(np.zeros((len(labelled), 1)), y))
     picked = np.zeros(len(rows), dtype=bool)

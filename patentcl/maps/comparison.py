@@ -13,6 +13,7 @@ from patentcl.core.arrays import check_matrix, nearest, unit_rows
 from patentcl.maps.clusters import UNLABELLED
 from patentcl.maps.colours import oklch
 from patentcl.maps.drawing import MapFigure, MapStyle, checked_labels, draw_points
+from patentcl.maps.fonts import plain_text
 from patentcl.maps.framing import compact
 from patentcl.maps.projection import check_pair, project, project_pair
 from patentcl.maps.settings import MapSettings
@@ -77,7 +78,9 @@ def compare_maps(
         first = project(base, *options, start=second)
     title = style.title or f"{len(base):,} patents"
     kept = f"of {_NEAREST} nearest patents, {_neighbours_kept(base, tuned):.1f} are the same"
-    figure = _draw((first, second), groups, title, style.subtitle or kept, style)
+    note = style.subtitle or kept
+    with plain_text([title, note, *style.headings, *groups]):
+        figure = _draw((first, second), groups, title, note, style)
     if out is not None:
         folder = Path(out)
         folder.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from patentcl.core.arrays import check_matrix
 from patentcl.core.errors import ConfigError, DataError, choose
 from patentcl.maps.clusters import UNLABELLED
 from patentcl.maps.colours import group_colours
+from patentcl.maps.fonts import plain_text
 from patentcl.maps.framing import compact, place_names
 from patentcl.maps.page import make_page
 
@@ -167,7 +168,8 @@ def plot_map(
         ]
     )
     view = table.assign(x=shown[: len(table), 0], y=shown[: len(table), 1])
-    figure = _draw(view, colours, title, note, starred, style)
+    with plain_text([title, note, *colours, *(name for name, *_ in starred)]):
+        figure = _draw(view, colours, title, note, starred, style)
     if "html" in style.formats:
         figure.page = make_page(view, colours, title, note, style.dark, layers, starred)
     if out is not None:

@@ -16,7 +16,7 @@ from scipy.linalg import orthogonal_procrustes
 from threadpoolctl import threadpool_limits
 
 from patentcl.core.arrays import blocks, check_matrix, nearest, unit_rows
-from patentcl.core.errors import ConfigError, DataError, MissingExtra, choose
+from patentcl.core.errors import ConfigError, DataError, MissingExtra, TooFew, choose
 from patentcl.maps.settings import MapSettings
 
 METHODS = ("umap", "pca")
@@ -48,7 +48,7 @@ def project(
     ----------
     vectors : array_like, shape (n, d)
     n_neighbors : int
-        How many neighbours count: fewer show detail, more the large picture.
+        How many neighbours count: fewer show detail, more the large picture. At most n - 1.
     min_dist : float
         How tightly points may be packed, in 0 to 1.
     method : {"umap", "pca"}
@@ -68,7 +68,7 @@ def project(
     Raises
     ------
     DataError
-        For nan, zero vectors, wrong shapes, or no more vectors than neighbours.
+        For nan, zero vectors, wrong shapes, or fewer than 3 vectors.
     ConfigError
         For an unknown method or settings out of range.
 
@@ -174,7 +174,7 @@ def provenance(rows: int, settings: MapSettings | None = None, seed: int = 0) ->
         exact = fitted <= _EXACT_ROWS
         packages = _PACKAGES if exact else (*_PACKAGES, "faiss-cpu", "faiss-gpu")
         out |= {
-            "neighbors": settings.neighbors,
+            "neighbors": min(settings.neighbors, rows - 1),
             "min_dist": settings.min_dist,
             "laid out": fitted,
             "neighbours found": "exactly" if exact else "approximately",
@@ -198,6 +198,7 @@ def _project(
     start: Any = None,
 ) -> np.ndarray:
     _check_settings(len(unit), n_neighbors, min_dist, method)
+    n_neighbors = min(n_neighbors, len(unit) - 1)
     onto = None if start is None else _checked_start(start, len(unit))
     if method == "pca":
         out = _pca(unit)
@@ -232,10 +233,8 @@ def _check_settings(rows: int, n_neighbors: int, min_dist: float, method: str) -
         raise ConfigError("n_neighbors is not a whole number above 1", got=repr(n_neighbors))
     if not 0 <= min_dist <= 1:
         raise ConfigError("min_dist is out of range", got=min_dist, wanted="0 to 1")
-    least = n_neighbors + 1 if method == "umap" else 3
-    if rows < least:
-        fix = "Lower n_neighbors" if method == "umap" and rows > 3 else None
-        raise DataError("too few vectors for a map", got=rows, wanted=f"{least} or more", fix=fix)
+    if rows < 3:
+        raise TooFew("too few vectors for a map", got=rows, wanted="3 or more")
 
 
 def _sample(rows: int, seed: int, fit_sample: int | None, n_neighbors: int) -> np.ndarray | None:
@@ -246,7 +245,8 @@ def _sample(rows: int, seed: int, fit_sample: int | None, n_neighbors: int) -> n
         isinstance(fit_sample, bool) or not isinstance(fit_sample, int) or fit_sample <= n_neighbors
     ):
         got = repr(fit_sample)
-        raise ConfigError("fit_sample is not a whole number above n_neighbors", got=got)
+        wanted = f"a whole number above {n_neighbors}, the number of neighbors"
+        raise ConfigError("fit_sample does not fit", got=got, wanted=wanted)
     if fit_sample >= rows:
         return None
     return np.sort(np.random.default_rng(seed).choice(rows, fit_sample, replace=False))

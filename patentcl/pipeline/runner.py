@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from patentcl.core import artifacts
-from patentcl.core.errors import ConfigError, DataError, did_you_mean
+from patentcl.core.errors import ConfigError, DataError, TooFew, did_you_mean
 from patentcl.core.files import explained, holding
 from patentcl.core.locks import lock_of, tidy
 from patentcl.data.corpus import FILES
@@ -332,6 +332,8 @@ def _run(
     planned: dict[Path, str] = {}
     forced: dict[Path, str] = {}
     check: Callable[[], None] | None = partial(_check_ahead, chosen)
+    counts: Mapping[str, int] | None = None
+    failed: dict[str, str] = {}
     done = 0
     while done < len(steps):  # the plan may change once the corpus is there
         step = steps[done]
@@ -347,7 +349,13 @@ def _run(
             again = f"{' and '.join(behind)} ran again"
         if again:
             forced[step.out] = step.name
-        outcome, planned[step.out] = execute(step, say, progress, again, dry, planned, check)
+        try:
+            outcome, planned[step.out] = execute(step, say, progress, again, dry, planned, check)
+        except TooFew as error:
+            outcome = Outcome(step.name, "unable", str(error).rstrip("."))
+            say(str(outcome))
+            failed[step.name] = outcome.why
+            steps = plan(chosen, root, counts, failed)
         check = None if outcome.status == "done" else check
         if dry and step.name == "load" and outcome.status == "planned" and chosen.data.source:
             look(chosen.data.source, read_options(chosen.data))

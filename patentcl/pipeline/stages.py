@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from patentcl.core import artifacts
-from patentcl.core.errors import DataError
+from patentcl.core.errors import TooFew
 from patentcl.cpc import own_titles
 from patentcl.data.corpus import SPLITS, Corpus, read_splits
 from patentcl.data.options import ReadOptions
@@ -305,7 +305,7 @@ def _labelled_splits(corpus: Corpus) -> dict[str, np.ndarray]:
     rows = {name: np.flatnonzero((corpus.split == name) & labelled) for name in SPLITS}
     for name in ("train", "dev"):
         if not rows[name].size:
-            raise DataError(
+            raise TooFew(
                 f"no patent of the {name} split has a code",
                 where=corpus.path,
                 got=", ".join(f"{k} {len(v)}" for k, v in rows.items()),
@@ -427,10 +427,16 @@ EVALUATE = Stage("evaluate", "reports", {"evaluate": None}, _evaluate, beside=Tr
 MAP = Stage("map", "reports/map", {"map": None}, _map)
 
 
-def plan(recipe: Recipe, root: Path, counts: Mapping[str, int] | None = None) -> list[Step]:
+def plan(
+    recipe: Recipe,
+    root: Path,
+    counts: Mapping[str, int] | None = None,
+    failed: Mapping[str, str] = {},
+) -> list[Step]:
     """The steps of a recipe in the order in which they run.
 
-    With the counts of the corpus, once it is there, the steps that it does not allow are marked.
+    With the counts of the corpus, once it is there, the steps that it does not allow are marked;
+    so are those in `failed`, which holds why by name, and those that need their results.
     """
     codes = citations = True
     if counts is not None:
@@ -441,7 +447,8 @@ def plan(recipe: Recipe, root: Path, counts: Mapping[str, int] | None = None) ->
 
     def add(stage: Stage, variant: str = "", unable: str = "", **inputs: str | Path) -> Path:
         folder = f"{stage.folder}-{variant}" if variant else stage.folder
-        steps.append(Step(stage, root / folder, recipe, inputs, variant, unable=unable))
+        step = Step(stage, root / folder, recipe, inputs, variant, unable=unable)
+        steps.append(replace(step, unable=failed.get(step.name, unable)))
         return root / folder
 
     source = add(SAMPLE) if recipe.data.source is None else recipe.data.source
@@ -451,30 +458,35 @@ def plan(recipe: Recipe, root: Path, counts: Mapping[str, int] | None = None) ->
     judged: dict[str, Any] = {}
     none = ""
     if recipe.learns_from == "texts":
-        judged["classifier"] = add(FIT_TEXTS, unable=no_codes, corpus=corpus, model=model)
-        none = recipe.without_encoder or no_codes
-        encoder = add(ENCODER, unable=none, classifier=judged["classifier"])
+        fitted = add(FIT_TEXTS, unable=no_codes, corpus=corpus, model=model)
+        if not steps[-1].unable:
+            judged["classifier"] = fitted
+        none = recipe.without_encoder or (steps[-1].unable and (no_codes or "fit cannot run"))
+        encoder = add(ENCODER, unable=none, classifier=fitted)
         vectors = add(EMBED, unable=none, corpus=corpus, encoder=encoder)
     elif recipe.tune:
         store = graph if is_server(graph) else corpus / graph
         teaches = codes or not {"triplets", "labels"} & set(recipe.train.objectives)
+        why = "" if teaches else f"{no_codes} to learn from"
         given: dict[str, Any] = {"corpus": corpus, "model": model}
         if "triplets" in recipe.train.objectives:
             given["triplets"] = add(MINE, unable=no_codes, graph=store, corpus=corpus)
-        tuned = add(TRAIN, unable="" if teaches else f"{no_codes} to learn from", **given)
-        why = "" if teaches else "the encoder is not tuned: embed writes its vectors"
-        base = add(EMBED, "base", why, corpus=corpus, encoder=model)
-        vectors = add(EMBED, corpus=corpus, encoder=tuned if teaches else model)
-        fitted = add(FIT, "base", no_codes, corpus=corpus, vectors=base)
-        if teaches:
+            why = why or (steps[-1].unable and "mine cannot run, so there are no triplets")
+        tuned = add(TRAIN, unable=why, **given)
+        untuned = steps[-1].unable and "the encoder is not tuned: {} its vectors"
+        base = add(EMBED, "base", untuned.format("embed writes"), corpus=corpus, encoder=model)
+        vectors = add(EMBED, corpus=corpus, encoder=model if untuned else tuned)
+        unable = no_codes or untuned.format("fit uses")
+        fitted = add(FIT, "base", unable, corpus=corpus, vectors=base)
+        if not untuned:
             judged["vectors-base"] = base
-        if codes:
+        if not steps[-1].unable:
             judged["classifier-base"] = fitted
     else:
         vectors = add(EMBED, corpus=corpus, encoder=model)
     if recipe.learns_from == "vectors":
         fitted = add(FIT, unable=no_codes, corpus=corpus, vectors=vectors)
-        if codes:
+        if not steps[-1].unable:
             judged["classifier"] = fitted
     index = add(INDEX, unable=none, corpus=corpus, vectors=vectors)
     if not none:

@@ -26,7 +26,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.errors import ConfigError, DataError, TooFew
 from patentcl.core.locks import Scratch
 from patentcl.core.settings import make_settings
 from patentcl.cpc import LEVELS
@@ -191,7 +191,7 @@ def _sample(
     tables.run("mine_sampled", seed=str(seed), before=None)
     with_codes = counts["of them with codes"] = tables.count("sampled")
     if not with_codes:
-        raise DataError(
+        raise TooFew(
             "no triplets can be mined: no patent has a code",
             got=f"{counts['patents allowed']} patents allowed, none of them with codes",
             fix="Give data with CPC or IPC codes",
@@ -302,13 +302,13 @@ def _explain_no_pairs(tables: Database, rules: MiningRules, counts: dict[str, in
     if rules.relations == ("cites",) and related[0]:
         rule = f"shared_level={rules.shared_level}" if related[1] else "no near-copies or family"
         before = related[1] or related[0]
-        raise DataError(
+        raise TooFew(
             f"no two patents are related by cites and share a {rules.shared_level}",
             got=f"{before} pairs of {patents} patents with codes before the rule {rule}, "
             "none after it",
             fix="Try mine.shared_level=section or more relations",
         )
-    raise DataError(
+    raise TooFew(
         f"no two patents are related by {names} and share a {rules.shared_level}",
         got=f"{patents} patents with codes before this rule, no pairs after it",
         fix="Try mine.shared_level=section or more relations",
@@ -357,7 +357,7 @@ def _negatives(tables: Database, rules: MiningRules, counts: dict[str, int]) -> 
     counts["pairs without a negative, left out"] = total - filled
     if not filled:
         near = "" if years < 0 else f" within {years} years"
-        raise DataError(
+        raise TooFew(
             f"no pair has a negative{near}",
             got=f"{total} pairs before this rule, none after it",
             fix="Try mine.within_years=null, or other shares of negatives",

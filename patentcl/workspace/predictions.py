@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patentcl.classification.decisions import outline, predicted_depth
+from patentcl.workspace.queries import with_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from patentcl.classification.estimator import PatentClassifier
     from patentcl.classification.familiarity import KnownWords
     from patentcl.workspace.evidence import Evidence, Found
+
+NO_TEXT = "it has neither title nor abstract"
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Code:
     title: str
     probability: float
     confident: bool
+    depth: int
 
 
 @dataclass(frozen=True)
@@ -39,19 +43,25 @@ class Prediction:
     although it does not pass. `stopped_before` is the level at which no code was likely enough,
     where the prediction ends above the leaves. Levels are None where there is none. `scores` holds
     the probability of each predicted symbol, or of every symbol of the tree; `evidence` the nearest
-    labelled patents that carry a predicted symbol. `warning` says that the text is unlike those
-    of the training.
+    labelled patents that carry a predicted symbol. `warning` says that the text is empty, or
+    unlike those of the training.
     """
 
     patent_id: Any
-    title: str
-    codes: list[Code]
-    confident_level: str | None
-    predicted_level: str | None
-    stopped_before: str | None
-    scores: dict[str, float]
+    title: str = ""
+    codes: list[Code] = field(default_factory=list)
+    confident_level: str | None = None
+    predicted_level: str | None = None
+    stopped_before: str | None = None
+    scores: dict[str, float] = field(default_factory=dict)
     evidence: Found = field(default_factory=dict)
     warning: str | None = None
+
+    @property
+    def leaves(self) -> list[Code]:
+        """Codes with no predicted code below them."""
+        below = [*(code.depth for code in self.codes[1:]), -1]
+        return [c for c, depth in zip(self.codes, below, strict=False) if depth <= c.depth]
 
     def record(self) -> dict[str, Any]:
         """Plain data: patent_id, predicted, scores, level, evidence, perhaps a warning."""
@@ -86,7 +96,17 @@ class Predictor:
         self._order = outline(model.tree_)
 
     def predict(self, ids: Sequence[Any], texts: Sequence[Any]) -> Iterator[Prediction]:
-        """Yield a prediction for each text or (title, abstract) pair, in their order."""
+        """Yield a prediction for each text or (title, abstract) pair, in their order.
+
+        An empty one has no codes, and a warning.
+        """
+        full = with_text(texts)
+        made = self._predict([ids[i] for i in full], [texts[i] for i in full]) if full else None
+        there = set(full)
+        for i, pid in enumerate(ids):
+            yield next(made) if made and i in there else Prediction(pid, warning=NO_TEXT)
+
+    def _predict(self, ids: Sequence[Any], texts: Sequence[Any]) -> Iterator[Prediction]:
         X: Any = texts if self.encode is None else self.encode(texts)
         near = X
         if self.evidence is not None and self.evidence.encode is not None:
@@ -110,6 +130,7 @@ class Predictor:
                         tree.titles[j],
                         float(scores[i, j]),
                         bool(passed[i, j]),
+                        int(tree.depth[j]),
                     )
                     for j in self._order[chosen[i, self._order]]
                 ]
@@ -137,13 +158,19 @@ class Predictor:
         return dict(zip(symbols, scores.astype(float).round(5).tolist(), strict=True))
 
 
-def unlike(predictions: Iterable[Prediction]) -> str | None:
-    """How many texts are unlike those of the training, with three of them; None where none is."""
+def complaints(predictions: Iterable[Prediction]) -> list[str]:
+    """How many texts are empty or unlike those of the training, each with three of them."""
     found = [p for p in predictions if p.warning]
-    if not found:
-        return None
-    examples = "; ".join(f"{p.patent_id}: {p.warning}" for p in found[:3])
-    return f"{len(found):,} of the texts are unlike the training texts: {examples}"
+    empty = [str(p.patent_id) for p in found if p.warning == NO_TEXT]
+    strange = [f"{p.patent_id}: {p.warning}" for p in found if p.warning != NO_TEXT]
+    out = []
+    if empty:
+        some = ", ".join(empty[:3])
+        out.append(f"{len(empty):,} without title and abstract, so without codes: {some}")
+    if strange:
+        some = "; ".join(strange[:3])
+        out.append(f"{len(strange):,} of the texts are unlike the training texts: {some}")
+    return out
 
 
 COLUMNS = ("query", "symbol", "level", "title", "probability", "confident", "evidence")

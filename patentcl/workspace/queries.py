@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,12 @@ from patentcl.data.opening import kind_of
 Text = str | tuple[str, str]
 
 
-def as_texts(
-    queries: Any, read: Callable[[Any], Corpus] = Corpus.read
-) -> tuple[list[Any], list[Text]]:
+def as_texts(queries: Any, read: Callable[[Any], Corpus]) -> tuple[list[Any], list[Text]]:
     """Names and texts of what is asked about, in its order.
 
     Patents of a file, a DataFrame or a Corpus go by their ids, texts by their numbers from 0. A str
     is a text, unless it is a single word that ends as the name of a file does. `read` reads files
-    and DataFrames.
+    and DataFrames. Texts may be empty.
     """
     import pandas as pd
 
@@ -41,3 +39,8 @@ def as_texts(
             wanted="a text, a list of texts, a file, a DataFrame or a Corpus",
         ) from error
     return list(range(len(texts))), texts
+
+
+def with_text(texts: Sequence[Text]) -> list[int]:
+    """Positions of the texts that are not empty."""
+    return [i for i, t in enumerate(texts) if (t if isinstance(t, str) else "".join(t)).strip()]

@@ -14,7 +14,7 @@ from patentcl.core.errors import ConfigError, DataError
 from patentcl.core.reading import read_record, read_table, reading
 from patentcl.encoders.checks import same_encoder
 from patentcl.workspace import folders
-from patentcl.workspace.queries import as_texts
+from patentcl.workspace.queries import as_texts, with_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -247,7 +247,7 @@ class Run:
         points = check_matrix(table[["x", "y"]].to_numpy(), f"the coordinates in {path}")
         marks = None
         if queries is not None:
-            names, texts = as_texts(queries)
+            names, texts = self._asked(queries)
             vectors, _ = read_vectors(self.require("vectors"))
             at = place(self.encode("vectors", texts, self._given), vectors, points)
             said = [text if isinstance(text, str) else text[0] or text[1] for text in texts]
@@ -266,6 +266,17 @@ class Run:
 
     # ---- questions --------------------------------------------------------------------------
 
+    def _asked(self, queries: Any) -> tuple[list[Any], list[Any]]:
+        """Names and texts of what is asked about; empty texts are left out, and told."""
+        names, texts = as_texts(queries, self.read)
+        full = with_text(texts)
+        if not full:
+            raise DataError("no text to look for", got=f"{len(texts)} empty")
+        if empty := [str(names[i]) for i in sorted(set(range(len(texts))) - set(full))]:
+            some = f"{len(empty):,} without title and abstract, so nothing is found for them"
+            warnings.warn(f"{some}: {', '.join(empty[:3])}", stacklevel=3)
+        return [names[i] for i in full], [texts[i] for i in full]
+
     def read(
         self,
         source: str | Path | pd.DataFrame,
@@ -273,7 +284,7 @@ class Run:
         columns: Mapping[str, str] | None = None,
         encoding: str | None = None,
     ) -> Corpus:
-        """Read other patents as `Corpus.read` does.
+        """Read other patents as `Corpus.read` does, those without text too.
 
         The columns and the encoding that were named for this run's own hold where they fit.
         """
@@ -281,7 +292,9 @@ class Run:
 
         settings = folders.manifest_of(self.where("corpus")).get("settings", {}).get("data", {})
         like = {k: v for k in ("columns", "encoding") if (v := settings.get(k))}
-        return Corpus.read(source, limit=limit, columns=columns, encoding=encoding, like=like)
+        return Corpus.read(
+            source, limit=limit, columns=columns, encoding=encoding, like=like, every_row=True
+        )
 
     def similar(
         self,
@@ -313,12 +326,13 @@ class Run:
         DataFrame
             ``query`` (id of the patent that asks, or number of the text from 0), ``rank`` (from 1),
             ``id``, ``similarity`` (cosine), ``date``, ``title``, ``codes``, and whatever more the
-            index holds; by query in the order given, then from most to least similar.
+            index holds; by query in the order given, then from most to least similar. Empty texts
+            have no rows.
 
         Warns
         -----
         UserWarning
-            Where no patent passes the filters: how many pass each of them.
+            Names empty texts; where no patent passes the filters: how many pass each of them.
         """
         filters |= {"ids": among}
         if (queries is None) == (ids is None):
@@ -327,7 +341,7 @@ class Run:
             names: list[Any] = [ids] if isinstance(ids, str) else list(ids)
             found = self.index.similar_to(names, k, **filters)
         else:
-            names, texts = as_texts(queries, self.read)
+            names, texts = self._asked(queries)
             self.index  # noqa: B018 (a folder that is not there costs no loading of the encoder)
             found = self.index.search(self.encode("index", texts, self._given), k, **filters)
         if found.empty and any(value is not None for value in filters.values()):
@@ -366,17 +380,17 @@ class Run:
         Warns
         -----
         UserWarning
-            Names texts that are unlike those the classifier was trained on.
+            Names texts that are empty, or unlike those the classifier was trained on.
         """
-        from patentcl.workspace.predictions import as_frame, unlike
+        from patentcl.workspace.predictions import as_frame, complaints
 
         if (queries is None) == (ids is None):
             raise ConfigError("classify takes either queries or ids", got="both" if ids else "none")
         if ids is not None:
             queries = self.corpus.select([ids] if isinstance(ids, str) else list(ids))
         found = list(self.predictor(evidence).predict(*as_texts(queries, self.read)))
-        if strange := unlike(found):
-            warnings.warn(strange, stacklevel=2)
+        for complaint in complaints(found):
+            warnings.warn(complaint, stacklevel=2)
         return as_frame(found)
 
     def predictor(self, evidence: int = 3, all_scores: bool = False) -> Predictor:

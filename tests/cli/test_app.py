@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from calling import call as in_process
 from tiny import write_tiny_encoder
 
 from patentcl import Corpus
+from patentcl.cli.app import main
+from patentcl.cli.options import out
 from patentcl.sample.writer import write_sample
 
 Run = Callable[..., Done]
@@ -153,6 +156,19 @@ def test_similar_by_id_text_and_file(cli: Run, run: Path) -> None:
     assert [r["query"] for r in rows] == ["a", "a", "b", "b"]
 
 
+def test_a_row_for_every_row_of_a_file(cli: Run, run: Path, here: Path) -> None:
+    (here / "gap.csv").write_text("id,title,abstract\nx,Battery,A cell\ny,,\nz,Mower,A blade\n")
+    call = ("similar", "--file", "gap.csv", "--index", run / "index", "-k", 1)
+    done = cli(*call, "--json")
+    rows = [json.loads(x) for x in done.stdout.splitlines()]
+    assert [(r["query"], r["rank"]) for r in rows] == [("x", 1), ("y", None), ("z", 1)]
+    assert done.stderr == "1 without title and abstract, so nothing is found for them: y\n"
+    assert cli(*call).stdout.splitlines()[2:4] == ["y", "  nothing"]
+    done = cli("classify", "--file", "gap.csv", "--model", run / "classifier", "--json")
+    rows = [json.loads(x) for x in done.stdout.splitlines()]
+    assert [r["patent_id"] for r in rows] == ["x", "y", "z"] and rows[1]["predicted"] == []
+
+
 def test_similar_filters(cli: Run, run: Path) -> None:
     rows = [
         json.loads(x)
@@ -209,6 +225,8 @@ def test_classify_text_and_file(cli: Run, run: Path) -> None:
 def test_classify_into_a_file_goes_on_after_a_cut(
     cli: Run, run: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import pandas as pd
+
     from patentcl.core.resumable import ResumableFile
 
     table = "id,abstract\n" + "".join(f"p{i},a battery number {i}\n" for i in range(20))
@@ -237,15 +255,103 @@ def test_classify_into_a_file_goes_on_after_a_cut(
     assert names == [f"p{i}" for i in range(20)]  # in the order of the file
     assert not list(here.glob("codes.jsonl.part*"))
     assert "there already" in _error(cli(*call, "--out", "codes.jsonl", code=1))
-    assert "wanted .jsonl or .csv" in _error(cli(*call, "--out", "codes.txt", code=1))
+    for kind in ("csv", "xlsx"):
+        with monkeypatch.context() as patch:
+            patch.setattr(ResumableFile, "add", cut_off)
+            cli(*call, "--out", f"codes20.{kind}", code=130)
+        assert "options" in _error(cli(*call, "--out", f"codes20.{kind}", "--long", code=1))
+        assert "after 12 of 20" in cli(*call, "--out", f"codes20.{kind}").stderr
+    tables = [
+        pd.read_csv(here / "codes20.csv"),
+        pd.read_excel(here / "codes20.xlsx", engine="calamine"),
+    ]
+    for table in tables:
+        assert table["patent_id"].tolist() == names
+    pd.testing.assert_frame_equal(*(table.astype(str) for table in tables))
+    assert "wanted .jsonl, .csv, .xlsx" in _error(cli(*call, "--out", "codes.txt", code=1))
+
+
+WIDE = """\
+id,title,abstract,Applicant,predicted_class
+x,"Battery
+cell",A cell,=SUM(A1),old
+y,,,@you,old
+z,Mower,"A blade, a cut",-,old
+"""
 
 
 def test_classify_into_a_table(cli: Run, run: Path, here: Path) -> None:
+    """A row a patent: the file's columns, then codes, titles and probabilities of each level."""
+    import pandas as pd
+    from python_calamine import CalamineWorkbook
+
+    (here / "wide.csv").write_text(WIDE)
+    call = ("classify", "--file", "wide.csv", "--model", run / "classifier")
+    done = cli(*call, "--out", "wide_codes.csv")
+    assert "1 without title and abstract, so without codes: y" in done.stderr
+    table = pd.read_csv(here / "wide_codes.csv", dtype=str, keep_default_na=False)
+    assert list(table)[:4] == ["patent_id", "title", "abstract", "Applicant"]
+    assert table["patent_id"].tolist() == ["x", "y", "z"]  # in the file's order
+    assert table["title"].tolist() == ["Battery\ncell", "", "Mower"]
+    assert table["Applicant"].tolist() == ["=SUM(A1)", "@you", "-"]
+    rows = [json.loads(x) for x in cli(*call, "--json").stdout.splitlines()]
+    tree = Corpus.read(run).tree
+    level_of = dict(zip(tree.symbols, (tree.levels[d] for d in tree.depth), strict=True))
+    for mine, r in zip(table.to_dict("records"), rows, strict=True):
+        likely = sorted(r["predicted"], key=lambda s: -r["scores"][s])
+        for level in tree.levels:
+            wanted = [s for s in likely if level_of[s] == level]
+            assert mine[f"predicted_{level}"] == "; ".join(wanted)
+            scores = mine[f"predicted_{level}_probability"].split("; ") if wanted else []
+            assert [float(x) for x in scores] == [r["scores"][s] for s in wanted]
+        assert mine["predicted_confident_level"] == (r["level"] or "")
+        for part in filter(None, mine["predicted_evidence"].split("; ")):
+            symbol, _, ids = part.partition(": ")
+            assert ids.split() == [n["patent_id"] for n in r["evidence"][symbol]]
+    cli(*call, "--out", "wide_codes.XLSX")
+    book = CalamineWorkbook.from_path(here / "wide_codes.XLSX")
+    cells = book.get_sheet_by_index(0).to_python()
+    assert cells[0] == list(table)
+    assert [list(map(_plain, row)) for row in cells[1:]] == [
+        list(map(_plain, row)) for row in table.to_numpy().tolist()
+    ]
+    assert not list(here.glob("wide_codes.*part*"))
+
+
+def _plain(value: object) -> object:
+    """Numbers as numbers, however they are written."""
+    try:
+        return float(str(value))
+    except ValueError:
+        return value
+
+
+def test_a_workbook_keeps_text_and_goes_on_in_another_sheet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from python_calamine import CalamineWorkbook
+
+    from patentcl.cli import codes
+
+    rows = [["a", "b"], ["=1+1", 0.5], ["\x01 <&>", 10**15], ["x" * 40_000, True], [None, "+4"]]
+    (tmp_path / "lines").write_text(codes.as_jsonl(rows))
+    monkeypatch.setattr(codes, "SHEET_ROWS", 3)
+    codes.write_sheet(tmp_path / "lines", tmp_path / "book.xlsx")
+    book = CalamineWorkbook.from_path(tmp_path / "book.xlsx")
+    first, second = (book.get_sheet_by_index(i).to_python() for i in (0, 1))
+    assert first[:2] == [["a", "b"], ["=1+1", 0.5]]
+    assert first[2][1] == "1000000000000000" and first[3] == ["x" * 32_767, True]
+    assert second == [["a", "b"], ["", "+4"]]
+    assert "1 texts were cut off at 32,767 characters" in capsys.readouterr().err
+
+
+def test_classify_into_a_long_table(cli: Run, run: Path, here: Path) -> None:
     import pandas as pd
 
     (here / "two.csv").write_text('id,title,abstract\nx,Battery,A cell\ny,Mower,"A blade, a cut"\n')
     call = ("classify", "--file", "two.csv", "--model", run / "classifier")
-    cli(*call, "--out", "codes.csv")
+    assert "row a code" in _error(cli(*call, "--out", "codes2.jsonl", "--long", code=1))
+    cli(*call, "--out", "codes.csv", "--long")
     table = pd.read_csv(here / "codes.csv")
     assert list(table) == [
         "patent_id",
@@ -506,3 +612,23 @@ def test_an_error_that_nothing_explains_is_one_line(
     done = cli("doctor", code=1)
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
     assert "Aborted" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_output_that_cannot_be_encoded_is_escaped(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JSON says the same, whatever the output can hold; half a surrogate never ends a command."""
+    title = "水 é 𝄞 half \ud800"
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "argv", ["patentcl", "settings"])
+    monkeypatch.setattr("patentcl.cli.app._quiet_libraries", lambda: None)
+    monkeypatch.setattr(
+        "patentcl.cli.app.app", lambda **_: out(json.dumps({"t": title}, ensure_ascii=False))
+    )
+    main()
+    stream.flush()
+    written = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    assert json.loads(written) == {"t": title}
+    assert ("é" in written) == (encoding != "ascii") and ("水" in written) == (encoding == "utf-8")

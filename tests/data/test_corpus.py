@@ -473,6 +473,14 @@ def test_no_labels_and_few_patents() -> None:
         [{"patent_id": f"{i:03}", "title": f"Pump {i}", "codes": ["F04B"]} for i in range(100)]
     )
     assert (make_splits(one_label, "stratified", 0.1, 0.2) == "test").sum() == 20
+    one_varies = Corpus.from_records(  # and keeps its share
+        [
+            {"id": f"{i:03}", "title": f"Pump {i}", "codes": ["F04B"] + ["Y02E"] * (i % 4 == 0)}
+            for i in range(100)
+        ]
+    )
+    test = make_splits(one_varies, "stratified", 0.1, 0.2) == "test"
+    assert test.sum() == 20 and test[::4].sum() == 5
     for n in (1, 2, 3):
         for method in ("stratified", "random"):
             few = Corpus.from_records(

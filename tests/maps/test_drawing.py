@@ -12,7 +12,12 @@ from map_cases import GROUP, META, TOPICS
 from matplotlib.text import Text
 
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.maps import fonts
+from patentcl.maps.comparison import compare_maps
 from patentcl.maps.drawing import MapStyle, plot_map
+from patentcl.maps.settings import MapSettings
+
+SVG = "http://www.w3.org/2000/svg"
 
 
 def test_files_of_a_map(drawn: dict[str, Path], coordinates: np.ndarray) -> None:
@@ -112,3 +117,51 @@ def test_without_a_folder_a_figure_for_a_notebook(
     assert any("600 patents" in text for text in texts)
     alone = int((GROUP == 0).sum())
     assert any(f"5 groups, {alone} patents in none" in text for text in texts)
+
+
+def test_texts_are_drawn_as_they_are(tmp_path: Path) -> None:
+    """Dollar signs start no formula, and line breaks or signs of XML break no file."""
+    title, label = "Cost $5_a_b to $10", "$x_a_b$ <pumps>"
+    points = np.random.default_rng(0).normal(size=(30, 2))
+    labels = [label] * 15 + ["saws"] * 15
+    style = MapStyle(title=title, dpi=30, formats=("svg", "png"))
+    plot_map(points, labels, tmp_path, style=style)
+    text = ElementTree.parse(tmp_path / "map.svg").getroot()
+    drawn = [" ".join("".join(t.itertext()).split()) for t in text.iter(f"{{{SVG}}}text")]
+    assert title in drawn and any("$x_a_b$" in t for t in drawn)
+    compare_maps(
+        points,
+        points,
+        labels,
+        tmp_path,
+        coordinates=points,
+        settings=MapSettings(method="pca"),
+        style=style,
+    )
+    text = ElementTree.parse(tmp_path / "compare.svg").getroot()
+    assert {title, label} <= {"".join(t.itertext()) for t in text.iter(f"{{{SVG}}}text")}
+
+
+def test_letters_that_no_font_has_are_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fonts.fontManager, "ttflist", [])
+    fonts._families.cache_clear()
+    with fonts.plain_text(["水泵 pump", "ポンプ"]) as families:
+        assert families == ["DejaVu Sans"]
+    assert "no installed font has 5 characters of the map" in caplog.text
+    with fonts.plain_text(["水泵 pump", "ポンプ"]):
+        assert len(caplog.records) == 1  # once
+
+
+def test_fonts_that_have_missing_letters_are_found(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    symbols = [f for f in fonts.fontManager.ttflist if f.name in ("STIXGeneral", "DejaVu Sans")]
+    monkeypatch.setattr(fonts.fontManager, "ttflist", symbols)
+    fonts._families.cache_clear()
+    only_there = "\u2315"  # of STIX, which comes with matplotlib, and not of DejaVu Sans
+    with fonts.plain_text([f"pump {only_there}"]) as families:
+        assert families == ["DejaVu Sans", "STIXGeneral"]
+    fonts._families.cache_clear()
+    assert not caplog.records

@@ -298,6 +298,30 @@ def test_without_codes_the_rest_still_runs(
     assert "There is no tuned encoder to compare" in result.page
 
 
+@pytest.mark.parametrize(
+    ("n", "unable"),
+    [(2, ["mine", "train", "embed-base", "fit-base", "fit", "map"]), (12, ["fit-base", "fit"])],
+)
+def test_a_run_on_few_patents_ends_with_a_page(
+    place: Path, settings: list[str], tmp_path: Path, n: int, unable: list[str]
+) -> None:
+    codes = ["F04D1/00", "B23D45/00", "A01D34/00"]
+    rows = [
+        {"id": i, "title": f"pump {i}", "abstract": f"part {chr(97 + i)}", "codes": codes[i % 3]}
+        for i in range(n)
+    ]
+    (tmp_path / "few.jsonl").write_text("\n".join(json.dumps(r) for r in rows))
+    out, lines = tmp_path / "run", list[str]()
+    result = run_pipeline(
+        "quickstart", tmp_path / "few.jsonl", out, [*settings, "split.dev=0"], say=lines.append
+    )
+    assert [o.stage for o in result.outcomes if o.status == "unable"] == unable
+    assert "no patent of the dev split has a code" in result.outcomes[STAGES.index("fit")].why
+    assert [line for line in lines if "cannot run" in line]
+    assert result.page and (out / "index").is_dir() and not (out / "classifier").exists()
+    assert (out / "reports" / "map" / "map.png").is_file() == (n > 2)
+
+
 def test_without_codes_and_citations(place: Path, settings: list[str], tmp_path: Path) -> None:
     corpus = Corpus.read(place / "tables")
     rows = [

@@ -11,7 +11,7 @@ from patentcl.classification.familiarity import KnownWords
 from patentcl.cli.classify import page_of
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.workspace.evidence import VectorEvidence, WordEvidence
-from patentcl.workspace.predictions import Prediction, Predictor, unlike
+from patentcl.workspace.predictions import Prediction, Predictor, as_frame, complaints
 
 LEAVES = ["A01B", "A01C", "A21B", "B60K", "B60L"]
 
@@ -164,8 +164,23 @@ def test_texts_unlike_the_training_are_reported(parts: Parts) -> None:
     assert [p.warning for p in found] == [None, complaint]
     assert page_of(found[1])[:2] == ["b  Ein Messer", f"  warning: {complaint}"]
     assert "warning" not in found[0].record() and found[1].record()["warning"] == complaint
-    assert unlike(found) == f"1 of the texts are unlike the training texts: b: {complaint}"
-    assert unlike(found[:1]) is None
+    said = f"1 of the texts are unlike the training texts: b: {complaint}"
+    assert complaints(found) == [said] and complaints(found[:1]) == []
+
+
+def test_empty_texts_have_no_codes_and_the_others_theirs(parts: Parts) -> None:
+    X, _, model, index = parts
+    evidence = VectorEvidence(index, model.tree_, encode=lambda t: X[: len(t)])
+    predictor = Predictor(model, lambda t: X[: len(t)], evidence)
+    texts: list[object] = ["", ("a", "pump"), (" ", ""), "a mower"]
+    found = list(predictor.predict(["w", "x", "y", "z"], texts))
+    assert [p.patent_id for p in found] == ["w", "x", "y", "z"]
+    assert found[1::2] == list(predictor.predict(["x", "z"], texts[1::2]))
+    assert found[1].codes and [p.codes for p in found[::2]] == [[], []]
+    assert complaints(found) == ["2 without title and abstract, so without codes: w, y"]
+    assert page_of(found[0]) == ["w", "  no codes: it has neither title nor abstract"]
+    assert as_frame(found)["query"].drop_duplicates().tolist() == ["w", "x", "y", "z"]
+    assert len(list(predictor.predict(["w"], [""]))) == 1
 
 
 def test_mistakes(parts: Parts) -> None:

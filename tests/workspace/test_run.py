@@ -77,6 +77,14 @@ def test_every_form_of_a_question(run: Run, tmp_path: Path) -> None:
         found = run.similar(form, k=3)
         assert {q: g["id"].tolist() for q, g in found.groupby("query")} == wanted
     assert run.similar(TEXTS[0], k=3)["id"].tolist() == wanted["b"]
+    frame.loc[2] = ["c", None, " "]  # neither lost nor embedded
+    assert run.similar(frame, k=3)["query"].drop_duplicates().tolist() == ["b", "a"]
+    with pytest.warns(UserWarning, match="1 without title and abstract, so without codes: c"):
+        codes = run.classify(frame, evidence=0)
+    assert codes["query"].drop_duplicates().tolist() == ["b", "a", "c"]
+    assert codes.loc[codes["query"] == "c", "symbol"].tolist() == [None]
+    with pytest.raises(DataError, match="no text to look for: got 2 empty"):
+        run.similar(["", " "])
     part = run.corpus.select([7, 2])
     assert run.similar(part, k=1)["query"].tolist() == part.ids.tolist()
     with pytest.raises(DataError, match="nothing that can be read as texts: got int"):
