@@ -59,6 +59,8 @@ class Owner:
 
     def __init__(self, folder: Path) -> None:
         self.token, self.pid = secrets.token_hex(8), os.getpid()
+        program = Path(sys.argv[0])
+        program = program.parent if program.name == "__main__.py" else program
         try:
             user = getpass.getuser()
         except (KeyError, OSError):
@@ -67,7 +69,7 @@ class Owner:
             "token": self.token,
             "who": f"{user}@{socket.gethostname()}",
             "pid": self.pid,
-            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200],
+            "command": " ".join([program.name, *sys.argv[1:]])[:200],
             "since": time.strftime("%Y-%m-%d %H:%M:%S %Z"),
             "machine": _machine(),
         }
@@ -240,7 +242,7 @@ def _acquire(output: Path, place: Path) -> Lock:
 def _claim(fresh: Path) -> Owner:
     for _ in range(_TRIES):
         with contextlib.suppress(FileNotFoundError):  # swept away while it was empty
-            fresh.mkdir()
+            fresh.mkdir(parents=True)
             return Owner(fresh)
     raise DataError("hidden folders vanish as they are made", where=fresh)
 
@@ -301,7 +303,8 @@ def _sweep(output: Path, place: Path) -> None:
 
 def tidy(folder: Path) -> None:
     """Clear away what dead processes were writing in a folder and in those right below it."""
-    for left in [*folder.glob(".*lock*"), *folder.glob("*/.*lock*")]:
+    below = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    for left in [p for place in (folder, *below) for p in place.glob(".*lock*")]:
         name = re.fullmatch(r"\.(?:(.+)\.lock|patentcl-lock)(-[0-9a-f]{16})?", left.name)
         if name and _abandoned(left):
             output = left.with_name(name[1]) if name[1] else left.parent
