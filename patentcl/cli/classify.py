@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +99,7 @@ def classify(
             "patentcl index, or name one with --index"
         )
     patents = question.read(run, limit)
-    with steps("classify") as progress:
+    with _reserved(to), steps("classify") as progress:
         predictor = run.predictor(source.evidence, all_scores)
         if patents is None:
             _show(predictor.predict(["text"], [question.abstract()]), as_json)
@@ -119,6 +121,19 @@ def _check_target(to: Path, question: Question, long: bool) -> None:
         raise typer.BadParameter("--out is for the patents of a file: give --file")
     if to.exists():
         raise DataError("the file is there already", where=to, fix="Choose another, or remove it")
+
+
+@contextlib.contextmanager
+def _reserved(to: Path | None) -> Iterator[None]:
+    """Hold the lock of a file: a second call is refused before it loads anything."""
+    from patentcl.core.files import explained
+    from patentcl.core.locks import locked
+
+    if to is None or not to.parent.is_dir():
+        yield
+        return
+    with explained(to, "what was settled is kept"), locked(Path(os.path.realpath(to))):
+        yield
 
 
 def _about(run: Any, question: Question, options: list[Any]) -> dict[str, Any]:

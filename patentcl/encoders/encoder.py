@@ -20,6 +20,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from patentcl.core.devices import dtype_of, find_precision, halved
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.files import settle
 from patentcl.core.progress import Progress
 from patentcl.encoders.checks import behaviour, transformer_of
 from patentcl.encoders.models import load_model, positions, quiet_bars
@@ -136,6 +137,7 @@ class PatentEncoder(TransformerMixin, BaseEstimator):
         """Write a plain sentence-transformers folder."""
         with quiet_bars():
             self.model.save(str(folder), create_model_card=False)
+        settle(Path(folder))
 
     @property
     def dim(self) -> int:
