@@ -1,12 +1,7 @@
-"""Nearest patents by cosine similarity, with exact filters by date, classification and id.
-
-FAISS proposes candidates; their similarities are computed again in double precision, so that
-results do not depend on how many queries are asked at once, and equal vectors keep their order.
-"""
+"""Nearest patents by cosine similarity, with exact filters on any column."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -16,22 +11,16 @@ import numpy as np
 import pandas as pd
 
 from patentcl.core import artifacts
-from patentcl.core.arrays import blocks, check_matrix, unit_rows
+from patentcl.core.arrays import check_matrix, unit_rows
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.search import backend
 from patentcl.search.filters import Filters, checked_ids, checked_meta, parents_of
+from patentcl.search.nearest import Nearest
 from patentcl.search.specification import IndexSpec
 
 AUTO_FLAT_ROWS = 200_000
 """Up to this many vectors ``spec="auto"`` is the exact index, above it the HNSW graph."""
 
-_EXACT_SHARE = 0.1  # a filter that leaves less than this share of the rows is answered exactly
-_TIE = 4e-6  # float32 inner products of unit vectors differ by this much with the order of adding
-_CHUNK = 1024  # queries handled at a time
-_GPU_REACH = 2048  # FAISS finds no more than this many at a time on a GPU
-
-_Hits = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Query, position and similarity of results, one entry each."""
 
 
 class PatentIndex:
@@ -68,15 +57,13 @@ class PatentIndex:
         encoder: str | None,
         symbols: pd.DataFrame | None = None,
     ) -> None:
-        self._index = index
+        self.nearest = Nearest(index, spec)
         self.meta = meta
         self.ids: np.ndarray = meta["id"].to_numpy(dtype=object)
         self.spec = spec
         self.encoder = encoder
-        self._family = backend.family_of(index)
         self.symbols = symbols
         self.filters = Filters(meta, parents_of(symbols))
-        self._fast = backend.to_gpus(index) if spec.device == "gpu" else index
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -87,7 +74,7 @@ class PatentIndex:
     @property
     def dimension(self) -> int:
         """Length of the vectors."""
-        return int(self._index.d)
+        return int(self.nearest.index.d)
 
     # ---- building and files -----------------------------------------------------------------
 
@@ -142,19 +129,17 @@ class PatentIndex:
                 wanted=f"{chosen.min_rows} or more",
                 fix="Use flat instead",
             )
-        out = cls(backend.new_index(chosen, rows, dimension), table, chosen, encoder, symbols)
-        out.filters.check()
-        if not out._index.is_trained:
-            out._index.train(unit)
-        out._index.add(unit)
-        if chosen.device == "gpu":
-            out._fast = backend.to_gpus(out._index)
-        return out
+        index = backend.new_index(chosen, rows, dimension)
+        Filters(table).check()
+        if not index.is_trained:
+            index.train(unit)
+        index.add(unit)
+        return cls(index, table, chosen, encoder, symbols)
 
     def save(self, folder: str | Path) -> None:
         """Write ``index.faiss``, ``ids.parquet`` and ``spec.yaml``; never over another index."""
         backend.write_folder(
-            Path(folder), self._index, self.meta, self.spec, self.encoder, self.symbols
+            Path(folder), self.nearest.index, self.meta, self.spec, self.encoder, self.symbols
         )
 
     @classmethod
@@ -202,7 +187,7 @@ class PatentIndex:
         """
         unit = self._checked_queries(queries)
         keep = self.filters.mask(**filters)
-        return self._frame(*self._nearest(unit, _checked_k(k), keep))
+        return self._frame(*self.nearest.search(unit, _checked_k(k), keep))
 
     def similar_to(
         self, ids: str | int | Iterable[str | int], /, k: int = 10, **filters: Any
@@ -214,7 +199,9 @@ class PatentIndex:
         """
         own = self.filters.positions([ids] if isinstance(ids, str | int | np.integer) else ids)
         keep = self.filters.mask(**filters)
-        query, position, similarity = self._nearest(self._vectors(own), _checked_k(k) + 1, keep)
+        query, position, similarity = self.nearest.search(
+            self.nearest.vectors(own), _checked_k(k) + 1, keep
+        )
         other = own[query] != position
         query, position, similarity = query[other], position[other], similarity[other]
         rank = _rank(query)
@@ -234,7 +221,7 @@ class PatentIndex:
 
     def vector(self, id: str | int) -> np.ndarray:
         """Return the normalised vector of a patent, float32 (d,), as exactly as it is stored."""
-        return self._vectors(self.filters.positions([id]))[0]
+        return self.nearest.vectors(self.filters.positions([id]))[0]
 
     # ---- candidates -------------------------------------------------------------------------
 
@@ -256,100 +243,17 @@ class PatentIndex:
             )
         return unit_rows(array, "queries")
 
-    def _vectors(self, positions: np.ndarray) -> np.ndarray:
-        return np.asarray(self._index.reconstruct_batch(np.ascontiguousarray(positions, np.int64)))
-
-    def _nearest(self, queries: np.ndarray, k: int, keep: np.ndarray | None) -> _Hits:
-        """All results, by query, then in order."""
-        count = len(self) if keep is None else int(keep.sum())
-        k = min(k, count)
-        if k == 0 or len(queries) == 0:
-            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
-        step = max(1, min(_CHUNK, 2**24 // (k + 8)))
-        parts = []
-        for part in blocks(len(queries), step):
-            query, position, similarity = self._nearest_chunk(queries[part], k, keep, count)
-            parts.append((query + part.start, position, similarity))
-        return _joined(parts)
-
-    def _nearest_chunk(
-        self, queries: np.ndarray, k: int, keep: np.ndarray | None, count: int
-    ) -> _Hits:
-        """Ask FAISS for a few more than k, and again where that did not settle the k best."""
-        exact = count < _EXACT_SHARE * len(self) or 2 * k > count
-        todo = [(np.arange(len(queries)), min(k + 8, count), exact)]
-        parts = []
-        while todo:
-            which, reach, exact = todo.pop()
-            score, found = self._candidates(queries[which], reach, keep, count, exact)
-            short = found[:, k - 1] < 0
-            if exact and short.any():
-                got, fix = f"less than {k}", "Build the index again"
-                raise DataError("the index finds fewer vectors than it holds", got=got, fix=fix)
-            # Equal similarities across the cut: look further, so that order decides, not chance.
-            tied = ~short & (found[:, -1] >= 0) & (score[:, k - 1] - score[:, -1] <= _TIE)
-            tied &= reach < count
-            parts.append(self._ordered(queries, which[~(short | tied)], found[~(short | tied)], k))
-            if short.any():  # an approximate index lost its way among filtered rows
-                todo.append((which[short], reach, True))
-            if tied.any():
-                todo.append((which[tied], min(4 * reach, count), exact))
-        query, position, similarity = _joined(parts)
-        order = np.argsort(query, kind="stable")
-        return query[order], position[order], similarity[order]
-
-    def _candidates(
-        self, queries: np.ndarray, reach: int, keep: np.ndarray | None, count: int, exact: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Scores and positions (m, reach) from FAISS, best first; -1 where it found no more."""
-        faiss = backend.import_faiss()
-        if keep is None and self._fast is not self._index and reach <= _GPU_REACH:
-            score, found = self._fast.search(queries, reach)
-            return score, found
-        index, share = self._index, count / len(self)
-        chosen: dict[str, Any] = {}
-        if keep is not None:
-            chosen["sel"] = faiss.IDSelectorBitmap(np.packbits(keep, bitorder="little"))
-        parameters: Any = faiss.SearchParameters
-        if self._family == "IVF":
-            # Fewer of the rows in a list pass, so more lists are read, by as much.
-            lists = math.ceil(self.spec.search.get("nprobe", index.nprobe) / share)
-            chosen["nprobe"] = index.nlist if exact else min(lists, index.nlist)
-            parameters = faiss.SearchParametersIVF
-        elif self._family == "HNSW" and exact:
-            index = faiss.downcast_index(index.storage)
-        elif self._family == "HNSW":
-            width = self.spec.search.get("efSearch", index.hnsw.efSearch)
-            chosen["efSearch"] = max(math.ceil(width / share), reach)
-            parameters = faiss.SearchParametersHNSW
-        score, found = index.search(queries, reach, params=parameters(**chosen) if chosen else None)
-        return score, found
-
-    def _ordered(self, queries: np.ndarray, which: np.ndarray, found: np.ndarray, k: int) -> _Hits:
-        """The k best of each query's candidates by exact similarity, then by position."""
-        position = np.empty((len(which), k), dtype=np.int64)
-        similarity = np.empty((len(which), k), dtype=np.float32)
-        for i, candidates in enumerate(found):
-            # In the order of the index: a stable sort then leaves equal similarities in that order.
-            candidates = np.sort(candidates[candidates >= 0])
-            product = self._vectors(candidates).astype(np.float64) * queries[which[i]]
-            value = np.clip(product.sum(axis=1), -1, 1).astype(np.float32)
-            best = np.argsort(-value, kind="stable")[:k]
-            position[i], similarity[i] = candidates[best], value[best]
-        return np.repeat(which, k), position.ravel(), similarity.ravel()
-
     def _frame(
         self, query: np.ndarray, position: np.ndarray, similarity: np.ndarray
     ) -> pd.DataFrame:
-        rows = self.meta.iloc[position].reset_index(drop=True)
-        head = pd.DataFrame({"query": query.astype(np.int64), "rank": _rank(query) + 1})
-        head = head.assign(id=rows["id"], similarity=similarity.astype(np.float32))
-        return pd.concat([head, rows.drop(columns="id")], axis=1)
-
-
-def _joined(parts: list[_Hits]) -> _Hits:
-    query, position, similarity = (np.concatenate(c) for c in zip(*parts, strict=True))
-    return query, position, similarity
+        columns = {
+            "query": query.astype(np.int64),
+            "rank": _rank(query) + 1,
+            "id": self.ids[position],
+            "similarity": similarity,
+            **{c: self.meta[c].array.take(position) for c in self.meta.columns if c != "id"},
+        }
+        return pd.DataFrame(columns, copy=False)
 
 
 def _rank(query: np.ndarray) -> np.ndarray:

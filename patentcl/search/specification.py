@@ -42,6 +42,8 @@ class IndexSpec(Settings):
     """``efConstruction`` for HNSW."""
     search: dict[Literal["efSearch", "nprobe"], Positive] = Field(default_factory=dict)
     """``efSearch`` for HNSW, ``nprobe`` for IVF."""
+    rerank: Positive = 1
+    """Candidates for each result, of which the exact similarities choose."""
     min_rows: Positive = 1
     """Fewest vectors for which it makes sense."""
     device: Literal["cpu", "gpu"] = "cpu"

@@ -292,6 +292,23 @@ def test_filtered_recall_of_approximate_indexes(name: str) -> None:
         assert recall >= 0.95
 
 
+@pytest.mark.parametrize("share", [0.001, 0.05, 0.3, 0.9])
+@pytest.mark.parametrize("queries", [1, 3, 40])
+def test_gathered_rows_give_what_all_rows_give(queries: int, share: float) -> None:
+    """Every way to look at the rows that pass, some of them twice the size of a gathered block."""
+    vectors, meta = make(40_000, 8, seed=9)
+    index = PatentIndex.build(vectors, meta["id"], "flat")
+    keep = np.random.default_rng(2).random(len(vectors)) < share
+    asked = unit_rows(make(queries, 8, seed=10)[0])
+    query, position, similarity = index.nearest.search(asked, 12, keep)
+    scores = asked.astype(np.float64) @ unit_rows(vectors).astype(np.float64).T
+    scores[:, ~keep] = -2
+    truth = np.argsort(-scores, axis=1, kind="stable")[:, :12]
+    assert position.reshape(queries, 12).tolist() == truth.tolist()
+    np.testing.assert_allclose(similarity, np.take_along_axis(scores, truth, 1).ravel(), atol=2e-6)
+    assert query.tolist() == np.repeat(np.arange(queries), 12).tolist()
+
+
 def test_a_filter_that_leaves_a_far_corner_is_still_answered() -> None:
     rng = np.random.default_rng(0)
     near, far = rng.normal(size=(3000, 8)) + 6, rng.normal(size=(450, 8)) - 6
