@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,15 +76,53 @@ class Filters:
         return given
 
 
+@dataclass(frozen=True)
+class Ways:
+    """How it is looked for, and what is shown."""
+
+    like: Annotated[
+        Listed, typer.Option(metavar="ID", help="Patents of the index: near their mean. *")
+    ] = field(default_factory=list)
+    unlike: Annotated[
+        Listed, typer.Option(metavar="ID", help="Patents of the index: away from these. *")
+    ] = field(default_factory=list)
+    pool: Annotated[
+        str | None,
+        typer.Option(help="One question of all: near their mean, or to the nearest: mean, best."),
+    ] = None
+    mode: Annotated[
+        str, typer.Option(help="By meaning, by words, or both: dense, bm25, hybrid.")
+    ] = "dense"
+    family: Annotated[
+        str | None,
+        typer.Option(
+            help="One hit a family: the first, earliest or granted member, or of US,EP,WO."
+        ),
+    ] = None
+    why: Annotated[
+        bool, typer.Option(help="Show shared codes, citations, words and the best sentence.")
+    ] = False
+
+    def as_arguments(self) -> dict[str, Any]:
+        """Arguments of a search; what is misspelt is refused before anything is loaded."""
+        from patentcl.core.errors import choose
+        from patentcl.search.ranking import MODES
+
+        choose(self.mode, MODES, "mode of search")
+        return {name: value for name, value in vars(self).items() if value}
+
+
 @verb()
 def similar(
     question: Question,
+    ways: Ways,
     filters: Filters,
-    id_: Annotated[str | None, typer.Option("--id", help="A patent of the index.")] = None,
+    id_: Annotated[Listed, typer.Option("--id", help="A patent of the index. *")] = [],
     folder: Annotated[Path, typer.Option("--index", help="Folder of the index.")] = RUN / "index",
     encoder: EncoderNow = None,
     k: Annotated[int, typer.Option("-k", help="Number of patents to find.")] = 10,
     as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """Find the patents most similar to a text, to a patent, or to each patent of a file.
 
@@ -91,31 +130,59 @@ def similar(
 
     Example: patentcl similar "a battery pack with a cooling plate" --cpc H01M --before 2020
 
+    Example: patentcl similar --id 7000001 --before-patent 7000001 --family earliest --why
+
     Example: patentcl similar --file new.csv -k 3 --json
     """
     from patentcl.workspace.run import Run
 
-    one_of(question.text, id_, question.file, names="a text, --id and --file")
+    given = ways.as_arguments()
+    if not ways.pool and not ways.like:
+        one_of(question.text, id_ or None, question.file, names="a text, --id and --file")
     if k < 1:
         raise ConfigError("k is not a positive whole number", got=k, wanted="1 or more")
     arguments = filters.as_arguments()
     run = Run(folder.parent, index=folder, encoder=encoder)
-    patents = question.read(run)
-    asked: list[Any] = [0] if patents is None else patents.ids.tolist()
+    queries: Any = None
+    asked: list[Any] = []
+    if question.text is not None:
+        queries = [question.abstract()]
+    elif question.file is not None:
+        run.require("index")
+        queries = question.read(run)
+        asked = queries.ids.tolist()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        if id_ is not None:
-            asked, found = [id_], run.similar(ids=id_, k=k, **arguments)
-        else:
-            found = run.similar(patents or [question.abstract()], k, **arguments)
+        found = run.similar(queries, k, ids=id_ or None, **given, **arguments)
     for each in caught:
         note(str(each.message))
-    _show(found, asked, as_json)
+    if as_csv:
+        out(_csv(found))
+    else:
+        _show(found, asked, as_json)
+
+
+def _csv(found: Any) -> str:
+    """All columns, lists joined by ``; ``; a text that a spreadsheet would compute is quoted."""
+    import pandas as pd
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list | tuple) or hasattr(value, "tolist"):
+            value = "; ".join(map(str, value)) if not hasattr(value, "item") else value
+        risky = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
+        return f"'{value}" if risky else value
+
+    table = pd.DataFrame({c: found[c].map(plain) for c in found.columns}).rename(
+        columns={"id": "patent_id"}
+    )
+    return table.to_csv(index=False, lineterminator="\n").rstrip("\n")
 
 
 def _show(found: Any, asked: list[Any], as_json: bool) -> None:
-    """What was found for each query; one without a row says so."""
+    """What was found for each query; one of a file without a result says so."""
+    wide = max((len(str(i)) for i in found["id"]), default=0)
     rows_of = dict(iter(found.groupby("query", sort=False)))
+    asked = asked or list(rows_of)
     for query in asked:
         if len(asked) > 1 and not as_json:
             out(str(query))
@@ -123,23 +190,54 @@ def _show(found: Any, asked: list[Any], as_json: bool) -> None:
         if rows.empty and len(asked) > 1:
             nothing = dict.fromkeys(("rank", "patent_id", "similarity", "date", "title"))
             out(json.dumps({"query": query, **nothing, "codes": []}) if as_json else "  nothing")
-        for row in rows.itertuples():
-            date = "" if row.date is None or row.date != row.date else str(row.date)[:10]
-            codes = [str(c) for c in row.codes]
-            if not as_json:
-                title = one_line(row.title or "", 60) or "(no title)"
-                out(
-                    f"{row.rank:>3}  {row.similarity:.3f}  {row.id:<12} {date:<10}  "
-                    f"{title:<60}  {', '.join(codes[:4])}".rstrip()
-                )
-                continue
-            record = {
-                "query": query if isinstance(query, str) else "text",
-                "rank": int(row.rank),
-                "patent_id": row.id,
-                "similarity": round(float(row.similarity), 5),
-                "date": date or None,
-                "title": row.title,
-                "codes": codes,
-            }
-            out(json.dumps(record, ensure_ascii=False))
+        for row in rows.to_dict("records"):
+            out(_record(row) if as_json else "\n".join(_lines(row, wide)))
+
+
+def _more(row: dict[str, Any]) -> dict[str, Any]:
+    """What some ways to search add to a result."""
+    names = ("score", "bm25", "others", "shared_codes", "relation", "terms", "sentence")
+    return {name: row[name] for name in names if name in row}
+
+
+def _record(row: dict[str, Any]) -> str:
+    date = _date(row)
+    record = {
+        "query": row["query"] if isinstance(row["query"], str) else "text",
+        "rank": int(row["rank"]),
+        "patent_id": row["id"],
+        "similarity": round(float(row["similarity"]), 5),
+        "date": date or None,
+        "title": row["title"],
+        "codes": [str(c) for c in row["codes"]],
+        **_more(row),
+    }
+    return json.dumps(record, ensure_ascii=False)
+
+
+def _date(row: dict[str, Any]) -> str:
+    date = row["date"]
+    return "" if date is None or date != date else str(date)[:10]
+
+
+def _lines(row: dict[str, Any], wide: int) -> list[str]:
+    """A result as lines that fit the terminal: the first, and below it why it was found."""
+    more, width = _more(row), shutil.get_terminal_size((120, 24)).columns
+    codes = ", ".join(str(c) for c in list(row["codes"])[:4])
+    others = f"  +{more['others']} of its family" if more.get("others") else ""
+    head = f"{row['rank']:>3}  {row['similarity']:.3f}  {row['id']:<{wide}}  {_date(row):<10}  "
+    room = max(20, min(60, width - len(head) - 2))
+    title = one_line(row["title"] or "", room) or "(no title)"
+    lines = [_fitted(f"{head}{title:<{room}}  {codes}{others}".rstrip(), width)]
+    said = {
+        "shares": "; ".join(more.get("shared_codes", [])),
+        "relation": more.get("relation"),
+        "words": ", ".join(more.get("terms", [])),
+        "says": more.get("sentence"),
+    }
+    return lines + [f"{'':>5}{n}: {one_line(t, width - 15)}" for n, t in said.items() if t]
+
+
+def _fitted(text: str, width: int) -> str:
+    """A line as it is, or cut with an ellipsis."""
+    return text if len(text) <= width else f"{text[: width - 3].rstrip()}..."

@@ -16,11 +16,12 @@ from patentcl.core.digests import digest_of
 from patentcl.core.errors import ConfigError, DataError, MissingExtra
 from patentcl.core.reading import read_table, reading
 from patentcl.core.settings import Settings, make_settings, read_yaml
+from patentcl.search.bm25 import BM25
 from patentcl.search.specification import IndexSpec
 
 FORMAT = 1
 INDEX_FILE, IDS_FILE, SPEC_FILE = "index.faiss", "ids.parquet", "spec.yaml"
-SYMBOLS_FILE = "symbols.parquet"
+SYMBOLS_FILE, WORDS_FILE = "symbols.parquet", "words.npz"
 _AGAIN = "Build the index again"
 _UNIT = 1e-3  # how far from 1 the length of a stored vector may be
 
@@ -38,7 +39,9 @@ class _Record(Settings):
     """Digest of the ids in their order."""
     bytes: int
     """Size of the FAISS file."""
-    files: dict[Literal["index.faiss", "ids.parquet", "symbols.parquet"], str] | None = None
+    files: (
+        dict[Literal["index.faiss", "ids.parquet", "symbols.parquet", "words.npz"], str] | None
+    ) = None
     """SHA-256 of the files; older records have none."""
     spec: IndexSpec
 
@@ -121,6 +124,7 @@ def write_folder(
     spec: IndexSpec,
     encoder: str | None,
     symbols: pd.DataFrame | None = None,
+    words: BM25 | None = None,
 ) -> None:
     """Write the files of an index into a folder that has none of them."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,6 +145,9 @@ def write_folder(
     if symbols is not None:
         symbols.to_parquet(folder / SYMBOLS_FILE, index=False)
         names.append(SYMBOLS_FILE)
+    if words is not None:
+        words.save(folder / WORDS_FILE)
+        names.append(WORDS_FILE)
     record = _Record(
         rows=len(meta),
         dimension=int(index.d),

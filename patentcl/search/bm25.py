@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -10,22 +13,23 @@ from scipy import sparse
 from patentcl.core.arrays import blocks, top_k
 from patentcl.core.errors import ConfigError, DataError
 
+WEIGHT = 0.5
+"""Share of the cosine in a hybrid score; the rest is BM25 over the highest of the query."""
+
 
 class BM25:
     """Okapi BM25 over lower-cased words (Robertson and Zaragoza, FnTIR 2009).
 
     Each query word weighs ``idf * tf (k1 + 1) / (tf + k1 (1 - b + b length / mean length))`` in a
     document, with ``idf = ln(1 + (N - df + 0.5) / (df + 0.5))``; a word that stands twice in the
-    query counts twice.
+    query counts twice. `weight` is the share of the cosine where both are mixed.
     """
 
     def __init__(self, texts: Sequence[str], k1: float = 1.2, b: float = 0.75) -> None:
-        from sklearn.feature_extraction.text import CountVectorizer
-
         if not k1 >= 0 or not 0 <= b <= 1:
             wanted = "k1 >= 0 and b in [0, 1]"
             raise ConfigError("BM25 parameters out of range", got=f"k1={k1}, b={b}", wanted=wanted)
-        self._words = CountVectorizer(token_pattern=r"(?u)\b\w+\b", dtype=np.float32)
+        self._words = _counter()
         try:
             counts = sparse.csr_matrix(self._words.fit_transform(texts))
         except ValueError as error:
@@ -37,6 +41,54 @@ class BM25:
         weight = counts.data * (k1 + 1) / (counts.data + norm) * idf[counts.indices]
         counts.data = weight.astype(np.float32)
         self._weights = counts.T.tocsr()  # words x documents
+        self.weight = WEIGHT
+
+    def save(self, path: Path) -> None:
+        """Write words and weights into one ``.npz`` file."""
+        words = "\n".join(self._words.get_feature_names_out()).encode()
+        w = self._weights
+        np.savez(
+            path,
+            words=np.frombuffer(words, np.uint8),
+            data=w.data,
+            indices=w.indices,
+            indptr=w.indptr,
+            documents=w.shape[1],
+            weight=self.weight,
+        )
+
+    @classmethod
+    def load(cls, path: Path, documents: int) -> BM25:
+        """Read what `save` wrote for so many documents."""
+        out = object.__new__(cls)
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                words = kept["words"].tobytes().decode().split("\n")
+                shape = (len(words), int(kept["documents"]))
+                out.weight = float(kept["weight"])
+                parts = (kept["data"], kept["indices"], kept["indptr"])
+            out._weights = sparse.csr_matrix(parts, shape=shape)
+            out._weights.check_format()
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            fix = "Build the index again"
+            raise DataError("the words cannot be read", where=path, got=error, fix=fix) from error
+        if shape[1] != documents:
+            got, wanted = f"{shape[1]} documents", documents
+            raise DataError("the words are of another index", where=path, got=got, wanted=wanted)
+        out._words = _counter(words)
+        return out
+
+    def scores(self, queries: Sequence[str]) -> np.ndarray:
+        """Scores of all documents, float32 (n_queries, n_documents)."""
+        counts = sparse.csr_matrix(self._words.transform(queries))
+        return np.asarray((counts @ self._weights).toarray())
+
+    def terms(self, query: str, document: int, most: int = 5) -> list[str]:
+        """The words of a query that weigh most in a document, the heaviest first."""
+        counts = sparse.csr_matrix(self._words.transform([query]))
+        weight = counts.data * self._weights[counts.indices, document].toarray().ravel()
+        names = self._words.get_feature_names_out()[counts.indices]
+        return [str(names[i]) for i in np.argsort(-weight, kind="stable")[:most] if weight[i] > 0]
 
     def search(
         self,
@@ -50,11 +102,16 @@ class BM25:
         Ties go to the earlier document. `without` names one document for each query that must not
         be among its results: the query itself. `block` queries at a time bound the memory.
         """
-        counts = sparse.csr_matrix(self._words.transform(queries))
         rows = [top_k(np.empty((0, self._weights.shape[1]), dtype=np.float32), k)]
-        for part in blocks(counts.shape[0], block):
-            scores = (counts[part] @ self._weights).toarray()
+        for part in blocks(len(queries), block):
+            scores = self.scores(queries[part])
             if without is not None:
                 scores[np.arange(len(scores)), without[part]] = 0
             rows.append(top_k(scores, k))
         return sparse.csr_matrix(sparse.vstack(rows))
+
+
+def _counter(words: Sequence[str] | None = None) -> Any:
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    return CountVectorizer(token_pattern=r"(?u)\b\w+\b", dtype=np.float32, vocabulary=words)

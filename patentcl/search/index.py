@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from patentcl.core import artifacts
 from patentcl.core.arrays import check_matrix, unit_rows
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.search import backend
+from patentcl.search.bm25 import BM25
 from patentcl.search.filters import Filters, checked_ids, checked_meta, parents_of
 from patentcl.search.nearest import Nearest
 from patentcl.search.specification import IndexSpec
 
 AUTO_FLAT_ROWS = 200_000
 """Up to this many vectors ``spec="auto"`` is the exact index, above it the HNSW graph."""
-
 
 
 class PatentIndex:
@@ -63,6 +63,7 @@ class PatentIndex:
         self.spec = spec
         self.encoder = encoder
         self.symbols = symbols
+        self.words: BM25 | None = None
         self.filters = Filters(meta, parents_of(symbols))
 
     def __len__(self) -> int:
@@ -87,6 +88,7 @@ class PatentIndex:
         meta: pd.DataFrame | None = None,
         encoder: str | None = None,
         symbols: pd.DataFrame | None = None,
+        texts: Sequence[str] | None = None,
     ) -> PatentIndex:
         """Build an index.
 
@@ -107,6 +109,8 @@ class PatentIndex:
         symbols : DataFrame, optional
             ``symbol``, ``title`` and ``parent`` (by the dots of the scheme, None where these are
             not known), so that ``cpc="A61B17/34"`` finds what stands below it.
+        texts : sequence of str, optional
+            One for each vector, for search by words.
 
         Raises
         ------
@@ -134,12 +138,24 @@ class PatentIndex:
         if not index.is_trained:
             index.train(unit)
         index.add(unit)
-        return cls(index, table, chosen, encoder, symbols)
+        out = cls(index, table, chosen, encoder, symbols)
+        if texts is not None:
+            if len(texts) != rows:
+                got = f"{len(texts)} texts"
+                raise DataError("texts and vectors differ in number", got=got, wanted=rows)
+            out.words = BM25(texts)
+        return out
 
     def save(self, folder: str | Path) -> None:
         """Write ``index.faiss``, ``ids.parquet`` and ``spec.yaml``; never over another index."""
         backend.write_folder(
-            Path(folder), self.nearest.index, self.meta, self.spec, self.encoder, self.symbols
+            Path(folder),
+            self.nearest.index,
+            self.meta,
+            self.spec,
+            self.encoder,
+            self.symbols,
+            self.words,
         )
 
     @classmethod
@@ -151,7 +167,10 @@ class PatentIndex:
     def _load(cls, folder: Path) -> PatentIndex:
         index, meta, spec, encoder, symbols = backend.read_folder(folder)
         meta = checked_meta(meta, checked_ids(meta["id"], len(meta)))
-        return cls(index, meta, spec, encoder, symbols)
+        out = cls(index, meta, spec, encoder, symbols)
+        words = folder / backend.WORDS_FILE
+        out.words = BM25.load(words, len(meta)) if words.is_file() else None
+        return out
 
     # ---- searching --------------------------------------------------------------------------
 
@@ -187,7 +206,7 @@ class PatentIndex:
         """
         unit = self._checked_queries(queries)
         keep = self.filters.mask(**filters)
-        return self._frame(*self.nearest.search(unit, _checked_k(k), keep))
+        return self._frame(*self.nearest.search(unit, checked_k(k), keep))
 
     def similar_to(
         self, ids: str | int | Iterable[str | int], /, k: int = 10, **filters: Any
@@ -200,7 +219,7 @@ class PatentIndex:
         own = self.filters.positions([ids] if isinstance(ids, str | int | np.integer) else ids)
         keep = self.filters.mask(**filters)
         query, position, similarity = self.nearest.search(
-            self.nearest.vectors(own), _checked_k(k) + 1, keep
+            self.nearest.vectors(own), checked_k(k) + 1, keep
         )
         other = own[query] != position
         query, position, similarity = query[other], position[other], similarity[other]
@@ -264,7 +283,8 @@ def _rank(query: np.ndarray) -> np.ndarray:
     return np.arange(query.size) - np.repeat(start, np.diff(np.r_[start, query.size]))
 
 
-def _checked_k(k: Any) -> int:
+def checked_k(k: Any) -> int:
+    """A number of results, or ConfigError."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise ConfigError("k is not a positive whole number", got=repr(k), wanted="1 or more")
     return int(k)

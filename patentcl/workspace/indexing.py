@@ -21,8 +21,10 @@ def index_corpus(
     """Build the index of a corpus from its vectors (n, d), in its order."""
     from patentcl.search.index import PatentIndex
 
+    texts = [" ".join(pair) for pair in corpus.texts]
+    texts = texts if any(map(str.split, texts)) else None
     return PatentIndex.build(
-        vectors, corpus.ids, spec, index_table(corpus), encoder, corpus.symbols()
+        vectors, corpus.ids, spec, index_table(corpus), encoder, corpus.symbols(), texts
     )
 
 

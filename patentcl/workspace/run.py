@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from patentcl.core import artifacts
 from patentcl.core.arrays import check_matrix
-from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.errors import ConfigError, DataError, choose
 from patentcl.core.reading import read_record, read_table, reading
 from patentcl.encoders.checks import same_encoder
 from patentcl.workspace import folders
@@ -302,6 +302,12 @@ class Run:
         k: int = 10,
         *,
         ids: str | Iterable[str] | None = None,
+        like: str | Iterable[str] | None = None,
+        unlike: str | Iterable[str] | None = None,
+        pool: str | None = None,
+        mode: str = "dense",
+        family: str | None = None,
+        why: bool = False,
         among: Iterable[str] | None = None,
         **filters: Any,
     ) -> pd.DataFrame:
@@ -309,12 +315,25 @@ class Run:
 
         Parameters
         ----------
-        queries : str, sequence of str or of (title, abstract), path, DataFrame or Corpus
-            What to look for; a str is a text, unless it is the name of a file.
+        queries : str, sequence of str or of (title, abstract), path, DataFrame, Corpus or ndarray
+            What to look for; a str is a text, unless it is the name of a file, and an array of
+            floats (m, d) holds vectors.
         k : int
             How many for each; fewer come back only where fewer pass the filters.
         ids : str or iterable of str
-            Patents of the index to look for instead, each without itself.
+            Patents of the index to look for, each without itself.
+        like, unlike : str or iterable of str
+            Patents of the index: what is like the first and the queries, and not like the second.
+        pool : {"mean", "best"}, optional
+            Ask one question of all queries and ids: near their mean, or to the nearest of them.
+        mode : {"dense", "bm25", "hybrid"}
+            By the encoder's vectors, by words, or by both, in the index's own proportion.
+        family : str, optional
+            One hit for each family or group of near-copies, never that of the patent that asks:
+            the ``first`` (best) member, the ``earliest``, a ``granted`` one, or of the first of
+            some countries, ``US,EP,WO``. Rank and similarity are those of its best member.
+        why : bool
+            Add shared codes, citations between the two, the weightiest words and best sentence.
         among : iterable of str
             Look among these patents only.
         **filters
@@ -326,33 +345,57 @@ class Run:
         DataFrame
             ``query`` (id of the patent that asks, or number of the text from 0), ``rank`` (from 1),
             ``id``, ``similarity`` (cosine), ``date``, ``title``, ``codes``, and whatever more the
-            index holds; by query in the order given, then from most to least similar. Empty texts
+            index holds; by query in the order given, then from most to least similar. Unless mode
+            is dense also ``score`` and ``bm25``; with `family`, ``others``: how many more members
+            pass; with `why`, ``shared_codes``, ``relation``, ``terms`` and ``sentence``. Empty texts
             have no rows.
 
         Warns
         -----
         UserWarning
-            Names empty texts; where no patent passes the filters: how many pass each of them.
+            Where no patent passes the filters, texts are empty, or longer than the encoder reads.
         """
-        filters |= {"ids": among}
-        if (queries is None) == (ids is None):
-            raise ConfigError("similar takes either queries or ids", got="both" if ids else "none")
-        if ids is not None:
-            names: list[Any] = [ids] if isinstance(ids, str) else list(ids)
-            found = self.index.similar_to(names, k, **filters)
-        else:
-            names, texts = self._asked(queries)
-            self.index  # noqa: B018 (a folder that is not there costs no loading of the encoder)
-            found = self.index.search(self.encode("index", texts, self._given), k, **filters)
-        if found.empty and any(value is not None for value in filters.values()):
+        from patentcl.search.index import checked_k
+        from patentcl.search.ranking import MODES, rank
+        from patentcl.workspace.similar import explained, questions
+
+        k, filters = checked_k(k), filters | {"ids": among}
+        choose(mode, MODES, "mode of search")
+        asked = questions(self, queries, ids, like, unlike, pool, words=mode != "dense" or why)
+        keep = self.index.filters.mask(**filters)
+        found = rank(self.index, asked, k, mode, family, keep)
+        if found.empty and keep is not None and not keep.any():
             warnings.warn(f"nothing found: {self.index.filters.explain(**filters)}", stacklevel=2)
+        more = explained(self, found, asked) if why else found
+        return self._shown(more, [q.name for q in asked], mode)
+
+    def _shown(self, found: pd.DataFrame, names: list[Any], mode: str) -> pd.DataFrame:
+        """Results with names for numbers, and what the index knows of the patents."""
+        import pandas as pd
+
+        meta = self.index.meta.iloc[found["position"]].reset_index(drop=True)
         for column in ("date", "title", "codes"):
-            if column not in found:
+            if column not in meta:
                 empty: list[Any] = [[] if column == "codes" else None for _ in range(len(found))]
-                found[column] = empty
-        found["query"] = [names[i] for i in found["query"]]
+                meta[column] = empty
+        rest = found.drop(columns=["query", "position", "similarity"])
+        rest = rest.drop(columns=["score", "bm25"] if mode == "dense" else [])
+        meta["query"] = [names[i] for i in found["query"]]
+        meta["rank"] = (found.groupby("query").cumcount() + 1).to_numpy()
+        meta["similarity"] = found["similarity"].to_numpy()
         first = ["query", "rank", "id", "similarity", "date", "title", "codes"]
-        return found[first + [c for c in found if c not in first]]
+        out = pd.concat([meta[first], rest, meta.drop(columns=first)], axis=1)
+        return out.drop(columns="duplicate_group", errors="ignore")
+
+    @property
+    def given(self) -> str | None:
+        """The encoder that was named when the run was opened."""
+        return self._given
+
+    def limit_of(self, part: str) -> int:
+        """How many tokens the encoder of a part reads of a text."""
+        limit = folders.manifest_of(self.where(part)).get("max_length")
+        return int(limit or self.encoder_of(part, self._given).max_length)
 
     def classify(
         self, queries: Any = None, *, ids: str | Iterable[str] | None = None, evidence: int = 3

@@ -96,6 +96,58 @@ def test_every_form_of_a_question(run: Run, tmp_path: Path) -> None:
             call()
 
 
+def test_questions_of_several(run: Run) -> None:
+    ids = run.corpus.ids[[5, 3, 9]].tolist()
+    a, b, c = (run.index.vector(i).astype(float) for i in ids)
+    toward = (a + b) / 2 - 0.5 * c
+    found = run.similar(like=ids[:2], unlike=ids[2], k=6)
+    by_hand = run.index.search(toward, 9)
+    by_hand = by_hand[~by_hand["id"].isin(ids)]["id"].tolist()[:6]
+    assert found["id"].tolist() == by_hand and found["query"].nunique() == 1
+    nearest = run.similar(ids=ids[:2], pool="best", k=4)
+    each = run.similar(ids=ids[:2], k=6)
+    each = each[~each["id"].isin(ids[:2])].groupby("id")["similarity"].max()
+    assert nearest["similarity"].tolist() == each.sort_values(ascending=False).tolist()[:4]
+    vector = run.index.vector(ids[0])
+    assert run.similar(vector, k=1)["id"].tolist() == [ids[0]]
+    text_and_patent = run.similar(TEXTS[0], ids=ids[0], pool="mean", k=3)
+    assert len(text_and_patent) == 3 and ids[0] not in text_and_patent["id"].tolist()
+
+
+def test_long_and_empty_texts_are_said(run: Run) -> None:
+    long = " ".join([TEXTS[0]] * 40)
+    with pytest.warns(UserWarning, match=r"1 of the texts are longer .*64 tokens"):
+        found = run.similar([long, TEXTS[1]], k=2)
+    assert found["query"].tolist() == [0, 0, 1, 1]
+    with pytest.warns(UserWarning, match="1 without title and abstract.*: 1"):
+        assert run.similar([TEXTS[0], " "], k=2)["query"].tolist() == [0, 0]
+    with pytest.raises(DataError, match="a text is empty"):
+        run.similar("")
+
+
+def test_why_and_words_and_families(run: Run) -> None:
+    asking = next(i for i, c in zip(run.corpus.ids, run.corpus.citations, strict=True) if c)
+    cited = [c for c in run.corpus.select([asking]).citations[0] if c in set(run.corpus.ids)]
+    found = run.similar(ids=asking, k=len(run.corpus), mode="hybrid", why=True)
+    row = found.set_index("id")
+    for other in cited:
+        assert row.loc[other, "relation"] == "cites it"
+    codes = run.corpus.select([asking]).codes[0]
+    first = found.iloc[0]
+    for shared in first["shared_codes"]:
+        symbol = shared.split()[0]
+        chains = [run.index.filters.chain(c) for c in codes]
+        assert any(symbol in c for c in chains)
+        assert any(symbol in run.index.filters.chain(c) for c in first["codes"])
+    title, abstract = run.corpus.select([first["id"]]).texts[0]
+    assert first["sentence"] in (abstract or title) and first["sentence"]
+    text = " ".join(run.corpus.select([first["id"]]).texts[0]).lower()
+    assert first["terms"] and all(t in text for t in first["terms"])
+    assert found["score"].is_monotonic_decreasing
+    grouped = run.similar(TEXTS, k=5, family="first")
+    assert grouped["others"].ge(0).all() and "duplicate_group" not in grouped
+
+
 def test_classify_is_the_classifier_s(run: Run) -> None:
     found = run.classify(TEXTS)
     decided = run.classifier.decide(run.encoder.encode(TEXTS), ids=[0, 1])
