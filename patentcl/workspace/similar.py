@@ -1,10 +1,14 @@
-"""Similar patents: questions made of texts and patents, and why a patent was found."""
+"""Similar patents: questions made of texts and patents, and why a patent was found.
+
+`run` is always the `Run` that is asked.
+"""
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,17 +19,13 @@ from patentcl.cpc import LEVELS
 from patentcl.search.ranking import Question
 from patentcl.workspace.queries import as_texts
 
-if TYPE_CHECKING:
-    from patentcl.workspace.run import Run
-
 POOLS = ("mean", "best")
 UNLIKE = 0.5
 """Weight of what is not wanted against what is (Rocchio, 1971)."""
-_COUPLED = 1
 
 
 def questions(
-    run: Run,
+    run: Any,
     queries: Any,
     ids: Any,
     like: Any = None,
@@ -65,7 +65,7 @@ def questions(
     return [Question(name, vectors, texts if words else [""] * len(vectors), np.unique(own))]
 
 
-def _of_texts(run: Run, queries: Any) -> list[Question]:
+def _of_texts(run: Any, queries: Any) -> list[Question]:
     """Questions of texts, or of vectors (m, d); a long text is read in windows."""
     if isinstance(queries, np.ndarray) and queries.dtype.kind == "f":
         unit = unit_rows(np.atleast_2d(queries), "queries")
@@ -118,7 +118,7 @@ def _windows(pair: tuple[str, str], text: Any, limit: int) -> list[Any]:
     return [(title, " ".join(words[i : i + size])) for i in range(0, len(words), size)]
 
 
-def _of_patents(run: Run, ids: str | int | Iterable[Any], words: bool) -> list[Question]:
+def _of_patents(run: Any, ids: str | int | Iterable[Any], words: bool) -> list[Question]:
     names: list[Any] = [ids] if isinstance(ids, str | int | np.integer) else list(ids)
     rows = run.index.filters.positions(names)
     texts = [""] * len(rows)
@@ -135,7 +135,7 @@ def _of_patents(run: Run, ids: str | int | Iterable[Any], words: bool) -> list[Q
 # ---- why ------------------------------------------------------------------------------------
 
 
-def explained(run: Run, found: pd.DataFrame, asked: Sequence[Question]) -> pd.DataFrame:
+def explained(run: Any, found: pd.DataFrame, asked: Sequence[Question]) -> pd.DataFrame:
     """Add why each patent was found: ``shared_codes``, ``relation``, ``terms`` and ``sentence``.
 
     `found` has ``query`` (number of the question) and ``position``. Codes and citations are those
@@ -183,7 +183,7 @@ def _shared(own: set[str], codes: Iterable[str], chain: Any, titles: dict[str, s
     return [f"{s} ({LEVELS[depth[s]]}) {titles.get(s, '')}".rstrip() for s in deepest]
 
 
-def _cited(run: Run, rows: Iterable[int]) -> dict[str, set[str]]:
+def _cited(run: Any, rows: Iterable[int]) -> dict[str, set[str]]:
     """What some rows of the index cite, where the run still has its corpus."""
     if not run.has("corpus"):
         return {}
@@ -200,17 +200,17 @@ def _relation(own: Sequence[str], hit: str, cited: dict[str, set[str]]) -> str:
     if theirs & set(own):
         return "cited by it"
     shared = max((len(cited.get(i, set()) & theirs) for i in own), default=0)
-    return f"{shared} citations in common" if shared >= _COUPLED else ""
+    return f"{shared} citations in common" if shared else ""
 
 
-def _texts_of(run: Run, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+def _texts_of(run: Any, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
     if not run.has("corpus") or not len(ids):
         return {}
     return dict(zip(ids, run.corpus.select(list(ids)).texts, strict=True))
 
 
 def _sentences(
-    run: Run, found: pd.DataFrame, asked: Sequence[Question], texts: dict[str, tuple[str, str]]
+    run: Any, found: pd.DataFrame, asked: Sequence[Question], texts: dict[str, tuple[str, str]]
 ) -> list[str]:
     """The sentence of each hit that is nearest to its question."""
     cut = [list(_split(*texts.get(str(i), ("", "")))) for i in run.index.ids[found["position"]]]
@@ -228,8 +228,6 @@ def _sentences(
 
 
 def _split(title: str, abstract: str) -> Iterator[str]:
-    import re
-
     sentences = re.split(r"(?<=[.!?;])\s+(?=[A-Z(])", abstract.strip())
     yield from (s for s in sentences if len(s.split()) > 2)
     if not abstract.strip() and title.strip():
