@@ -13,7 +13,7 @@ from scipy import sparse
 from patentcl.core.arrays import blocks, top_k
 from patentcl.core.errors import ConfigError, DataError
 
-WEIGHT = 0.5
+WEIGHT = 0.8
 """Share of the cosine in a hybrid score; the rest is BM25 over the highest of the query."""
 
 

@@ -166,7 +166,8 @@ class Nearest:
         FAISS's own filter looks at one row after the other, without products of matrices.
         """
         faiss = backend.import_faiss()
-        stored, size = self._rows(), _ROWS_FEW if len(queries) < _FEW else _ROWS_MANY
+        stored: Any = self._rows()
+        size = _ROWS_FEW if len(queries) < _FEW else _ROWS_MANY
         plain = stored is not None and stored.dtype == np.float32
         if plain and len(queries) == 1 and len(chosen) > _MOST * len(self):
             return _among(queries, stored, chosen, reach)

@@ -59,7 +59,7 @@ def rank(
     reach = k + max((len(q.own) for q in questions), default=0)
     reach = min(count, reach if keys is None else 4 * reach)
     while len(todo):
-        some = [questions[i] for i in todo]
+        some = [questions[int(i)] for i in todo]
         found = _candidates(index, some, reach, mode, keep)
         found = _best(found, some, keys)
         found = found[found.groupby("query").cumcount() < k]
@@ -186,8 +186,8 @@ def _represented(
     members = {key: allowed[rows] for key, rows in _groups(keys[allowed]).items()}
     prefer = _preference(rule, meta)
     position = [
-        min(members[keys[p]], key=lambda row, hit=p: (*prefer(row), row != hit, row))
-        for p in found["position"]
+        min((*prefer(row), row != hit, row) for row in members[keys[hit]])[-1]
+        for hit in found["position"]
     ]
     others = [len(members[keys[p]]) - 1 for p in found["position"]]
     return found.assign(position=np.array(position, dtype=np.int64), others=others)

@@ -22,9 +22,9 @@ def index_corpus(
     from patentcl.search.index import PatentIndex
 
     texts = [" ".join(pair) for pair in corpus.texts]
-    texts = texts if any(map(str.split, texts)) else None
+    words = texts if any(map(str.split, texts)) else None
     return PatentIndex.build(
-        vectors, corpus.ids, spec, index_table(corpus), encoder, corpus.symbols(), texts
+        vectors, corpus.ids, spec, index_table(corpus), encoder, corpus.symbols(), words
     )
 
 

@@ -347,8 +347,8 @@ class Run:
             ``id``, ``similarity`` (cosine), ``date``, ``title``, ``codes``, and whatever more the
             index holds; by query in the order given, then from most to least similar. Unless mode
             is dense also ``score`` and ``bm25``; with `family`, ``others``: how many more members
-            pass; with `why`, ``shared_codes``, ``relation``, ``terms`` and ``sentence``. Empty texts
-            have no rows.
+            pass; with `why`, ``shared_codes``, ``relation``, ``terms`` and ``sentence``. Empty
+            texts have no rows.
 
         Warns
         -----
@@ -395,7 +395,7 @@ class Run:
     def limit_of(self, part: str) -> int:
         """How many tokens the encoder of a part reads of a text."""
         limit = folders.manifest_of(self.where(part)).get("max_length")
-        return int(limit or self.encoder_of(part, self._given).max_length)
+        return int(limit or self.encoder_of(part, self._given).max_length or 512)
 
     def classify(
         self, queries: Any = None, *, ids: str | Iterable[str] | None = None, evidence: int = 3
