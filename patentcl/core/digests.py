@@ -54,13 +54,15 @@ def contents(folder: Path) -> dict[str, Stated]:
 def damaged(folder: Path, stated: dict[str, Stated]) -> tuple[str, str] | None:
     """The first file that is not as stated and what is wrong with it; None where all are."""
     for name, about in stated.items():
-        try:
-            size = (folder / name).stat().st_size
-        except (FileNotFoundError, NotADirectoryError):
+        if not (folder / name).is_file():
             return name, "no such file"
+        size = (folder / name).stat().st_size
         if size != about["bytes"]:
             return name, f"{size} bytes instead of {about['bytes']}"
-    digests = _digests([folder / name for name in stated])
+    try:
+        digests = _digests([folder / name for name in stated])
+    except OSError as error:
+        return os.path.relpath(error.filename or folder, folder), str(error.strerror)
     for (name, about), digest in zip(stated.items(), digests, strict=True):
         if digest != about["sha256"]:
             return name, "other content"

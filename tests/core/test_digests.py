@@ -94,6 +94,9 @@ def test_what_is_missing_short_or_long(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(DataError, match=r"b.bin\): got no such file"):
         verify(tmp_path / "v")
+    file.mkdir()
+    with pytest.raises(DataError, match=r"b.bin\): got no such file"):
+        verify(tmp_path / "v")
     verify(tmp_path / "v", ["a.txt"])  # the other one is whole
 
 
