@@ -100,7 +100,7 @@ class Ways:
         ),
     ] = None
     why: Annotated[
-        bool, typer.Option(help="Show shared codes, citations, words and the best sentence.")
+        bool, typer.Option("--why", help="Show shared codes, citations, words and a sentence.")
     ] = False
 
     def as_arguments(self) -> dict[str, Any]:

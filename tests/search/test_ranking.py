@@ -41,7 +41,7 @@ def test_every_mode_is_brute_force(mode: str, keep: np.ndarray | None) -> None:
     for i in range(3):
         cosine = VECTORS.astype(np.float64) @ ASKED[i]
         word = np.where(allowed, words[i], 0)
-        score = {"dense": cosine, "bm25": word, "hybrid": 0.5 * cosine + 0.5 * word / word.max()}[
+        score = {"dense": cosine, "bm25": word, "hybrid": 0.8 * cosine + 0.2 * word / word.max()}[
             mode
         ]
         mine = found[found["query"] == i]
