@@ -324,12 +324,17 @@ def _encoder(step: Step, place: Path, record: Record, progress: StageProgress) -
 
 
 def _index(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
+    from patentcl.evaluation.retrieval import hybrid_weight
     from patentcl.workspace.indexing import index_corpus
 
     corpus = step.corpus()
     X = aligned_vectors(step.path("vectors"), corpus)
     made_with = origin(artifacts.read_manifest(step.path("vectors")) or {})
     built = index_corpus(corpus, X, step.recipe.index.spec, made_with["encoder"])
+    chosen = hybrid_weight(corpus, built)
+    if chosen is not None and built.words is not None:
+        built.words.weight = chosen[0]
+        record["hybrid"] = {"weight": chosen[0], "queries": chosen[1]}
     built.save(place)
     record |= made_with
     record["counts"] = {"patents": len(built), "spec": built.spec.name}

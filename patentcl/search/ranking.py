@@ -60,7 +60,7 @@ def rank(
     reach = min(count, reach if keys is None else 4 * reach)
     while len(todo):
         some = [questions[int(i)] for i in todo]
-        found = _candidates(index, some, reach, mode, keep)
+        found = candidates(index, some, reach, mode, keep)
         found = _best(found, some, keys)
         found = found[found.groupby("query").cumcount() < k]
         found = found.assign(query=todo[found["query"]])
@@ -85,16 +85,19 @@ def _frame(query: Any, position: Any, score: Any, similarity: Any, bm25: Any) ->
     )
 
 
-def _candidates(
+def candidates(
     index: PatentIndex, questions: list[Question], reach: int, mode: str, keep: np.ndarray | None
 ) -> pd.DataFrame:
-    """Candidates of every vector of the questions, `query` being the question's number."""
+    """Candidates of every vector of the questions, `query` being the question's number.
+
+    Those that ask are among them.
+    """
     of = np.repeat(np.arange(len(questions)), [len(q.vectors) for q in questions])
     vectors = np.concatenate([q.vectors for q in questions])
     if mode == "dense":
         query, position, similarity = index.nearest.search(vectors, reach, keep)
         return _frame(of[query], position, similarity, similarity, np.full(len(query), np.nan))
-    texts = [text for q in questions for text in q.texts]
+    texts = [(text, q.own) for q in questions for text in q.texts]
     parts = [
         _worded(
             index, vectors[i : i + _WORDS_AT_ONCE], texts[i : i + _WORDS_AT_ONCE], reach, mode, keep
@@ -109,13 +112,15 @@ def _candidates(
 def _worded(
     index: PatentIndex,
     vectors: np.ndarray,
-    texts: list[str],
+    texts: list[tuple[str, np.ndarray]],
     reach: int,
     mode: str,
     keep: np.ndarray | None,
 ) -> pd.DataFrame:
     assert index.words is not None
-    words = index.words.scores(texts)
+    words = index.words.scores([text for text, _ in texts])
+    for row, (_, own) in zip(words, texts, strict=True):
+        row[own] = 0  # a patent's own score would make all others small
     if keep is not None:
         words[:, ~keep] = 0
     deep = reach if mode == "bm25" else max(reach, _DEEP)
