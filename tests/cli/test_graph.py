@@ -48,7 +48,7 @@ def test_dates_and_titles_one_line_each(here: Path) -> None:
         re.sub("(F04D1/00).*", r"\1", shown) == LINES
     )  # which title the code has is told elsewhere
     record = json.loads(_graph(here, "--graph", "duckdb://a/g.duckdb", "--json"))
-    assert record["title"] == "Pump\nwith  impeller"
+    assert record["title"] == "Pump with impeller"
     assert record["cites"] == [{"patent_id": "2", "date": "2001-02-03", "title": "Saw"}]
 
 
