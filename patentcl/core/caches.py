@@ -21,7 +21,7 @@ def provide_caches() -> None:
         return
     for variable, name in _FOLDERS.items():
         if variable not in os.environ and not (name == "huggingface" and (home / name).is_dir()):
-            os.environ[variable] = str(_own_folder() / name)
+            os.environ.setdefault(variable, str(_own_folder() / name))
 
 
 def _writable(folder: Path) -> bool:

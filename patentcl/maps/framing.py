@@ -25,18 +25,18 @@ def compact(points: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> compact(np.array([[0.0, 0], [1, 1], [100, 2]]))[:, 0].round().tolist()
-    [0.0, 1.0, 5.0]
+    >>> compact(np.array([[0.0, 0], [1, 1], [2, 2], [3, 3], [100, 4]]))[:, 0].tolist()
+    [0.0, 1.0, 2.0, 3.0, 6.0]
     """
     out = np.empty_like(points)
     for axis in (0, 1):
         order = np.argsort(points[:, axis], kind="stable")
         step = np.diff(points[order, axis], prepend=points[order[0], axis])
         # Of the map that there will be: what is left once wide strips are gone.
-        wide = _STRIP * max(float(step.sum()), 1e-12)
+        least = max(3 * float(np.median(step)), 1e-12)  # of few points every gap is wide
+        wide = max(_STRIP * float(step.sum()), least)
         for _ in range(8):
-            narrow = np.minimum(step, wide)
-            wide = max(_STRIP * float(narrow.sum()), 1e-12)
+            wide = max(_STRIP * float(np.minimum(step, wide).sum()), least)
         out[order, axis] = np.minimum(step, wide).cumsum() + points[order[0], axis]
     return out
 

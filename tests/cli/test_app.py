@@ -292,7 +292,7 @@ def test_classify_into_a_table(cli: Run, run: Path, here: Path) -> None:
     table = pd.read_csv(here / "wide_codes.csv", dtype=str, keep_default_na=False)
     assert list(table)[:4] == ["patent_id", "title", "abstract", "Applicant"]
     assert table["patent_id"].tolist() == ["x", "y", "z"]  # in the file's order
-    assert table["title"].tolist() == ["Battery\ncell", "", "Mower"]
+    assert table["title"].tolist() == ["Battery cell", "", "Mower"]
     assert table["Applicant"].tolist() == ["=SUM(A1)", "@you", "-"]
     rows = [json.loads(x) for x in cli(*call, "--json").stdout.splitlines()]
     tree = Corpus.read(run).tree

@@ -132,7 +132,7 @@ def test_a_load_that_fails_leaves_the_graph_as_it_was(loaded: Loaded, tmp_path: 
     with DuckDBGraph(tmp_path / "g.duckdb") as graph:
         before = graph.load(loaded.corpus.path)
         for name, error, message in (
-            ("spoilt", GraphError, "load_cites failed"),
+            ("spoilt", DataError, "column 'citations' is of another type"),
             ("text", DataError, "not a Parquet file"),
             ("half", DataError, "column 'codes' is missing"),
             ("none", DataError, "no such corpus"),

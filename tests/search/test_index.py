@@ -467,7 +467,7 @@ def test_an_index_that_contradicts_itself(
     tmp_path: Path, factory: str, damage: Any, match: str
 ) -> None:
     index = PatentIndex.build(VECTORS, META["id"], IndexSpec(name="own", factory=factory))
-    damage(index._index)
+    damage(index.nearest.index)
     index.save(tmp_path / "index")
     with pytest.raises(DataError, match=f"the index is damaged.*{match}"):
         PatentIndex.load(tmp_path / "index")

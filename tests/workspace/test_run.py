@@ -83,7 +83,7 @@ def test_every_form_of_a_question(run: Run, tmp_path: Path) -> None:
         codes = run.classify(frame, evidence=0)
     assert codes["query"].drop_duplicates().tolist() == ["b", "a", "c"]
     assert codes.loc[codes["query"] == "c", "symbol"].tolist() == [None]
-    with pytest.raises(DataError, match="no text to look for: got 2 empty"):
+    with pytest.raises(DataError, match="a text is empty: got 2 of 2"):
         run.similar(["", " "])
     part = run.corpus.select([7, 2])
     assert run.similar(part, k=1)["query"].tolist() == part.ids.tolist()
