@@ -69,6 +69,7 @@ def test_the_command_line_does_what_others_must_not() -> None:
 
 
 PUT_BACK = {
+    ("core.caches", "os.environ.setdefault"),  # for the command line, before libraries are loaded
     ("maps.projection", "warnings.simplefilter"),  # by catch_warnings around it
     ("encoders.encoder", "torch.set_num_threads"),  # at the end of the block: test_encoder
     ("classification.training", "torch.set_rng_state"),
