@@ -259,25 +259,21 @@ def _fit(step: Step, place: Path, record: Record, progress: StageProgress) -> No
 
     corpus, recipe = step.corpus(), step.recipe
     rows = _labelled_splits(corpus)
-    settings = recipe.fit.model_dump()
+    settings = {**recipe.fit.model_dump(), "seed": recipe.seed, "verbose": 0}
     if "model" in step.inputs:
         text = recipe.reading.model_copy(update={"model": str(step.inputs["model"])})
-        model = PatentClassifier(**settings, seed=recipe.seed, text=text, verbose=0)
+        model = PatentClassifier(**settings, text=text)
         train, dev = (corpus.select(rows[name]) for name in ("train", "dev"))
-        unfinished = step.out.with_name(f".{step.out.name}.unfinished")
-        model.fit(
-            train,
-            train.labels,
-            corpus.tree,
-            (dev, dev.labels),
-            progress=lambda done, total: progress(step.name, done, total),
-            checkpoint=unfinished,
-        )
+        told: dict[str, Any] = {
+            "progress": lambda done, total: progress(step.name, done, total),
+            "checkpoint": step.out.with_name(f".{step.out.name}.unfinished"),
+        }
+        model.fit(train, train.labels, corpus.tree, (dev, dev.labels), **told)
         record["device"] = str(model.device_)
     else:
         X = aligned_vectors(step.path("vectors"), corpus)
         made_with = origin(artifacts.read_manifest(step.path("vectors")) or {})
-        model = PatentClassifier(**settings, seed=recipe.seed, verbose=0)
+        model = PatentClassifier(**settings)
         model.fit(
             np.asarray(X[rows["train"]], np.float32),
             corpus.labels[rows["train"]],
@@ -331,10 +327,9 @@ def _index(step: Step, place: Path, record: Record, progress: StageProgress) -> 
     X = aligned_vectors(step.path("vectors"), corpus)
     made_with = origin(artifacts.read_manifest(step.path("vectors")) or {})
     built = index_corpus(corpus, X, step.recipe.index.spec, made_with["encoder"])
-    chosen = hybrid_weight(corpus, built)
-    if chosen is not None and built.words is not None:
-        built.words.weight = chosen[0]
-        record["hybrid"] = {"weight": chosen[0], "queries": chosen[1]}
+    if built.words is not None and (chosen := hybrid_weight(corpus, built)) is not None:
+        built.words.weight, queries = chosen
+        record["hybrid"] = {"weight": chosen[0], "queries": queries}
     built.save(place)
     record |= made_with
     record["counts"] = {"patents": len(built), "spec": built.spec.name}
