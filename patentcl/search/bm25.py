@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from scipy import sparse
 
 from patentcl.core.arrays import blocks, top_k
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.reading import read_npz, reading
 
 WEIGHT = 0.8
 """Share of the cosine in a hybrid score; the rest is BM25 over the highest of the query."""
@@ -60,22 +60,21 @@ class BM25:
     @classmethod
     def load(cls, path: Path, documents: int) -> BM25:
         """Read what `save` wrote for so many documents."""
-        out = object.__new__(cls)
-        try:
-            with np.load(path, allow_pickle=False) as kept:
-                words = kept["words"].tobytes().decode().split("\n")
-                shape = (len(words), int(kept["documents"]))
-                out.weight = float(kept["weight"])
-                parts = (kept["data"], kept["indices"], kept["indptr"])
+        out, fix = object.__new__(cls), "Build the index again"
+        kept = read_npz(path, fix)
+        with reading(path, "the words cannot be read", fix):
+            words = kept["words"].tobytes().decode().split("\n")
+            shape = (len(words), int(kept["documents"]))
+            out.weight = float(kept["weight"])
+            parts = (kept["data"], kept["indices"], kept["indptr"])
             out._weights = sparse.csr_matrix(parts, shape=shape)
             out._weights.check_format()
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            fix = "Build the index again"
-            raise DataError("the words cannot be read", where=path, got=error, fix=fix) from error
+            if not (0 <= out.weight <= 1 and np.isfinite(out._weights.data).all()):
+                raise ValueError("a weight out of range")
+            out._words = _counter(words)
         if shape[1] != documents:
             got, wanted = f"{shape[1]} documents", documents
             raise DataError("the words are of another index", where=path, got=got, wanted=wanted)
-        out._words = _counter(words)
         return out
 
     def scores(self, queries: Sequence[str]) -> np.ndarray:

@@ -143,5 +143,5 @@ def test_words_are_kept_with_the_index(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(DataError):
         PatentIndex.load(tmp_path / "index")
-    with pytest.raises(DataError, match="words cannot be read"):
+    with pytest.raises(DataError, match="arrays cannot be read"):
         BM25.load(path, N)
