@@ -17,13 +17,15 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 class Browser:
     """Opens pages of files without a network; as a context manager it ends its process."""
 
-    def __init__(self, folder: Path, width: int = 1400, height: int = 900) -> None:
+    def __init__(
+        self, folder: Path, width: int = 1400, height: int = 900, options: tuple[str, ...] = ()
+    ) -> None:
         out_read, out_write = os.pipe()
         in_read, in_write = os.pipe()
         command = [str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu-compositing"]
         command += ["--enable-unsafe-swiftshader", f"--user-data-dir={folder}"]
         command += ["--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-pipe"]
-        command += [f"--window-size={width},{height}", "about:blank"]
+        command += [f"--window-size={width},{height}", *options, "about:blank"]
 
         def wire() -> None:  # Chromium reads from 3 and writes to 4
             os.dup2(out_read, 3)
@@ -76,9 +78,9 @@ class Browser:
                 assert "error" not in answer, answer["error"]
                 return answer["result"]
 
-    def open(self, page: Path, more: str = "") -> None:
+    def open(self, page: Path) -> None:
         """Open a page and wait until its data are unpacked."""
-        self.call("Page.navigate", url=page.resolve().as_uri() + more)
+        self.call("Page.navigate", url=page.resolve().as_uri())
         wait = "new Promise(r => { const go = () => document.readyState === 'complete' && "
         wait += "(!document.getElementById('fail') || "
         wait += "document.getElementById('fail').textContent.startsWith('This')) "

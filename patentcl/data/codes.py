@@ -92,11 +92,12 @@ CREATE OR REPLACE TEMP MACRO split_codes(s) AS list_filter(list_transform(
             '{_NEXT}', ';\1', 'gi'), '{_BETWEEN}') END,
     lambda x: value_of(x)), lambda x: x IS NOT NULL);
 
--- The patent numbers in a text: 10,000,002 is one.
+-- The patent numbers in a text: 10,000,002 is one. Items of a list are numbers as they are.
 CREATE OR REPLACE TEMP MACRO split_numbers(s) AS list_filter(list_transform(
-    regexp_split_to_array(
+    CASE WHEN contains(s, chr(31)) THEN regexp_split_to_array(s, '[;|\t\r\n\x1f]+')
+    ELSE regexp_split_to_array(
         regexp_replace(regexp_replace(s, '\b([A-Za-z]*\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'),
-            '\b([A-Za-z]*\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'), '{_BETWEEN}'),
+            '\b([A-Za-z]*\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'), '{_BETWEEN}') END,
     lambda x: number_of(replace(x, '{_HELD}', ','))), lambda x: x IS NOT NULL);
 
 -- Whether a number has no parts but digits, and letters such as D before them.

@@ -156,7 +156,7 @@ class Names:
         # Half a patent of doubt keeps a handful of coded patents from naming a large group.
         doubted = found["count"] / (inside + 0.5)
         found["share"] = found["count"] / inside
-        found["lift"] = doubted / found["code"].map(overall)
+        found["lift"] = doubted / overall.reindex(found["code"]).to_numpy()
         found["gain"] = doubted * np.log(found["lift"])
         found = found.sort_values(["gain", "code"], ascending=[False, True])
         found = found[(found["count"] >= 3) & (found["lift"] > 1)].set_index("group")

@@ -19,7 +19,7 @@ from patentcl.maps.colours import ramp, section_colours, value_colours
 _OWN = ("id", "x", "y", "label", "cluster", "title", "date", "codes")
 _VALUES = 11  # values of a column with a colour of their own; the others share one
 _STEPS = 6  # into which numbers are divided
-_LINK = "".join(("https:", "//patents.google.com/patent/"))
+_LINK = "https://patents.google.com/patent/"
 
 
 def make_page(

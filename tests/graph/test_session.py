@@ -264,7 +264,7 @@ def test_quotes_cypher_and_letters_are_values(
     assert ask(
         driver,
         "MATCH (a)-[:CITES]->(b)-[:CITES]->(a) RETURN DISTINCT a.patent_id ORDER BY a.patent_id",
-    ) == [["D1000"], ["PP7"], ["RE5"]]  # a quoted id among citations is read as a list of numbers
+    ) == [["1' OR '1'='1"], ["D1000"], ["PP7"], ["RE5"]]
     with both.neo4j.mining_source() as tables:
         assert (
             tables.execute("SELECT patent_id FROM patent ORDER BY p").fetchall()

@@ -133,8 +133,10 @@ def test_the_bars_choose_years(browser: Browser, drawn: dict[str, Path]) -> None
     assert shown == META["id"][years == year].tolist()
 
 
-def test_without_webgl_a_plain_picture(browser: Browser, drawn: dict[str, Path]) -> None:
-    browser.open(drawn["html"], "?plain")
-    assert "without WebGL" in browser.js("document.getElementById('note').textContent")
-    assert browser.js("""[...document.getElementById('points').getContext('2d')
-        .getImageData(0, 0, 1400, 900).data].some(v => v)""")
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here to open the page in")
+def test_without_webgl_a_plain_picture(drawn: dict[str, Path], tmp_path: Path) -> None:
+    with Browser(tmp_path, options=("--disable-3d-apis",)) as browser:
+        browser.open(drawn["html"])
+        assert "without WebGL" in browser.js("document.getElementById('note').textContent")
+        assert browser.js("""[...document.getElementById('points').getContext('2d')
+            .getImageData(0, 0, 1400, 900).data].some(v => v)""")

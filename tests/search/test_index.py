@@ -67,9 +67,9 @@ def passes(
 ) -> bool:
     """The meaning of the filters, patent by patent."""
     have = {s for code in row["codes"] for s in parse_symbol(code)}
-    if before is not None and not (row["date"] is not None and row["date"] < before):
+    if before is not None and not (isinstance(row["date"], str) and row["date"] < before):
         return False
-    if after is not None and not (row["date"] is not None and row["date"] >= after):
+    if after is not None and not (isinstance(row["date"], str) and row["date"] >= after):
         return False
     if cpc is not None and not have & set(cpc):
         return False

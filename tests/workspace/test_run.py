@@ -82,7 +82,7 @@ def test_every_form_of_a_question(run: Run, tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="1 without title and abstract, so without codes: c"):
         codes = run.classify(frame, evidence=0)
     assert codes["query"].drop_duplicates().tolist() == ["b", "a", "c"]
-    assert codes.loc[codes["query"] == "c", "symbol"].tolist() == [None]
+    assert codes.loc[codes["query"] == "c", "symbol"].isna().tolist() == [True]
     with pytest.raises(DataError, match="a text is empty: got 2 of 2"):
         run.similar(["", " "])
     part = run.corpus.select([7, 2])
