@@ -386,7 +386,10 @@ def index(
     recipe = common.settings("index", index__spec=spec)
     inputs: dict[str, str | Path] = {"vectors": vectors, "corpus": corpus or vectors.parent}
     step = Step(INDEX, to or vectors.parent / "index", recipe, inputs)
-    show_counts(make(step, common, "index")["counts"], common.as_json)
+    made = make(step, common, "index")
+    if why := made.get("why"):
+        note(f"auto chose {made['counts']['spec']}: {why}")
+    show_counts(made["counts"], common.as_json)
 
 
 @verb("map")

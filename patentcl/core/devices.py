@@ -6,9 +6,10 @@ torch is imported inside the functions.
 from __future__ import annotations
 
 import logging
+import os
 import random
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 log = logging.getLogger("patentcl")
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
+
+def memory_of_machine() -> int:
+    """Bytes of memory of this machine, or what its container may use of them."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # no such file, or "max"
+            found.append(int((Path("/sys/fs/cgroup") / name).read_text()))
+    return min(found)
 
 
 def find_device(name: str | torch.device | None = "auto") -> torch.device:

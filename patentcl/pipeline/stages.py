@@ -331,8 +331,8 @@ def _index(step: Step, place: Path, record: Record, progress: StageProgress) -> 
         built.words.weight, queries = chosen
         record["hybrid"] = {"weight": chosen[0], "queries": queries}
     built.save(place)
-    record |= made_with
-    record["counts"] = {"patents": len(built), "spec": built.spec.name}
+    record |= made_with | ({"why": built.why} if built.why else {})
+    record["counts"] = {"patents": len(built), "spec": built.spec.name, **built.measured()}
 
 
 def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,10 +20,30 @@ from patentcl.search.bm25 import BM25
 from patentcl.search.specification import IndexSpec
 
 FORMAT = 1
-INDEX_FILE, IDS_FILE, SPEC_FILE = "index.faiss", "ids.parquet", "spec.yaml"
-SYMBOLS_FILE, WORDS_FILE = "symbols.parquet", "words.npz"
+INDEX_FILE: Literal["index.faiss"] = "index.faiss"
+IDS_FILE: Literal["ids.parquet"] = "ids.parquet"
+SPEC_FILE = "spec.yaml"
+SYMBOLS_FILE: Literal["symbols.parquet"] = "symbols.parquet"
+WORDS_FILE: Literal["words.npz"] = "words.npz"
+EXACT_FILE: Literal["vectors.npy"] = "vectors.npy"
 _AGAIN = "Build the index again"
 _UNIT = 1e-3  # how far from 1 the length of a stored vector may be
+
+
+File = Literal["index.faiss", "ids.parquet", "symbols.parquet", "words.npz", "vectors.npy"]
+
+
+class Stored(NamedTuple):
+    """What the folder of an index holds, but its words."""
+
+    index: Any
+    meta: pd.DataFrame
+    spec: IndexSpec
+    encoder: str | None
+    symbols: pd.DataFrame | None = None
+    exact: np.ndarray | None = None
+    """Unit vectors (n, d), float32, from which candidates are chosen."""
+    recall: float | None = None
 
 
 class _Record(Settings):
@@ -39,9 +59,9 @@ class _Record(Settings):
     """Digest of the ids in their order."""
     bytes: int
     """Size of the FAISS file."""
-    files: (
-        dict[Literal["index.faiss", "ids.parquet", "symbols.parquet", "words.npz"], str] | None
-    ) = None
+    recall: float | None = None
+    """Recall@10 against exact search, as measured; older records have none."""
+    files: dict[File, str] | None = None
     """SHA-256 of the files; older records have none."""
     spec: IndexSpec
 
@@ -117,53 +137,47 @@ def _reason(error: Exception) -> str:
 # ---- files ----------------------------------------------------------------------------------
 
 
-def write_folder(
-    folder: Path,
-    index: Any,
-    meta: pd.DataFrame,
-    spec: IndexSpec,
-    encoder: str | None,
-    symbols: pd.DataFrame | None = None,
-    words: BM25 | None = None,
-) -> None:
+def write_folder(folder: Path, stored: Stored, words: BM25 | None = None) -> None:
     """Write the files of an index into a folder that has none of them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in (INDEX_FILE, IDS_FILE, SPEC_FILE):
         if (folder / name).exists():
             fix = "Name a new folder"
             raise DataError("there is an index already", where=folder / name, fix=fix)
-    import_faiss().write_index(index, str(folder / INDEX_FILE))
+    import_faiss().write_index(stored.index, str(folder / INDEX_FILE))
     try:
-        meta.to_parquet(folder / IDS_FILE, index=False)
+        stored.meta.to_parquet(folder / IDS_FILE, index=False)
     except (ValueError, TypeError) as error:
         raise DataError(
             "a column of meta cannot be stored",
             where=folder / IDS_FILE,
             got=str(error).splitlines()[0],
         ) from error
-    names = [INDEX_FILE, IDS_FILE]
-    if symbols is not None:
-        symbols.to_parquet(folder / SYMBOLS_FILE, index=False)
+    names: list[File] = [INDEX_FILE, IDS_FILE]
+    if stored.symbols is not None:
+        stored.symbols.to_parquet(folder / SYMBOLS_FILE, index=False)
         names.append(SYMBOLS_FILE)
     if words is not None:
         words.save(folder / WORDS_FILE)
         names.append(WORDS_FILE)
+    if stored.exact is not None:
+        np.save(folder / EXACT_FILE, stored.exact)
+        names.append(EXACT_FILE)
     record = _Record(
-        rows=len(meta),
-        dimension=int(index.d),
-        encoder=encoder,
-        ids=_digest(meta["id"]),
+        rows=len(stored.meta),
+        dimension=int(stored.index.d),
+        encoder=stored.encoder,
+        ids=_digest(stored.meta["id"]),
         bytes=(folder / INDEX_FILE).stat().st_size,
+        recall=stored.recall,
         files={name: digest_of(folder / name) for name in names},
-        spec=spec,
+        spec=stored.spec,
     )
     with (folder / SPEC_FILE).open("w", encoding="utf-8") as stream:
         yaml.safe_dump(record.model_dump(), stream, sort_keys=False, allow_unicode=True)
 
 
-def read_folder(
-    folder: Path,
-) -> tuple[Any, pd.DataFrame, IndexSpec, str | None, pd.DataFrame | None]:
+def read_folder(folder: Path) -> Stored:
     """Read what `write_folder` wrote, after checking that the files belong together."""
     record = _read_record(folder)
     for name, digest in (record.files or {}).items():
@@ -201,7 +215,19 @@ def read_folder(
         symbols = read_table(
             folder / SYMBOLS_FILE, ("symbol", "parent", "title"), _AGAIN
         ).to_pandas()
-    return index, meta, record.spec, record.encoder, symbols
+    exact = None
+    if record.spec.rerank > 1 and (record.files or {}).get(EXACT_FILE):
+        exact = _read_exact(folder / EXACT_FILE, record)
+    return Stored(index, meta, record.spec, record.encoder, symbols, exact, record.recall)
+
+
+def _read_exact(path: Path, record: _Record) -> np.ndarray:
+    """A memory map of the vectors, which the digest has shown to be as they were written."""
+    with reading(path, "the vectors cannot be read", _AGAIN):
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        _agree("shape", found.shape, (record.rows, record.dimension))
+        _agree("numbers", found.dtype, np.dtype(np.float32))
+    return found  # type: ignore[no-any-return]
 
 
 def _read_record(folder: Path) -> _Record:

@@ -34,7 +34,8 @@ class BM25:
             counts = sparse.csr_matrix(self._words.fit_transform(texts))
         except ValueError as error:
             raise DataError("no text to index has a word", got=str(error)) from error
-        length = np.asarray(counts.sum(axis=1)).ravel()
+        self._k1, self._b = k1, b
+        self._length = length = np.asarray(counts.sum(axis=1)).ravel()
         document_frequency = np.bincount(counts.indices, minlength=counts.shape[1])
         idf = np.log1p((len(length) - document_frequency + 0.5) / (document_frequency + 0.5))
         norm = np.repeat(k1 * (1 - b + b * length / length.mean()), np.diff(counts.indptr))
@@ -42,6 +43,26 @@ class BM25:
         counts.data = weight.astype(np.float32)
         self._weights = counts.T.tocsr()  # words x documents
         self.weight = WEIGHT
+
+    def changed(self, keep: np.ndarray, texts: Sequence[str] = ()) -> BM25:
+        """The same of the documents of a mask (n,) and of more texts after them.
+
+        How often a word stands in a document follows from its weight.
+        """
+        if not self._length.size:
+            fix = "Build the index again"
+            raise DataError("the words of an older index cannot be changed", fix=fix)
+        weights, length = self._weights.T.tocsr(), self._length / self._length.mean()
+        n, found = weights.shape[0], np.bincount(weights.indices, minlength=weights.shape[1])
+        most = np.log1p((n - found + 0.5) / (found + 0.5))[weights.indices] * (self._k1 + 1)
+        norm = np.repeat(self._k1 * (1 - self._b + self._b * length), np.diff(weights.indptr))
+        times = np.rint(weights.data * norm / (most - weights.data)).astype(np.int64)
+        words = np.repeat(self._words.get_feature_names_out()[weights.indices], times)
+        ends = np.r_[0, times.cumsum()][weights.indptr]
+        old = [" ".join(words[ends[i] : ends[i + 1]]) for i in np.flatnonzero(keep)]
+        out = BM25([*old, *texts], self._k1, self._b)
+        out.weight = self.weight
+        return out
 
     def save(self, path: Path) -> None:
         """Write words and weights into one ``.npz`` file."""
@@ -55,6 +76,8 @@ class BM25:
             indptr=w.indptr,
             documents=w.shape[1],
             weight=self.weight,
+            parameters=(self._k1, self._b),
+            length=self._length,
         )
 
     @classmethod
@@ -72,6 +95,10 @@ class BM25:
             if not (0 <= out.weight <= 1 and np.isfinite(out._weights.data).all()):
                 raise ValueError("a weight out of range")
             out._words = _counter(words)
+            out._length = kept.get("length", np.empty(0))  # older files have none
+            out._k1, out._b = map(float, kept.get("parameters", (1.2, 0.75)))
+            if out._length.shape not in (shape[1:], (0,)):
+                raise ValueError("lengths of other documents")
         if shape[1] != documents:
             got, wanted = f"{shape[1]} documents", documents
             raise DataError("the words are of another index", where=path, got=got, wanted=wanted)

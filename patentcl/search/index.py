@@ -17,10 +17,8 @@ from patentcl.search import backend
 from patentcl.search.bm25 import BM25
 from patentcl.search.filters import Filters, checked_ids, checked_meta, parents_of
 from patentcl.search.nearest import Nearest
-from patentcl.search.specification import IndexSpec
-
-AUTO_FLAT_ROWS = 200_000
-"""Up to this many vectors ``spec="auto"`` is the exact index, above it the HNSW graph."""
+from patentcl.search.specification import IndexSpec, choose_spec
+from patentcl.search.tuning import effort_text, tuned
 
 
 class PatentIndex:
@@ -36,6 +34,10 @@ class PatentIndex:
     spec : IndexSpec
     encoder : str or None
         Fingerprint of the encoder that made the vectors, for whoever encodes queries to compare.
+    recall : float or None
+        Recall@10 against exact search, as measured on some of the vectors when it was built.
+    why : str
+        Why ``auto`` chose this specification, when it did.
 
     Examples
     --------
@@ -49,22 +51,16 @@ class PatentIndex:
     ('US2', 0.774)
     """
 
-    def __init__(
-        self,
-        index: Any,
-        meta: pd.DataFrame,
-        spec: IndexSpec,
-        encoder: str | None,
-        symbols: pd.DataFrame | None = None,
-    ) -> None:
-        self.nearest = Nearest(index, spec)
-        self.meta = meta
-        self.ids: np.ndarray = meta["id"].to_numpy(dtype=object)
-        self.spec = spec
-        self.encoder = encoder
-        self.symbols = symbols
+    def __init__(self, stored: backend.Stored) -> None:
+        self._stored = stored
+        self.nearest = Nearest(stored.index, stored.spec, stored.exact)
+        self.meta = stored.meta
+        self.ids: np.ndarray = stored.meta["id"].to_numpy(dtype=object)
+        self.spec, self.encoder, self.symbols = stored.spec, stored.encoder, stored.symbols
+        self.recall = stored.recall
+        self.why = ""
         self.words: BM25 | None = None
-        self.filters = Filters(meta, parents_of(symbols))
+        self.filters = Filters(stored.meta, parents_of(stored.symbols))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -99,8 +95,8 @@ class PatentIndex:
         ids : iterable of str
             Unique, one for each vector.
         spec : str, Path or IndexSpec
-            ``"auto"`` (flat up to `AUTO_FLAT_ROWS` vectors, then hnsw), a name in ``indexes/``, or
-            the path of a YAML file.
+            ``"auto"`` (by number and memory: flat, hnsw or ivf-pq), a name in ``indexes/``, or the
+            path of a YAML file.
         meta : DataFrame, optional
             ``id``, ``date`` (for `before` and `after`), ``codes`` (lists of symbols, for `cpc`) and
             any more columns to show with the results. May hold more patents than `ids`.
@@ -117,14 +113,15 @@ class PatentIndex:
         DataError
             For zero or non-finite vectors, ids that repeat or do not fit, dates that are none.
         ConfigError
-            If the specification is unknown or does not suit the vectors.
+            If the specification is unknown, does not suit the vectors, or misses its target.
         """
         unit = unit_rows(check_matrix(vectors))
         rows, dimension = unit.shape
         names = checked_ids(ids, rows)
         table = checked_meta(meta, names)
+        why = ""
         if spec == "auto":
-            spec = "flat" if rows <= AUTO_FLAT_ROWS else "hnsw"
+            spec, why = choose_spec(rows, dimension)
         chosen = spec if isinstance(spec, IndexSpec) else IndexSpec.read(spec)
         if rows < chosen.min_rows:
             raise ConfigError(
@@ -138,7 +135,10 @@ class PatentIndex:
         if not index.is_trained:
             index.train(unit)
         index.add(unit)
-        out = cls(index, table, chosen, encoder, symbols)
+        exact = unit if chosen.rerank > 1 else None
+        chosen, recall = tuned(Nearest(index, chosen, exact), unit)
+        out = cls(backend.Stored(index, table, chosen, encoder, symbols, exact, recall))
+        out.why = why
         if texts is not None:
             if len(texts) != rows:
                 got = f"{len(texts)} texts"
@@ -146,17 +146,82 @@ class PatentIndex:
             out.words = BM25(texts)
         return out
 
-    def save(self, folder: str | Path) -> None:
-        """Write ``index.faiss``, ``ids.parquet`` and ``spec.yaml``; never over another index."""
-        backend.write_folder(
-            Path(folder),
-            self.nearest.index,
-            self.meta,
-            self.spec,
-            self.encoder,
-            self.symbols,
-            self.words,
+    def add(
+        self,
+        vectors: Any,
+        ids: Iterable[str],
+        meta: pd.DataFrame | None = None,
+        texts: Sequence[str] | None = None,
+    ) -> PatentIndex:
+        """An index of these patents and more; this one stays as it is.
+
+        The arguments are those of `build`. Columns of `meta` that only one side has are empty on
+        the other; an index with words needs texts. The recall is measured again.
+
+        Raises
+        ------
+        DataError
+            For ids that are in the index already, and as in `build`.
+        ConfigError
+            If the specification now misses its target: build the index anew.
+        """
+        unit = unit_rows(check_matrix(vectors, width=self.dimension))
+        names = checked_ids(ids, len(unit))
+        known = pd.Index(self.ids).get_indexer(pd.Index(names)) >= 0
+        if known.any():
+            got = f"{names[known][0]} ({int(known.sum())} in all)"
+            raise DataError("ids that are in the index already", got=got, fix="Remove them first")
+        if self.words is not None and (texts is None or len(texts) != len(unit)):
+            got = "none" if texts is None else f"{len(texts)} texts"
+            raise DataError("this index needs the texts of what is added", got=got)
+        more = checked_meta(meta, names)
+        Filters(more).check()
+        table = pd.concat([self.meta, more], ignore_index=True)
+        rows = self.nearest.vectors(np.arange(len(self)))
+        exact = np.concatenate([rows, unit])
+        index = backend.import_faiss().clone_index(self.nearest.index)
+        index.add(unit)
+        kept = exact if self.spec.rerank > 1 else None
+        spec, recall = tuned(Nearest(index, self.spec, kept), exact)
+        given = self._stored._replace(
+            index=index, meta=checked_meta(table, table["id"].to_numpy(dtype=object)), spec=spec
         )
+        out = PatentIndex(given._replace(exact=kept, recall=recall))
+        if self.words is not None:
+            out.words = self.words.changed(np.ones(len(self), dtype=bool), texts or ())
+        return out
+
+    def remove(self, ids: Iterable[str | int]) -> PatentIndex:
+        """An index without some patents, built anew from the others; this one stays as it is."""
+        keep = np.ones(len(self), dtype=bool)
+        keep[self.filters.positions(ids)] = False
+        if not keep.any():
+            raise DataError("no patent would be left in the index", got=f"{len(self)} to remove")
+        rows, meta = self.nearest.vectors(np.flatnonzero(keep)), self.meta[keep]
+        out = PatentIndex.build(rows, self.ids[keep], self.spec, meta, self.encoder, self.symbols)
+        out.words = None if self.words is None else self.words.changed(keep)
+        return out
+
+    def save(self, folder: str | Path, replace: bool = False) -> None:
+        """Write the index into a folder; never over another one, unless that is to be replaced.
+
+        Replaced is the whole folder, in one step: whoever reads it has the old index or the new
+        one, and if writing is cut off the old one stays. It must hold an index that was written so,
+        or by ``patentcl index``, or not be there yet.
+        """
+        if not replace:
+            backend.write_folder(Path(folder), self._stored, self.words)
+            return
+        before = artifacts.read_manifest(folder) or {"stage": "index"}
+        counts = before.get("counts", {}) | {"patents": len(self)} | self.measured()
+        with artifacts.writing(folder, before | {"counts": counts}) as place:
+            backend.write_folder(place, self._stored, self.words)
+
+    def measured(self) -> dict[str, Any]:
+        """Search effort and recall@10 of an approximate index, for the manifest of its folder."""
+        if self.nearest.exhaustive or self.recall is None:
+            return {}
+        return {"search": effort_text(self.spec), "recall@10": round(self.recall, 4)}
 
     @classmethod
     def load(cls, folder: str | Path) -> PatentIndex:
@@ -165,9 +230,10 @@ class PatentIndex:
 
     @classmethod
     def _load(cls, folder: Path) -> PatentIndex:
-        index, meta, spec, encoder, symbols = backend.read_folder(folder)
-        meta = checked_meta(meta, checked_ids(meta["id"], len(meta)))
-        out = cls(index, meta, spec, encoder, symbols)
+        stored = backend.read_folder(folder)
+        names = checked_ids(stored.meta["id"], len(stored.meta))
+        meta = checked_meta(stored.meta, names)
+        out = cls(stored._replace(meta=meta))
         words = folder / backend.WORDS_FILE
         out.words = BM25.load(words, len(meta)) if words.is_file() else None
         return out
@@ -268,7 +334,7 @@ class PatentIndex:
         columns = {
             "query": query.astype(np.int64),
             "rank": _rank(query) + 1,
-            "id": self.ids[position],
+            "id": self.meta["id"].array.take(position),
             "similarity": similarity,
             **{c: self.meta[c].array.take(position) for c in self.meta.columns if c != "id"},
         }

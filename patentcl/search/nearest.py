@@ -1,12 +1,15 @@
 """The nearest rows of a FAISS index among those that pass a filter, in an order that is no chance.
 
-FAISS proposes candidates; their similarities are computed again in double precision, so that
-results do not depend on how many queries are asked at once, and equal vectors keep their order.
+FAISS proposes candidates. Where its own similarities cannot tell them apart, or depend on how many
+queries are asked at once, they are computed again in double precision: equal vectors keep the order
+of the index.
 """
 
 from __future__ import annotations
 
 import math
+import mmap
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,13 +19,14 @@ from patentcl.core.errors import DataError
 from patentcl.search import backend
 from patentcl.search.specification import IndexSpec
 
-_TIE = 4e-6  # float32 inner products of unit vectors differ by this much with the order of adding
+TIE = 4e-6  # float32 inner products of unit vectors differ by this much with the order of adding
 _CHUNK = 1024  # queries handled at a time
 _GPU_REACH = 2048  # FAISS finds no more than this many at a time on a GPU
 _FEW = 4  # from this many queries on products of matrices are quicker than one after the other
 _ROWS_FEW, _ROWS_MANY = 2048, 32_768  # rows that are gathered at a time, to stay in the cache
 _MOST = 0.25  # where more than this share passes, one query looks at all rows where they lie
 _SCANNED_FEW, _SCANNED_MANY = 90, 1000  # rows that are compared in the time of a step of HNSW
+_READ = 4096  # so many rows of a memory map are read for one query
 
 Hits = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Query, position and similarity of results, one entry each."""
@@ -39,19 +43,37 @@ class Nearest:
         self.index, self.spec, self.exact = index, spec, exact
         self.family = backend.family_of(index)
         self.fast = backend.to_gpus(index) if spec.device == "gpu" else index
+        self._use_products()
+        for name, value in spec.search.items():
+            self.set_effort(name, value)
+
+    @property
+    def effort(self) -> int:
+        """``efSearch`` of an HNSW index, ``nprobe`` of an IVF index."""
+        return int(self.index.hnsw.efSearch if self.family == "HNSW" else self.index.nprobe)
+
+    def set_effort(self, name: str, value: int) -> None:
+        """Search with another ``efSearch`` or ``nprobe`` from now on."""
+        setattr(self.index.hnsw if name == "efSearch" else self.index, name, value)
 
     def __len__(self) -> int:
         return int(self.index.ntotal)
 
     def vectors(self, positions: np.ndarray) -> np.ndarray:
         """Rows (m, d) as exactly as they are stored, float32."""
-        rows = self._rows()
-        if rows is not None:
-            return np.asarray(rows[positions], dtype=np.float32)
-        return np.asarray(self.index.reconstruct_batch(np.ascontiguousarray(positions, np.int64)))
+        rows = self._rows
+        if rows is None:
+            positions = np.ascontiguousarray(positions, np.int64)
+            return np.asarray(self.index.reconstruct_batch(positions))
+        found = np.asarray(np.take(rows, positions, axis=0))
+        if isinstance(rows, np.memmap) and hasattr(mmap, "MADV_DONTNEED"):
+            # What was read stays in the system's cache, and out of this process's memory.
+            rows._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+        return found
 
+    @cached_property
     def _rows(self) -> np.ndarray | None:
-        """All rows (n, d) where they lie in one piece of memory."""
+        """All rows (n, d), float32, where they lie in one piece."""
         if self.exact is not None:
             return self.exact
         faiss = backend.import_faiss()
@@ -77,9 +99,11 @@ class Nearest:
         k = min(k, count)
         if k == 0 or len(queries) == 0:
             return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
-        self._use_products()
+        size = max(1, min(_CHUNK, 2**24 // (k + 8)))
+        if len(queries) <= size:
+            return self._chunk(queries, k, chosen)
         parts = []
-        for part in blocks(len(queries), max(1, min(_CHUNK, 2**24 // (k + 8)))):
+        for part in blocks(len(queries), size):
             query, position, similarity = self._chunk(queries[part], k, chosen)
             parts.append((query + part.start, position, similarity))
         return _joined(parts)
@@ -93,13 +117,21 @@ class Nearest:
         parts = []
         while todo:
             which, reach, exact = todo.pop()
-            score, found = self._candidates(queries[which], reach, chosen, exact)
+            asked = queries if len(which) == len(queries) else queries[which]
+            score, found = self._candidates(asked, reach, chosen, exact)
+            if self._tells_apart and not exact and reach > k:
+                clear = (score[:, :k] - score[:, 1 : k + 1] > TIE).all(axis=1)
+                clear &= found[:, k] >= 0
+                parts.append(_first(which, found, score, k, clear))
+                if len(parts[-1][0]) == len(which) * k:
+                    continue
+                which, score, found = which[~clear], score[~clear], found[~clear]
             short = found[:, k - 1] < 0
             if exact and short.any():
                 got, fix = f"less than {k}", "Build the index again"
                 raise DataError("the index finds fewer vectors than it holds", got=got, fix=fix)
             # Equal similarities across the cut: look further, so that order decides, not chance.
-            tied = ~short & (found[:, -1] >= 0) & (score[:, k - 1] - score[:, -1] <= _TIE)
+            tied = ~short & (found[:, -1] >= 0) & (score[:, k - 1] - score[:, -1] <= TIE)
             tied &= reach < count
             done = ~(short | tied)
             parts.append(self._ordered(queries, which[done], found[done], k))
@@ -113,19 +145,27 @@ class Nearest:
         order = np.argsort(query, kind="stable")
         return query[order], position[order], similarity[order]
 
+    @property
+    def exhaustive(self) -> bool:
+        """Whether every search compares all rows, as exactly as they were given."""
+        return self.family == "Flat" and self.exact is None and self._rows is not None
+
+    @cached_property
+    def _tells_apart(self) -> bool:
+        """Whether the scores of candidates are those of the best rows known, and of one query."""
+        return self.family != "Flat" and self.exact is None and self.fast is self.index
+
     def _scans(self, queries: int, k: int, count: int) -> bool:
         """Whether all rows that pass are compared, as that is quicker than to search among them."""
         if self.family == "Flat" or 2 * k > count:
             return True
         share = count / len(self)
+        if self.exact is not None:  # rows on the disk: few enough to read them all
+            return count <= _READ
         if self.family == "IVF":
-            return share < 1 and share * share * self.index.nlist <= self._effort("nprobe")
+            return share < 1 and share * share * self.index.nlist <= self.effort
         rows = _SCANNED_FEW if queries < _FEW else _SCANNED_MANY
-        return count * share <= self._effort("efSearch") * rows and share < 1
-
-    def _effort(self, name: str) -> int:
-        own = self.index.nprobe if name == "nprobe" else self.index.hnsw.efSearch
-        return self.spec.search.get(name, own)  # type: ignore[call-overload, no-any-return]
+        return count * share <= self.effort * rows and share < 1
 
     def _candidates(
         self, queries: np.ndarray, reach: int, chosen: np.ndarray | None, exact: bool
@@ -135,10 +175,13 @@ class Nearest:
         if chosen is None and self.fast is not self.index and reach <= _GPU_REACH:
             score, found = self.fast.search(queries, reach)
             return score, found
+        if chosen is None and not exact:
+            score, found = self.index.search(queries, reach)
+            return score, found
         index, share = self.index, 1.0
         asked: dict[str, Any] = {}
         if chosen is not None:
-            if exact and (self.family != "IVF" or self._rows() is not None):
+            if exact and (self.family != "IVF" or self._rows is not None):
                 return self._scanned(queries, reach, chosen)
             share = len(chosen) / len(self)
             keep = np.zeros(len(self), dtype=bool)
@@ -147,13 +190,13 @@ class Nearest:
         parameters: Any = faiss.SearchParameters
         if self.family == "IVF":
             # Fewer of the rows in a list pass, so more lists are read, by as much.
-            lists = math.ceil(self._effort("nprobe") / share)
+            lists = math.ceil(self.effort / share)
             asked["nprobe"] = index.nlist if exact else min(lists, index.nlist)
             parameters = faiss.SearchParametersIVF
         elif self.family == "HNSW" and exact:
             index = faiss.downcast_index(index.storage)
         elif self.family == "HNSW":
-            asked["efSearch"] = max(math.ceil(self._effort("efSearch") / share), reach)
+            asked["efSearch"] = max(math.ceil(self.effort / share), reach)
             parameters = faiss.SearchParametersHNSW
         score, found = index.search(queries, reach, params=parameters(**asked) if asked else None)
         return score, found
@@ -166,9 +209,9 @@ class Nearest:
         FAISS's own filter looks at one row after the other, without products of matrices.
         """
         faiss = backend.import_faiss()
-        stored: Any = self._rows()
+        stored: Any = self._rows
         size = _ROWS_FEW if len(queries) < _FEW else _ROWS_MANY
-        plain = stored is not None and stored.dtype == np.float32
+        plain = stored is not None and not isinstance(stored, np.memmap)
         if plain and len(queries) == 1 and len(chosen) > _MOST * len(self):
             return _among(queries, stored, chosen, reach)
         buffer = np.empty((min(size, len(chosen)), self.index.d), dtype=np.float32)
@@ -210,6 +253,13 @@ class Nearest:
         rows = rows.reshape(*positions.shape, queries.shape[1])
         rows *= queries[:, None, :]
         return np.clip(rows.sum(axis=2), -1, 1).astype(np.float32)
+
+
+def _first(which: np.ndarray, found: np.ndarray, score: np.ndarray, k: int, of: np.ndarray) -> Hits:
+    """The first k of some queries' candidates."""
+    if not of.all():
+        which, found, score = which[of], found[of], score[of]
+    return np.repeat(which, k), found[:, :k].ravel(), np.minimum(score[:, :k], 1).ravel()
 
 
 def _among(

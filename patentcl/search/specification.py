@@ -12,9 +12,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from patentcl.core import resources
+from patentcl.core.devices import memory_of_machine
 from patentcl.core.errors import ConfigError
 from patentcl.core.settings import Positive, Settings, make_settings, read_yaml
 
+AUTO_FLAT_ROWS = 200_000
+"""Up to this many vectors ``auto`` is the exact index, if they fit into the memory."""
 _FAMILIES = {"efConstruction": "HNSW", "efSearch": "HNSW", "nprobe": "IVF"}
 _Text = Annotated[str, StringConstraints(strip_whitespace=True)]
 
@@ -24,8 +27,8 @@ class IndexSpec(Settings):
 
     Examples
     --------
-    >>> IndexSpec.read("hnsw").search
-    {'efSearch': 128}
+    >>> IndexSpec.read("hnsw").target
+    0.98
     """
 
     name: str
@@ -41,9 +44,12 @@ class IndexSpec(Settings):
     build: dict[Literal["efConstruction"], Positive] = Field(default_factory=dict)
     """``efConstruction`` for HNSW."""
     search: dict[Literal["efSearch", "nprobe"], Positive] = Field(default_factory=dict)
-    """``efSearch`` for HNSW, ``nprobe`` for IVF."""
+    """``efSearch`` for HNSW, ``nprobe`` for IVF; chosen by the target where it is not given."""
+    target: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Recall@10 against exact search that it must reach, measured when it has been built."""
     rerank: Positive = 1
-    """Candidates for each result, of which the exact similarities choose."""
+    """Candidates for each result, from which exact similarities choose; above 1 the vectors lie
+    beside the index and are read from the disk."""
     min_rows: Positive = 1
     """Fewest vectors for which it makes sense."""
     device: Literal["cpu", "gpu"] = "cpu"
@@ -96,6 +102,28 @@ class IndexSpec(Settings):
         while dimension % codes:
             codes -= 1
         return self.factory.replace("{lists}", str(lists)).replace("{bytes}", str(codes))
+
+
+def choose_spec(rows: int, dimension: int, memory: int | None = None) -> tuple[str, str]:
+    """The specification that suits a number of vectors in so many bytes of memory, and why.
+
+    Examples
+    --------
+    >>> choose_spec(1_000_000, 768, 4 << 30)[0]
+    'ivf-pq'
+    """
+    room = (memory_of_machine() if memory is None else memory) / 2
+    said = f"{rows:,} vectors of {dimension:,} numbers"
+    flat, hnsw = 4 * rows * dimension, rows * (4 * dimension + 280)
+    half = f"half of the memory ({room / 1e9:.1f} GB)"
+    if rows <= AUTO_FLAT_ROWS and flat <= room:
+        return "flat", f"exact search is quick for {said}"
+    if hnsw <= room:
+        return (
+            "hnsw",
+            f"exact search is slow for {said}; with links ({hnsw / 1e9:.1f} GB) in {half}",
+        )
+    return "ivf-pq", f"{said} ({flat / 1e9:.1f} GB) and links do not fit into {half}"
 
 
 def spec_names() -> list[str]:

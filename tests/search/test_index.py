@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -19,8 +20,8 @@ from patentcl.core.arrays import unit_rows
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import parse_symbol
 from patentcl.search.filters import Filters, day, days
-from patentcl.search.index import AUTO_FLAT_ROWS, PatentIndex
-from patentcl.search.specification import IndexSpec, spec_names
+from patentcl.search.index import PatentIndex
+from patentcl.search.specification import AUTO_FLAT_ROWS, IndexSpec, choose_spec, spec_names
 
 faiss = pytest.importorskip("faiss")
 
@@ -112,16 +113,53 @@ def test_meta_may_be_in_another_order_and_hold_more() -> None:
 
 
 @pytest.mark.parametrize("name", ["hnsw", "ivf-flat", "ivf-pq"])
-def test_recall_of_approximate_indexes(name: str) -> None:
-    width = 16 if name == "ivf-pq" else 32  # training the codes is slow
-    vectors, meta = make(10_000, width, seed=3)
-    queries = make(100, width, seed=4)[0] + vectors[:100]
+def test_recall_of_approximate_indexes(name: str, tmp_path: Path) -> None:
+    vectors, meta = make(10_000 if name == "ivf-pq" else 4_000, 32, seed=3)
+    queries = make(100, 32, seed=4)[0] + vectors[:100]
     index = PatentIndex.build(vectors, meta["id"], name)
     unit, asked = unit_rows(vectors), unit_rows(queries)
     truth = np.argsort(-(asked @ unit.T), axis=1)[:, :10]
     found = index.search(queries, 10)["id"].str[2:].astype(int).to_numpy().reshape(100, 10)
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, truth, strict=True)])
-    assert recall >= {"hnsw": 0.95, "ivf-flat": 0.95, "ivf-pq": 0.25}[name]
+    assert recall >= 0.95 and index.spec.target <= index.recall <= 1
+    assert index.measured()["recall@10"] == round(index.recall, 4)
+    if name != "ivf-pq":
+        return
+    index.save(tmp_path / "pq")
+    again = PatentIndex.load(tmp_path / "pq")
+    assert isinstance(again.nearest.exact, np.memmap) and again.recall == index.recall
+    pd.testing.assert_frame_equal(again.search(queries, 10), index.search(queries, 10))
+    cosine = (asked.astype(float)[:, None] * unit[found]).sum(axis=2).ravel()
+    np.testing.assert_allclose(again.search(queries, 10)["similarity"], cosine, atol=2e-6)
+    for share in (0.001, 0.01, 0.1, 0.5, 0.9):
+        keep = np.random.default_rng(7).random(len(unit)) < share
+        _, position, _ = again.nearest.search(asked[:50], 10, keep)
+        scores = np.where(keep, asked[:50] @ unit.T, -2)
+        k = min(10, int(keep.sum()))
+        best = np.argsort(-scores, axis=1)[:, :k]
+        got = position.reshape(50, k)
+        assert np.mean([len(set(a) & set(b)) / k for a, b in zip(got, best, strict=True)]) >= 0.95
+    path = tmp_path / "pq" / "vectors.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"\1")
+    with pytest.raises(DataError, match=r"has been changed.*vectors\.npy"):
+        PatentIndex.load(tmp_path / "pq")
+
+
+def test_the_effort_is_the_least_that_reaches_the_target() -> None:
+    vectors, meta = make(2_000, 24, seed=8)
+    ivf = {"name": "own", "factory": "IVF32,Flat"}
+    index = PatentIndex.build(vectors, meta["id"], IndexSpec(**ivf, target=0.9))
+    effort = index.spec.search["nprobe"]
+    assert index.recall >= 0.9 and effort > 1
+    less = PatentIndex.build(vectors, meta["id"], IndexSpec(**ivf, search={"nprobe": effort // 2}))
+    assert less.recall < 0.9 and less.spec.search == {"nprobe": effort // 2}
+    for spec, got in (
+        (IndexSpec(**ivf, search={"nprobe": 1}, target=0.9), "with nprobe 1"),
+        (IndexSpec(name="pq", factory="PQ2", target=0.99), "with this search"),
+    ):
+        with pytest.raises(ConfigError, match=f"misses its target.*{got}; wanted recall@10"):
+            PatentIndex.build(vectors, meta["id"], spec)
+    assert INDEXES["flat"].recall == 1 and INDEXES["flat"].measured() == {}
 
 
 def test_results_do_not_depend_on_the_batch() -> None:
@@ -577,11 +615,17 @@ def test_placeholders(rows: int, dimension: int, factory: str) -> None:
     assert IndexSpec(name="x", factory="IVF{lists},PQ{bytes}").resolve(rows, dimension) == factory
 
 
-def test_auto_takes_flat_for_few_and_hnsw_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_chooses_by_number_and_memory() -> None:
     assert PatentIndex.build(VECTORS, META["id"]).spec.name == "flat"
     assert AUTO_FLAT_ROWS > 87_000
-    monkeypatch.setattr("patentcl.search.index.AUTO_FLAT_ROWS", 399)
-    assert PatentIndex.build(VECTORS, META["id"]).spec.name == "hnsw"
+    for rows, memory, name, why in (
+        (AUTO_FLAT_ROWS, 8 << 30, "flat", "exact search is quick for 200,000 vectors of 384"),
+        (AUTO_FLAT_ROWS, 4 << 27, "ivf-pq", "do not fit into half of the memory"),
+        (10**6, 8 << 30, "hnsw", r"with links \(1.8 GB\) in half of the memory \(4.3 GB\)"),
+        (10**6, 2 << 30, "ivf-pq", r"\(1.5 GB\) and links do not fit into half of the memory"),
+    ):
+        chosen = choose_spec(rows, 384, memory)
+        assert chosen[0] == name and re.search(why, chosen[1])
 
 
 def test_own_file(tmp_path: Path) -> None:

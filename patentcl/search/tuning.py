@@ -1,0 +1,74 @@
+"""The search effort of an approximate index: the least that finds enough of the true nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+
+from patentcl.core.arrays import nearest, unit_rows
+from patentcl.core.errors import ConfigError
+from patentcl.search.nearest import TIE, Nearest
+from patentcl.search.specification import IndexSpec
+
+K = 10
+SAMPLE = 128
+"""Questions of each of two kinds."""
+
+
+def tuned(found: Nearest, unit: np.ndarray) -> tuple[IndexSpec, float]:
+    """The specification with the search effort that reaches its target, and the recall@10 then.
+
+    `unit` (n, d) are the vectors of the index. The nearest others of some of them are looked for,
+    and what is nearest to the middle of two: a graph finds its own vectors more easily than texts
+    that it has not seen. Near-copies stand for each other. Efforts are doubled until the target is
+    reached; one that the specification gives is kept.
+
+    Raises
+    ------
+    ConfigError
+        If the target is not reached.
+    """
+    spec, k = found.spec, min(K, len(unit) - 1)
+    if found.exhaustive or k < 1:
+        return spec, 1.0
+    size = min(SAMPLE, len(unit))
+    own = np.random.default_rng(0).choice(len(unit), size, replace=False)
+    asked = np.concatenate([unit[own], unit_rows(unit[own] + unit[np.roll(own, 1)], zeros=True)])
+    own = np.r_[own, np.full(size, -1)]
+    last = nearest(asked, unit, k, own)[1][:, -1:] - TIE
+    value = 0.0
+    for search in _efforts(found):
+        for name, effort in search.items():
+            found.set_effort(name, effort)
+        position = found.search(asked, k + 1)[1].reshape(len(own), k + 1)
+        similarity = np.einsum("qd,qkd->qk", asked, unit[position])
+        right = (similarity >= last) & (position != own[:, None])
+        value = float(right.sum(axis=1).clip(max=k).mean()) / k
+        spec = spec.model_copy(update={"search": search})
+        if spec.target is None or value >= spec.target:
+            return spec, value
+    raise ConfigError(
+        f"the index {spec.name!r} misses its target",
+        got=f"recall@{K} {value:.3f} with {effort_text(spec) or 'this search'}",
+        wanted=f"recall@{K} {spec.target}",
+        fix="Use flat, or give it a lower target",
+    )
+
+
+def effort_text(spec: IndexSpec) -> str:
+    """The search effort in words, such as ``efSearch 32``."""
+    return ", ".join(f"{name} {value}" for name, value in spec.search.items())
+
+
+def _efforts(found: Nearest) -> Iterator[dict[Any, int]]:
+    """What `search` of a specification may be, the least effort first."""
+    if found.spec.search or found.spec.target is None or found.family == "Flat":
+        yield found.spec.search
+        return
+    name: Literal["efSearch", "nprobe"] = "efSearch" if found.family == "HNSW" else "nprobe"
+    effort, most = (16, 1024) if name == "efSearch" else (1, found.index.nlist)
+    while effort < 2 * most:
+        yield {name: min(effort, most)}
+        effort *= 2
