@@ -133,26 +133,27 @@ def _check_ids(con: duckdb.DuckDBPyConnection, where: object) -> None:
 def _clean_codes(con: duckdb.DuckDBPyConnection, where: object, counts: Counts) -> None:
     con.execute(r"""
         CREATE TEMP TABLE meaning AS
-        SELECT raw, symbol, length(symbol) = 4 AND regexp_matches(raw, '[A-Za-z]\s*\d+\s*$') AS cut
+        SELECT *, CASE WHEN symbol IS NULL THEN trim(raw) END AS bad,
+               CASE WHEN length(symbol) = 4 AND regexp_matches(raw, '[A-Za-z]\s*\d+\s*$')
+                    THEN trim(raw) END AS cut
         FROM (SELECT symbol AS raw, clean_symbol(symbol) AS symbol
               FROM (SELECT DISTINCT symbol FROM raw_code));
         CREATE TABLE code AS
-        SELECT p.patent_id, m.symbol, scheme, min(coalesce(seq, 0)) AS seq, min(trim(m.raw)) AS raw,
-               bool_or(m.cut) AS cut
+        SELECT p.patent_id, m.symbol, scheme, min(coalesce(seq, 0)) AS seq, bad, min(cut) AS cut
         FROM raw_code c JOIN meaning m ON c.symbol = m.raw
         JOIN patent p ON p.patent_id = number_of(c.patent_id)
-        GROUP BY p.patent_id, m.symbol, scheme, CASE WHEN m.symbol IS NULL THEN trim(m.raw) END""")
+        GROUP BY p.patent_id, m.symbol, scheme, bad""")
     if count(con, "code") and not count(con, "code", "symbol IS NOT NULL"):
-        row = con.execute("SELECT raw FROM code ORDER BY raw LIMIT 1").fetchone()
+        row = con.execute("SELECT bad FROM code ORDER BY bad LIMIT 1").fetchone()
         raise DataError(
             "none of the codes is a CPC or IPC symbol",
             where=where,
             got=repr(row[0]) if row else None,
             wanted="e.g. A01B33/08 or A01B",
         )
-    bad = "SELECT patent_id, raw AS text FROM code WHERE symbol IS NULL"
+    bad = "SELECT patent_id, bad AS text FROM code WHERE symbol IS NULL"
     counts.note(con, BAD_CODES, bad, always=True)
-    lost = """SELECT patent_id, string_agg(raw, '; ' ORDER BY seq) AS text FROM code
+    lost = """SELECT patent_id, string_agg(bad, '; ' ORDER BY seq) AS text FROM code
               GROUP BY patent_id HAVING count(symbol) = 0"""
     if counts[BAD_CODES]:
         counts.note(con, "patents that lost all their codes", lost)
@@ -160,7 +161,7 @@ def _clean_codes(con: duckdb.DuckDBPyConnection, where: object, counts: Counts) 
     con.execute("""
         DELETE FROM code WHERE scheme = 'ipc'
         AND patent_id IN (SELECT patent_id FROM code WHERE scheme = 'cpc')""")
-    without = "SELECT patent_id, raw AS text FROM code WHERE cut"
+    without = "SELECT patent_id, cut AS text FROM code WHERE cut IS NOT NULL"
     counts.note(con, "codes without a slash, kept as their subclass", without)
     counts["codes"] = count(con, "code")
     counts["patents with codes"] = count(con, "(SELECT DISTINCT patent_id FROM code)")
@@ -170,8 +171,8 @@ def _clean_citations(con: duckdb.DuckDBPyConnection, where: object, counts: Coun
     con.execute("""
         CREATE TABLE citation AS
         SELECT DISTINCT p.patent_id AS citing, number_of(cited) AS cited
-        FROM raw_citation c JOIN patent p ON p.patent_id = number_of(c.citing)
-        WHERE value_of(cited) IS NOT NULL""")
+        FROM raw_citation c JOIN patent p ON p.patent_id = number_of(c.citing);
+        DELETE FROM citation WHERE cited IS NULL""")
     _find_cited(con)
     counts["citations"] = count(con, "citation", "citing <> cited")
     counts["citations of oneself, left out"] = count(con, "citation", "citing = cited")
@@ -191,14 +192,18 @@ def _find_cited(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         "CREATE TABLE number (patent_id VARCHAR, country VARCHAR, digits VARCHAR, kind VARCHAR)"
     )
+    parts = "INSERT INTO number SELECT patent_id, unnest(number_parts(patent_id)) FROM patent"
     odd = count(con, "patent", "NOT bare_number(patent_id)")
-    con.execute(f"""
-        CREATE TEMP TABLE elsewhere AS SELECT DISTINCT cited FROM citation
-        ANTI JOIN patent ON patent_id = cited {"" if odd else "WHERE NOT bare_number(cited)"}""")
-    if not odd and not count(con, "elsewhere"):
-        return
+    if odd:
+        con.execute(parts)
     con.execute("""
-        INSERT INTO number SELECT patent_id, unnest(number_parts(patent_id)) FROM patent""")
+        CREATE TEMP TABLE elsewhere AS SELECT DISTINCT cited FROM citation
+        ANTI JOIN patent ON patent_id = cited WHERE NOT bare_number(cited)
+        OR cited IN (SELECT digits FROM number WHERE digits <> patent_id)""")
+    if not count(con, "elsewhere"):
+        return
+    if not odd:
+        con.execute(parts)
     con.execute("""
         CREATE TEMP TABLE met AS
         WITH home AS (SELECT CASE count(DISTINCT country) WHEN 0 THEN 'US' WHEN 1 THEN min(country)

@@ -24,6 +24,7 @@ _MISSING = (
 )
 _WORDS = ", ".join(f"'{word}'" for word in _MISSING)
 _BLANK = "\t\r\n\v\f\u00a0\ufeff"
+_EDGE = " OR ".join(f"prefix(s, '{c}') OR suffix(s, '{c}')" for c in " " + _BLANK)
 _HELD = "\x1e"  # for a comma inside a number, while commas separate
 
 # What follows a code: "(2006.01)", "(EP,US)", "[2006-01]", "20060101AFI20060101BHEP", "A I".
@@ -33,7 +34,7 @@ _STATUS = r"""(/\s*\d{2,6})\s*(?:[ACSFLIN]{1,3}(?:\s+|$|[;,|\x1f"''\])}]))+"""
 _NEXT = r"[\s/]+([A-HY]\d\d[A-Z])"  # blanks and slashes separate whole codes only
 _BETWEEN = r"""[;|,\t\r\n\x1f"''\[\](){}]+"""
 # What most files have, and nothing below would change.
-_SIMPLE = r"[A-Z0-9]{0,14}(?:/\d+)?(?:; ?[A-Z0-9]{1,14}(?:/\d+)?)*"
+_SIMPLE = r"[A-Z0-9]{0,14}(?:/\d+)?(?:(?:; ?|\x1f)[A-Z0-9]{1,14}(?:/\d+)?)*"
 
 _S = r"[\s\v\x{a0}]*"
 _SUBCLASS = rf"{_S}[A-HY]{_S}\d\d{_S}[A-Z]"
@@ -47,12 +48,14 @@ CREATE OR REPLACE TEMP MACRO unless_missing(s) AS (
     CASE WHEN strlen(s) <= 4 AND s IN ({_WORDS}) THEN NULL ELSE s END);
 CREATE OR REPLACE TEMP MACRO value_of(s) AS (
     CASE WHEN regexp_matches(s, '^ *[{_BLANK}]|[{_BLANK}] *$')
-    THEN unless_missing(trim(s, ' {_BLANK}')) ELSE unless_missing(trim(s)) END);
+    THEN unless_missing(trim(s, ' {_BLANK}'))  -- far slower than trim(s)
+    WHEN prefix(s, ' ') OR suffix(s, ' ') THEN unless_missing(trim(s)) ELSE unless_missing(s) END);
 
--- The same of a text that may be long, and without bytes that stand for no character.
+-- The same of a column that may be long, and without bytes that stand for no character: trimming,
+-- or a regular expression that looks for the end, would read all of it.
 CREATE OR REPLACE TEMP MACRO text_of(s) AS (
     CASE WHEN contains(s, chr(0)) THEN value_of(replace(s, chr(0), ''))
-    WHEN strlen(s) > 60 THEN trim(s) ELSE value_of(s) END);
+    WHEN {_EDGE} THEN value_of(s) ELSE unless_missing(s) END);
 
 -- A text in one line.
 CREATE OR REPLACE TEMP MACRO line_of(s) AS (
@@ -83,22 +86,27 @@ CREATE OR REPLACE TEMP MACRO clean_symbol(s) AS (
     FROM (SELECT regexp_extract(with_slash(upper(s)),
          '{_SYMBOL}', ['a', 'b', 'c', 'd', 'e']) AS x));
 
+CREATE OR REPLACE TEMP MACRO simple_items(s) AS list_filter(
+    string_split(replace(replace(s, '; ', ';'), chr(31), ';'), ';'),
+    lambda x: unless_missing(x) IS NOT NULL);
+
 -- The codes in a text: a list of any form, or codes with any separator between them.
-CREATE OR REPLACE TEMP MACRO split_codes(s) AS list_filter(list_transform(
-    CASE WHEN regexp_full_match(s, '{_SIMPLE}') THEN string_split(s, ';')
-    ELSE regexp_split_to_array(
+CREATE OR REPLACE TEMP MACRO split_codes(s) AS
+    CASE WHEN regexp_full_match(s, '{_SIMPLE}') THEN simple_items(s)
+    ELSE list_filter(list_transform(regexp_split_to_array(
         regexp_replace(regexp_replace(regexp_replace(regexp_replace(replace(s, '\/', '/'),
             '{_NOTE}', ' ', 'gi'), '{_VERSION}', '\1', 'gi'), '{_STATUS}', '\1;', 'gi'),
-            '{_NEXT}', ';\1', 'gi'), '{_BETWEEN}') END,
-    lambda x: value_of(x)), lambda x: x IS NOT NULL);
+            '{_NEXT}', ';\1', 'gi'), '{_BETWEEN}'),
+        lambda x: value_of(x)), lambda x: x IS NOT NULL) END;
 
 -- The patent numbers in a text: 10,000,002 is one. Items of a list are numbers as they are.
-CREATE OR REPLACE TEMP MACRO split_numbers(s) AS list_filter(list_transform(
-    CASE WHEN contains(s, chr(31)) THEN regexp_split_to_array(s, '[;|\t\r\n\x1f]+')
-    ELSE regexp_split_to_array(
+CREATE OR REPLACE TEMP MACRO split_numbers(s) AS
+    CASE WHEN regexp_full_match(s, '{_SIMPLE}') THEN simple_items(s)
+    ELSE list_filter(list_transform(CASE WHEN contains(s, chr(31))
+    THEN regexp_split_to_array(s, '[;|\t\r\n\x1f]+') ELSE regexp_split_to_array(
         regexp_replace(regexp_replace(s, '\b([A-Za-z]*\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'),
             '\b([A-Za-z]*\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'), '{_BETWEEN}') END,
-    lambda x: number_of(replace(x, '{_HELD}', ','))), lambda x: x IS NOT NULL);
+    lambda x: number_of(replace(x, '{_HELD}', ','))), lambda x: x IS NOT NULL) END;
 
 -- Whether a number has no parts but digits, and letters such as D before them.
 CREATE OR REPLACE TEMP MACRO bare_number(s) AS

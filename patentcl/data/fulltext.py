@@ -28,10 +28,6 @@ _SQL = rf"""
 CREATE TABLE raw_claims (patent_id VARCHAR, claims VARCHAR[], first_claim VARCHAR);
 CREATE TABLE raw_description (patent_id VARCHAR, description VARCHAR);
 CREATE TEMP MACRO depends(s) AS regexp_matches(s, '{REFERENCE}');
--- No regular expression that looks at a whole text: they take most of the time.
-CREATE TEMP MACRO tidy(s) AS nullif(CASE
-    WHEN s[1] IN (' ', E'\t', E'\r', E'\n') OR s[-1] IN (' ', E'\t', E'\r', E'\n')
-    THEN trim(text_of(s), E' \t\r\n') ELSE text_of(s) END, '');
 -- A number goes where it only says which claim of the list it is.
 CREATE TEMP MACRO unnumbered(claims) AS list_transform(claims, lambda s, i:
     CASE WHEN TRY_CAST(regexp_extract(s, '^(\d+)\s*[.)]', 1) AS INTEGER) = i
@@ -97,17 +93,18 @@ def take_texts(con: duckdb.DuckDBPyConnection, text: Mapping[str, str], again: b
     if "claims" in text or "first_claim" in text:
         con.execute(f"""
             INSERT INTO raw_claims
-            SELECT id, claims, coalesce(tidy(first),
+            SELECT id, claims, coalesce(text_of(first),
                        first_of(claims, list_transform(claims, lambda s: depends(s))))
             FROM (SELECT {text["patent_id"]} AS id, {text.get("first_claim", "NULL")} AS first,
                          unnumbered(list_filter(list_transform(
                              split_claims({text.get("claims", "NULL::VARCHAR")}),
-                             lambda s: tidy(s)), lambda s: s IS NOT NULL)) AS claims
+                             lambda s: text_of(s)), lambda s: s IS NOT NULL)) AS claims
                   FROM flat {once})""")
     if "description" in text:
         con.execute(f"""
             INSERT INTO raw_description
-            SELECT {text["patent_id"]}, tidy({text["description"]}) FROM flat {once}""")
+            SELECT id, text_of(t)
+            FROM (SELECT {text["patent_id"]} AS id, {text["description"]} AS t FROM flat {once})""")
 
 
 def read_texts(con: duckdb.DuckDBPyConnection, source: Path, work: Path) -> None:
@@ -120,7 +117,7 @@ def read_texts(con: duckdb.DuckDBPyConnection, source: Path, work: Path) -> None
             con.execute(f"""
                 CREATE OR REPLACE TABLE claim AS
                 SELECT number_of({c["patent_id"]}) AS id, TRY_CAST({c["seq"]} AS INTEGER) AS seq,
-                       tidy({c["text"]}) AS text, {depends} AS depends
+                       text_of({c["text"]}) AS text, {depends} AS depends
                 FROM {scan} WHERE number_of({c["patent_id"]}) IN (SELECT patent_id FROM patent)""")
         parts = 1 + count(con, "claim") // _AT_ONCE
         for part in range(parts):
@@ -137,7 +134,7 @@ def read_texts(con: duckdb.DuckDBPyConnection, source: Path, work: Path) -> None
         with table_scan(source, "description", work, path) as (scan, c):
             con.execute(f"""
                 INSERT INTO raw_description
-                SELECT number_of({c["patent_id"]}) AS id, min(tidy({c["text"]})) FROM {scan}
+                SELECT number_of({c["patent_id"]}) AS id, min(text_of({c["text"]})) FROM {scan}
                 WHERE number_of({c["patent_id"]}) IN (SELECT patent_id FROM patent)
                     AND number_of({c["patent_id"]}) NOT IN (SELECT patent_id FROM raw_description)
                 GROUP BY 1""")

@@ -189,7 +189,8 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path, extra: Mapping[str, str
             {"LEFT JOIN flat f ON f.rowid = p.place" if extra else ""}
             ORDER BY {"p.place" if ordered else "p.patent_id"}
         ) TO {quote(folder / "corpus.parquet")}
-          (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {5_000 if texts else 50_000})""")
+          (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1,
+           ROW_GROUP_SIZE {5_000 if texts else 50_000})""")
     # Titles of the symbols that occur, and of their ancestors: the data's, else our own.
     own = own_titles()
     con.register("own_title", pa.table({"symbol": list(own), "title": list(own.values())}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import io
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,8 @@ class MapStyle:
 class MapFigure(Figure):
     """A figure that notebooks show without pyplot: its page, or the picture where that is large.
 
-    Its `files` are the paths written, by format, and ``"coordinates"`` for the table; `page` is the
-    text of the page, empty where there is none.
+    Its `files` are the paths written, by format, and ``"coordinates"`` for the table (iterating
+    gives their names); `page` is the text of the page, empty where there is none.
     """
 
     def __init__(self, width: float, height: float, dpi: int) -> None:
@@ -77,6 +77,9 @@ class MapFigure(Figure):
         FigureCanvasAgg(self)
         self.files: dict[str, Path] = {}
         self.page = ""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.files)
 
     def _repr_html_(self) -> str | None:
         if not 0 < len(self.page) < _INLINE:

@@ -123,7 +123,7 @@ def test_citations_meet_ids_in_any_form(tmp_path: Path) -> None:
     wanted = {*ids[:4], ids[5], "7000005", "EP7000001"}  # the last: two would fit, and none
     assert {c for row in rows["citations"] for c in row} == wanted
     assert list(rows["country"].fillna("")) == ["US", "", "US", "", "US", "US"]
-    assert list(rows["kind"]) == ["B2", None, "S", None, "A1", "B2"]
+    assert list(rows["kind"].fillna("")) == ["B2", "", "S", "", "A1", "B2"]
     assert counts["citations inside the corpus"] == 5 * 5 - 4
 
 

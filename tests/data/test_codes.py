@@ -140,3 +140,24 @@ def test_a_number_before_a_text_is_dropped(con: duckdb.DuckDBPyConnection) -> No
     texts = ["(US7000001) A pump.", "(EP 1234567 A1) A pump.", "(a) A pump.", "A pump (US7000001)"]
     got = con.execute("SELECT without_number(t) FROM (SELECT unnest(?) AS t)", [texts]).fetchall()
     assert [t for (t,) in got] == ["A pump.", "A pump.", "(a) A pump.", "A pump (US7000001)"]
+
+
+@given(st.text("a- NUL\t\n\v\u00a0\ufeff\u00e4", max_size=90), st.integers(0, 2))
+def test_texts_and_values_lose_blanks_around_them(con, text, long):
+    text = text + long * ("x" * 60 + text)
+    kept = text.strip(" \t\r\n\v\f\u00a0\ufeff")
+    wanted = None if kept in ("", "-", "NULL", "NaN") else kept
+    found = con.execute("SELECT value_of(t), text_of(t) FROM (SELECT ? AS t)", [text]).fetchall()
+    assert found == [(wanted, wanted)]
+
+
+ITEMS = st.sampled_from(["A01B", "A01B1/00", "7000001", "US7000001B2", "NA", "", "X", "A" * 14])
+
+
+@given(st.lists(ITEMS, max_size=5), st.sampled_from(["; ", ";", "\x1f"]))
+def test_plain_items_are_those_of_any_form(con, items, between):
+    plain = between.join(items)
+    row = "SELECT split_codes(t), split_numbers(t) FROM (SELECT ? AS t)"
+    [found] = con.execute(row, [plain]).fetchall()
+    assert found == con.execute(row, [plain + between + "N/A"]).fetchone()
+    assert list(found) == [[i for i in items if i not in ("NA", "")]] * 2
