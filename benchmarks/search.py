@@ -1,28 +1,35 @@
 """Search against bare FAISS on one thread: overhead, filters, recall and speed at equal recall.
 
-    python -m benchmarks.search --rows 100000 --dimension 384 [--spec flat hnsw] [--others]
+    python -m benchmarks.search --rows 100000 --spec flat hnsw --others --out benchmarks/search.md
 
-Vectors are clustered, and the same for all. Queries a second are of processor time, the best of
-several rounds in which the contestants take turns, so that a busy machine disturbs them alike.
+Vectors are clustered, or those of a file (--vectors, .npy), and the same for all. Queries a second
+are of processor time, the best of several rounds in which the contestants take turns, so that a
+busy machine disturbs them alike. hnswlib and usearch (--others) build graphs of as many links, with
+as much effort, as our specification hnsw.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
+import resource
+import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
 from patentcl.core.arrays import nearest, unit_rows
-from patentcl.core.tables import text_table
+from patentcl.core.tables import markdown_table
 from patentcl.search import backend
 from patentcl.search.index import PatentIndex
 from patentcl.search.specification import IndexSpec
 
+EFFORTS = (16, 32, 64, 128, 256)
 SHARES = (0.001, 0.01, 0.1, 0.5, 0.9, 1.0)
 
 
@@ -54,11 +61,8 @@ def recall(found: np.ndarray, truth: np.ndarray) -> float:
 def overhead(index: PatentIndex, queries: np.ndarray, k: int, rounds: int) -> list[list]:
     """Ours against the same FAISS index, in a batch and one at a time."""
     bare = index.nearest.index
-    effort = index.spec.search.get("efSearch")
-    if effort:
-        bare.hnsw.efSearch = effort
     rows = []
-    for size in (len(queries), 100, 1):
+    for size in dict.fromkeys((len(queries), 100, 1)):
         some = queries[: len(queries) if size > 1 else 20]
 
         def each(call: Callable[[np.ndarray], object], some=some, size=size) -> None:
@@ -90,34 +94,106 @@ def filtered(index: PatentIndex, queries: np.ndarray, k: int, rounds: int) -> li
     return rows
 
 
+def curves(
+    index: PatentIndex, vectors: np.ndarray, queries: np.ndarray, k: int, rounds: int, others: bool
+) -> list[list]:
+    """Recall and queries a second of graphs at several efforts, and seconds that building took."""
+    truth, ours = nearest(queries, vectors, k)[0], index.nearest
+    chosen, few = ours.effort, queries[:100]
+    by = {
+        "patentcl": (lambda e: ours.set_effort("efSearch", e), lambda q: ours.search(q, k)[1]),
+        "bare FAISS": (lambda e: None, lambda q: ours.index.search(q, k)[1]),
+    }
+    built = {"patentcl": "", "bare FAISS": ""}
+    if others:
+        import hnswlib
+        from usearch.index import Index
+
+        rows, width = vectors.shape
+        start = time.process_time()
+        other = hnswlib.Index("ip", width)
+        other.init_index(rows, M=32, ef_construction=200)
+        other.add_items(vectors, num_threads=1)
+        built["hnswlib"] = round(time.process_time() - start, 1)
+        other.set_num_threads(1)
+        by["hnswlib"] = (other.set_ef, lambda q: other.knn_query(q, k)[0].astype(int))
+        start = time.process_time()
+        third = Index(ndim=width, metric="ip", dtype="f32", connectivity=32, expansion_add=200)
+        third.add(np.arange(rows), vectors, threads=1)
+        built["usearch"] = round(time.process_time() - start, 1)
+        by["usearch"] = (
+            lambda e: setattr(third, "expansion_search", e),
+            lambda q: third.search(q, k, threads=1).keys.astype(int),
+        )
+    table = []
+    for effort in EFFORTS:
+        for set_effort, _ in by.values():
+            set_effort(effort)
+        calls = {n: lambda of=of: of(queries) for n, (_, of) in by.items()}
+        singly = {n: lambda of=of: [of(q[None]) for q in few] for n, (_, of) in by.items()}
+        many, one = speeds(calls, len(queries), rounds), speeds(singly, len(few), rounds)
+        for name, batch, alone in zip(by, many, one, strict=True):
+            found = by[name][1](queries).reshape(len(queries), k)
+            line = [name, effort, round(recall(found, truth), 4), batch, alone, built[name]]
+            table.append(line)
+    ours.set_effort("efSearch", chosen)
+    return table
+
+
+def report(args: argparse.Namespace, vectors: np.ndarray, queries: np.ndarray) -> list[str]:
+    """Tables of every specification."""
+    parts = []
+    for name in args.spec:
+        start = time.process_time()
+        index = PatentIndex.build(vectors, map(str, range(len(vectors))), IndexSpec.read(name))
+        seconds = time.process_time() - start
+        if args.memory:
+            index.save(args.memory / name)
+            index = PatentIndex.load(args.memory / name)
+        rows, width = vectors.shape
+        search = index.measured()
+        said = f"chosen: {search['search']}, recall@10 {search['recall@10']}; " if search else ""
+        parts.append(f"## {name}, {rows:,} x {width}\n\n{said}built in {seconds:.1f} s")
+        head = ["queries/s", "bare FAISS", "arrays", "DataFrame"]
+        parts.append(markdown_table(head, overhead(index, queries, args.k, args.rounds)))
+        head = ["passing", f"batch {len(queries)}", "batch 1", "recall@10"]
+        parts.append(markdown_table(head, filtered(index, queries, args.k, args.rounds)))
+        if name == "hnsw":
+            head = ["", "efSearch", "recall@10", f"batch {len(queries)}", "batch 1", "built in s"]
+            table = curves(index, vectors, queries, args.k, args.rounds, args.others)
+            parts.append(markdown_table(head, table))
+        print("\n\n".join(parts[-4:]), flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return [*parts, f"Peak of resident memory, with the vectors and all indexes: {peak:.1f} GB."]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--dimension", type=int, default=384)
+    parser.add_argument("--vectors", type=Path, help="a .npy file; its last rows are the queries")
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("-k", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--spec", nargs="+", default=["flat"])
+    parser.add_argument("--others", action="store_true", help="hnswlib and usearch, too")
+    parser.add_argument("--memory", type=Path, help="save indexes there and search them as loaded")
+    parser.add_argument("--out", type=Path, help="a Markdown file to write")
     args = parser.parse_args()
     backend.import_faiss().omp_set_num_threads(1)
-    vectors = clustered(args.rows, args.dimension, 1)
-    queries = clustered(args.queries, args.dimension, 2)
-    for name in args.spec:
-        start = time.process_time()
-        index = PatentIndex.build(vectors, map(str, range(args.rows)), IndexSpec.read(name))
-        print(f"\n{name}: {args.rows:,} x {args.dimension}, {time.process_time() - start:.1f} s")
-        print(
-            text_table(
-                ["queries/s", "bare FAISS", "arrays", "DataFrame"],
-                overhead(index, queries, args.k, args.rounds),
-            )
-        )
-        print(
-            text_table(
-                ["passing", f"batch {args.queries}", "batch 1", "recall"],
-                filtered(index, queries, args.k, args.rounds),
-            )
-        )
+    if args.vectors:
+        every = unit_rows(np.load(args.vectors, mmap_mode="r"))
+        vectors, queries = every[: -args.queries], every[-args.queries :]
+    else:
+        vectors = clustered(args.rows, args.dimension, 1)
+        queries = clustered(args.queries, args.dimension, 2)
+    parts = report(args, vectors, queries)
+    if args.out:
+        faiss = backend.import_faiss().__version__
+        about = f"One thread, k = {args.k}, FAISS {faiss}, Python {platform.python_version()}."
+        command = f"python -m benchmarks.search {' '.join(sys.argv[1:])}"
+        head = f"# Search\n\n{about} Made by:\n\n    {command}"
+        args.out.write_text("\n\n".join([head, *parts]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

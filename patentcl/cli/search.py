@@ -121,6 +121,12 @@ def similar(
     folder: Annotated[Path, typer.Option("--index", help="Folder of the index.")] = RUN / "index",
     encoder: EncoderNow = None,
     k: Annotated[int, typer.Option("-k", help="Number of patents to find.")] = 10,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Write .csv, .xlsx, .jsonl, .parquet, or .html: a page to hand on."
+        ),
+    ] = None,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
@@ -132,8 +138,9 @@ def similar(
 
     Example: patentcl similar --id 7000001 --before-patent 7000001 --family earliest --why
 
-    Example: patentcl similar --file new.csv -k 3 --json
+    Example: patentcl similar --file new.csv -k 3 --out similar.xlsx
     """
+    from patentcl.cli import found as files
     from patentcl.workspace.run import Run
 
     given = ways.as_arguments()
@@ -141,6 +148,8 @@ def similar(
         one_of(question.text, id_ or None, question.file, names="a text, --id and --file")
     if k < 1:
         raise ConfigError("k is not a positive whole number", got=k, wanted="1 or more")
+    if to is not None:
+        files.check_target(to)
     arguments = filters.as_arguments()
     run = Run(folder.parent, index=folder, encoder=encoder)
     queries: Any = None
@@ -156,26 +165,34 @@ def similar(
         found = run.similar(queries, k, ids=id_ or None, **given, **arguments)
     for each in caught:
         note(str(each.message))
-    if as_csv:
-        out(_csv(found))
+    if to is not None:
+        texts = {0: queries[0]} if question.text is not None else {}
+        if asked:
+            texts = {i: " ".join(t).strip() for i, t in zip(asked, queries.texts, strict=True)}
+        said = {"questions": ", ".join(id_)} | given | arguments
+        files.write(found, to, lambda: _page(run, found, said, texts), _record)
+        note(f"{len(found):,} similar patents written to {to}")
+    elif as_csv:
+        out(files.as_csv(found))
     else:
         _show(found, asked, as_json)
 
 
-def _csv(found: Any) -> str:
-    """All columns, lists joined by ``; ``; a text that a spreadsheet would compute is quoted."""
-    import pandas as pd
+def _page(run: Any, found: Any, said: dict[str, Any], texts: dict[Any, str]) -> str:
+    """The page of a result: `said` is how it was looked for, `texts` what by the question's name.
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, list | tuple) or hasattr(value, "tolist"):
-            value = "; ".join(map(str, value)) if not hasattr(value, "item") else value
-        risky = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
-        return f"'{value}" if risky else value
+    Titles of codes are those that the index knows.
+    """
+    from patentcl.cli.found import page
 
-    table = pd.DataFrame({c: found[c].map(plain) for c in found.columns}).rename(
-        columns={"id": "patent_id"}
-    )
-    return table.to_csv(index=False, lineterminator="\n").rstrip("\n")
+    symbols, titles = run.index.symbols, {}
+    if symbols is not None:
+        titles = dict(zip(symbols["symbol"], symbols["title"], strict=True))
+    names = dict.fromkeys([*(texts if 0 not in texts else ()), *found["query"]])
+    asked = [(name, texts.get(name, str(name))) for name in names]
+    if 0 in texts and 0 not in names:
+        said = {"text": texts[0]} | said
+    return page(found, asked, {"index": f"{len(run.index):,} patents"} | said, titles)
 
 
 def _show(found: Any, asked: list[Any], as_json: bool) -> None:
@@ -196,8 +213,12 @@ def _show(found: Any, asked: list[Any], as_json: bool) -> None:
 
 def _more(row: dict[str, Any]) -> dict[str, Any]:
     """What some ways to search add to a result."""
-    names = ("score", "bm25", "others", "shared_codes", "relation", "terms", "sentence")
-    return {name: row[name] for name in names if name in row}
+    from pandas import NA
+
+    names = ("score", "bm25", "dense_rank", "bm25_rank", "others")
+    names += ("shared_codes", "relation", "terms", "sentence")
+    found = {name: row[name] for name in names if name in row}
+    return {k: None if v is NA else v for k, v in found.items()}
 
 
 def _record(row: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from patentcl.maps.colours import ramp, section_colours, value_colours
 _OWN = ("id", "x", "y", "label", "cluster", "title", "date", "codes")
 _VALUES = 11  # values of a column with a colour of their own; the others share one
 _STEPS = 6  # into which numbers are divided
-_LINK = "https://patents.google.com/patent/"
+LINK = "https://patents.google.com/patent/"
 
 
 def make_page(
@@ -50,7 +50,7 @@ def make_page(
             {"name": name, "x": float((x - low[0]) / span), "y": float((y - low[1]) / span)}
             for name, x, y in marks
         ],
-        "link": _LINK,
+        "link": LINK,
         "xy": _packed(grid),
         "label": _packed(label),
         "id": table["id"].astype(str).tolist(),

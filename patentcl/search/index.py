@@ -18,7 +18,7 @@ from patentcl.search.bm25 import BM25
 from patentcl.search.filters import Filters, checked_ids, checked_meta, parents_of
 from patentcl.search.nearest import Nearest
 from patentcl.search.specification import IndexSpec, choose_spec
-from patentcl.search.tuning import effort_text, tuned
+from patentcl.search.tuning import effort_text, held_out, tuned
 
 
 class PatentIndex:
@@ -55,6 +55,7 @@ class PatentIndex:
         self._stored = stored
         self.nearest = Nearest(stored.index, stored.spec, stored.exact)
         self.meta = stored.meta
+        self._columns = {c: stored.meta[c].array for c in stored.meta.columns}
         self.ids: np.ndarray = stored.meta["id"].to_numpy(dtype=object)
         self.spec, self.encoder, self.symbols = stored.spec, stored.encoder, stored.symbols
         self.recall = stored.recall
@@ -134,9 +135,12 @@ class PatentIndex:
         Filters(table).check()
         if not index.is_trained:
             index.train(unit)
-        index.add(unit)
+        before = rows - (0 if Nearest(index, chosen).exhaustive else held_out(rows))
+        index.add(unit[:before])
         exact = unit if chosen.rerank > 1 else None
         chosen, recall = tuned(Nearest(index, chosen, exact), unit)
+        if before < rows:
+            index.add(unit[before:])
         out = cls(backend.Stored(index, table, chosen, encoder, symbols, exact, recall))
         out.why = why
         if texts is not None:
@@ -180,9 +184,9 @@ class PatentIndex:
         rows = self.nearest.vectors(np.arange(len(self)))
         exact = np.concatenate([rows, unit])
         index = backend.import_faiss().clone_index(self.nearest.index)
-        index.add(unit)
         kept = exact if self.spec.rerank > 1 else None
         spec, recall = tuned(Nearest(index, self.spec, kept), exact)
+        index.add(unit)
         given = self._stored._replace(
             index=index, meta=checked_meta(table, table["id"].to_numpy(dtype=object)), spec=spec
         )
@@ -334,9 +338,9 @@ class PatentIndex:
         columns = {
             "query": query.astype(np.int64),
             "rank": _rank(query) + 1,
-            "id": self.meta["id"].array.take(position),
+            "id": self._columns["id"].take(position),
             "similarity": similarity,
-            **{c: self.meta[c].array.take(position) for c in self.meta.columns if c != "id"},
+            **{c: values.take(position) for c, values in self._columns.items() if c != "id"},
         }
         return pd.DataFrame(columns, copy=False)
 

@@ -181,7 +181,7 @@ class Nearest:
         index, share = self.index, 1.0
         asked: dict[str, Any] = {}
         if chosen is not None:
-            if exact and (self.family != "IVF" or self._rows is not None):
+            if exact:
                 return self._scanned(queries, reach, chosen)
             share = len(chosen) / len(self)
             keep = np.zeros(len(self), dtype=bool)

@@ -46,8 +46,10 @@ def rank(
 ) -> pd.DataFrame:
     """The k best of each question among the rows of a mask.
 
-    Returns ``query`` (number of the question), ``position``, ``score``, ``similarity`` (cosine) and
-    ``bm25``; with a rule for families also ``others``, how many more of the family pass.
+    Returns ``query`` (number of the question), ``position``, ``score``, ``similarity`` (cosine),
+    ``bm25``, and where both sides are asked ``dense_rank`` and ``bm25_rank``, from 1 (0 beyond the
+    candidates of a side); with a rule for families also ``others``, how many more of the family
+    pass.
     """
     choose(mode, MODES, "mode of search")
     if mode != "dense" and index.words is None:
@@ -82,7 +84,21 @@ def _frame(query: Any, position: Any, score: Any, similarity: Any, bm25: Any) ->
     values = (query, position, score, similarity, bm25)
     return pd.DataFrame(
         {n: np.asarray(v, dtype=t) for n, v, t in zip(names, values, kinds, strict=True)}
-    )
+    ).assign(dense_rank=0, bm25_rank=0)
+
+
+def _ranks(query: np.ndarray, position: np.ndarray, among: np.ndarray, n: int) -> np.ndarray:
+    """Place, from 1, of candidates in a list by query, best first; 0 where they are not in it.
+
+    `among` holds the keys query * n + position of the list.
+    """
+    first = np.searchsorted(among // n, among // n, side="left")
+    place, keys = np.argsort(among, kind="stable"), query * n + position
+    at = np.minimum(np.searchsorted(among[place], keys), max(len(among) - 1, 0))
+    if not len(among):
+        return np.zeros(len(keys), dtype=np.int64)
+    found = place[at]
+    return np.where(among[found] == keys, found - first[found] + 1, 0)
 
 
 def candidates(
@@ -126,17 +142,25 @@ def _worded(
     deep = reach if mode == "bm25" else max(reach, _DEEP)
     columns, best = best_columns(words, deep)
     query, place = np.nonzero(best > 0)
-    position = columns[query, place]
+    position, n = columns[query, place], len(index)
     if mode == "hybrid":
         other, near, _ = index.nearest.search(vectors, deep, keep)
-        pairs = np.unique(np.r_[query, other] * len(index) + np.r_[position, near])
-        query, position = pairs // len(index), pairs % len(index)
+        asking = [i * n + own for i, (_, own) in enumerate(texts)]
+        dense = other * n + near
+        dense = dense[~np.isin(dense, np.concatenate(asking))]
+        worded = query * n + position
+        pairs = np.unique(np.r_[worded, dense])
+        query, position = pairs // n, pairs % n
     bm25 = words[query, position]
     similarity = index.nearest.similarity(vectors[query], position[:, None])[:, 0]
     score = (
         bm25 if mode == "bm25" else fused(query, similarity, bm25, index.words.weight, len(texts))
     )
-    return _frame(query, position, score, similarity, bm25)
+    out = _frame(query, position, score, similarity, bm25)
+    if mode == "hybrid":
+        out["dense_rank"] = _ranks(query, position, dense, n)
+        out["bm25_rank"] = _ranks(query, position, worded, n)
+    return out
 
 
 def fused(

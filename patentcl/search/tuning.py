@@ -13,39 +13,43 @@ from patentcl.search.nearest import TIE, Nearest
 from patentcl.search.specification import IndexSpec
 
 K = 10
-SAMPLE = 128
-"""Questions of each of two kinds."""
+SAMPLE = 256
+"""Questions of each of two kinds, at most."""
+
+
+def held_out(rows: int) -> int:
+    """How many of the last vectors are questions before they are added."""
+    return min(SAMPLE, rows // 10)
 
 
 def tuned(found: Nearest, unit: np.ndarray) -> tuple[IndexSpec, float]:
     """The specification with the search effort that reaches its target, and the recall@10 then.
 
-    `unit` (n, d) are the vectors of the index. The nearest others of some of them are looked for,
-    and what is nearest to the middle of two: a graph finds its own vectors more easily than texts
-    that it has not seen. Near-copies stand for each other. Efforts are doubled until the target is
-    reached; one that the specification gives is kept.
+    `unit` (n, d) holds the vectors of the index, and after them those that are still to be added.
+    The nearest to these are compared with those of exact search, and the nearest to the middle of
+    two of the index: a graph finds its own vectors more easily than what it has not seen.
+    Near-copies stand for each other. Efforts are doubled until the target is reached; one that the
+    specification gives is kept.
 
     Raises
     ------
     ConfigError
         If the target is not reached.
     """
-    spec, k = found.spec, min(K, len(unit) - 1)
-    if found.exhaustive or k < 1:
+    n = len(found)
+    spec, k, inside = found.spec, min(K, n), unit[:n]
+    if found.exhaustive:
         return spec, 1.0
-    size = min(SAMPLE, len(unit))
-    own = np.random.default_rng(0).choice(len(unit), size, replace=False)
-    asked = np.concatenate([unit[own], unit_rows(unit[own] + unit[np.roll(own, 1)], zeros=True)])
-    own = np.r_[own, np.full(size, -1)]
-    last = nearest(asked, unit, k, own)[1][:, -1:] - TIE
+    some = np.random.default_rng(0).choice(n, min(SAMPLE, n), replace=False)
+    middle = unit_rows(inside[some] + inside[np.roll(some, 1)], zeros=True)
+    asked = np.concatenate([unit[n:][-SAMPLE:], middle])
+    last = nearest(asked, inside, k)[1][:, -1:] - TIE
     value = 0.0
     for search in _efforts(found):
         for name, effort in search.items():
             found.set_effort(name, effort)
-        position = found.search(asked, k + 1)[1].reshape(len(own), k + 1)
-        similarity = np.einsum("qd,qkd->qk", asked, unit[position])
-        right = (similarity >= last) & (position != own[:, None])
-        value = float(right.sum(axis=1).clip(max=k).mean()) / k
+        position = found.search(asked, k)[1].reshape(len(asked), k)
+        value = float((np.einsum("qd,qkd->qk", asked, unit[position]) >= last).mean())
         spec = spec.model_copy(update={"search": search})
         if spec.target is None or value >= spec.target:
             return spec, value

@@ -346,9 +346,10 @@ class Run:
             ``query`` (id of the patent that asks, or number of the text from 0), ``rank`` (from 1),
             ``id``, ``similarity`` (cosine), ``date``, ``title``, ``codes``, and whatever more the
             index holds; by query in the order given, then from most to least similar. Unless mode
-            is dense also ``score`` and ``bm25``; with `family`, ``others``: how many more members
-            pass; with `why`, ``shared_codes``, ``relation``, ``terms`` and ``sentence``. Empty
-            texts have no rows.
+            is dense also ``score`` and ``bm25``, of a hybrid search ``dense_rank`` and
+            ``bm25_rank`` (missing beyond the first 100 of a side); with `family`, ``others``: how
+            many more members pass; with `why`, ``shared_codes``, ``relation``, ``terms`` and
+            ``sentence``. Empty texts have no rows.
 
         Warns
         -----
@@ -380,6 +381,11 @@ class Run:
                 meta[column] = empty
         rest = found.drop(columns=["query", "position", "similarity"])
         rest = rest.drop(columns=["score", "bm25"] if mode == "dense" else [])
+        ranks = ["dense_rank", "bm25_rank"]
+        if mode == "hybrid":
+            rest[ranks] = rest[ranks].astype("Int64").where(rest[ranks] > 0)
+        else:
+            rest = rest.drop(columns=ranks)
         meta["query"] = [names[i] for i in found["query"]]
         meta["rank"] = (found.groupby("query").cumcount() + 1).to_numpy()
         meta["similarity"] = found["similarity"].to_numpy()

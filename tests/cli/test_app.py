@@ -6,9 +6,11 @@ import io
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from calling import Done
 from calling import call as in_process
@@ -16,6 +18,7 @@ from tiny import write_tiny_encoder
 
 from patentcl import Corpus
 from patentcl.cli.app import main
+from patentcl.cli.found import write
 from patentcl.cli.options import out
 from patentcl.sample.writer import write_sample
 
@@ -167,6 +170,46 @@ def test_a_row_for_every_row_of_a_file(cli: Run, run: Path, here: Path) -> None:
     done = cli("classify", "--file", "gap.csv", "--model", run / "classifier", "--json")
     rows = [json.loads(x) for x in done.stdout.splitlines()]
     assert [r["patent_id"] for r in rows] == ["x", "y", "z"] and rows[1]["predicted"] == []
+
+
+def test_similar_in_files(cli: Run, run: Path, here: Path) -> None:
+    call = ("similar", "--file", "asked.csv", "--index", run / "index", "-k", 2, "--mode", "hybrid")
+    (here / "asked.csv").write_text("id,title,abstract\nx,Battery <b>,A battery\ny,,\n")
+    for suffix in ("csv", "xlsx", "jsonl", "parquet", "html"):
+        done = cli(*call, "--why", "--before", 2030, "--out", f"found.{suffix}")
+        assert "2 similar patents written to" in done.stderr and not done.stdout
+    tables = [
+        pd.read_csv(here / "found.csv"),
+        pd.read_excel(here / "found.xlsx", engine="calamine"),
+    ]
+    tables += [
+        pd.read_parquet(here / "found.parquet"),
+        pd.read_json(here / "found.jsonl", lines=True),
+    ]
+    ids = tables[0]["patent_id"].astype(str).tolist()
+    for table in tables:
+        assert table["patent_id"].astype(str).tolist() == ids
+        assert table["query"].tolist() == ["x", "x"]
+        assert {"dense_rank", "bm25_rank", "shared_codes"} <= set(table)
+    page = (here / "found.html").read_text()
+    assert all(part in page for part in (*ids, "Battery &lt;b&gt;", "<dd>2030</dd>", "Nothing was"))
+    assert "<script" not in page and "src=" not in page and page.count("https://") == 2
+    assert "there already" in _error(cli(*call, "--out", "found.csv", code=1))
+    assert ".parquet, .html" in _error(cli(*call, "--out", "found.txt", code=1))
+
+
+def test_formulas_in_titles_stay_texts(tmp_path: Path) -> None:
+    title = '=HYPERLINK("http://x","y")'
+    one = pd.DataFrame(
+        {"query": [0], "rank": [1], "id": ["US1"], "similarity": [0.5], "date": [None]}
+    ).assign(title=title, codes=[["A01B1/00", "H"]])
+    write(one, tmp_path / "a.xlsx", str, str)
+    write(one, tmp_path / "a.csv", str, str)
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as book:
+        assert b"<f>" not in book.read("xl/worksheets/sheet1.xml")
+    assert pd.read_excel(tmp_path / "a.xlsx", engine="calamine")["title"].tolist() == [title]
+    row = pd.read_csv(tmp_path / "a.csv").iloc[0]
+    assert row["title"] == f"'{title}" and row["codes"] == "A01B1/00; H"
 
 
 def test_similar_filters(cli: Run, run: Path) -> None:

@@ -51,6 +51,19 @@ def test_every_mode_is_brute_force(mode: str, keep: np.ndarray | None) -> None:
         np.testing.assert_allclose(mine["similarity"], cosine[right], atol=1e-5)
 
 
+def test_ranks_of_each_side() -> None:
+    asked = [Question(i, ASKED[i : i + 1], [SAID[i]], np.array([i])) for i in range(3)]
+    found, words = rank(INDEX, asked, 8, "hybrid"), BM25(TEXTS).scores(SAID)
+    for i in range(3):
+        others = np.arange(N) != i
+        near = order(VECTORS.astype(np.float64) @ ASKED[i], N, others)
+        worded = order(words[i], N, others & (words[i] > 0))
+        mine = found[found["query"] == i]
+        assert mine["dense_rank"].tolist() == [near.index(p) + 1 for p in mine["position"]]
+        ranks = [worded.index(p) + 1 if p in worded else 0 for p in mine["position"]]
+        assert mine["bm25_rank"].tolist() == ranks
+
+
 def test_the_best_of_several_and_those_that_ask() -> None:
     own = np.array([4, 9])
     [asked] = [Question("both", VECTORS[own], TEXTS[4:10:5], own)]
