@@ -215,8 +215,8 @@ def _more(row: dict[str, Any]) -> dict[str, Any]:
     """What some ways to search add to a result."""
     from pandas import NA
 
-    names = ("score", "bm25", "dense_rank", "bm25_rank", "others")
-    names += ("shared_codes", "relation", "terms", "sentence")
+    names = ["score", "bm25", "dense_rank", "bm25_rank", "others"]
+    names += ["shared_codes", "relation", "terms", "sentence"]
     found = {name: row[name] for name in names if name in row}
     return {k: None if v is NA else v for k, v in found.items()}
 
