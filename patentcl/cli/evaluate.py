@@ -31,6 +31,10 @@ def evaluate(
     report: Annotated[
         Path | None, typer.Option(help="For a classifier: all metrics, tables and pictures here.")
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="For an index: write its citation task here, as BEIR and mteb read it."),
+    ] = None,
 ) -> None:
     """Evaluate a classifier, an encoder or an index on a held-out split, beside chance.
 
@@ -51,7 +55,7 @@ def evaluate(
         report_folder(folder, report, place, vectors, split)
         note(f"report written to {report}")
     with steps("embed") as progress:
-        kind, result = evaluate_folder(folder, place, vectors, split, metrics, progress)
+        kind, result = evaluate_folder(folder, place, vectors, split, metrics, progress, export)
     _show(kind, result, split, common.as_json)
 
 
@@ -79,5 +83,10 @@ def _show(kind: str, result: dict[str, Any], split: str, as_json: bool) -> None:
         return
     for task, systems in result.items():
         if systems:
+            apart = {k: v for k, v in systems.items() if " less " in k}
             out(f"{kind}: {task} ({split} split)")
-            out(figures_table(systems))
+            out(figures_table({k: v for k, v in systems.items() if k not in apart}))
+            for name, by in apart.items():
+                for metric, of in by.items():
+                    ends = f"{of['low']:+.3f} to {of['high']:+.3f}"
+                    out(f"  {name}, {metric}: {of['value']:+.3f} ({ends})")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from patentcl.core import artifacts
@@ -16,13 +15,14 @@ from patentcl.core.progress import Progress
 from patentcl.data.corpus import SPLITS, Corpus
 from patentcl.evaluation.classifiers import classifier_report, evaluate_classifiers
 from patentcl.evaluation.retrieval import (
-    DEPTH,
+    RetrievalTask,
     chance_run,
     dense_run,
     evaluate_retrieval,
     main_task,
     retrieval_tasks,
 )
+from patentcl.evaluation.search import by_domain, differences, export_task, index_runs
 from patentcl.evaluation.settings import ReportSettings
 from patentcl.workspace import Run, folders
 
@@ -52,6 +52,7 @@ def evaluate_folder(
     split: str = "test",
     metrics: Sequence[str] = (),
     progress: Progress | None = None,
+    export: Path | None = None,
 ) -> tuple[str, Result]:
     """Evaluate what a folder holds on a held-out split, beside chance; returns its kind, too.
 
@@ -69,20 +70,44 @@ def evaluate_folder(
         if not found:
             raise DataError(f"no patent of the {split} split has a code", where=corpus)
         return kind, {"codes": {k: m.as_dict() for k, m in found.items()}}
+    if export is not None and kind != "index":
+        raise ConfigError("a task is exported with an index only", got=folder)
     patents = folders.open_corpus(corpus)
-    find = (
-        _index_run(folder, patents)
-        if kind == "index"
-        else _encoder_run(folder, patents, vectors, progress)
-    )
     tasks = retrieval_tasks(patents, settings.queries, split=split)
     main_task(tasks, split)  # complains where there is none
+    chosen_metrics = metrics or settings.retrieval
+    if kind == "index":
+        return kind, _evaluate_index(folder, patents, tasks, chosen_metrics, export)
+    find = _encoder_run(folder, patents, vectors, progress)
     result: Result = {}
     for task in tasks:
         runs = {kind: find(task.queries), "chance": chance_run(len(patents), task.queries)}
-        by = evaluate_retrieval(task, runs, metrics or settings.retrieval)
+        by = evaluate_retrieval(task, runs, chosen_metrics)
         result[task.name] = {k: m.as_dict() for k, m in by.items()}
     return kind, result
+
+
+def _evaluate_index(
+    folder: Path,
+    patents: Corpus,
+    tasks: list[RetrievalTask],
+    metrics: Sequence[str],
+    export: Path | None,
+) -> Result:
+    """Every mode of search, and hybrid less its sides; citations also inside a class and across."""
+    index, result = Run(folder.parent, index=folder).index, {}
+    for task in tasks:
+        runs = index_runs(index, patents, task.queries)
+        runs["chance"] = chance_run(len(patents), task.queries)
+        cited = task.name == "citations"
+        if cited and export is not None:
+            export_task(export, patents, task)
+        for part, kept in by_domain(task, patents, runs) if cited else [(task, runs)]:
+            by = evaluate_retrieval(part, kept, metrics)
+            result[part.name] = {k: m.as_dict() for k, m in by.items()} | differences(by)
+    if export is not None and "citations" not in result:
+        raise DataError("no held-out patent cites another, so there is nothing to export")
+    return result
 
 
 def report_folder(
@@ -141,18 +166,3 @@ def _encoder_run(
         made_with = folders.manifest_of(folder).get("encoder")
         X = folders.aligned_vectors(place, patents, made_with)
     return lambda queries: dense_run(X, queries)
-
-
-def _index_run(folder: Path, patents: Corpus) -> Find:
-    index, row_of = Run(folder.parent, index=folder).index, pd.Index(patents.ids)
-
-    def find(queries: np.ndarray) -> sparse.csr_matrix:
-        found = index.similar_to(patents.ids[queries], DEPTH)
-        columns = row_of.get_indexer(pd.Index(found["id"]))
-        kept = columns >= 0
-        entries = (found["query"].to_numpy()[kept], columns[kept])
-        return sparse.csr_matrix(
-            (found["similarity"].to_numpy()[kept], entries), shape=(len(queries), len(patents))
-        )
-
-    return find

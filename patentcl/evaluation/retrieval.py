@@ -54,7 +54,7 @@ def retrieval_tasks(
     than `most` queries, a seeded sample of them is taken.
     """
     held_out = np.flatnonzero(corpus.split == split)
-    member = _groups(corpus)
+    member = groups_of(corpus)
     tasks = []
     for name, found in (
         ("citations", _citation_pairs(corpus)[held_out]),
@@ -84,10 +84,10 @@ def _citation_pairs(corpus: Corpus) -> sparse.csr_matrix:
     return sparse.csr_matrix(cites + cites.T)
 
 
-def _groups(corpus: Corpus) -> sparse.csr_matrix:
-    """Main groups of each patent, int32 CSR (n, n_groups)."""
+def groups_of(corpus: Corpus, level: str = "group") -> sparse.csr_matrix:
+    """Symbols of one level of each patent, int32 CSR (n, n_symbols)."""
     groups = [
-        sorted({g for c in codes if (g := truncate_symbol(c, "group"))}) for codes in corpus.codes
+        sorted({g for c in codes if (g := truncate_symbol(c, level))}) for codes in corpus.codes
     ]
     column, names = pd.factorize(np.array([g for row in groups for g in row], dtype=object))
     row = np.repeat(np.arange(len(corpus)), [len(g) for g in groups])

@@ -49,6 +49,7 @@ from patentcl.evaluation.retrieval import (
     main_task,
     retrieval_tasks,
 )
+from patentcl.evaluation.search import by_domain
 from patentcl.evaluation.settings import ReportSettings
 from patentcl.pipeline.stages import EMBED, FIT, INDEX
 from patentcl.search.bm25 import BM25
@@ -812,19 +813,52 @@ def test_judging_a_classifier(
 
 
 def test_judging_an_index_gives_what_its_vectors_give(
-    run_folder: Path, loaded: Loaded, vectors: dict[str, np.ndarray]
+    run_folder: Path, loaded: Loaded, vectors: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
-    title, result = evaluate_folder(
-        run_folder / "index", run_folder, metrics=["ndcg@10", "recall@100"]
-    )
+    beir, names = tmp_path / "beir", ["ndcg@10", "recall@100"]
+    title, result = evaluate_folder(run_folder / "index", run_folder, metrics=names, export=beir)
     assert title == "index"
     for asked in retrieval_tasks(loaded.corpus):
         exact = evaluate_retrieval(
             asked, {"x": dense_run(vectors["tuned"], asked.queries)}, ["ndcg@10", "recall@100"]
         )["x"]
         for name, value in exact.items():
-            assert result[asked.name]["index"][name]["value"] == pytest.approx(value, abs=1e-6)
-        assert list(result[asked.name]) == ["index", "chance"]
+            assert result[asked.name]["dense"][name]["value"] == pytest.approx(value, abs=1e-6)
+        texts = [" ".join(pair) for pair in loaded.corpus.texts]
+        words = evaluate_retrieval(asked, {"x": bm25_run(texts, asked.queries)}, names)["x"]
+        for name, value in words.items():
+            assert result[asked.name]["bm25"][name]["value"] == pytest.approx(value, abs=1e-6)
+        less = ["hybrid less dense", "hybrid less bm25"]
+        assert list(result[asked.name]) == ["dense", "bm25", "hybrid", "chance", *less]
+        by = result[asked.name]
+        gap = by["hybrid"]["ndcg@10"]["value"] - by["bm25"]["ndcg@10"]["value"]
+        found = by["hybrid less bm25"]["ndcg@10"]
+        assert found["value"] == pytest.approx(gap) and found["low"] <= gap <= found["high"]
+    kinds = ["citations", "citations in the same class", "citations in other classes"]
+    assert set(result) - {"same group"} <= set(kinds)
+    corpus = [json.loads(line) for line in (beir / "corpus.jsonl").read_text().splitlines()]
+    assert [row["_id"] for row in corpus] == loaded.corpus.ids.tolist()
+    queries = [json.loads(line) for line in (beir / "queries.jsonl").read_text().splitlines()]
+    head, *pairs = (beir / "qrels" / "test.tsv").read_text().splitlines()
+    [task] = [t for t in retrieval_tasks(loaded.corpus) if t.name == "citations"]
+    assert head == "query-id\tcorpus-id\tscore" and len(pairs) == task.relevant.nnz
+    assert {row["_id"] for row in queries} == {pair.split("\t")[0] for pair in pairs}
+
+
+def test_pairs_by_their_classes() -> None:
+    codes = [["A01B1/00"], ["A01B3/00"], ["H01M2/00"], ["A01C1/00", "H01M2/00"]]
+    corpus = Corpus.from_records(
+        [{"patent_id": f"P{i}", "title": "x", "codes": c} for i, c in enumerate(codes)]
+    )
+    relevant = sparse.csr_matrix(np.array([[0, 1, 1, 0], [0, 0, 1, 0]], dtype=bool))
+    run = sparse.csr_matrix(np.array([[0, 1.0, 3.0, 2.0], [4.0, 0, 0, 0]]))
+    task = RetrievalTask("citations", np.array([0, 1]), relevant)
+    whole, same, other = by_domain(task, corpus, {"x": run})
+    assert whole[0] is task and same[0].queries.tolist() == [0]
+    assert same[0].relevant.toarray().tolist() == [[False, True, False, False]]
+    assert same[1]["x"].toarray().tolist() == [[0, 1, 0, 2]]
+    assert other[0].queries.tolist() == [0, 1]
+    assert other[1]["x"].toarray().tolist() == [[0, 0, 3, 2], [4, 0, 0, 0]]
 
 
 def test_judging_an_encoder_with_and_without_vectors(run_folder: Path, tmp_path: Path) -> None:

@@ -97,6 +97,18 @@ def test_the_index_keeps_its_symbols(tmp_path: Path) -> None:
     assert set(again.search(np.ones(4), cpc="A61B17/34")["id"]) == set(META["id"][:2])
 
 
+def test_sql_in_a_value_is_a_value() -> None:
+    for name in ("applicant", "country", "kind", "status", "in_family"):
+        assert not FOUND.mask(**{name: "x' OR '1'='1"}).any()
+        assert FOUND.mask(country="US", applicant="x'; DROP TABLE patents; --").sum() == 0
+
+
+def test_filters_that_contradict_each_other_are_named() -> None:
+    assert FOUND.explain(after="2020", before="2010") == (
+        "0 of 4 patents pass all filters (1 pass after 2020, 1 pass before 2010)"
+    )
+
+
 def test_what_left_nothing_is_named() -> None:
     said = FOUND.explain(before="1990", country="US")
     assert said == "0 of 4 patents pass all filters (0 pass before 1990, 3 pass country US)"
