@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from patentcl.cli import classify, evaluate, graph, search, stages
+from patentcl.cli import classify, evaluate, graph, landscape, search, stages
 from patentcl.cli.options import (
     INTERRUPTED,
     ColumnNames,
@@ -34,9 +34,9 @@ from patentcl.cli.options import (
     verb,
 )
 from patentcl.core.errors import DataWarning, PatentclError
-from patentcl.core.reading import explain
+from patentcl.core.reading import explain, interrupted
 
-COMMANDS = [m.__name__ for m in (stages, graph, evaluate, classify, search)]
+COMMANDS = [m.__name__ for m in (stages, graph, evaluate, classify, search, landscape)]
 """Importing these registered their commands; help lists them in this order, then those below."""
 
 
@@ -50,23 +50,18 @@ def main() -> None:
         sys.stdout.reconfigure(errors="patentcl")
     try:
         app(args=arguments, prog_name="patentcl")
-    except PatentclError as error:
-        if debug:
-            raise
-        note(f"error: {error}")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        note(INTERRUPTED)
-        sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `patentcl ... | head`
         sys.exit(0)
     except SystemExit:
         raise
     except BaseException as error:  # libraries in Rust panic with what is no Exception
+        if interrupted(error):
+            note(INTERRUPTED)
+            sys.exit(130)
         if debug:
             raise
-        note(f"error: {explain(error)}")
+        note(f"error: {error if isinstance(error, PatentclError) else explain(error)}")
         sys.exit(1)
 
 

@@ -45,6 +45,8 @@ def reading(
     except (PatentclError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # what Rust libraries panic with is no Exception
+        if interrupted(error):
+            raise KeyboardInterrupt from error
         raise DataError(what, where=where, got=said(error), fix=fix) from error
 
 
@@ -55,6 +57,14 @@ def said(error: BaseException) -> str:
     if first and not isinstance(error, LookupError | TypeError | AttributeError):
         return first
     return f"{type(error).__name__}: {first}".removesuffix(": ")
+
+
+def interrupted(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind an error: DuckDB has words of its own for it."""
+    return isinstance(error, KeyboardInterrupt) or "Query interrupted" in (
+        str(error),
+        str(error.__cause__),
+    )
 
 
 def explain(error: BaseException) -> DataError:

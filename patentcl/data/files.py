@@ -36,6 +36,9 @@ def connect(
     }
     if work is not None:
         config["temp_directory"] = str(work)
+    # DuckDB would import these while it works, and lose a Ctrl-C that comes meanwhile.
+    import pyarrow.dataset  # noqa: F401
+
     return duckdb.connect(str(path), read_only=read_only, config=config)
 
 

@@ -1,6 +1,6 @@
 """Maps of embeddings: projection, clusters and their names, pictures, the page.
 
-Imports core and cpc.
+Imports core, cpc and metrics.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ _HOME = {
     "provenance": "projection",
     "cluster": "clusters",
     "place": "projection",
+    "map_quality": "quality",
+    "landscape": "analysis",
+    "footprint": "analysis",
+    "growth": "analysis",
+    "white_space": "analysis",
+    "plot_parts": "analysis",
 }
 __all__ = list(_HOME)
 __getattr__, __dir__ = lazily(__name__, _HOME)

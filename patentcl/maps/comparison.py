@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 
 from patentcl.core.arrays import check_matrix, nearest, unit_rows
+from patentcl.core.errors import TooFew
 from patentcl.maps.clusters import UNLABELLED
 from patentcl.maps.colours import oklch
 from patentcl.maps.drawing import MapFigure, MapStyle, checked_labels, draw_points
 from patentcl.maps.fonts import plain_text
 from patentcl.maps.framing import compact
 from patentcl.maps.projection import check_pair, project, project_pair
+from patentcl.maps.quality import map_quality
 from patentcl.maps.settings import MapSettings
 
 _COLOURED = 10  # labels with a colour of their own
@@ -79,13 +81,32 @@ def compare_maps(
     title = style.title or f"{len(base):,} patents"
     kept = f"of {_NEAREST} nearest patents, {_neighbours_kept(base, tuned):.1f} are the same"
     note = style.subtitle or kept
-    with plain_text([title, note, *style.headings, *groups]):
-        figure = _draw((first, second), groups, title, note, style)
+    headings = [
+        f"{heading}\n{_figures(unit, points, groups)}".rstrip()
+        for heading, unit, points in zip(
+            style.headings, (base, tuned), (first, second), strict=True
+        )
+    ]
+    with plain_text([title, note, *headings, *groups]):
+        figure = _draw((first, second), groups, title, note, headings, style)
     if out is not None:
         folder = Path(out)
         folder.mkdir(parents=True, exist_ok=True)
         figure.write(folder / "compare", style)
     return Comparison(figure, first, second)
+
+
+def _figures(unit: np.ndarray, points: np.ndarray, groups: np.ndarray) -> str:
+    """Figures of a map as a line; empty where too few patents have a label."""
+    try:
+        found = map_quality(unit, points, groups)
+    except TooFew:
+        return ""
+    full = f"{found['full_purity']:.2f} in {unit.shape[1]} dimensions"
+    return (
+        f"purity {found['purity']:.2f} ({full}), V-measure {found['v_measure']:.2f}, "
+        f"trustworthiness {found['trustworthiness']:.2f}"
+    )
 
 
 def _neighbours_kept(base: np.ndarray, tuned: np.ndarray) -> float:
@@ -96,7 +117,12 @@ def _neighbours_kept(base: np.ndarray, tuned: np.ndarray) -> float:
 
 
 def _draw(
-    maps: tuple[np.ndarray, np.ndarray], groups: np.ndarray, title: str, note: str, style: MapStyle
+    maps: tuple[np.ndarray, np.ndarray],
+    groups: np.ndarray,
+    title: str,
+    note: str,
+    headings: Sequence[str],
+    style: MapStyle,
 ) -> MapFigure:
     count = pd.Series(groups[groups != UNLABELLED]).value_counts().sort_index()
     top = sorted(count.sort_values(ascending=False, kind="stable").index[:_COLOURED])
@@ -106,9 +132,9 @@ def _draw(
     figure.set_facecolor("black" if style.dark else "white")
     panels = figure.subplots(1, 2)
     shades = [colours.get(group, style.grey) for group in groups]
-    for axes, points, heading in zip(panels, maps, style.headings, strict=True):
+    for axes, points, heading in zip(panels, maps, headings, strict=True):
         draw_points(axes, compact(points), shades, np.isin(groups, list(colours)), style)
-        axes.set_title(heading, fontsize=13, color=style.ink)
+        axes.set_title(heading, fontsize=12, color=style.ink)
     legend = dict(colours)
     if len(count) > len(top) or UNLABELLED in groups:
         legend["other or none"] = style.grey

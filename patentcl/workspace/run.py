@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from patentcl.core import artifacts
-from patentcl.core.arrays import check_matrix
 from patentcl.core.errors import ConfigError, DataError, choose
-from patentcl.core.reading import read_record, read_table, reading
+from patentcl.core.reading import read_record, reading
 from patentcl.encoders.checks import same_encoder
 from patentcl.workspace import folders
 from patentcl.workspace.queries import as_texts, with_text
@@ -24,8 +23,10 @@ if TYPE_CHECKING:
     from patentcl.data.corpus import Corpus
     from patentcl.encoders.encoder import PatentEncoder
     from patentcl.encoders.light import LightEncoder
+    from patentcl.maps.analysis import Landscape
     from patentcl.maps.drawing import MapFigure
     from patentcl.search.index import PatentIndex
+    from patentcl.workspace.mapping import Footprint, RunMap
     from patentcl.workspace.predictions import Predictor
 
 PARTS = {
@@ -228,41 +229,41 @@ class Run:
         queries : str, sequence of str or of (title, abstract), path, DataFrame or Corpus
             New patents to place on the map, as in `similar`; they are marked by a star.
         """
-        import pandas as pd
-
         from patentcl.encoders.vectors import read_vectors
-        from patentcl.maps.drawing import MapStyle, plot_map
-        from patentcl.maps.projection import place
 
-        path = self.require("map") / "coordinates.parquet"
-        table, meta = read_table(path).to_pandas(), self.corpus.frame()
-        with reading(path):
-            table[["id", "x", "y", "label", "cluster"]]
-        if table["id"].tolist() != meta["id"].tolist():
-            raise DataError(
-                "the map is of another corpus",
-                where=self.where("map"),
-                fix="Draw it again with: patentcl map",
-            )
-        points = check_matrix(table[["x", "y"]].to_numpy(), f"the coordinates in {path}")
-        marks = None
+        drawn, marks = self._drawn(), None
         if queries is not None:
             names, texts = self._asked(queries)
-            vectors, _ = read_vectors(self.require("vectors"))
-            at = place(self.encode("vectors", texts, self._given), vectors, points)
-            said = [text if isinstance(text, str) else text[0] or text[1] for text in texts]
-            shown = [f"{name}: {text}"[:60] for name, text in zip(names, said, strict=True)]
-            marks = pd.DataFrame({"name": shown, "x": at[:, 0], "y": at[:, 1]})
-        return plot_map(
-            points,
-            table["label"].tolist(),
-            out,
-            meta=meta.assign(split=self.corpus.split),
-            clusters=table["cluster"],
-            layers=[table[c].to_numpy(dtype=object) for c in table.filter(like="names_")],
-            marks=marks,
-            style=MapStyle(title=title),
-        )
+            new = self.encode("vectors", texts, self._given)
+            marks = drawn.place(names, texts, new, read_vectors(self.require("vectors"))[0])
+        return drawn.draw(out, title, marks)
+
+    def landscape(self, out: str | Path | None = None, periods: int = 4) -> Landscape:
+        """How the groups of the map grow, and where little lies beside much: tables and figures.
+
+        Parameters
+        ----------
+        out : path, optional
+            A folder for growth.csv, white_space.csv, periods.png and growth.png.
+        periods : int
+            Most periods; they hold about as many patents each.
+        """
+        return self._drawn().landscape(out, periods)
+
+    def footprint(self, where: str | Sequence[bool]) -> Footprint:
+        """Where a selection lies on the map: a table of groups, and a figure.
+
+        Parameters
+        ----------
+        where : str or array_like of bool, shape (n,)
+            An SQL expression over the corpus's columns as in `similar`, or the rows.
+        """
+        return self._drawn().footprint(where)
+
+    def _drawn(self) -> RunMap:
+        from patentcl.workspace.mapping import RunMap
+
+        return RunMap(self.require("map"), self.corpus)
 
     # ---- questions --------------------------------------------------------------------------
 

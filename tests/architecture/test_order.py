@@ -8,8 +8,8 @@ from sources import PACKAGE, SOURCES, each_source, imports, own_imports
 ORDER = (
     "core",
     "cpc sample",
-    "metrics data search maps",
-    "graph encoders",
+    "metrics data search",
+    "graph encoders maps",
     "triplets classification",
     "workspace",
     "evaluation",

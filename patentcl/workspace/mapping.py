@@ -1,0 +1,80 @@
+"""The map of a run, drawn again: with new patents on it, over time, in part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from patentcl.core.arrays import check_matrix
+from patentcl.core.errors import DataError
+from patentcl.core.reading import read_table, reading
+from patentcl.data.corpus import Corpus
+from patentcl.maps.analysis import Landscape, footprint, landscape, plot_parts
+from patentcl.maps.drawing import MapFigure, MapStyle, plot_map
+from patentcl.maps.projection import place
+from patentcl.search.where import rows_where
+from patentcl.workspace.indexing import index_table
+
+
+class Footprint(NamedTuple):
+    """Where a selection lies on a map."""
+
+    table: pd.DataFrame
+    """By group, as `patentcl.maps.footprint`."""
+    figure: MapFigure
+
+
+class RunMap:
+    """The map in a folder, of a corpus: `points` (n, 2), and the `table` of its groups."""
+
+    def __init__(self, folder: Path, corpus: Corpus) -> None:
+        path = folder / "coordinates.parquet"
+        self.corpus, self.table = corpus, read_table(path).to_pandas()
+        with reading(path):
+            self.table[["id", "x", "y", "label", "cluster"]]
+        if self.table["id"].tolist() != corpus.ids.tolist():
+            raise DataError(
+                "the map is of another corpus", where=folder, fix="Draw it again with: patentcl map"
+            )
+        coordinates = self.table[["x", "y"]].to_numpy()
+        self.points = check_matrix(coordinates, f"the coordinates in {path}")
+        self.labels = self.table["label"].tolist()
+
+    def place(self, names: Sequence[Any], texts: Sequence[Any], new: Any, vectors: Any) -> Any:
+        """New patents as marks: among their nearest of the map's vectors."""
+        at = place(new, vectors, self.points)
+        said = [text if isinstance(text, str) else text[0] or text[1] for text in texts]
+        shown = [f"{name}: {text}"[:60] for name, text in zip(names, said, strict=True)]
+        return pd.DataFrame({"name": shown, "x": at[:, 0], "y": at[:, 1]})
+
+    def draw(self, out: str | Path | None, title: str, marks: pd.DataFrame | None) -> MapFigure:
+        """The map, perhaps with marks."""
+        table = self.table
+        return plot_map(
+            self.points,
+            self.labels,
+            out,
+            meta=self.corpus.frame().assign(split=self.corpus.split),
+            clusters=table["cluster"],
+            layers=[table[c].to_numpy(dtype=object) for c in table.filter(like="names_")],
+            marks=marks,
+            style=MapStyle(title=title),
+        )
+
+    def landscape(self, out: str | Path | None, periods: int) -> Landscape:
+        """Growth of groups and white space."""
+        return landscape(self.points, self.labels, self.corpus.dates, out, periods=periods)
+
+    def footprint(self, where: str | Sequence[bool]) -> Footprint:
+        """Where a selection lies; an expression is its name too."""
+        named = isinstance(where, str)
+        rows = rows_where(index_table(self.corpus), str(where)) if named else np.asarray(where)
+        name = str(where) if named else "the selection"
+        found = footprint(self.labels, rows)
+        part = pd.Categorical([name if row else None for row in rows], categories=[name])
+        style = MapStyle(title=f"{int(rows.sum()):,} of {len(rows):,} patents")
+        return Footprint(found, plot_parts(self.points, self.labels, part, style))
