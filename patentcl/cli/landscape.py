@@ -18,7 +18,7 @@ def landscape(
     folder: Annotated[Path, typer.Argument(help="Folder of a run.")] = RUN,
     to: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for tables and pictures; by default the map's."),
+        typer.Option("--out", help="For tables and pictures; by default landscape in the run."),
     ] = None,
     periods: Annotated[
         int, typer.Option(min=2, help="Most periods; they hold about as many patents each.")
@@ -43,7 +43,8 @@ def landscape(
     from patentcl.workspace.run import Run
 
     run = Run(folder)
-    place = to or run.require("map")
+    run.require("map")
+    place = to or folder / "landscape"
     part = None if where is None else run.footprint(where)
     found = run.landscape(place, periods)
     tables = {"growth": found.growth, "white space": found.white_space}

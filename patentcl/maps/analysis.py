@@ -226,12 +226,9 @@ def landscape(
     points = check_matrix(coordinates, "coordinates", width=2)
     names = checked_labels(labels, len(points))
     table = growth(names, dates, periods)
-    found = Landscape(
-        table,
-        white_space(points, names),
-        plot_parts(points, names, periods_of(dates, periods), style),
-        _draw_growth(table, style),
-    )
+    parts = plot_parts(points, names, periods_of(dates, periods), style)
+    with plain_text([style.title, *table.index]):
+        found = Landscape(table, white_space(points, names), parts, _draw_growth(table, style))
     if out is not None:
         folder = Path(out)
         folder.mkdir(parents=True, exist_ok=True)
@@ -265,7 +262,9 @@ def plot_parts(
     every = list(part.cat.categories)
     across = min(len(every), 2 if len(every) == 4 else 3)
     down = -(-len(every) // across)
-    figure = MapFigure(style.size[0], style.size[0] * 0.8 * down / across + 0.8, style.dpi)
+    wide, high = np.maximum(np.ptp(shown, axis=0), 1e-12)
+    panel = style.size[0] / across * float(np.clip(high / wide, 0.4, 1.4)) + 0.9
+    figure = MapFigure(style.size[0], panel * down + 0.6, style.dpi)
     figure.set_facecolor("black" if style.dark else "white")
     panels = np.ravel(figure.subplots(down, across))
     for axes in panels[len(every) :]:
@@ -279,7 +278,7 @@ def plot_parts(
             if inside.all():
                 continue
             more = "; ".join(footprint(names, inside).query("low > 1").index[:_NAMED])
-            below = textwrap.fill(f"above average: {more}", 300 // (across + 1)) if more else ""
+            below = textwrap.fill(f"above average: {more}", 160 // across) if more else ""
             axes.text(
                 *(0.5, -0.01, below), transform=axes.transAxes, ha="center", va="top", fontsize=10
             ).set_color(style.ink)
@@ -311,13 +310,9 @@ def _draw_growth(table: pd.DataFrame, style: MapStyle) -> MapFigure:
     ticks = [t for t in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if _within(t, shown)]
     axes.set_xticks(ticks, [f"{t:g} x" for t in ticks])
     axes.minorticks_off()
-    with plain_text([style.title, *shown.index]):
-        axes.set_yticks(at, [f"{name} ({int(n):,})" for name, n in shown[last].items()])
-        title = style.title or "Growth of groups"
-        axes.set_title(
-            f"{title}: share in {last} against {first}, 95 % intervals", fontsize=13,
-            color=style.ink, loc="left",
-        )  # fmt: skip
+    axes.set_yticks(at, [f"{name} ({int(n):,})" for name, n in shown[last].items()])
+    title = f"{style.title or 'Growth of groups'}: share in {last} against {first}, 95 % intervals"
+    figure.suptitle(title, fontsize=13, fontweight="bold", color=style.ink)
     axes.tick_params(colors=style.ink)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)

@@ -134,7 +134,7 @@ def _draw(
     shades = [colours.get(group, style.grey) for group in groups]
     for axes, points, heading in zip(panels, maps, headings, strict=True):
         draw_points(axes, compact(points), shades, np.isin(groups, list(colours)), style)
-        axes.set_title(heading, fontsize=12, color=style.ink)
+        axes.set_title(heading, fontsize=11, color=style.ink)
     legend = dict(colours)
     if len(count) > len(top) or UNLABELLED in groups:
         legend["other or none"] = style.grey
@@ -146,7 +146,5 @@ def _draw(
         fontsize=10,
         labelcolor=style.ink,
     )
-    figure.suptitle(title, fontsize=18, fontweight="bold", color=style.ink)
-    if note:
-        figure.text(0.5, 0.9, note, ha="center", fontsize=11, color=style.ink)
+    figure.suptitle(f"{title}: {note}", fontsize=15, fontweight="bold", color=style.ink)
     return figure

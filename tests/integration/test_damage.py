@@ -12,8 +12,8 @@ PROGRAM = Path(__file__).resolve().parents[1] / "damage.py"
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:
-    command = [sys.executable, PROGRAM, "60", "--seed", "7", "--built", tmp_path / "built"]
-    for more, trials in (([], 60), (["--old"], 40)):
+    command = [sys.executable, PROGRAM, "30", "--seed", "7", "--built", tmp_path / "built"]
+    for more, trials in (([], 30), (["--old"], 20)):
         command[2] = str(trials)
         done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr[-2000:]

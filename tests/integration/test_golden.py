@@ -38,6 +38,7 @@ VERBS = (
     "index",
     "similar",
     "map",
+    "landscape",
     "run",
     "doctor",
     "settings",

@@ -15,6 +15,7 @@ from tiny import write_tiny_encoder
 from patentcl import PatentClassifier, PatentIndex, open_run
 from patentcl.core import artifacts
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.maps import footprint, growth
 from patentcl.pipeline.stages import EMBED, FIT, INDEX
 from patentcl.workspace import Run, folders
 
@@ -231,3 +232,11 @@ def test_the_map_is_a_figure(run: Run, place: Path, tmp_path: Path) -> None:
     assert isinstance(figure, Figure) and (tmp_path / "drawn" / "map.html").is_file()
     with pytest.raises(DataError, match="the map is of another corpus"):
         Run(place, map=tmp_path / "other").map()
+    drawn = Run(place, map=tmp_path / "map")
+    dates = run.corpus.dates
+    assert drawn.landscape(periods=3).growth.equals(growth(labels, dates, 3))
+    early = run.corpus.frame()["date"].dt.year < 2010
+    for where in ("year < 2010", early.tolist()):
+        found = drawn.footprint(where)
+        assert found.table.equals(footprint(labels, early.to_numpy()))
+        assert f"{early.sum():,} of {n:,} patents" in found.figure.get_suptitle()
