@@ -88,5 +88,7 @@ def _show(kind: str, result: dict[str, Any], split: str, as_json: bool) -> None:
             out(figures_table({k: v for k, v in systems.items() if k not in apart}))
             for name, by in apart.items():
                 for metric, of in by.items():
+                    if None in of.values():
+                        continue
                     ends = f"{of['low']:+.3f} to {of['high']:+.3f}"
                     out(f"  {name}, {metric}: {of['value']:+.3f} ({ends})")
