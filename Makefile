@@ -28,7 +28,7 @@ quickstart: install
 	$(BIN)/patentcl run quickstart
 
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 neo4j: $(VENV)/.installed-neo4j
 	$(BIN)/patentcl neo4j artifacts/neo4j
