@@ -26,6 +26,7 @@ _FEW = 4  # from this many queries on products of matrices are quicker than one 
 _ROWS_FEW, _ROWS_MANY = 2048, 32_768  # rows that are gathered at a time, to stay in the cache
 _MOST = 0.25  # where more than this share passes, one query looks at all rows where they lie
 _SCANNED_FEW, _SCANNED_MANY = 90, 1000  # rows that are compared in the time of a step of HNSW
+_GATHERED = 0.25  # up to this share, rows of lists are compared without the lists
 _READ = 4096  # so many rows of a memory map are read for one query
 
 Hits = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -163,7 +164,7 @@ class Nearest:
         if self.exact is not None:  # rows on the disk: few enough to read them all
             return count <= _READ
         if self.family == "IVF":
-            return share < 1 and share * share * self.index.nlist <= self.effort
+            return share <= _GATHERED or (share < 1 and share**2 * self.index.nlist <= self.effort)
         rows = _SCANNED_FEW if queries < _FEW else _SCANNED_MANY
         return count * share <= self.effort * rows and share < 1
 
@@ -189,8 +190,8 @@ class Nearest:
             asked["sel"] = faiss.IDSelectorBitmap(np.packbits(keep, bitorder="little"))
         parameters: Any = faiss.SearchParameters
         if self.family == "IVF":
-            # Fewer of the rows in a list pass, so more lists are read, by as much.
-            lists = math.ceil(self.effort / share)
+            # Fewer of the rows in a list pass, so more lists are read, by more than as much.
+            lists = math.ceil((self.effort if chosen is None else 2 * self.effort) / share)
             asked["nprobe"] = index.nlist if exact else min(lists, index.nlist)
             parameters = faiss.SearchParametersIVF
         elif self.family == "HNSW" and exact:
