@@ -3,7 +3,8 @@
 Takes a corpus that ``patentcl load`` wrote and a file of links (citing, cited) that are not among
 its citations. All patents of the links, and others drawn at random, are searched; none of the
 former teaches anything. Each row goes into a file of JSON lines as soon as it is known, and an
-unfinished training is kept, so that the table can be cut off and taken up again.
+unfinished training and all vectors of texts are kept, so that the table can be cut off and taken up
+again. An encoder with a tuned map is judged by its map on the untuned vectors: what it encodes.
 
     python benchmarks/encoder.py work --links dev_qrels.parquet --phrases phrase_pairs.parquet \\
         --domains landscape_domains.parquet --set train.loss=mnr --set train.batch_size=64 \\
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy import sparse
 from sklearn.cluster import KMeans
 from sklearn.metrics import v_measure_score
@@ -29,6 +31,7 @@ from patentcl import Corpus, PatentEncoder, train_encoder
 from patentcl.core.arrays import unit_rows
 from patentcl.core.settings import apply_overrides, make_settings
 from patentcl.encoders.settings import TrainingSettings
+from patentcl.encoders.vectors import KeptVectors
 from patentcl.evaluation.retrieval import bm25_run, dense_run
 from patentcl.metrics import Metrics, compare, evaluate_ranking, spearman
 from patentcl.workspace.folders import open_corpus
@@ -61,6 +64,29 @@ class Links:
     def judge(self, run: sparse.csr_matrix) -> Metrics:
         """Metrics of one ranking."""
         return evaluate_ranking(self.relevant, run, METRICS)
+
+
+class Remembering(PatentEncoder):
+    """An encoder that keeps its vectors in a folder."""
+
+    folder: Path
+
+    def encode(self, items: Any, *given: Any, **named: Any) -> np.ndarray:
+        plain = PatentEncoder(self.model, max_length=self.max_length)
+        return KeptVectors(self.folder, plain).encode(self.texts(items))
+
+
+class Mapped(Remembering):
+    """The map of a tuned encoder on the kept vectors of the untuned one."""
+
+    tuned: PatentEncoder
+
+    def encode(self, items: Any, *given: Any, **named: Any) -> np.ndarray:
+        x = torch.from_numpy(super().encode(items))
+        with torch.inference_mode():
+            for module in list(self.tuned.model)[len(self.model) :]:
+                x = module({"sentence_embedding": x})["sentence_embedding"]
+        return x.numpy()
 
 
 def other_uses(encoder: PatentEncoder, args: argparse.Namespace) -> dict[str, float]:
@@ -133,7 +159,8 @@ def main(argv: list[str] | None = None) -> None:
     """Tune and judge what is not in the file of results yet, then write the table."""
     args = parse(argv)
     links, teaching = Links.read(open_corpus(args.corpus), args.links, args.others, args.seed)
-    base = PatentEncoder.load(args.model, args.max_length)
+    Remembering.folder = args.results.with_suffix(".vectors")
+    base = Remembering.load(args.model, args.max_length)
     lines = args.results.read_text().splitlines() if args.results.is_file() else []
     rows = [json.loads(line) for line in lines]
 
@@ -160,8 +187,12 @@ def main(argv: list[str] | None = None) -> None:
         settings = make_settings(TrainingSettings, values, "--try")
         unfinished = args.results.with_suffix(f".{len(rows)}.unfinished")
         result = train_encoder(base, triplets, teaching, settings, args.seed, checkpoint=unfinished)
-        run = dense_run(result.encoder.encode(links.pool), links.queries)
-        facts = {**other_uses(result.encoder, args), **result.facts, "settings": given}
+        tuned = result.encoder
+        if settings.tune == "map":
+            tuned = Mapped(base.model, max_length=args.max_length)
+            tuned.tuned = result.encoder
+        run = dense_run(tuned.encode(links.pool), links.queries)
+        facts = {**other_uses(tuned, args), **result.facts, "settings": given}
         add(row_of(name, bases, links.judge(run), **facts))
     args.out.write_text(table(rows), encoding="utf-8")
     print(table(rows))

@@ -1,4 +1,7 @@
-"""Frozen lower layers of an encoder: they learn nothing, and are computed once for each text."""
+"""What of an encoder learns nothing, and is computed once for each text: lower layers, or all.
+
+Where all of it stays as it is, a linear map behind it learns.
+"""
 
 from __future__ import annotations
 
@@ -73,6 +76,54 @@ class Inputs:
             name: torch.from_numpy(x),
             "attention_mask": torch.from_numpy(mask.astype(np.int64)),
         }
+
+
+class Vectors(Inputs):
+    """Texts as the vectors (n, d) that an encoder has made of them."""
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        self.vectors = vectors
+
+    def features(self, rows: np.ndarray) -> Features:
+        """A batch of vectors."""
+        return {"given": nn.functional.normalize(torch.from_numpy(self.vectors[rows]))}
+
+
+class _Encoded(nn.Module):
+    """Takes the place of an encoder where its vectors are given."""
+
+    def __init__(self, first: Any) -> None:
+        super().__init__()
+        self.tokenizer, self.max_seq_length = first.tokenizer, first.max_seq_length
+
+    def forward(self, features: Features, **_: Any) -> Features:
+        return {"sentence_embedding": features["given"]}
+
+
+def add_map(model: SentenceTransformer) -> None:
+    """Put a linear map behind a model, at first the identity, between vectors of length 1."""
+    from sentence_transformers.sentence_transformer.modules import Dense, Normalize
+
+    width = model.get_embedding_dimension() or 0
+    if not isinstance(model[-1], Normalize):
+        model.append(Normalize())
+    eye, zeros = torch.eye(width), torch.zeros(width)
+    dense = Dense(width, width, True, None, init_weight=eye, init_bias=zeros)
+    model.append(dense.to(model.device))
+    model.append(Normalize())
+
+
+@contextmanager
+def only_map(model: SentenceTransformer, vectors: np.ndarray) -> Iterator[Inputs]:
+    """Inside the block a model is the map behind it, and the inputs are vectors of before it."""
+    whole = dict(model._modules)
+    try:
+        for name in list(whole)[:-2]:
+            del model._modules[name]
+        model._modules = {"0": _Encoded(whole["0"]), **model._modules}
+        yield Vectors(vectors)
+    finally:
+        model._modules = whole
 
 
 @contextmanager

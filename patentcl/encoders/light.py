@@ -1,7 +1,8 @@
 """A few texts through a small BERT with NumPy: importing PyTorch takes longer than a query.
 
 Covers sentence-transformers models on this machine that are a BERT with absolute positions, pooled
-by the mean or the first token. Vectors are those of `PatentEncoder` in fp32 (tested to 1e-5).
+by the mean or the first token, perhaps with a tuned map behind it. Vectors are those of
+`PatentEncoder` in fp32 (tested to 1e-5).
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ from patentcl.encoders.tokens import join_texts
 
 FEW = 8
 """Texts up to which this is quicker than loading PyTorch."""
-_PARTS = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
+_PARTS = (
+    ["Transformer", "Pooling"],
+    ["Transformer", "Pooling", "Normalize"],
+    ["Transformer", "Pooling", "Normalize", "Dense", "Normalize"],
+)
+_MAP = "3_Dense"
+_LINEAR = "torch.nn.modules.linear.Identity"
 _POOLED = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token"}
 
 
@@ -39,6 +46,10 @@ class LightEncoder:
         self._heads, self._layers = config["num_attention_heads"], config["num_hidden_layers"]
         self._eps = config.get("layer_norm_eps", 1e-12)
         self._weights = load_file(folder / "model.safetensors")
+        self._map, self._map_config = {}, None
+        if (folder / _MAP).is_dir():
+            self._map = load_file(folder / _MAP / "model.safetensors")
+            self._map_config = _json(folder / _MAP / "config.json")
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_length)
@@ -70,6 +81,7 @@ class LightEncoder:
             and config["model_type"] == "bert"
             and config["hidden_act"] == "gelu"
             and config.get("position_embedding_type", "absolute") == "absolute"
+            and ("Dense" not in parts or _is_linear(_json(folder / _MAP / "config.json")))
             and not _json(folder / "sentence_bert_config.json").get("do_lower_case")
             and not (more.is_file() and _json(more).get("default_prompt_name"))
         )
@@ -83,10 +95,13 @@ class LightEncoder:
 
     def _is(self, fingerprint: str) -> bool:
         """Whether `PatentEncoder` has this fingerprint for the same folder and length."""
-        modules = [["Transformer", {}], ["Pooling", self._pooling]]
+        modules: list[Any] = [["Transformer", {}], ["Pooling", self._pooling]]
+        end: list[Any] = [["Normalize", {}]] if self._normalized else []
+        if self._map:
+            end += [["Dense", self._map_config], *end]
         rest = behaviour(
             self._config,
-            [*modules, *([["Normalize", {}]] if self._normalized else [])],
+            [*modules, *end],
             self._tokenizer.get_vocab(),
             lambda text: self._tokenizer.encode(text).ids,
             self._separator,
@@ -97,6 +112,9 @@ class LightEncoder:
             for key in sorted(k for k in self._weights if not k.endswith("position_ids")):
                 digest.update(f"0.{inner}.{key}".encode())
                 digest.update(np.ascontiguousarray(self._weights[key]).data)
+            for key in sorted(self._map):
+                digest.update(f"3.{key}".encode())
+                digest.update(np.ascontiguousarray(self._map[key]).data)
             if same_encoder(f"{digest.hexdigest()}-{rest}", fingerprint):
                 return True
         return False
@@ -106,6 +124,9 @@ class LightEncoder:
         texts = join_texts(items, self._separator)
         out = np.stack([self._pooled(self._tokenizer.encode(text).ids) for text in texts])
         if self._normalized:
+            out /= np.linalg.norm(out, axis=1, keepdims=True)
+        if self._map:
+            out = out @ self._map["linear.weight"].T + self._map["linear.bias"]
             out /= np.linalg.norm(out, axis=1, keepdims=True)
         return out
 
@@ -153,6 +174,13 @@ def _pooling(config: dict[str, Any]) -> str | None:
         return config["pooling_mode"] if config["pooling_mode"] in _POOLED else None
     chosen = [k for k, v in config.items() if k.startswith("pooling_mode_") and v is True]
     return next((name for name, key in _POOLED.items() if chosen == [key]), None)
+
+
+def _is_linear(config: dict[str, Any]) -> bool:
+    """Whether a Dense module is the map that training puts behind a model."""
+    from_, to = config.get("module_input_name"), config.get("module_output_name")
+    plain = {from_, to} <= {None, "sentence_embedding"} and not config.get("use_residual")
+    return plain and bool(config["bias"]) and config["activation_function"] == _LINEAR
 
 
 def _separator(folder: Path) -> str:

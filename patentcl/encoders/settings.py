@@ -34,6 +34,8 @@ class TrainingSettings(Settings):
     """Shares: mined triplets, two parts of a patent, citations, common citations, subclasses."""
     loss: Literal["triplet", "mnr", "gist"] = "triplet"
     """Margin to a negative; or all of a batch are negatives (gist: but those nearer untuned)."""
+    tune: Literal["layers", "map"] = "layers"
+    """The encoder's layers; or a linear map behind it, for which each text is encoded only once."""
     label_loss: Literal["batch-all", "batch-hard"] = "batch-all"
     """Loss of the objective labels: all triplets of a batch, or the hardest of each patent."""
     matryoshka: tuple[Positive, ...] = ()
@@ -68,7 +70,9 @@ class TrainingSettings(Settings):
     """Precision to train in."""
 
     @model_validator(mode="after")
-    def _shares(self) -> TrainingSettings:
+    def _agree(self) -> TrainingSettings:
+        if self.tune == "map" and self.frozen_layers:
+            raise ValueError("frozen_layers 0 where a map is tuned: all layers stay as they are")
         if abs(sum(self.objectives.values()) - 1) > 1e-6:
             raise ValueError(
                 f"shares of objectives that sum to 1, not {sum(self.objectives.values()):g}"

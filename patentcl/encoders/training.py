@@ -13,6 +13,7 @@ import math
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,12 +32,14 @@ from patentcl.encoders.encoder import PatentEncoder
 from patentcl.encoders.examples import Examples, make_examples
 from patentcl.encoders.settings import TrainingSettings
 from patentcl.encoders.tokens import Tokens
+from patentcl.encoders.vectors import KeptVectors
 
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
     from torch import nn
 
+    from patentcl.encoders.frozen import Inputs
     from patentcl.encoders.trainer import Batches
 
 log = logging.getLogger("patentcl")
@@ -165,12 +168,15 @@ def _fit(
     place: Path,
     kept: Checkpoints | None,
 ) -> TrainingResult:
-    from patentcl.encoders.frozen import Inputs, freeze, upper_layers
+    from patentcl.encoders.frozen import add_map, freeze
     from patentcl.encoders.losses import make_loss
     from patentcl.encoders.trainer import Batches, loss_names, train
 
     started = time.perf_counter()
-    model = copy.deepcopy(encoder.model).float()
+    plain = copy.deepcopy(encoder.model).float()
+    if settings.tune == "map":
+        add_map(plain)
+    model = copy.deepcopy(plain)
     model.max_seq_length = min(settings.max_length, encoder.max_length or settings.max_length)
     if settings.frozen_layers:
         freeze(model, settings.frozen_layers)
@@ -179,9 +185,7 @@ def _fit(
     # `auto` is as in encoding: bf16 where the processor has it; a named fp16 is refused on a CPU.
     named = settings.precision != "auto"
     precision = find_precision(settings.precision, model.device, training=named)
-    whole = Inputs(_tokens(model, examples.texts), int(model.tokenizer.pad_token_id or 0))
-    frozen = settings.frozen_layers if settings.cache_frozen else 0
-    with upper_layers(model, frozen, whole, place / "states.npy", precision) as inputs:
+    with _learning(model, encoder, examples, settings, precision, place, kept) as inputs:
         names = loss_names(examples, settings)
         guide = copy.deepcopy(model) if "gist" in names.values() else model
         losses = {k: make_loss(name, model, guide, settings) for k, name in names.items()}
@@ -191,12 +195,33 @@ def _fit(
         history = train(
             model, losses, batches, settings, precision, seed, ids, place, kept, progress
         )
-    plain = copy.deepcopy(encoder.model).float()  # without what was frozen or switched off to train
+    # Into a copy without what was frozen or switched off to train.
     plain.load_state_dict(_blended(plain.state_dict(), model.state_dict(), settings.blend))
     tuned = PatentEncoder(plain.eval(), encoder.name, encoder.max_length).fit()
     seconds = time.perf_counter() - started
     facts = _facts(encoder, examples, settings, precision, names, history, seconds)
     return TrainingResult(tuned, facts, history)
+
+
+def _learning(
+    model: SentenceTransformer,
+    encoder: PatentEncoder,
+    examples: Examples,
+    settings: TrainingSettings,
+    precision: str,
+    place: Path,
+    kept: Checkpoints | None,
+) -> AbstractContextManager[Inputs]:
+    """Cut a model down to what learns, where the rest can be computed once a text."""
+    from patentcl.encoders.frozen import Inputs, only_map, upper_layers
+
+    if settings.tune == "map":
+        before = type(encoder)(copy.deepcopy(encoder.model), max_length=model.max_seq_length)
+        known = KeptVectors(place if kept is None else kept.folder, before, precision)
+        return only_map(model, known.encode(examples.texts))
+    whole = Inputs(_tokens(model, examples.texts), int(model.tokenizer.pad_token_id or 0))
+    frozen = settings.frozen_layers if settings.cache_frozen else 0
+    return upper_layers(model, frozen, whole, place / "states.npy", precision)
 
 
 def _tokens(model: SentenceTransformer, texts: list[str]) -> Tokens:
@@ -257,6 +282,7 @@ def _facts(
     tenth, sizes = max(1, len(losses) // 10), {k: len(t) for k, t in examples.tables.items()}
     return {
         "base model": encoder.name,
+        "tuned": settings.tune,
         **sizes,
         "steps": len(losses),
         "loss": ", ".join(dict.fromkeys(names.values())),

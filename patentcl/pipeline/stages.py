@@ -241,6 +241,7 @@ def _embed(step: Step, place: Path, record: Record, progress: StageProgress) -> 
         settings.precision,
         settings.store,
         lambda done, total: progress(step.name, done, total),
+        step.out,
     )
     record |= {
         "model": model,

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny import write_tiny_encoder
 
 from patentcl import PatentEncoder
+from patentcl.encoders.frozen import add_map
 from patentcl.encoders.light import LightEncoder
 
 TEXTS = ["a mower with a blade", ("Pump", "A pump with a seal, and a mower. " * 30), "blade"]
@@ -44,6 +46,21 @@ def test_the_small_model_of_the_package() -> None:
     light = LightEncoder.load("minilm", 32, full.fingerprint)
     assert light is not None
     np.testing.assert_allclose(light.encode(TEXTS), full.encode(TEXTS, precision="fp32"), atol=1e-5)
+
+
+def test_a_tuned_map_is_covered(folder: Path, tmp_path: Path) -> None:
+    base = PatentEncoder.load(folder, 16)
+    add_map(base.model)
+    with torch.no_grad():
+        for i, p in enumerate(base.model[3].parameters()):
+            p.add_(torch.randn(p.shape, generator=torch.Generator().manual_seed(i)) / 4)
+    base.save(tmp_path / "m")
+    full = PatentEncoder.load(tmp_path / "m", 16)
+    light = LightEncoder.load(str(tmp_path / "m"), 16, full.fingerprint)
+    assert light is not None
+    np.testing.assert_allclose(light.encode(TEXTS), full.encode(TEXTS, precision="fp32"), atol=1e-5)
+    bent = change(tmp_path / "m", tmp_path / "b", "3_Dense/config.json", activation_function="x")
+    assert LightEncoder.load(str(bent), 16, full.fingerprint) is None
 
 
 def test_what_it_does_not_cover_is_left_to_the_full_one(folder: Path, tmp_path: Path) -> None:

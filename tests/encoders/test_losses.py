@@ -57,6 +57,38 @@ def cross_entropy(scores: np.ndarray, right: np.ndarray) -> float:
     return float(np.mean(np.log(np.exp(scores).sum(1)) - scores[np.arange(len(right)), right]))
 
 
+def test_a_map_is_tuned_behind_an_encoder_that_stays(
+    base: PatentEncoder, corpus: Corpus, tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    x = unit(base.encode(corpus, precision="fp32").astype(float))
+    right = np.arange(2)
+    expected = cross_entropy(x[[0, 4]] @ x[[1, 5, 3, 2]].T / 0.05, right)
+    options = {**ONE, "tune": "map", "loss": "mnr", "learning_rate": 1e-2, "epochs": 20.0}
+    whole = train_encoder(base, TRIPLETS, corpus, options)
+    half = train_encoder(base, TRIPLETS, corpus, {**options, "blend": 0.5})
+    assert whole.losses[0] == pytest.approx(expected, rel=1e-4)
+    assert whole.losses[-1] < 0.5 * whole.losses[0] and whole.facts["tuned"] == "map"
+    tuned, before = whole.encoder.model.state_dict(), base.model.state_dict()
+    assert all(torch.equal(tuned[name], value) for name, value in before.items())
+    way = {k: v for k, v in half.encoder.model.state_dict().items() if k not in before}
+    start = {1: torch.zeros(32), 2: torch.eye(32)}
+    for name, value in way.items():
+        torch.testing.assert_close(value, (tuned[name] + start[value.dim()]) / 2)
+    weight, bias = (
+        next(v.numpy() for k, v in tuned.items() if k.endswith(end) and k[0] == "3")
+        for end in ("weight", "bias")
+    )
+    mapped = unit(x @ weight.T + bias)
+    np.testing.assert_allclose(whole.encoder.encode(corpus, precision="fp32"), mapped, atol=1e-5)
+    whole.encoder.save(tmp_path / "tuned")
+    plain = SentenceTransformer(str(tmp_path / "tuned"), device="cpu")
+    np.testing.assert_allclose(plain.encode([t for _, t in corpus.texts]), mapped, atol=1e-5)
+    with pytest.raises(ConfigError, match="frozen_layers 0 where a map is tuned"):
+        train_encoder(base, TRIPLETS, corpus, {**options, "frozen_layers": 1})
+
+
 def test_mnr_with_its_temperature_and_within_matryoshka(
     base: PatentEncoder, corpus: Corpus
 ) -> None:
