@@ -83,7 +83,9 @@ class KeptVectors:
         `batch_size`, `progress` and `out` are those of `PatentEncoder.encode`.
         """
         keys = digests(texts)
-        new = np.flatnonzero(~pd.Index(keys).duplicated() & (self._known.get_indexer(pd.Index(keys)) < 0))
+        new = np.flatnonzero(
+            ~pd.Index(keys).duplicated() & (self._known.get_indexer(pd.Index(keys)) < 0)
+        )
         new = new[np.argsort([-len(texts[i]) for i in new.tolist()], kind="stable")]
         done = len(texts) - len(new)
         device = self.encoder.model.device.type

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -233,16 +233,8 @@ def _embed(step: Step, place: Path, record: Record, progress: StageProgress) -> 
 
     settings, corpus, model = step.recipe.encoder, step.corpus(), str(step.inputs["encoder"])
     encoder = PatentEncoder.load(model, settings.max_length)
-    write_vectors(
-        place,
-        encoder,
-        corpus,
-        settings.batch_size,
-        settings.precision,
-        settings.store,
-        lambda done, total: progress(step.name, done, total),
-        step.out,
-    )
+    size, precision, told = settings.batch_size, settings.precision, partial(progress, step.name)
+    write_vectors(place, encoder, corpus, size, precision, settings.store, told, step.out)
     record |= {
         "model": model,
         "encoder": encoder.fingerprint,
