@@ -34,7 +34,7 @@ _STATUS = r"""(/\s*\d{2,6})\s*(?:[ACSFLIN]{1,3}(?:\s+|$|[;,|\x1f"''\])}]))+"""
 _NEXT = r"[\s/]+([A-HY]\d\d[A-Z])"  # blanks and slashes separate whole codes only
 _BETWEEN = r"""[;|,\t\r\n\x1f"''\[\](){}]+"""
 # What most files have, and nothing below would change.
-_SIMPLE = r"[A-Z0-9]{0,14}(?:/\d+)?(?:(?:; ?|\x1f)[A-Z0-9]{1,14}(?:/\d+)?)*"
+_SIMPLE = r"[A-Z0-9]{0,14}(?:/\d+)?(?:(?:; ?|\x1f)[A-Z0-9]{1,14}(?:/\d+)?)*\x1f?"
 
 _S = r"[\s\v\x{a0}]*"
 _SUBCLASS = rf"{_S}[A-HY]{_S}\d\d{_S}[A-Z]"

@@ -21,6 +21,8 @@ _INSIDE = {  # keys that hold what a role takes of nested values
     "applicants": ("value", "name"),
     "inventors": ("value", "name", "inventor_name_last"),
 }
+JSON_LIST = "JSON[]"
+"""The type of a column that holds lists of single values as JSON."""
 Part = tuple[str, str]
 """A column, and the path inside of it; "" for all of it."""
 
@@ -197,8 +199,13 @@ def text_of(
 
 def _part(role: str, part: Part, kind: str, nested: bool) -> str:
     column, path = name_of(part[0]), part[1]
+    number = role in ("citations", "members")  # an item ends even where it is the only one
     if kind.endswith("[]") and "STRUCT" not in kind:
-        return f"array_to_string({column}::VARCHAR[], {quote(ITEM_END)})"
+        end = f" || {quote(ITEM_END)}" if number else ""
+        items = (
+            f"from_json({column}, '[\"VARCHAR\"]')" if kind == JSON_LIST else f"{column}::VARCHAR[]"
+        )
+        return f"array_to_string({items}, {quote(ITEM_END)}){end}"
     if not nested and "STRUCT" not in kind:
         return f"{column}::VARCHAR"
     json = f"{column}::VARCHAR" if nested else f"to_json({column})::VARCHAR"
@@ -209,7 +216,7 @@ def _part(role: str, part: Part, kind: str, nested: bool) -> str:
         claims = f"array_to_string(json_extract_string({json}, '$..claim_text[*]'), chr(10))"
         text = f"localized({json})"
         return f"coalesce({text}, nullif({claims}, ''))" if role == "claims" else text
-    if role in ("citations", "members"):
+    if number:
         parts = ", ".join(f"d ->> '{k}'" for k in ("jurisdiction", "doc_number", "kind"))
         lists = [
             f"json_extract_string({json}, '$..publication_number')",

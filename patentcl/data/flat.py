@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from patentcl.core.errors import DataError
-from patentcl.data.columns import MACROS, Columns, check_columns, choose_columns, text_of
+from patentcl.data.columns import JSON_LIST, MACROS, Columns, check_columns, choose_columns, text_of
 from patentcl.data.files import count, explain_duckdb, name_of, quote
 from patentcl.data.fulltext import take_texts
 from patentcl.data.opening import JSON, SPLITS, Opened, kind_of, open_files
@@ -121,7 +121,7 @@ def _read(
 ) -> dict[str, str]:
     used, scan = columns.used, opened.scan
     rows = con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
-    kinds = {str(r[0]): str(r[1]) for r in rows}
+    kinds = {str(r[0]): str(r[1]) for r in rows} | dict.fromkeys(opened.lists, JSON_LIST)
 
     def text(role: str) -> str:
         return text_of(columns, role, kinds, opened.nested)
@@ -221,6 +221,7 @@ def _as_table(frame: pd.DataFrame, options: ReadOptions) -> tuple[pa.Table, Colu
     found = choose_columns(header, options, where)
     absent = [role for role in NAMES if role not in (*found.used, *FULL_TEXT)]
     counts = {n for a in found.used.get("claims", ()) for n, _ in a}  # unless they are texts
+    numbers = {n for a in found.used.get("citations", ()) for n, _ in a}
     columns = {}
     for i, name in enumerate(header):
         values = frame.iloc[:, i]
@@ -228,7 +229,8 @@ def _as_table(frame: pd.DataFrame, options: ReadOptions) -> tuple[pa.Table, Colu
         if name in counts and pd.api.types.is_numeric_dtype(values):
             is_plain = False
         if name in found.names() and is_plain:
-            columns[name] = pa.array([_text(v) for v in values], pa.string())
+            end = ITEM_END if name in numbers else ""
+            columns[name] = pa.array([_text(v, end) for v in values], pa.string())
         elif name not in found.names() and (
             near := difflib.get_close_matches(name.lower(), absent, 1, cutoff=0.8)
         ):
@@ -246,10 +248,10 @@ def _first(value: Any) -> Any:
     return value[0] if isinstance(value, list | tuple | np.ndarray) and len(value) else value
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any, end: str = "") -> str | None:
     """One cell as text: None where it is missing; days without a time; the items of a list."""
     if pd.api.types.is_list_like(value) and not isinstance(value, dict):
-        return ITEM_END.join(t for item in value if (t := _text(item)) is not None)
+        return ITEM_END.join(t for item in value if (t := _text(item)) is not None) + end
     if not isinstance(value, dict) and pd.isna(value):
         return None
     if isinstance(value, datetime.datetime):

@@ -48,6 +48,8 @@ class Opened:
     header: list[str]
     nested: frozenset[str] = frozenset()
     """Columns of JSON as text."""
+    lists: frozenset[str] = frozenset()
+    """Columns of lists of single values, as JSON."""
     plain: Path | None = None
     """The file that DuckDB reads, where that is one."""
     text: Delimited | None = None
@@ -150,7 +152,8 @@ def _open_json(
     notes = (
         ["the file is one JSON list, not one object a line"] if lines and form == "array" else []
     )
-    return Opened(scan, names, frozenset(nested), plains[0], notes=notes)
+    lists = {n for n, kind in columns if re.fullmatch(r"[^\[]+\[\]", kind)} - nested
+    return Opened(scan, names, frozenset(nested), frozenset(lists), plains[0], notes=notes)
 
 
 def _form_of(plain: Path, shown: Path) -> str:

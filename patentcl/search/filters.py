@@ -6,6 +6,7 @@ it looks, and not among the few that it found.
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,9 +18,11 @@ import numpy as np
 import pandas as pd
 
 from patentcl.core.errors import ConfigError, DataError, choose
-from patentcl.cpc import is_symbol, parse_symbol
+from patentcl.cpc import LEVELS, is_symbol, parse_symbol
 from patentcl.search.spelling import Ids
 from patentcl.search.where import rows_where
+
+log = logging.getLogger(__name__)
 
 FILTERS = (
     "before",
@@ -229,6 +232,10 @@ class Filters:
         for symbol in _listed(symbols, name):
             key = symbol if symbol in below else as_symbol(symbol)
             hit[below.get(key, np.empty(0, dtype=np.int64))] = True
+            if not self._parents and is_symbol(key) and len(parse_symbol(key)) == len(LEVELS):
+                log.warning(
+                    "%s %s: groups below it by dots are not known here, so it alone", name, key
+                )
         out = np.zeros(len(self._meta), dtype=bool)
         out[row[hit[number]]] = True
         return out
@@ -277,7 +284,8 @@ class Filters:
             The date that these three look at.
         cpc, exclude_cpc : str or list of str
             Patents with, and without, a code at or below any of these symbols. ``A61B17`` is the
-            main group; where the index knows the scheme, ``A61B17/34`` holds what its dots say.
+            main group; where the index knows the scheme, ``A61B17/34`` holds what its dots say,
+            else itself alone, with a note.
         applicant, exclude_applicant : str or list of str
             Part of a name; case does not count.
         country, status, in_family : str or list of str

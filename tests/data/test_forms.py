@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -344,3 +345,26 @@ def test_what_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert said[2] == "f.csv: kept as they are: colour"
     assert "none has an abstract" in said[3] and "none has a code" in said[3]
     assert "no citations" in said[4] and "no dates" in said[5]
+
+
+@pytest.mark.parametrize("kind", ["frame", "parquet", "jsonl"])
+def test_an_item_of_a_list_of_citations_is_taken_whole(tmp_path: Path, kind: str) -> None:
+    lists = [['Smith, "Pumps" (1999)'], ["2", "US 7,000,001 B2"], [], ["it's [x]"], None]
+    frame = pd.DataFrame({"patent_id": list("12345"), "title": "Pump", "citations": lists})
+    path = tmp_path / f"in.{kind}"
+    if kind == "parquet":
+        frame.to_parquet(path)
+    elif kind == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    found = Corpus.read(frame if kind == "frame" else path)
+    assert found.citations == [lists[0], ["US 7,000,001 B2"], [], lists[3], []]
+
+
+def test_numbers_in_a_list_of_json_are_numbers(tmp_path: Path) -> None:
+    row = {"patent_id": "1", "title": "Pump", "citations": [7000001], "codes": ["F04D1/00"]}
+    row |= {"claims": ["1. A pump. 2. The pump of claim 1."], "words": ["wet"]}
+    (tmp_path / "in.jsonl").write_text(json.dumps(row) + "\n")
+    found = Corpus.read(tmp_path / "in.jsonl")
+    assert (found.citations, found.codes) == ([["7000001"]], [["F04D1/00"]])
+    assert found.claims == [["A pump.", "The pump of claim 1."]]
+    assert found.extra["words"].tolist() == ['["wet"]']

@@ -205,3 +205,13 @@ def test_spellings_of_a_number(asked: object, row: int) -> None:
 def test_numbers_that_are_not_there(asked: object, match: str) -> None:
     with pytest.raises(DataError, match=match):
         IDS.rows([asked])
+
+
+def test_a_subgroup_without_a_scheme_is_itself_alone_and_says_so(caplog) -> None:
+    found = Filters(META)
+    assert np.flatnonzero(found.with_code(["A61B17", "H01M"])).tolist() == [0, 1]
+    assert not caplog.messages
+    assert np.flatnonzero(found.with_code("A61B17/34")).tolist() == [1]
+    assert caplog.messages == [
+        "cpc A61B17/34: groups below it by dots are not known here, so it alone"
+    ]
