@@ -140,11 +140,12 @@ def _draw(
         legend["other or none"] = style.grey
     figure.legend(
         handles=[panels[0].scatter([], [], s=40, color=c, label=x) for x, c in legend.items()],
+        title=note,
         loc="outside lower center",
         ncols=5,
         frameon=False,
         fontsize=10,
         labelcolor=style.ink,
     )
-    figure.suptitle(f"{title}: {note}", fontsize=15, fontweight="bold", color=style.ink)
+    figure.suptitle(title, fontsize=16, fontweight="bold", color=style.ink)
     return figure
