@@ -307,7 +307,8 @@ def _draw_growth(table: pd.DataFrame, style: MapStyle) -> MapFigure:
     axes.hlines(at, shown["low"], shown["high"], color=colours, linewidth=2)
     axes.scatter(shown["lift"], at, c=colours, s=36, zorder=3)
     axes.set_xscale("log")
-    ticks = [t for t in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if _within(t, shown)]
+    low, high = min(shown["low"].min(), 1), max(shown["high"].max(), 1)
+    ticks = [t for t in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if low <= t <= high]
     axes.set_xticks(ticks, [f"{t:g} x" for t in ticks])
     axes.minorticks_off()
     axes.set_yticks(at, [f"{name} ({int(n):,})" for name, n in shown[last].items()])
@@ -319,7 +320,3 @@ def _draw_growth(table: pd.DataFrame, style: MapStyle) -> MapFigure:
     axes.spines["bottom"].set_color(style.ink)
     axes.margins(y=0.02)
     return figure
-
-
-def _within(tick: float, shown: pd.DataFrame) -> bool:
-    return bool(min(shown["low"].min(), 1) <= tick <= max(shown["high"].max(), 1)) or tick == 1
