@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from shown import shown
 
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import LEVELS, CpcTree, is_symbol, level_index, parse_symbol, truncate_symbol
@@ -513,3 +514,16 @@ def test_the_whole_published_scheme(real_data: Path) -> None:
     labels = tree.encode([["H01L21/02013", "A01B1/022"]])
     assert labels.nnz == 10 + 6
     assert tree.decode(labels) == [["A01B1/022", "H01L21/02013"]]
+
+
+def test_a_notebook_shows_the_levels_of_a_tree() -> None:
+    titles = {"A01": "<b>Farming</b> & more"}
+    tree = CpcTree.from_symbols(["A01B", "A01C", "B60K"], titles=titles)
+    text, (rows,) = shown(tree)
+    assert text == "CpcTree: 7 symbols"
+    assert [row[:3] for row in rows[1:]] == [
+        ["section", "2", "0"],
+        ["class", "2", "0"],
+        ["subclass", "3", "3"],
+    ]
+    assert rows[2][3] == "A01 <b>Farming</b> & more"

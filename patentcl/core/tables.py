@@ -1,7 +1,8 @@
-"""Tables as plain text, Markdown and LaTeX: one way to write numbers, one way to lay out cells."""
+"""Tables as plain text, Markdown, LaTeX and HTML: numbers and cells in one way."""
 
 from __future__ import annotations
 
+import html
 import math
 import numbers
 from collections.abc import Iterable, Sequence
@@ -104,9 +105,31 @@ def latex_table(head: Row, rows: Iterable[Row]) -> str:
     )
 
 
-_FORMS = {"text": text_table, "markdown": markdown_table, "latex": latex_table}
+def html_table(head: Row, rows: Iterable[Row]) -> str:
+    """A table without colours of its own, so that a notebook's theme holds, light or dark.
+
+    Examples
+    --------
+    >>> html_table(["title"], [["<script>"]]).count("&lt;script&gt;")
+    1
+    """
+    names, lines = _cells(head, rows)
+    direction = ' dir="auto" style="text-align:left"'  # Arabic and Hebrew titles
+    made = [
+        "".join(f"<{tag}{direction}>{html.escape(one_line(x, 100))}</{tag}>" for x in line)
+        for tag, line in [("th", names), *(("td", line) for line in lines)]
+    ]
+    return f'<table style="color:inherit"><tr>{"</tr><tr>".join(made)}</tr></table>'
+
+
+def html_summary(name: str, facts: str, *tables: str) -> str:
+    """What a notebook shows of an object: its name, facts in a sentence, and `html_table` parts."""
+    return f"<p><b>{html.escape(name)}</b>: {html.escape(facts)}</p>" + "".join(tables)
+
+
+_FORMS = {"text": text_table, "markdown": markdown_table, "latex": latex_table, "html": html_table}
 
 
 def table(head: Row, rows: Iterable[Row], form: str) -> str:
-    """A table in one of the forms ``text``, ``markdown`` and ``latex``."""
+    """A table in one of the forms ``text``, ``markdown``, ``latex`` and ``html``."""
     return _FORMS[choose(form, _FORMS, "form of table")](head, rows)

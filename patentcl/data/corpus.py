@@ -243,6 +243,11 @@ class Corpus:
     def __repr__(self) -> str:
         return f"Corpus({len(self):,} patents, labels down to {self.level})"
 
+    def _repr_html_(self) -> str:
+        from patentcl.data.summary import corpus_html
+
+        return corpus_html(self, sorted(_names(self.path) - set(COLUMNS)))
+
     def table(self, columns: Sequence[str]) -> pa.Table:
         """Read some columns as an Arrow table in row order."""
         table = read_table(self.path, columns)

@@ -140,7 +140,10 @@ def growth(labels: Iterable[str | None], dates: Any, periods: int = 4) -> pd.Dat
         ``rest``, ``lift``, ``low`` and ``high`` as in `footprint`: the last period against the
         first.
     """
-    names, spans = _groups(labels), periods_of(dates, periods)
+    return _growth(_groups(labels), periods_of(dates, periods))
+
+
+def _growth(names: np.ndarray, spans: pd.Series) -> pd.DataFrame:
     if len(spans) != len(names):
         raise DataError("dates and labels differ in number", got=len(spans), wanted=len(names))
     first, *_, last = spans.cat.categories
@@ -225,8 +228,8 @@ def landscape(
     style = style or MapStyle()
     points = check_matrix(coordinates, "coordinates", width=2)
     names = checked_labels(labels, len(points))
-    table = growth(names, dates, periods)
-    parts = plot_parts(points, names, periods_of(dates, periods), style)
+    spans = periods_of(dates, periods)
+    table, parts = _growth(names, spans), plot_parts(points, names, spans, style)
     with plain_text([style.title, *table.index]):
         found = Landscape(table, white_space(points, names), parts, _draw_growth(table, style))
     if out is not None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from patentcl.core.errors import ConfigError, did_you_mean
-from patentcl.core.tables import number, table
+from patentcl.core.tables import html_summary, number, table
 from patentcl.metrics.stats import Resampler, about
 
 Formula = Callable[..., np.ndarray]
@@ -186,6 +186,10 @@ class Printed:
     def to_latex(self) -> str:
         """A table in LaTeX (needs the package booktabs)."""
         return table(*self._rows(), "latex")
+
+    def _repr_html_(self) -> str:
+        form = table(*(rows := self._rows()), "html")
+        return html_summary(type(self).__name__, f"{len(rows[1]):,} figures", form)
 
     def to_json(self) -> str:
         """The `as_dict` form as JSON text."""

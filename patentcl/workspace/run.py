@@ -67,7 +67,7 @@ class Run:
         self, folder: str | Path, *, encoder: str | Path | None = None, **parts: str | Path | None
     ) -> None:
         self.folder = Path(folder)
-        self._given = None if encoder is None else str(encoder)
+        self.given = None if encoder is None else str(encoder)
         unknown = sorted(set(parts) - set(PARTS))
         if unknown:
             raise ConfigError("unknown part of a run", got=unknown[0], wanted=", ".join(PARTS))
@@ -78,6 +78,11 @@ class Run:
     def __repr__(self) -> str:
         there = [name for name in PARTS if self.has(name)]
         return f"Run({str(self.folder)!r}: {', '.join(there) or 'nothing yet'})"
+
+    def _repr_html_(self) -> str:
+        from patentcl.workspace.summary import run_html
+
+        return run_html(self, {name: command for name, (_, command) in PARTS.items()})
 
     # ---- parts ------------------------------------------------------------------------------
 
@@ -153,8 +158,8 @@ class Run:
 
         made = next((part for part in ("index", "vectors") if self.has(part)), None)
         if made is not None:
-            return self.encoder_of(made, self._given)
-        return PatentEncoder.load(self._given or self.require("encoder"))
+            return self.encoder_of(made, self.given)
+        return PatentEncoder.load(self.given or self.require("encoder"))
 
     def encoder_of(self, part: str, given: str | None = None) -> PatentEncoder:
         """The encoder that a part's vectors were made with; `given` says where it is now."""
@@ -234,7 +239,7 @@ class Run:
         drawn, marks = self._drawn(), None
         if queries is not None:
             names, texts = self._asked(queries)
-            new = self.encode("vectors", texts, self._given)
+            new = self.encode("vectors", texts, self.given)
             marks = drawn.place(names, texts, new, read_vectors(self.require("vectors"))[0])
         return drawn.draw(out, title, marks)
 
@@ -394,15 +399,10 @@ class Run:
         out = pd.concat([meta[first], rest, meta.drop(columns=first)], axis=1)
         return out.drop(columns="duplicate_group", errors="ignore")
 
-    @property
-    def given(self) -> str | None:
-        """The encoder that was named when the run was opened."""
-        return self._given
-
     def limit_of(self, part: str) -> int:
         """How many tokens the encoder of a part reads of a text."""
         limit = folders.manifest_of(self.where(part)).get("max_length")
-        return int(limit or self.encoder_of(part, self._given).max_length or 512)
+        return int(limit or self.encoder_of(part, self.given).max_length or 512)
 
     def classify(
         self, queries: Any = None, *, ids: str | Iterable[str] | None = None, evidence: int = 3
@@ -454,7 +454,7 @@ class Run:
         model, place = self.classifier, self.evidence_folder if evidence else None
         encode = None
         if not model.reads_texts:
-            encode = partial(self.encode, "classifier", given=self._given)
+            encode = partial(self.encode, "classifier", given=self.given)
         known = KnownWords.load(self.where("classifier"))
         make = partial(Predictor, model, encode, all_scores=all_scores, known=known)
         if place is None:

@@ -7,11 +7,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from shown import shown
 
 from patentcl.metrics import evaluate
 
 
-def test_metrics_print_in_three_forms_and_join() -> None:
+def test_metrics_print_in_each_form_and_join() -> None:
     truth = np.array([[1, 0], [0, 0]])
     a = evaluate(truth, truth, "lrap")
     b = evaluate(truth, truth, "coverage_error")
@@ -21,6 +22,9 @@ def test_metrics_print_in_three_forms_and_join() -> None:
     assert both.to_markdown().count("\n") == 3
     assert r"\toprule" in both.to_latex() and r"coverage\_error" in both.to_latex()
     assert json.loads(both.to_json())["lrap"]["undefined"] == 1
+    text, (rows,) = shown(both)
+    assert text == "Metrics: 2 figures"
+    assert rows[1] == ["lrap", "1.0000", "1.0000 to 1.0000", "2 patents", "1"]
     with pytest.raises(KeyError, match="Did you mean lrap"):
         both["lrapp"]
     assert isinstance(pd.Series(dict(both)).sum(), float)

@@ -10,6 +10,7 @@ import pytest
 from conftest import Loaded
 from making import make
 from matplotlib.figure import Figure
+from shown import shown
 from tiny import write_tiny_encoder
 
 from patentcl import PatentClassifier, PatentIndex, open_run
@@ -240,3 +241,14 @@ def test_the_map_is_a_figure(run: Run, place: Path, tmp_path: Path) -> None:
         found = drawn.footprint(where)
         assert found.table.equals(footprint(labels, early.to_numpy()))
         assert f"{early.sum():,} of {n:,} patents" in found.figure.get_suptitle()
+
+
+def test_a_notebook_shows_parts_and_what_to_call(run: Run, place: Path, tmp_path: Path) -> None:
+    text, (parts, *figures) = shown(run)
+    assert text == f"Run: {run.folder}"
+    held = {name: (holds, call) for name, holds, call in parts[1:]}
+    assert held["index"][0].startswith(f"{len(run.corpus)} patents")
+    assert held["index"][1] == "run.similar(text, k=5)"
+    assert figures == []  # no report
+    none = {name: row for name, *row in shown(Run(tmp_path))[1][0][1:]}
+    assert none["classifier"] == ["missing", "patentcl fit VECTORS"]
