@@ -14,6 +14,7 @@ _HOME = {
     "compare_maps": "comparison",
     "project": "projection",
     "project_pair": "projection",
+    "neighbours": "projection",
     "provenance": "projection",
     "cluster": "clusters",
     "place": "projection",

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
@@ -24,6 +26,7 @@ from patentcl.maps.colours import group_colours
 from patentcl.maps.fonts import plain_text
 from patentcl.maps.framing import compact, place_names
 from patentcl.maps.page import make_page
+from patentcl.maps.projection import Near
 
 FORMATS = ("png", "svg", "html", "pdf")
 _INLINE = 4_000_000  # characters of a page that a notebook carries along
@@ -126,10 +129,11 @@ def plot_map(
         Name of each point's group; empty or None for points in none, which are drawn grey.
     out : str or Path, optional
         Folder, made where it is missing, for ``map.png``, ``map.svg``, ``map.html`` and
-        ``coordinates.parquet`` (id, x, y, label, cluster, and names_0 ... of `layers`).
+        ``coordinates.parquet`` (id, x, y, label, cluster, names_0 ... of `layers`, and text and
+        neighbors, where meta has title and neighbors, as embedding-atlas reads them).
     meta : DataFrame, optional
         One row for each point, in order: ``id``, and for the page ``title``, ``date``, ``codes``
-        and whatever else it may colour by.
+        and whatever else it may colour by; ``neighbors`` from `neighbours_column`.
     clusters : sequence of int, optional
         Number of each point's group; numbered by the order of labels where left out.
     layers : sequence of arrays of str, optional
@@ -185,8 +189,25 @@ def plot_map(
         figure.files["coordinates"] = folder / "coordinates.parquet"
         kept = table[["id", "x", "y", "label", "cluster"]]
         kept = kept.assign(**{f"names_{i}": names for i, names in enumerate(layers)})
-        kept.to_parquet(figure.files["coordinates"], index=False)
+        also = {"title": "text", "neighbors": "neighbors"}
+        kept = kept.join(table[[name for name in also if name in table]].rename(columns=also))
+        rows = pa.Table.from_pandas(kept, preserve_index=False)
+        # pandas cannot read back its own note of the neighbours' type
+        pq.write_table(rows.replace_schema_metadata(None), figure.files["coordinates"])
     return figure
+
+
+def neighbours_column(near: Near) -> pd.Series:
+    """Neighbours as structs of ``ids`` (row numbers from 0) and ``distances``, lists of equal size.
+
+    embedding-atlas shows them: ``embedding-atlas coordinates.parquet --x x --y y --text text
+    --neighbors neighbors``.
+    """
+    n, count = near.ids.shape
+    ends = np.arange(0, n * count + 1, count, dtype=np.int64)
+    lists = [pa.LargeListArray.from_arrays(ends, pa.array(part.ravel())) for part in near]
+    found = pa.StructArray.from_arrays(lists, names=list(near._fields))
+    return pd.Series(found, dtype=pd.ArrowDtype(found.type))
 
 
 def _count_groups(names: np.ndarray, groups: int) -> str:

@@ -16,7 +16,7 @@ import pandas as pd
 from patentcl.cpc import own_titles
 from patentcl.maps.colours import ramp, section_colours, value_colours
 
-_OWN = ("id", "x", "y", "label", "cluster", "title", "date", "codes")
+_OWN = ("id", "x", "y", "label", "cluster", "title", "date", "codes", "neighbors")
 _VALUES = 11  # values of a column with a colour of their own; the others share one
 _STEPS = 6  # into which numbers are divided
 LINK = "https://patents.google.com/patent/"

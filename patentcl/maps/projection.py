@@ -8,16 +8,29 @@ from __future__ import annotations
 import platform
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import orthogonal_procrustes
 from threadpoolctl import threadpool_limits
 
 from patentcl.core.arrays import blocks, check_matrix, nearest, unit_rows
+from patentcl.core.devices import find_device
 from patentcl.core.errors import ConfigError, DataError, MissingExtra, TooFew, choose
 from patentcl.maps.settings import MapSettings
+
+
+class Near(NamedTuple):
+    """Nearest vectors of each, ascending: arrays (n, count)."""
+
+    ids: np.ndarray
+    """Positions, int64."""
+    distances: np.ndarray
+    """Cosine distances, float32."""
+
 
 METHODS = ("umap", "pca")
 FIT_ROWS = 150_000
@@ -37,6 +50,7 @@ def project(
     method: str = "umap",
     fit_sample: int | None = None,
     start: Any = None,
+    near: Near | None = None,
 ) -> np.ndarray:
     """Lay vectors out in two dimensions so that similar ones lie together.
 
@@ -59,6 +73,8 @@ def project(
         Another map of the same patents. The layout starts there instead of from the principal
         components, and is turned, scaled and shifted onto it (Procrustes), so that a patent whose
         neighbours are the same on both maps stays about where it is.
+    near : Near, optional
+        What `neighbours` found for these vectors and `n_neighbors`, so that it is not found again.
 
     Returns
     -------
@@ -81,7 +97,29 @@ def project(
     >>> project([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]], method="pca").shape
     (4, 2)
     """
-    return _project(unit_rows(vectors), seed, n_neighbors, min_dist, method, fit_sample, start)
+    unit = unit_rows(vectors)
+    return _project(unit, seed, n_neighbors, min_dist, method, fit_sample, start, near)
+
+
+def neighbours(vectors: Any, count: int = 15, seed: int = 0) -> Near:
+    """Each vector's nearest, itself first: what UMAP lays out, and what a reader wants to see.
+
+    Exact up to 20,000 vectors; above, 98 to 99 of 100 are found.
+
+    Parameters
+    ----------
+    vectors : array_like, shape (n, d)
+    count : int
+        How many, itself counted; at most n - 1.
+
+    Examples
+    --------
+    >>> neighbours([[1, 0], [0.9, 0.1], [0, 1]], 2).ids.tolist()
+    [[0, 1], [1, 0], [2, 1]]
+    """
+    unit = unit_rows(vectors)
+    _check_settings(len(unit), count)
+    return _neighbours(unit, min(count, len(unit) - 1), seed)
 
 
 def project_pair(
@@ -173,6 +211,8 @@ def provenance(rows: int, settings: MapSettings | None = None, seed: int = 0) ->
         fitted = rows if sample is None else len(sample)
         exact = fitted <= _EXACT_ROWS
         packages = _PACKAGES if exact else (*_PACKAGES, "faiss-cpu", "faiss-gpu")
+        if _cuml():
+            out["laid out by"] = f"cuml {import_module('cuml').__version__}"
         out |= {
             "neighbors": min(settings.neighbors, rows - 1),
             "min_dist": settings.min_dist,
@@ -196,6 +236,7 @@ def _project(
     method: str,
     fit_sample: int | None,
     start: Any = None,
+    near: Near | None = None,
 ) -> np.ndarray:
     _check_settings(len(unit), n_neighbors, min_dist, method)
     n_neighbors = min(n_neighbors, len(unit) - 1)
@@ -204,9 +245,14 @@ def _project(
         out = _pca(unit)
         return out if onto is None else _procrustes(onto, out)
     sample = _sample(len(unit), seed, fit_sample, n_neighbors)
+    if sample is not None or near is None:
+        near = _neighbours(unit if sample is None else unit[sample], n_neighbors, seed)
+    elif near.ids.shape != (len(unit), n_neighbors):
+        wanted = f"({len(unit)}, {n_neighbors})"
+        raise DataError("the neighbours do not fit", got=near.ids.shape, wanted=wanted)
     rows = slice(None) if sample is None else sample
     begin = _pca(unit[rows]) if onto is None else onto[rows]
-    out = _umap(unit[rows], seed, n_neighbors, min_dist, begin)
+    out = _umap(unit[rows], seed, min_dist, begin, near)
     if onto is not None:
         out = _procrustes(begin, out)
     if sample is None:
@@ -227,7 +273,9 @@ def _checked_start(start: Any, rows: int) -> np.ndarray:
     return onto
 
 
-def _check_settings(rows: int, n_neighbors: int, min_dist: float, method: str) -> None:
+def _check_settings(
+    rows: int, n_neighbors: int, min_dist: float = 0.1, method: str = "umap"
+) -> None:
     choose(method, METHODS, "projection method")
     if isinstance(n_neighbors, bool) or not isinstance(n_neighbors, int) or n_neighbors < 2:
         raise ConfigError("n_neighbors is not a whole number above 1", got=repr(n_neighbors))
@@ -271,33 +319,44 @@ def _pca(unit: np.ndarray) -> np.ndarray:
 
 
 def _umap(
-    unit: np.ndarray, seed: int, n_neighbors: int, min_dist: float, start: np.ndarray
+    unit: np.ndarray, seed: int, min_dist: float, start: np.ndarray, near: Near
 ) -> np.ndarray:
-    """UMAP from given coordinates, on neighbours that `_neighbours` found, in one thread."""
-    from umap import UMAP
-
+    """UMAP from given coordinates and neighbours: in one thread, or on a GPU by cuml."""
     # UMAP's own scale for given coordinates, and a hair of noise that parts equal vectors.
     begin = start - start.mean(axis=0)
     begin = begin / (np.abs(begin).max() or 1.0) * 10
     begin = begin + np.random.default_rng(seed).normal(scale=1e-3, size=begin.shape)
-    found, distance = _neighbours(unit, n_neighbors, seed)
+    gpu = _cuml()
+    if gpu is None:
+        from umap import UMAP
+
+        # else few rows are compared again
+        own: dict[str, Any] = {"n_jobs": 1, "force_approximation_algorithm": True}
+    else:
+        UMAP, own = gpu.UMAP, {"output_type": "numpy"}
     model = UMAP(
-        n_neighbors=n_neighbors,
+        n_neighbors=near.ids.shape[1],
         min_dist=min_dist,
         metric="cosine",
         n_epochs=500 if len(unit) <= 10_000 else 200,
         init=begin.astype(np.float32),
         random_state=seed,
-        n_jobs=1,
-        precomputed_knn=(found, distance),
-        force_approximation_algorithm=True,  # else few rows are compared again
+        precomputed_knn=tuple(near),
+        **own,
     )
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", UserWarning)  # that new vectors cannot be added to it
         return np.asarray(model.fit_transform(unit), dtype=np.float32)
 
 
-def _neighbours(unit: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _cuml() -> Any:
+    """The module that has cuml's UMAP, where that is installed and there is a GPU; else None."""
+    if find_spec("cuml") is None or find_device().type != "cuda":
+        return None
+    return import_module("cuml.manifold")
+
+
+def _neighbours(unit: np.ndarray, count: int, seed: int) -> Near:
     """Positions and cosine distances (n, count) of each row's nearest, itself first."""
     own = np.arange(len(unit))[:, None]
     find = _finder(unit, seed)
@@ -307,7 +366,7 @@ def _neighbours(unit: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np
     others = np.argsort(found == own, axis=1, kind="stable")[:, : count - 1]
     found, similarity = (np.take_along_axis(each, others, axis=1) for each in (found, similarity))
     distance = np.clip(1 - similarity, 0, 2).astype(np.float32)
-    return np.hstack([own, found]), np.hstack([np.zeros_like(distance[:, :1]), distance])
+    return Near(np.hstack([own, found]), np.hstack([np.zeros_like(distance[:, :1]), distance]))
 
 
 _Find = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]

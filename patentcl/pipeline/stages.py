@@ -332,15 +332,19 @@ def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> No
     """PNG, SVG, a page that opens without a network, coordinates; perhaps two encoders compared."""
     from patentcl.maps.clusters import cluster
     from patentcl.maps.comparison import compare_maps
-    from patentcl.maps.drawing import MapStyle, plot_map
-    from patentcl.maps.projection import project, provenance
+    from patentcl.maps.drawing import MapStyle, neighbours_column, plot_map
+    from patentcl.maps.projection import neighbours, project, provenance
 
     settings, seed, corpus = step.recipe.map, step.recipe.seed, step.corpus()
     X = aligned_vectors(step.path("vectors"), corpus)
-    points = project(
-        X, seed, settings.neighbors, settings.min_dist, settings.method, settings.fit_sample
-    )
+    how = provenance(len(X), settings, seed)
+    whole = how.get("laid out") == len(X)  # UMAP of all needs the neighbours of all
+    near = neighbours(X, settings.neighbors, seed) if whole else None
+    options = (settings.neighbors, settings.min_dist, settings.method, settings.fit_sample)
+    points = project(X, seed, *options, near=near)
     frame, codes = corpus.frame(), corpus.codes
+    if near is not None:
+        frame["neighbors"] = neighbours_column(near)
     groups = cluster(
         points, codes=codes, texts=frame["title"].tolist(), titles=corpus.code_titles, seed=seed
     )
@@ -360,7 +364,7 @@ def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> No
         base = aligned_vectors(step.path("base"), corpus)
         compare_maps(base, X, sections, place, coordinates=points, settings=settings, seed=seed)
     record["counts"] = {"patents": len(corpus), "groups": len(groups.table)}
-    record["coordinates"] = provenance(len(X), settings, seed)
+    record["coordinates"] = how
 
 
 def _evaluate(step: Step, place: Path, record: Record, progress: StageProgress) -> None:

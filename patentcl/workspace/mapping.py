@@ -33,7 +33,13 @@ class RunMap:
 
     def __init__(self, folder: Path, corpus: Corpus) -> None:
         path = folder / "coordinates.parquet"
-        self.corpus, self.table = corpus, read_table(path).to_pandas()
+        table = read_table(path)
+        own = [name for name in table.column_names if name not in ("text", "neighbors")]
+        self.corpus, self.table = corpus, table.select(own).to_pandas()
+        near = table["neighbors"] if "neighbors" in table.column_names else None
+        self.near = (
+            {} if near is None else {"neighbors": pd.Series(near, dtype=pd.ArrowDtype(near.type))}
+        )
         with reading(path):
             self.table[["id", "x", "y", "label", "cluster"]]
         if self.table["id"].tolist() != corpus.ids.tolist():
@@ -58,7 +64,7 @@ class RunMap:
             self.points,
             self.labels,
             out,
-            meta=self.corpus.frame().assign(split=self.corpus.split),
+            meta=self.corpus.frame().assign(split=self.corpus.split, **self.near),
             clusters=table["cluster"],
             layers=[table[c].to_numpy(dtype=object) for c in table.filter(like="names_")],
             marks=marks,

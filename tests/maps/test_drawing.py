@@ -28,7 +28,7 @@ def test_files_of_a_map(drawn: dict[str, Path], coordinates: np.ndarray) -> None
         "coordinates.parquet",
     }
     table = pd.read_parquet(drawn["coordinates"])
-    assert list(table.columns) == ["id", "x", "y", "label", "cluster"]
+    assert list(table.columns) == ["id", "x", "y", "label", "cluster", "text"]
     assert table["id"].tolist() == META["id"].tolist()
     np.testing.assert_array_equal(table[["x", "y"]].to_numpy(), coordinates)
     assert (table["label"] == "").equals(table["cluster"] == -1)

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from map_cases import GROUP, VECTORS, purity, topics
 
 from patentcl.core.errors import ConfigError, DataError
-from patentcl.maps.projection import _procrustes, place, project, project_pair, provenance
+from patentcl.maps import projection
+from patentcl.maps.drawing import neighbours_column, plot_map
+from patentcl.maps.projection import (
+    _procrustes,
+    neighbours,
+    place,
+    project,
+    project_pair,
+    provenance,
+)
 from patentcl.maps.settings import MapSettings
 
 
@@ -102,8 +117,6 @@ def test_placing_by_value() -> None:
 
 
 def test_neighbours_above_the_exact_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    from patentcl.maps import projection
-
     vectors = topics(3000, 16, seed=2)[0]
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     exact, distance = projection._neighbours(unit, 10, 0)
@@ -116,6 +129,67 @@ def test_neighbours_above_the_exact_number(monkeypatch: pytest.MonkeyPatch) -> N
     assert (near[:, 0] == np.arange(3000)).all()
     assert all(len(set(row)) == 10 for row in near)
     assert np.mean([len(set(a) & set(b)) for a, b in zip(near, exact, strict=True)]) > 9.5
+
+
+def test_neighbours_given_are_those_found(coordinates: np.ndarray) -> None:
+    near = neighbours(VECTORS)
+    unit = VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True)
+    expected = np.sort(1 - unit @ unit.T, axis=1)[:, :15]
+    np.testing.assert_allclose(near.distances, expected, atol=1e-5)
+    assert np.array_equal(project(VECTORS, near=near), coordinates)
+    with pytest.raises(
+        DataError, match=r"neighbours do not fit: got \(600, 15\); wanted \(600, 9\)"
+    ):
+        project(VECTORS, n_neighbors=9, near=near)
+
+
+def test_neighbours_in_the_form_of_embedding_atlas(tmp_path: Path) -> None:
+    """Its option --neighbors: structs of ids, row numbers from 0 by distance, and distances."""
+    near = neighbours(VECTORS[:40], 4)
+    titles = [f"<b>{i}" for i in range(40)]
+    meta = pd.DataFrame({"id": range(40), "title": titles, "neighbors": neighbours_column(near)})
+    files = plot_map(VECTORS[:40, :2], ["x"] * 40, tmp_path, meta=meta).files
+    table = pd.read_parquet(files["coordinates"])
+    assert {"x", "y", "text", "neighbors"} <= set(table.columns)
+    assert table["text"].tolist() == titles
+    assert [set(row) for row in table["neighbors"]] == [{"ids", "distances"}] * 40
+    assert np.array_equal(np.stack([row["ids"] for row in table["neighbors"]]), near.ids)
+    assert np.array_equal(np.stack([r["distances"] for r in table["neighbors"]]), near.distances)
+
+
+CUML = """
+import numpy as np
+calls = []
+class UMAP:
+    def __init__(self, **options):
+        calls.append(options)
+    def fit_transform(self, X):
+        return calls[-1]["init"] * 2
+"""
+
+
+def test_cuml_lays_out_where_it_and_a_gpu_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "cuml").mkdir()
+    (tmp_path / "cuml" / "__init__.py").write_text("__version__ = '26.02'")
+    (tmp_path / "cuml" / "manifold.py").write_text(CUML)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = project(VECTORS[:60], n_neighbors=5)  # no GPU: not by cuml
+    assert "laid out by" not in provenance(60)
+    monkeypatch.setattr(projection, "find_device", lambda: torch.device("cuda"))
+    found = project(VECTORS[:60], n_neighbors=5, seed=3)
+    assert provenance(60)["laid out by"] == "cuml 26.02"
+    (call,) = importlib.import_module("cuml.manifold").calls
+    near = neighbours(VECTORS[:60], 5)
+    assert np.array_equal(call["precomputed_knn"][0], near.ids)
+    assert np.array_equal(call["precomputed_knn"][1], near.distances)
+    assert (call["metric"], call["random_state"], call["n_neighbors"]) == ("cosine", 3, 5)
+    assert "n_jobs" not in call and found.dtype == np.float32
+    assert not np.array_equal(found, before)
+    assert np.array_equal(found, call["init"] * 2)
+    for name in ("cuml", "cuml.manifold"):
+        monkeypatch.delitem(sys.modules, name)
 
 
 def test_procrustes_undoes_turning_mirroring_and_scaling() -> None:
