@@ -2,7 +2,8 @@
 # make test         install what tests need and run them all
 # make neo4j        fetch and run a Neo4j server without Docker (Java 17 or 21, Maven); Ctrl-C stops it
 # make install      .venv/bin/patentcl with everything that users have
-# make check        formatting, lint and types
+# make check        formatting, lint, types, and links of the documentation
+# make docs         the documentation, in build/site
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -20,7 +21,7 @@ then :; else $(PIP) --editable ".[$(EXTRAS)]"; fi
 @touch $@
 endef
 
-.PHONY: install quickstart test check clean neo4j
+.PHONY: install quickstart test check docs clean neo4j
 
 install: $(VENV)/.installed
 
@@ -37,6 +38,14 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check patentcl tests benchmarks
 	$(BIN)/ruff check patentcl tests benchmarks
 	$(BIN)/mypy
+	$(docs)
+
+define docs
+NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+endef
+
+docs: $(VENV)/.installed-dev
+	$(docs)
 
 clean:
 	rm -rf $(VENV) artifacts build dist *.egg-info

@@ -175,6 +175,9 @@ class Printed:
         """Name to fields, as plain data; nan becomes None."""
         raise NotImplementedError
 
+    def __str__(self) -> str:
+        return self.to_text()
+
     def to_text(self) -> str:
         """A table in plain text."""
         return table(*self._rows(), "text")

@@ -28,6 +28,8 @@ NOT_IMPORTED = {
 }
 TOOLS = {
     "build",
+    "mkdocs-material",
+    "mkdocstrings-python",
     "mypy",
     "pandas-stubs",
     "pytest-timeout",

@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import re
+import runpy
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -103,6 +104,22 @@ def test_the_file_tree_is_true() -> None:
         assert list(ROOT.glob(f"**/{name}")), f"{name} is not there"
     for folder in re.findall(r"^(\w+)/", ours, re.MULTILINE):
         assert (ROOT / folder).is_dir()
+
+
+def test_tables_are_those_of_the_benchmarks() -> None:
+    names = runpy.run_path(str(ROOT / "benchmarks" / "readme.py"))
+    assert len(names["MARK"].findall(README)) == 1
+    assert names["filled"](README) == README
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.stem)
+def test_commands_of_the_pages_have_their_options(path: Path, tmp_path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for line in re.findall(r"^patentcl .*$", text, re.MULTILINE):
+        verb, *rest = shlex.split(line, comments=True)[1:]
+        known = call(verb, "--help", cwd=tmp_path).stdout
+        for option in (word for word in rest if re.match(r"-{1,2}[a-z]", word)):
+            assert re.search(rf"(?<![\w-]){option}(?![\w-])", known), line
 
 
 def test_the_readme_is_of_a_readable_length() -> None:

@@ -19,6 +19,7 @@ def test_metrics_print_in_each_form_and_join() -> None:
     both = a | b
     assert list(both) == ["lrap", "coverage_error"]
     assert "1.0000" in both.to_text() and "2 patents" in both.to_text()
+    assert str(both) == both.to_text() != repr(both)
     assert both.to_markdown().count("\n") == 3
     assert r"\toprule" in both.to_latex() and r"coverage\_error" in both.to_latex()
     assert json.loads(both.to_json())["lrap"]["undefined"] == 1
