@@ -110,7 +110,10 @@ class Question:
 
     def abstract(self) -> str:
         """The text, or what stdin holds."""
-        return sys.stdin.read().strip() if self.text == "-" else self.text or ""
+        from patentcl.data.characters import whole_text
+
+        text = sys.stdin.read().strip() if self.text == "-" else self.text or ""
+        return whole_text(text)  # the system's bytes may not be UTF-8
 
     def read(self, run: Run, limit: int | None = None) -> Corpus | None:
         """The patents of the file, read as those of the run were."""

@@ -42,6 +42,8 @@ PATIENCE = 120.0
 OWNER = ".owner"
 OLD = "old"
 """In a lock: the folder that is being replaced, where that takes two steps."""
+SPILL = ".spill-"
+"""How the names of temporary folders begin that lie in a folder of results."""
 _TRIES = 200
 
 
@@ -310,6 +312,8 @@ def tidy(folder: Path) -> None:
             output = left.with_name(name[1]) if name[1] else left.parent
             with contextlib.suppress(DataError), locked(output, inside=not name[1]):
                 pass
+    for place in (folder, *below):
+        _sweep_scratch(place, SPILL)
 
 
 def _release(lock: Lock) -> None:
@@ -322,15 +326,25 @@ def _release(lock: Lock) -> None:
     lock.owner.release()
 
 
-class Scratch(tempfile.TemporaryDirectory[str]):
-    """A temporary folder; of those that killed processes left, the next one clears away."""
+def _sweep_scratch(folder: Path, prefix: str) -> None:
+    for left in folder.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError):  # another user's
+            if _abandoned(left):
+                shutil.rmtree(left, ignore_errors=True)
 
-    def __init__(self) -> None:
-        for left in Path(tempfile.gettempdir()).glob("patentcl-*"):
-            with contextlib.suppress(OSError):  # another user's
-                if _abandoned(left):
-                    shutil.rmtree(left, ignore_errors=True)
-        super().__init__(prefix="patentcl-")
+
+class Scratch(tempfile.TemporaryDirectory[str]):
+    """A temporary folder, hidden `within` another one if that may be written to.
+
+    Of those that killed processes left, the next one clears away.
+    """
+
+    def __init__(self, within: Path | None = None) -> None:
+        if within is not None and not os.access(within, os.W_OK):
+            within = None
+        prefix = "patentcl-" if within is None else SPILL
+        _sweep_scratch(within or Path(tempfile.gettempdir()), prefix)
+        super().__init__(prefix=prefix, dir=within)
         self._release = weakref.finalize(self, Owner(Path(self.name)).release)
 
     def cleanup(self) -> None:

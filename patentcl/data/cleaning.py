@@ -10,6 +10,7 @@ import warnings
 import duckdb
 
 from patentcl.core.errors import DataError, DataWarning
+from patentcl.data.characters import LOST, NUL
 from patentcl.data.dates import NO_DATES, read_dates
 from patentcl.data.files import count
 from patentcl.data.options import ReadOptions
@@ -91,6 +92,9 @@ def clean(con: duckdb.DuckDBPyConnection, where: object, options: ReadOptions) -
     ).fetchall()
     for (why,) in whys:
         counts.note(con, why, f"SELECT patent_id, raw_date AS text FROM patent WHERE why = '{why}'")
+    for what in (NUL, LOST):
+        odd = f"SELECT patent_id, text FROM raw_odd WHERE what = '{what}'"
+        counts.note(con, f"texts with {what}", odd)
     _clean_codes(con, where, counts)
     _clean_citations(con, where, counts)
     return counts

@@ -32,7 +32,7 @@ _NOTE = r"\(\s*(?:\d{4}[^()]*|[A-Z]+(?:[\s,]+[A-Z]+)*)\s*\)|\[\s*\d{4}[-.][^\[\]
 _VERSION = r"(\s|\d{10})(?:19|20)\d{6}(?:[A-Z]{3}(?:\d{8}[A-Z]{4})?)?"
 _STATUS = r"""(/\s*\d{2,6})\s*(?:[ACSFLIN]{1,3}(?:\s+|$|[;,|\x1f"''\])}]))+"""
 _NEXT = r"[\s/]+([A-HY]\d\d[A-Z])"  # blanks and slashes separate whole codes only
-_BETWEEN = r"""[;|,\t\r\n\x1f"''\[\](){}]+"""
+_BETWEEN = r"""[;|,\t\r\n\x1f"''\[\](){}\x{fffd}]+"""
 # What most files have, and nothing below would change.
 _SIMPLE = r"[A-Z0-9]{0,14}(?:/\d+)?(?:(?:; ?|\x1f)[A-Z0-9]{1,14}(?:/\d+)?)*\x1f?"
 

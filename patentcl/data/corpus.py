@@ -24,6 +24,7 @@ from patentcl.core.errors import DataError, choose
 from patentcl.core.locks import Scratch
 from patentcl.core.reading import read_table, reading, unique_ids
 from patentcl.cpc import CpcTree, is_symbol, level_index, own_titles, parse_symbol
+from patentcl.data.characters import whole_value
 from patentcl.data.duplicates import duplicate_groups, read_families
 from patentcl.data.options import FULL_TEXT
 from patentcl.data.reading import ReadOptions, read_patents
@@ -193,7 +194,11 @@ class Corpus:
         if odd is not None:
             got = f"a {type(odd).__name__}: {odd!r:.60}"
             raise DataError("no record of a patent", got=got, wanted="a dict for each patent")
-        return cls.from_frame(pd.DataFrame(rows, dtype=object), level)
+        try:
+            frame = pd.DataFrame(rows, dtype=object)
+        except UnicodeEncodeError:  # names of fields
+            frame = pd.DataFrame(whole_value(rows), dtype=object)
+        return cls.from_frame(frame, level)
 
     def select(self, which: str | np.ndarray | Sequence[str]) -> Corpus:
         """Return part of the corpus, with the same tree.

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from patentcl.core.errors import DataError
+from patentcl.data.characters import HALVES, has_halves, without_halves
 from patentcl.data.columns import known_names
 from patentcl.data.files import name_of, quote, scan_of
 from patentcl.data.options import ReadOptions, plain_name
@@ -78,6 +79,8 @@ def open_delimited(
     usual = "\t" if plain.suffix.lower() == ".tsv" else ","
     likely = options.like.get("encoding")
     encoding = options.encoding or find_encoding(plain, shown, likely, whole=not tables)
+    if encoding == HALVES:
+        plain, encoding = without_halves(plain, work), "utf-8"
     with plain.open("rb") as stream:
         raw = stream.read(_HEAD)
     text = codecs.getincrementaldecoder(encoding)("replace").decode(raw)
@@ -155,6 +158,8 @@ def find_encoding(path: Path, shown: Path, likely: str | None = None, whole: boo
 
 def _guess(block: bytes, where: str, likely: str | None) -> str:
     """The encoding of bytes that are not UTF-8."""
+    if has_halves(block):
+        return HALVES
     as_utf8 = block.decode("utf-8", "replace")
     wrong = as_utf8.count("\ufffd")
     right = sum(not c.isascii() for c in as_utf8) - wrong
@@ -178,7 +183,7 @@ def _write_again(
     """Write a table as UTF-8 with line ends that DuckDB knows, without its first characters."""
     try:
         with (
-            plain.open(encoding=encoding, newline=None if old_mac else "") as source,
+            plain.open(encoding=encoding, errors=HALVES, newline=None if old_mac else "") as source,
             target.open("w", encoding="utf-8", newline="") as copy,
         ):
             mark = source.read(1)
@@ -269,7 +274,7 @@ def _columns(row: list[str], records: list[list[str]]) -> list[tuple[str, bool]]
 
     Rows may have a name more than the header (R), or an empty field at their end.
     """
-    names = [" ".join(cell.split()) for cell in row]
+    names = [" ".join(cell.replace("\0", "").split()) for cell in row]
     widths = {len(record) for record in records[1:]}
     if widths == {len(names) + 1}:
         empty = all(record[-1] == "" for record in records[1:])

@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from patentcl.core.errors import DataError
+from patentcl.data.characters import note_odd, whole_text, whole_value
 from patentcl.data.columns import JSON_LIST, MACROS, Columns, check_columns, choose_columns, text_of
 from patentcl.data.files import count, explain_duckdb, name_of, quote
 from patentcl.data.fulltext import take_texts
@@ -123,17 +124,24 @@ def _read(
     rows = con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
     kinds = {str(r[0]): str(r[1]) for r in rows} | dict.fromkeys(opened.lists, JSON_LIST)
 
+    nul = False
+
     def text(role: str) -> str:
-        return text_of(columns, role, kinds, opened.nested)
+        found = text_of(columns, role, kinds, opened.nested)
+        return f"replace({found}, chr(0), '')" if nul else found
 
     con.execute("SET preserve_insertion_order = true")
     # Every table has a rowid of its own: the place of a patent.
     rename = "RENAME (rowid AS row_id)" if "rowid" in map(str.lower, kinds) else ""
     kept = "".join(f", {text(role)} AS {name_of(_kept(role))}" for role in columns.kept)
     con.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT * {rename}{kept} FROM {scan}")
-    con.execute("SET preserve_insertion_order = false")
     if count(con, "flat") == 0:
         raise DataError("the table is empty", where=where, got="no rows")
+    if nul := note_odd(con, "flat", text("patent_id"), kinds, {*opened.nested, *opened.lists}):
+        plain = [str(r[0]) for r in con.execute("DESCRIBE flat").fetchall() if r[1] == "VARCHAR"]
+        names = ", ".join(f"replace({name_of(n)}, chr(0), '') AS {name_of(n)}" for n in plain)
+        con.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT * REPLACE ({names}) FROM flat")
+    con.execute("SET preserve_insertion_order = false")
     if "claims" in used and not count(
         con, "flat", f"regexp_matches({text('claims')}, '\\pL{{5}}')"
     ):
@@ -211,7 +219,7 @@ def _as_table(frame: pd.DataFrame, options: ReadOptions) -> tuple[pa.Table, Colu
     where = "the DataFrame"
     if frame.index.name is not None:  # ids are often the index
         frame = frame.reset_index()
-    header = [str(name) for name in frame.columns]
+    header = [whole_text(str(name)).replace("\0", "") for name in frame.columns]
     lower = [name.lower() for name in header]
     if len(set(lower)) < len(lower):
         twice = next(n for n in header if lower.count(n.lower()) > 1)
@@ -238,6 +246,8 @@ def _as_table(frame: pd.DataFrame, options: ReadOptions) -> tuple[pa.Table, Colu
         else:
             try:
                 columns[name] = pa.array(values, from_pandas=True)
+            except UnicodeEncodeError:
+                columns[name] = pa.array([whole_value(v) for v in values], from_pandas=True)
             except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
                 columns[name] = pa.array([_text(v) for v in values], pa.string())
     return pa.table(columns), found
@@ -258,4 +268,4 @@ def _text(value: Any, end: str = "") -> str | None:
         return value.date().isoformat()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).encode("utf-8", "replace").decode()  # half a surrogate cannot be written
+    return whole_text(str(value))

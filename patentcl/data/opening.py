@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from patentcl.core.errors import DataError
+from patentcl.data.characters import HALVES, without_halves
 from patentcl.data.columns import known_names
 from patentcl.data.delimited import Delimited, find_encoding, open_delimited
 from patentcl.data.files import name_of, quote, scan_of, unpack
@@ -137,12 +138,21 @@ def _open_json(
     first = plains[0].read_bytes()[:4] if len(plains) == 1 else b""
     if encoding or first.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         code, copy = encoding or find_encoding(plains[0], paths[0]), work / f"{plains[0].name}.utf8"
-        with plains[0].open(encoding=code) as source, copy.open("w", encoding="utf-8") as target:
+        with (
+            plains[0].open(encoding=code, errors=HALVES) as source,
+            copy.open("w", encoding="utf-8") as target,
+        ):
             shutil.copyfileobj(source, target, 1 << 22)
         plains = [copy]
     form = _form_of(plains[0], paths[0])
     how = [f"format='{form}'", "maximum_object_size=268435456"]
-    columns = _describe(con, scan_of("read_json", plains, *how, "sample_size=-1"))
+    try:
+        columns = _describe(con, scan_of("read_json", plains, *how, "sample_size=-1"))
+    except duckdb.Error as error:
+        if "surrogate in string" not in str(error) and "UTF-8 encoding in string" not in str(error):
+            raise
+        plains = [without_halves(plain, work, escapes=True) for plain in plains]
+        columns = _describe(con, scan_of("read_json", plains, *how, "sample_size=-1"))
     names = [name for name, _ in columns]
     types = ", ".join(f"{quote(n)}: 'JSON'" for n in names)
     texts = ", ".join(f"{name_of(n)} ->> '$' AS {name_of(n)}" for n in names)

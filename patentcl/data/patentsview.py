@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from patentcl.core.errors import DataError
+from patentcl.data.characters import note_odd
 from patentcl.data.delimited import Delimited, open_delimited
 from patentcl.data.files import count, explain_duckdb, name_of, pick_columns, unpack
 from patentcl.data.options import ReadOptions
@@ -181,6 +182,7 @@ def read_patentsview(
             INSERT INTO raw_patent SELECT {c["patent_id"]}, {c["date"]}, {c.get("type", "NULL")},
                 {c["title"]}, {c.get("abstract", "NULL")}, {c.get("withdrawn", "NULL")}, NULL, NULL
             FROM {scan}""")
+    note_odd(con, "raw_patent", "patent_id", dict.fromkeys(("title", "abstract"), "VARCHAR"))
     if count(con, "raw_patent") == 0:
         got = "no rows"
         raise DataError("the table is empty", where=_find_table(source, "patent"), got=got)
@@ -192,6 +194,7 @@ def read_patentsview(
                 CREATE TABLE text AS
                 SELECT {c["patent_id"]} AS patent_id, min({c["abstract"]}) AS abstract
                 FROM {scan} GROUP BY 1""")
+            note_odd(con, "text", "patent_id", {"abstract": "VARCHAR"})
             con.execute("""
                 CREATE TABLE joined AS
                 SELECT p.patent_id, date, type, title, coalesce(t.abstract, p.abstract) AS abstract,

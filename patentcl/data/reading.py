@@ -18,7 +18,9 @@ import pandas as pd
 import pyarrow as pa
 
 from patentcl.core.errors import DataError
+from patentcl.core.locks import Scratch
 from patentcl.cpc import own_titles
+from patentcl.data.characters import ODD
 from patentcl.data.cleaning import Counts, clean
 from patentcl.data.codes import MACROS
 from patentcl.data.duplicates import FAMILIES, write_families
@@ -66,7 +68,7 @@ def read_patents(
     con = connect(work=work, memory=options.memory)
     try:
         con.execute(MACROS)
-        con.execute(_RAW_TABLES)
+        con.execute(f"{_RAW_TABLES}; {ODD}")
         create_tables(con)
         extra: dict[str, str] = {}
         sources = _sources(source, options)
@@ -105,7 +107,7 @@ def read_patents(
 def look(source: str | Path, options: ReadOptions) -> None:
     """Refuse a source that `read_patents` would refuse for its form or its header; read no rows."""
     path = Path(_found(source)[0])  # type: ignore[arg-type]
-    with tempfile.TemporaryDirectory(prefix="patentcl-") as work, connect() as con:
+    with Scratch() as work, connect() as con:
         sources = _sources(path, options)
         for each in sources.values():
             look_into(con, each, Path(work), options)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from patentcl.core.errors import DataError
+from patentcl.data.characters import whole_text
 from patentcl.data.corpus import Corpus
 
 if TYPE_CHECKING:
@@ -173,4 +174,4 @@ def _joined(items: Iterable[Any], separator: str) -> Iterator[str]:
         text = item if isinstance(item, str) else f" {separator} ".join(p for p in item if p)
         if not text.strip():
             raise DataError("a text is empty", where=f"item {i}")
-        yield text
+        yield whole_text(text)

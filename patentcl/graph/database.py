@@ -7,12 +7,28 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import duckdb
 import pyarrow as pa
 
 from patentcl.core import resources
 from patentcl.core.errors import GraphError
+from patentcl.core.locks import Scratch
+
+_spills: WeakValueDictionary[Path, Scratch] = WeakValueDictionary()
+
+
+def _spill_of(path: Path) -> Scratch:
+    """Where DuckDB puts what does not fit into memory, until the last user of it is gone.
+
+    Each process has its own for a file, as DuckDB's names there are the same; and only one, as
+    DuckDB shares a file that is opened twice, if that is done in the same way.
+    """
+    spill = _spills.get(path)
+    if spill is None:
+        spill = _spills[path] = Scratch(path.parent)
+    return spill
 
 
 class Database:
@@ -20,6 +36,7 @@ class Database:
 
     def __init__(self, path: str | Path, read_only: bool = False, memory: str = "2GB") -> None:
         self.path, self.read_only = str(path), read_only
+        self._spill: Scratch | None = None
         config: dict[str, Any] = {
             "memory_limit": memory,
             "autoinstall_known_extensions": False,
@@ -39,7 +56,8 @@ class Database:
                     fix="Choose another folder",
                 )
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            config["temp_directory"] = f"{self.path}.tmp"
+            self._spill = _spill_of(Path(self.path).resolve())
+            config["temp_directory"] = self._spill.name
         try:
             self._con = duckdb.connect(self.path, read_only=read_only, config=config)
         except duckdb.Error as error:
@@ -55,6 +73,7 @@ class Database:
     def close(self) -> None:
         """Close the file."""
         self._con.close()
+        self._spill = None
 
     def __enter__(self) -> Self:
         return self

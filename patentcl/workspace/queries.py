@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from patentcl.core.errors import DataError
+from patentcl.data.characters import whole_text, whole_value
 from patentcl.data.corpus import Corpus
 from patentcl.data.opening import kind_of
 
@@ -24,7 +25,7 @@ def as_texts(queries: Any, read: Callable[[Any], Corpus]) -> tuple[list[Any], li
 
     if isinstance(queries, str):
         if not kind_of(Path(queries)) or any(c.isspace() for c in queries):
-            return [0], [queries]
+            return [0], [whole_text(queries)]
         queries = Path(queries)
     if isinstance(queries, Path | pd.DataFrame):
         queries = read(queries)
@@ -38,7 +39,7 @@ def as_texts(queries: Any, read: Callable[[Any], Corpus]) -> tuple[list[Any], li
             got=type(queries).__name__,
             wanted="a text, a list of texts, a file, a DataFrame or a Corpus",
         ) from error
-    return list(range(len(texts))), texts
+    return list(range(len(texts))), [whole_value(text) for text in texts]
 
 
 def with_text(texts: Sequence[Text]) -> list[int]:

@@ -215,3 +215,27 @@ def test_read_only_refuses_to_load(loaded: Loaded, graph: DuckDBGraph) -> None:
 def test_values_go_in_as_parameters(graph: DuckDBGraph) -> None:
     with pytest.raises(GraphError, match="no such patent"):
         graph.neighbourhood("1' OR '1'='1")
+
+
+def test_what_a_killed_reader_spilled_is_cleared_by_the_next(
+    loaded: Loaded, tmp_path: Path
+) -> None:
+    shutil.copy(loaded.graph, tmp_path / "graph.duckdb")
+    code = f"""
+import os
+from patentcl.graph.duckdb import DuckDBGraph
+graph = DuckDBGraph({str(tmp_path / "graph.duckdb")!r}, read_only=True, memory="20MB")
+query = "SELECT hash(range) AS a, md5(range::VARCHAR) AS b FROM range(900000)"
+graph.execute(f"CREATE TEMP TABLE t AS {{query}}")
+os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False)
+    [left] = tmp_path.glob(".spill-*")
+    assert list(left.glob("duckdb_temp*"))
+    with (
+        DuckDBGraph(tmp_path / "graph.duckdb", read_only=True),
+        DuckDBGraph(tmp_path / "graph.duckdb", read_only=True),
+    ):
+        assert not left.exists()
+        assert len(list(tmp_path.glob(".spill-*"))) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["graph.duckdb"]
