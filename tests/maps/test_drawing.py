@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -71,6 +74,15 @@ def test_drawing_leaves_pyplot_alone(coordinates: np.ndarray, tmp_path: Path) ->
     plot_map(coordinates, ["x"] * 600, tmp_path, style=MapStyle(size=(4, 4), dpi=40))
     assert (plt.get_fignums(), dict(plt.rcParams)) == before
     assert ">x<" in (tmp_path / "map.svg").read_text()  # the name of the only group
+
+
+def test_no_display_is_needed(tmp_path: Path) -> None:
+    code = "from patentcl.maps import plot_map; plot_map([[0, 0], [0, 1], [1, 1]], ['a'] * 3, '.')"
+    env = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=env | {"MPLBACKEND": "tkagg"}
+    )
+    assert done.returncode == 0 and (tmp_path / "map.png").is_file()
 
 
 @pytest.mark.parametrize(

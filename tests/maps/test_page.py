@@ -16,6 +16,7 @@ import pytest
 from browser import CHROMIUM, Browser
 from map_cases import GROUP, META
 
+from patentcl.maps.drawing import MapStyle, plot_map
 from patentcl.maps.framing import compact
 
 
@@ -75,7 +76,37 @@ def test_the_page_opens_without_a_request(browser: Browser, drawn: dict[str, Pat
     assert browser.js("document.getElementById('heading').textContent") == "Six topics & <more>"
     assert browser.js("document.getElementById('fail')") is None
     assert browser.js("document.querySelectorAll('#legend button').length") >= 6
-    assert browser.js("window.attacked") is None  # a title of the sample is a script
+
+
+HOSTILE = ["<script>attacked = 1</script>", "<img src=x onerror='attacked = 1'>"]
+FOREIGN = ["מכסחת דשא עם להב", "آلة قص العشب", "割草机和刀片"]
+
+
+def test_scripts_other_writing_and_500_labels(browser: Browser, tmp_path: Path) -> None:
+    """Markup stays text, foreign titles are found as they are, a long legend scrolls."""
+    titles = HOSTILE + FOREIGN + [f"pump {i}" for i in range(495)]
+    labels = [*HOSTILE, *(f"group {i} of many</script>" for i in range(498))]
+    meta = pd.DataFrame({"id": [f"US{i}" for i in range(500)], "title": titles})
+    style = MapStyle(formats=("html",), size=(3, 3))
+    points = np.random.default_rng(0).normal(size=(500, 2))
+    files = plot_map(points, labels, tmp_path, meta=meta, style=style).files
+    browser.open(files["html"])
+    for i, title in enumerate(HOSTILE + FOREIGN):
+        assert typed(browser, title.split()[0]).startswith("1 of 500"), title
+        hits = browser.js("document.getElementById('hits').textContent")
+        assert f"US{i}" in hits and title[:20] in hits
+        x, y = browser.js(f"patents.at({i})")
+        browser.mouse("mouseMoved", x, y)
+    assert browser.js("window.attacked") is None
+    tall = browser.js("""[...document.querySelectorAll('#legend button')].map(b => {
+        const r = b.getBoundingClientRect(); return [r.top, r.bottom, r.left, r.right] })""")
+    assert len(tall) == 500
+    top, bottom, left, right = np.array(tall).T
+    assert (bottom - top).min() >= 16 and (top[1:] >= bottom[:-1] - 0.5).all()
+    assert left.min() > 0 and right.max() <= 1400
+    assert browser.js("""(e => { while (e && e.scrollHeight <= e.clientHeight + 1)
+        e = e.parentElement; return !!e && getComputedStyle(e).overflowY })(
+        document.getElementById('legend'))""") in ("auto", "scroll")
 
 
 def test_search_finds_words_and_lists_of_ids(browser: Browser, drawn: dict[str, Path]) -> None:
