@@ -87,7 +87,9 @@ class MapFigure(Figure):
     def _repr_html_(self) -> str | None:
         if not 0 < len(self.page) < _INLINE:
             return None
-        style = "width:100%;height:640px;border:1px solid #ddd;border-radius:8px"
+        style = (
+            "width:100%;height:640px;border:1px solid #888;border-radius:8px;box-sizing:border-box"
+        )
         return f'<iframe srcdoc="{html.escape(self.page)}" style="{style}" title="Map"></iframe>'
 
     def _repr_png_(self) -> bytes:
