@@ -19,7 +19,7 @@ from patentcl.encoders.settings import TrainingSettings
 COLUMNS = ("anchor_id", "positive_id", "negative_id")
 _CROWD = 64  # documents with more citing patents say little of what these have in common
 _WORDS = 20  # an abstract with fewer has no two halves
-_BEHIND = 8  # batches that wait for an example that fits
+_PARTNERS = 8  # of a patent: those that cite much would be in most of the pairs
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,8 @@ def _rows_of(triplets: Any, corpus: Corpus) -> np.ndarray:
 def _related(corpus: Corpus, rows: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
     """Pairs of rows (n, 2) of patents of which one cites the other, or that cite one document.
 
-    Patents that cite one document stand in a chain of random order, so pairs are no more than
-    citations.
+    For each document that a patent cites, it is paired with one of the others that cite it, but
+    with no more than `_PARTNERS` in all.
     """
     listed = pd.Series(corpus.citations)[rows].explode().dropna()
     citing, cited = listed.index.to_numpy(np.int64), listed.to_numpy()
@@ -142,12 +142,15 @@ def _related(corpus: Corpus, rows: np.ndarray, name: str, rng: np.random.Generat
         other = pd.Index(corpus.ids).get_indexer(cited)
         pairs = np.stack([citing, other], axis=1)[np.isin(other, rows)]
     else:
-        document = pd.factorize(cited)[0]
-        few = np.bincount(document, minlength=1)[document] <= _CROWD
-        order = np.lexsort((rng.random(len(citing)), document))
-        order = order[few[order]]
-        same = document[order][1:] == document[order][:-1]
-        pairs = np.stack([citing[order][:-1][same], citing[order][1:][same]], axis=1)
+        links = np.unique(np.stack([pd.factorize(cited)[0], citing], axis=1), axis=0)
+        first, count = np.unique(links[:, 0], return_index=True, return_counts=True)[1:]
+        links = links[np.repeat((count > 1) & (count <= _CROWD), count)]
+        first, count = np.unique(links[:, 0], return_index=True, return_counts=True)[1:]
+        size, begin = np.repeat(count, count), np.repeat(first, count)
+        further = 1 + rng.integers(size - 1)  # seats from one's own, round the citing patents
+        other = begin + (np.arange(len(links)) - begin + further) % size
+        pairs = rng.permutation(np.stack([links[:, 1], links[other, 1]], axis=1))
+        pairs = pairs[pd.Series(pairs[:, 0]).groupby(pairs[:, 0]).cumcount() < _PARTNERS]
         pairs = np.unique(np.sort(pairs, axis=1), axis=0)
     groups = corpus.duplicate_group
     return pairs[groups[pairs[:, 0]] != groups[pairs[:, 1]]]
@@ -210,24 +213,16 @@ def _in_proportion(
 
 
 def plan_epoch(
-    examples: Examples, apart: dict[str, bool], size: int, seed: int, epoch: int
+    examples: Examples, size: int, seed: int, epoch: int
 ) -> list[tuple[str, np.ndarray]]:
-    """The batches of an epoch: objective, and rows of its table; the same at each call.
-
-    In objectives that are kept `apart`, no two patents of a batch are near-copies or of a family:
-    they would be each other's negatives.
-    """
+    """The batches of an epoch: objective, and rows of its table; the same at each call."""
     out: list[tuple[str, np.ndarray]] = []
     rng = np.random.default_rng([seed, epoch])
     for name, table in examples.tables.items():
         order = rng.permutation(len(table))
         if name == "labels":
             order = _two_by_two(examples.labels[table[order, 0]], order, rng)
-        if apart[name]:
-            batches = _apart(examples.groups[table], order, size)
-        else:
-            batches = [order[i : i + size] for i in range(0, len(order), size)]
-        out += [(name, batch) for batch in batches]
+        out += [(name, order[i : i + size]) for i in range(0, len(order), size)]
     return [out[i] for i in rng.permutation(len(out))]
 
 
@@ -239,23 +234,3 @@ def _two_by_two(labels: np.ndarray, order: np.ndarray, rng: np.random.Generator)
     first = np.flatnonzero((place[:-1] % 2 == 0) & (sorted_labels[:-1] == sorted_labels[1:]))
     first = rng.permutation(first)
     return order[by_label[np.stack([first, first + 1], axis=1).ravel()]]
-
-
-def _apart(groups: np.ndarray, order: np.ndarray, size: int) -> list[np.ndarray]:
-    """Fill batches with the first examples that share no group with those that are in one."""
-    done: list[list[int]] = []
-    filling: list[tuple[list[int], set[int]]] = []
-    for row in order.tolist():
-        own = set(groups[row].tolist())
-        fitting = next((each for each in filling if not own & each[1]), None)
-        if fitting is None:
-            if len(filling) == _BEHIND:
-                done.append(filling.pop(0)[0])
-            fitting = ([], set())
-            filling.append(fitting)
-        fitting[0].append(row)
-        fitting[1].update(own)
-        if len(fitting[0]) == size:
-            filling.remove(fitting)
-            done.append(fitting[0])
-    return [np.array(batch) for batch in [*done, *(rows for rows, _ in filling)]]

@@ -37,20 +37,19 @@ class Batches(Dataset[dict[str, Any]]):
         self, examples: Examples, inputs: Inputs, losses: Mapping[str, str], size: int, seed: int
     ) -> None:
         self.examples, self.inputs, self.size, self.seed = examples, inputs, size, seed
-        self.apart = {k: loss in ("mnr", "gist") for k, loss in losses.items()}
+        self.grouped = {k: loss == "mnr" for k, loss in losses.items()}
         self._epoch, self._plan = 0, self._planned(0)
         self.per_epoch = len(self._plan)
 
     def _planned(self, epoch: int) -> list[tuple[str, np.ndarray]]:
-        return plan_epoch(self.examples, self.apart, self.size, self.seed, epoch)
+        return plan_epoch(self.examples, self.size, self.seed, epoch)
 
     def at(self, step: int) -> tuple[str, np.ndarray]:
         """Objective, and numbers of texts (n, k), of a step."""
         epoch, place = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._epoch, self._plan = epoch, self._planned(epoch)
-        # Batches whose patents must differ may be one more or fewer in another epoch.
-        name, rows = self._plan[place % len(self._plan)]
+        name, rows = self._plan[place]
         return name, self.examples.tables[name][rows]
 
     def __len__(self) -> int:
@@ -58,10 +57,12 @@ class Batches(Dataset[dict[str, Any]]):
 
     def __getitem__(self, step: int) -> dict[str, Any]:
         name, texts = self.at(step)
+        labels = self.examples.labels[texts[:, 0]]
+        label = self.examples.groups[texts] if self.grouped[name] else labels
         return {
             "objective": name,
             "features": [self.inputs.features(column) for column in texts.T],
-            "label": torch.from_numpy(self.examples.labels[texts[:, 0]]),
+            "label": torch.from_numpy(label),
         }
 
 

@@ -106,6 +106,22 @@ def test_mnr_with_its_temperature_and_within_matryoshka(
         first(base, corpus, matryoshka=[64])
 
 
+def test_near_copies_are_no_negatives_of_mnr(base: PatentEncoder, corpus: Corpus) -> None:
+    records = [
+        {"patent_id": i, "title": "", "abstract": a} for i, (_, a) in enumerate(corpus.texts)
+    ]
+    records.append({**records[1], "patent_id": 6})  # the positive of 0 once more, as that of 4
+    twice = Corpus.from_records(records)
+    rows = np.array([(0, 1, 3), (4, 6, 2)])
+    triplets = pd.DataFrame(rows.astype(str), columns=TRIPLETS.columns)
+    x = unit(base.encode(twice, precision="fp32").astype(float))
+    a, p, n = (x[r] for r in rows.T)
+    scores = a @ np.concatenate([p, n]).T / 0.05
+    scores[[0, 1], [1, 0]] = -np.inf
+    found = train_encoder(base, triplets, twice, {**ONE, "loss": "mnr"}).losses[0]
+    assert found == pytest.approx(cross_entropy(scores, np.arange(2)), rel=1e-4)
+
+
 def test_gist_leaves_out_what_is_nearer_than_the_positive(
     base: PatentEncoder, corpus: Corpus
 ) -> None:
@@ -124,18 +140,14 @@ def test_gist_leaves_out_what_is_nearer_than_the_positive(
 @pytest.mark.parametrize("name", ["batch-all", "batch-hard"])
 def test_losses_on_labels(base: PatentEncoder, corpus: Corpus, name: str) -> None:
     settings = {"objectives": {"labels": 1.0}, "label_loss": name, "margin": 0.3}
+    numbers = np.repeat([0, 1], 3)
+    alone = {"labels": np.arange(6)[:, None]}
     [plan] = loop.plan_epoch(
-        loop.Examples(
-            [], np.arange(6), {"labels": np.arange(6)[:, None]}, np.repeat([0, 1], 3), np.arange(6)
-        ),
-        {"labels": False},
-        64,
-        0,
-        0,
+        loop.Examples([], np.arange(6), alone, numbers, np.arange(6)), 64, 0, 0
     )
     rows = plan[1]  # two of each label
     x = unit(base.encode(corpus, precision="fp32").astype(float)[rows])
-    label = np.repeat([0, 1], 3)[rows]
+    label = numbers[rows]
     d = 1 - x @ x.T
     same = (label[:, None] == label) & ~np.eye(4, dtype=bool)
     other = label[:, None] != label
