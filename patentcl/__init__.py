@@ -21,6 +21,7 @@ _HOME = {
     "MiningRules": "triplets.settings",
     "mine_triplets": "triplets.mining",
     "PatentEncoder": "encoders.encoder",
+    "distill_encoder": "encoders.distilled",
     "train_encoder": "encoders.training",
     "TrainingSettings": "encoders.settings",
     "PatentClassifier": "classification.estimator",
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from patentcl.core.errors import PatentclError as PatentclError
     from patentcl.cpc import CpcTree as CpcTree
     from patentcl.data.corpus import Corpus as Corpus
+    from patentcl.encoders.distilled import distill_encoder as distill_encoder
     from patentcl.encoders.encoder import PatentEncoder as PatentEncoder
     from patentcl.encoders.settings import TrainingSettings as TrainingSettings
     from patentcl.encoders.training import train_encoder as train_encoder

@@ -1,4 +1,4 @@
-"""Commands that make a folder: sample, download, load, mine, train, embed, fit, index, map.
+"""Commands that make a folder, from sample and download to index and map.
 
 Each executes one stage, exactly as a recipe does: a folder that is up to date is left alone.
 """
@@ -298,6 +298,30 @@ def train(
     inputs["model"] = recipe.encoder.model
     step = Step(TRAIN, to or triplets.parent / "encoder", recipe, inputs)
     show_counts(make(step, common, "encoder")["results"], common.as_json)
+
+
+@verb()
+def distill(
+    common: Seeded,
+    corpus: Annotated[Path, typer.Argument(help="Folder of the corpus.")] = RUN,
+    encoder: Annotated[
+        str | None, typer.Option(help="minilm, a Hub name, or a folder. [default: minilm]")
+    ] = None,
+    to: Annotated[Path | None, _out("static encoder")] = None,
+) -> None:
+    """Make an encoder that is a look-up: a hundred times as fast, and not as good.
+
+    It learns from the vectors that another encoder gives texts of the corpus, those that are beside
+    the corpus included. Use it as any other: patentcl embed work --encoder work/static
+
+    Example: patentcl distill work --encoder work/encoder --set distill.texts=20000
+    """
+    from patentcl.pipeline.stages import DISTILL, Step
+
+    recipe = common.settings("distill", "encoder", encoder__model=encoder)
+    inputs: dict[str, str | Path] = {"corpus": corpus, "model": recipe.encoder.model}
+    step = Step(DISTILL, to or corpus / "static", recipe, inputs)
+    show_counts(make(step, common, "static encoder")["results"], common.as_json)
 
 
 @verb()

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from patentcl.core.errors import ConfigError, DataError, choose
+from patentcl.core.errors import ConfigError, DataError, TooFew, choose
 from patentcl.cpc import level_index
 from patentcl.data.corpus import SPLITS, Corpus
 
@@ -148,3 +148,18 @@ def write_splits(path: str | Path, corpus: Corpus, split: np.ndarray) -> None:
     ids, sides = pa.array(corpus.ids, pa.string()), pa.array(split, pa.string())
     groups = pa.array(corpus.duplicate_group, pa.int64())
     pq.write_table(pa.table({"patent_id": ids, "split": sides, "duplicate_group": groups}), path)
+
+
+def labelled_splits(corpus: Corpus) -> dict[str, np.ndarray]:
+    """Rows with codes by split; train and dev must have some."""
+    labelled = np.diff(corpus.labels.indptr) > 0
+    rows = {name: np.flatnonzero((corpus.split == name) & labelled) for name in SPLITS}
+    for name in ("train", "dev"):
+        if not rows[name].size:
+            raise TooFew(
+                f"no patent of the {name} split has a code",
+                where=corpus.path,
+                got=", ".join(f"{k} {len(v)}" for k, v in rows.items()),
+                fix="Give more patents with codes, or other split shares",
+            )
+    return rows

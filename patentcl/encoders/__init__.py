@@ -13,6 +13,7 @@ _HOME = {
     "TrainingResult": "training",
     "TrainingSettings": "settings",
     "read_vectors": "vectors",
+    "distill_encoder": "distilled",
     "train_encoder": "training",
 }
 __all__ = list(_HOME)

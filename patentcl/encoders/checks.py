@@ -6,6 +6,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,9 @@ def check_folder(folder: Path) -> None:
         place, kind = folder / part["path"], part["type"].rpartition(".")[2]
         if kind == "Transformer":
             _check_sizes(place)
+        elif kind == "StaticEmbedding":
+            _there(place / "tokenizer.json")
+            _weights(place)
         elif kind != "Normalize":  # which has nothing to keep, and some tools leave its folder out
             _check_module(place)
 
@@ -115,10 +119,11 @@ def check_loaded(model: Any, place: str) -> None:
 
     tokenizer = model.tokenizer
     vocabulary = tokenizer.get_vocab()
-    words = sorted(set(vocabulary) - set(tokenizer.all_special_tokens))
+    special = getattr(tokenizer, "all_special_tokens", [])
+    words = sorted(set(vocabulary) - set(special))
     some = [w.strip("▁Ġ#") for w in words[:: max(1, len(words) // 50)]]
-    found = set(tokenizer(" ".join(some), add_special_tokens=False)["input_ids"])
-    if not found - set(tokenizer.all_special_ids):
+    found = set(token_numbers(tokenizer, " ".join(some)))
+    if not found - {vocabulary[word] for word in special}:
         raise DataError(
             "the tokenizer of the model is missing or damaged: it knows no words",
             where=place,
@@ -126,12 +131,17 @@ def check_loaded(model: Any, place: str) -> None:
             fix=_AGAIN,
         )
     inner = transformer_of(model)
-    rows = len(inner.get_input_embeddings().weight) if inner is not None else max(found) + 1
+    rows = max(found) + 1
+    if inner is not None:
+        rows = len(inner.get_input_embeddings().weight)
+    elif is_static(model):
+        rows = model[0].num_embeddings
     if max(vocabulary.values()) >= rows:
         got, wanted = f"token number {max(vocabulary.values()):,}", f"at most {rows - 1:,}"
         raise _unfit("tokenizer and weights", place, got, wanted)
     with torch.inference_mode():
-        batch = tokenizer([some[0]], return_tensors="pt")
+        read = model[0].preprocess if is_static(model) else partial(tokenizer, return_tensors="pt")
+        batch = read([some[0]])
         vector = model({k: v.to(model.device) for k, v in batch.items()})["sentence_embedding"]
     if vector.shape[1] != model.get_embedding_dimension():
         wanted = str(model.get_embedding_dimension())
@@ -143,6 +153,18 @@ def check_loaded(model: Any, place: str) -> None:
 def transformer_of(model: Any) -> Any:
     """The transformer in a sentence-transformers model; None where there is none."""
     return getattr(model[0], "auto_model", None) or getattr(model[0], "model", None)
+
+
+def is_static(model: Any) -> bool:
+    """Whether a sentence-transformers model averages vectors of tokens, without a transformer."""
+    return type(model[0]).__name__ == "StaticEmbedding"
+
+
+def token_numbers(tokenizer: Any, text: str, **options: Any) -> list[int]:
+    """Numbers of the tokens of a text, by a tokenizer of transformers or of a static model."""
+    if hasattr(tokenizer, "encode_batch"):
+        return list(tokenizer.encode(text, add_special_tokens=False).ids)
+    return list(tokenizer(text, add_special_tokens=False, **options)["input_ids"])
 
 
 def _check_sizes(folder: Path) -> None:

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from patentcl.core.arrays import blocks
 from patentcl.core.devices import dtype_of, find_precision, halved
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.core.files import settle
 from patentcl.core.progress import Progress
-from patentcl.encoders.checks import behaviour, transformer_of
+from patentcl.encoders.checks import behaviour, is_static, token_numbers, transformer_of
 from patentcl.encoders.models import load_model, positions, quiet_bars
 from patentcl.encoders.tokens import join_texts
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
+STOP = "."
+"""Joins title and abstract for a model that has no separator of its own."""
 _CHUNK = 8192  # texts tokenised and sorted at a time: bounds memory, and hides tokenising on a GPU
 Features = dict[str, list[int]]
 Encoded = Generator[tuple[np.ndarray, np.ndarray], None, None]
@@ -51,7 +54,8 @@ class PatentEncoder(TransformerMixin, BaseEstimator):
     name : str, optional
         What reports call the encoder; by default what it is loaded from.
     max_length : int, optional
-        Tokens read of each text; longer texts are truncated. The model's own limit by default.
+        Tokens read of each text; longer texts are truncated. The model's own limit by default. A
+        static model (see `distill_encoder`) reads whole texts and has None.
     device : str, optional
         ``cpu``, ``cuda``, ...; a GPU where there is one by default.
     precision : {"auto", "fp32", "bf16", "fp16"}
@@ -126,11 +130,14 @@ class PatentEncoder(TransformerMixin, BaseEstimator):
             model = load_model(str(self.source), self.device)
         else:
             model = self.source if self.device is None else self.source.to(self.device)
-        limit = model.max_seq_length or 512
-        self.max_length = min(self.max_length or limit, positions(model, limit))
+        if is_static(model):
+            self.max_length = None
+        else:
+            limit = model.max_seq_length or 512
+            self.max_length = min(self.max_length or limit, positions(model, limit))
+            model.max_seq_length = self.max_length
         self.name = self.name or str(self.source)
         self.device = self.device or str(model.device)
-        model.max_seq_length = self.max_length
         self._model = model
 
     def save(self, folder: str | Path) -> None:
@@ -147,7 +154,7 @@ class PatentEncoder(TransformerMixin, BaseEstimator):
     @property
     def separator(self) -> str:
         """What joins title and abstract, such as ``" [SEP] "``."""
-        return f" {getattr(self.model.tokenizer, 'sep_token', None) or '.'} "
+        return f" {getattr(self.model.tokenizer, 'sep_token', None) or STOP} "
 
     @property
     def fingerprint(self) -> str:
@@ -181,7 +188,13 @@ class PatentEncoder(TransformerMixin, BaseEstimator):
             {"model_type": config.model_type, **config.to_diff_dict()} if config else {},
             modules,
             tokenizer.get_vocab(),
-            lambda text: tokenizer(text, truncation=True, max_length=self.max_length)["input_ids"],
+            (
+                partial(token_numbers, tokenizer)
+                if is_static(model)
+                else lambda t: tokenizer(t, truncation=True, max_length=self.max_length)[
+                    "input_ids"
+                ]
+            ),
             getattr(tokenizer, "sep_token", None),
             model.prompts.get(model.default_prompt_name or ""),
         )
@@ -273,6 +286,8 @@ class PatentEncoder(TransformerMixin, BaseEstimator):
                 wanted=(len(texts), self.dim),
             )
         encode = self._on_cores if device.type == "cpu" else self._on_gpu
+        if is_static(self.model):
+            encode = self._looked_up
         size = size or (8 if device.type == "cpu" else 256)
         done = 0
         with ExitStack() as stack:
@@ -304,6 +319,18 @@ class PatentEncoder(TransformerMixin, BaseEstimator):
             if kind != "fp32" and any(type(module).__name__ == "Normalize" for module in model):
                 vectors = torch.nn.functional.normalize(vectors)
             return vectors
+
+    def _looked_up(self, kind: str, texts: list[str], size: int) -> Encoded:
+        """Encode by a static model, whose tokenizer uses all cores."""
+        import torch
+
+        for span in blocks(len(texts), _CHUNK):
+            first: Any = self.model[0]
+            features = first.preprocess(texts[span])
+            with torch.inference_mode():
+                moved = {k: v.to(self.model.device) for k, v in features.items()}
+                vectors = self.model(moved)["sentence_embedding"]
+            yield np.arange(span.start, span.stop), vectors.cpu().numpy()
 
     def _on_cores(self, kind: str, texts: list[str], size: int) -> Encoded:
         """Encode on a CPU, a batch on each core.

@@ -130,7 +130,7 @@ tags: ["sentence-transformers", "patents", "feature-extraction"]
 
 # {name}
 
-A patent encoder: `{title}`, fine-tuned by patentcl on pairs and triplets of patents.
+A patent encoder: {how}.
 
 ```python
 from patentcl import PatentEncoder
@@ -155,11 +155,22 @@ vectors = model.encode(["A title" + {separator} + "An abstract ..."])
 """
 
 
-def model_card(name: str, base: str, facts: dict[str, Any], separator: str = " [SEP] ") -> str:
-    """Render the README.md of an encoder folder from what its manifest records."""
+_HOW = {
+    "train": "`{}`, fine-tuned by patentcl on pairs and triplets of patents",
+    "distill": "one vector for each token, learned by patentcl from those that `{}` gives patents",
+}
+
+
+def model_card(
+    name: str, base: str, facts: dict[str, Any], separator: str = " [SEP] ", made: str = "train"
+) -> str:
+    """Render the README.md of an encoder folder from what its manifest records.
+
+    `made` is train or distill.
+    """
     return _CARD.format(
         name=name,
-        title=base,
+        how=_HOW[made].format(base),
         base=json.dumps(base),
         separator=json.dumps(separator),
         facts="\n".join(f"| {k} | {v} |" for k, v in facts.items()),

@@ -78,3 +78,10 @@ class TrainingSettings(Settings):
                 f"shares of objectives that sum to 1, not {sum(self.objectives.values()):g}"
             )
         return self
+
+
+class DistillSettings(Settings):
+    """A static encoder, which is a look-up, from the vectors of another."""
+
+    texts: Positive = 50_000
+    """Texts that teach, at most: the other encoder must encode each."""

@@ -71,6 +71,21 @@ class KeptVectors:
                     os.fsync(stream.fileno())
         self._known = self._known.append(pd.Index(keys))
 
+    def keep(self, folder: Path, store: str = "") -> None:
+        """Add the vectors of a folder, if they were made alike; what is damaged is left out.
+
+        `store` is the dtype that they must have on disk; any by default.
+        """
+        with contextlib.suppress(DataError, pa.ArrowInvalid):
+            record = artifacts.read_manifest(folder) or {}
+            made = (record.get("encoder"), record.get("precision"))
+            same = made == (self.encoder.fingerprint, self.precision)
+            if same and _TEXT in pq.read_schema(folder / "ids.parquet").names:
+                vectors, _ = read_vectors(folder)
+                keys = pq.read_table(folder / "ids.parquet", columns=[_TEXT])[_TEXT].to_numpy()
+                if vectors.dtype == (store or vectors.dtype):
+                    self.add(keys, vectors)
+
     def encode(
         self,
         texts: Sequence[str],
@@ -78,9 +93,11 @@ class KeptVectors:
         progress: Progress | None = None,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Encode the texts that are not known, longest first, and return the vectors of all.
+        """Encode the texts that are not known and return the vectors of all.
 
-        `batch_size`, `progress` and `out` are those of `PatentEncoder.encode`.
+        Texts of like length go together; the longest first, which need the most memory, then others
+        by chance, so that the time left can be told. `batch_size`, `progress` and `out` are those
+        of `PatentEncoder.encode`.
         """
         keys = digests(texts)
         new = np.flatnonzero(
@@ -89,13 +106,16 @@ class KeptVectors:
         new = new[np.argsort([-len(texts[i]) for i in new.tolist()], kind="stable")]
         done = len(texts) - len(new)
         device = self.encoder.model.device.type
-        for span in blocks(len(new), _STEP.get(device, _STEP["cuda"])):
-            some = new[span]
+        spans = [*blocks(len(new), _STEP.get(device, _STEP["cuda"]))]
+        order = 1 + np.random.default_rng(0).permutation(max(len(spans) - 1, 0))
+        for number in [0, *order.tolist()][: len(spans)]:
+            some = new[spans[number]]
             more = None
             if progress is not None:
-                more = partial(_further, progress, done + span.start, len(texts))
+                more = partial(_further, progress, done, len(texts))
             part = [texts[i] for i in some.tolist()]
             self.add(keys[some], self.encoder.encode(part, batch_size, self.precision, more))
+            done += len(some)
         shape = (len(texts), self.width)
         result = np.empty(shape, np.float32) if out is None else out
         if len(texts):
@@ -146,27 +166,12 @@ def write_vectors(
     else:
         unfinished = target.with_name(f".{target.name}.unfinished")
         kept = KeptVectors(unfinished, encoder, precision)
-        _keep_earlier(kept, target, store)
+        kept.keep(target, store)
         kept.encode(texts, batch_size, progress, out=vectors)
         shutil.rmtree(unfinished)
     vectors.flush()
     ids = pa.table({"patent_id": pa.array(corpus.ids, pa.string()), _TEXT: digests(texts)})
     pq.write_table(ids, folder / "ids.parquet")
-
-
-def _keep_earlier(kept: KeptVectors, folder: Path, store: str) -> None:
-    """Keep the vectors of a folder, if they were made alike; what is damaged is made anew."""
-    with contextlib.suppress(DataError, pa.ArrowInvalid):
-        record = artifacts.read_manifest(folder) or {}
-        same = (kept.encoder.fingerprint, kept.precision) == (
-            record.get("encoder"),
-            record.get("precision"),
-        )
-        if same and _TEXT in pq.read_schema(folder / "ids.parquet").names:
-            vectors, _ = read_vectors(folder)
-            keys = pq.read_table(folder / "ids.parquet", columns=[_TEXT])[_TEXT].to_numpy()
-            if vectors.dtype == store:
-                kept.add(keys, vectors)
 
 
 def read_vectors(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:

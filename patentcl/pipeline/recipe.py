@@ -15,7 +15,7 @@ from patentcl.core import resources
 from patentcl.core.errors import ConfigError, did_you_mean
 from patentcl.core.settings import Settings, Whole, apply_overrides, make_settings, read_yaml
 from patentcl.data.settings import DataSettings, SplitSettings
-from patentcl.encoders.settings import EncoderSettings, TrainingSettings
+from patentcl.encoders.settings import DistillSettings, EncoderSettings, TrainingSettings
 from patentcl.evaluation.settings import ReportSettings
 from patentcl.maps.settings import MapSettings
 from patentcl.search.settings import IndexSettings
@@ -48,6 +48,8 @@ class Recipe(Settings):
     """Which model encodes texts."""
     train: TrainingSettings = TrainingSettings()
     """Fine-tuning the encoder on triplets."""
+    distill: DistillSettings = DistillSettings()
+    """A static encoder, for which `patentcl distill` alone is; runs make none."""
     fit: ClassifierSettings = ClassifierSettings()
     """The classifier."""
     text: TextSettings = TextSettings()

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 
 from patentcl.core import artifacts
-from patentcl.core.errors import TooFew
 from patentcl.cpc import own_titles
 from patentcl.data.corpus import SPLITS, Corpus, read_splits
 from patentcl.data.options import ReadOptions
 from patentcl.data.settings import DataSettings
-from patentcl.data.splits import make_splits, write_splits
+from patentcl.data.splits import labelled_splits, make_splits, write_splits
 from patentcl.graph.session import graph_file, is_server
 from patentcl.pipeline.recipe import Recipe
 from patentcl.workspace.folders import aligned_vectors, encoder_for, open_corpus, origin
@@ -197,16 +196,14 @@ def _mine(step: Step, place: Path, record: Record, progress: StageProgress) -> N
 
 def _train(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
     from patentcl.encoders.encoder import PatentEncoder
-    from patentcl.encoders.models import model_card
     from patentcl.encoders.training import train_encoder
     from patentcl.triplets.audit import read_triplets
 
-    model = str(step.inputs["model"])
     corpus, table = step.corpus(), None
     if "triplets" in step.inputs:
         artifacts.require(step.path("triplets"), "triplets", "mine GRAPH")
         table = read_triplets(step.path("triplets"))
-    base = PatentEncoder.load(model, step.recipe.encoder.max_length)
+    base = PatentEncoder.load(str(step.inputs["model"]), step.recipe.encoder.max_length)
     result = train_encoder(
         base,
         table,
@@ -216,13 +213,38 @@ def _train(step: Step, place: Path, record: Record, progress: StageProgress) -> 
         lambda done, total: progress(step.name, done, total),
         checkpoint=step.out.with_name(f".{step.out.name}.unfinished"),
     )
-    result.encoder.save(place)
+    np.save(place / "losses.npy", np.array(result.losses, dtype=np.float32))
+    _write_encoder(step, place, record, base, result)
+
+
+def _distill(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
+    from patentcl.encoders.distilled import distill_encoder
+    from patentcl.encoders.encoder import PatentEncoder
+
+    base = PatentEncoder.load(str(step.inputs["model"]), step.recipe.encoder.max_length)
+    result = distill_encoder(
+        base,
+        step.corpus(),
+        step.recipe.distill.texts,
+        step.recipe.seed,
+        partial(progress, step.name),
+        vectors=step.path("corpus") / "vectors",
+        checkpoint=step.out.with_name(f".{step.out.name}.unfinished"),
+    )
+    _write_encoder(step, place, record, base, result)
+
+
+def _write_encoder(step: Step, place: Path, record: Record, base: Any, result: Any) -> None:
+    """A folder of sentence-transformers with a card, and what the manifest says of it."""
+    from patentcl.encoders.models import model_card
+
+    model, encoder = str(step.inputs["model"]), result.encoder
+    encoder.save(place)
     record["results"] = result.facts
     record["base"] = {"model": model, "fingerprint": base.fingerprint}
-    record["encoder"] = result.encoder.fingerprint
-    np.save(place / "losses.npy", np.array(result.losses, dtype=np.float32))
-    name, separator = step.out.resolve().parent.name or "encoder", result.encoder.separator
-    card = model_card(name, model, result.facts, separator)
+    record["encoder"] = encoder.fingerprint
+    name = step.out.resolve().parent.name or "encoder"
+    card = model_card(name, model, result.facts, encoder.separator, step.stage.name)
     (place / "README.md").write_text(card, encoding="utf-8")
 
 
@@ -251,7 +273,7 @@ def _fit(step: Step, place: Path, record: Record, progress: StageProgress) -> No
     from patentcl.classification.familiarity import KnownWords
 
     corpus, recipe = step.corpus(), step.recipe
-    rows = _labelled_splits(corpus)
+    rows = labelled_splits(corpus)
     settings = {**recipe.fit.model_dump(), "seed": recipe.seed, "verbose": 0}
     if "model" in step.inputs:
         text = recipe.reading.model_copy(update={"model": str(step.inputs["model"])})
@@ -286,21 +308,6 @@ def _fit(step: Step, place: Path, record: Record, progress: StageProgress) -> No
         "epochs": len(model.history_),
         **{f"{k} texts {read}": n for k, n in model.truncated_.items() if model.reads_texts},
     }
-
-
-def _labelled_splits(corpus: Corpus) -> dict[str, np.ndarray]:
-    """Rows with codes by split; train and dev must have some."""
-    labelled = np.diff(corpus.labels.indptr) > 0
-    rows = {name: np.flatnonzero((corpus.split == name) & labelled) for name in SPLITS}
-    for name in ("train", "dev"):
-        if not rows[name].size:
-            raise TooFew(
-                f"no patent of the {name} split has a code",
-                where=corpus.path,
-                got=", ".join(f"{k} {len(v)}" for k, v in rows.items()),
-                fix="Give more patents with codes, or other split shares",
-            )
-    return rows
 
 
 def _encoder(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
@@ -415,6 +422,7 @@ LOAD = Stage("load", ".", {"data": _READING, "split": None}, _load, beside=True)
 LOAD_GRAPH = Stage("load", ".", {}, _load_graph, seeded=False, beside=True)
 MINE = Stage("mine", "triplets", {"mine": None}, _mine)
 TRAIN = Stage("train", "encoder", {"encoder": _LENGTH, "train": None}, _train)
+DISTILL = Stage("distill", "static", {"encoder": _LENGTH, "distill": None}, _distill)
 EMBED = Stage("embed", "vectors", {"encoder": _ENCODING}, _embed, seeded=False)
 FIT = Stage("fit", "classifier", {"fit": None}, _fit)
 FIT_TEXTS = Stage("fit", "classifier", {"fit": None, "text": None, "encoder": _LENGTH}, _fit)
