@@ -238,11 +238,10 @@ def _write_encoder(step: Step, place: Path, record: Record, base: Any, result: A
     """A folder of sentence-transformers with a card, and what the manifest says of it."""
     from patentcl.encoders.models import model_card
 
-    model, encoder = str(step.inputs["model"]), result.encoder
+    encoder, model = result.encoder, str(step.inputs["model"])
     encoder.save(place)
-    record["results"] = result.facts
-    record["base"] = {"model": model, "fingerprint": base.fingerprint}
-    record["encoder"] = encoder.fingerprint
+    base_of = {"model": model, "fingerprint": base.fingerprint}
+    record |= {"results": result.facts, "base": base_of, "encoder": encoder.fingerprint}
     name = step.out.resolve().parent.name or "encoder"
     card = model_card(name, model, result.facts, encoder.separator, step.stage.name)
     (place / "README.md").write_text(card, encoding="utf-8")

@@ -1,0 +1,132 @@
+"""A static encoder is the least-squares fit to a model's vectors, and reads as others do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import WORDS, write_tiny_encoder
+from typer.testing import CliRunner
+
+from patentcl.cli.app import app
+from patentcl.core.arrays import unit_rows
+from patentcl.core.errors import DataError, TooFew
+from patentcl.data.corpus import Corpus
+from patentcl.encoders import distilled
+from patentcl.encoders.distilled import distill_encoder
+from patentcl.encoders.encoder import PatentEncoder
+
+KNOWN = [w for w in dict.fromkeys(WORDS) if w.isalpha()]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> PatentEncoder:
+    return PatentEncoder.load(write_tiny_encoder(tmp_path_factory.mktemp("tiny") / "e", WORDS))
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    rng = np.random.default_rng(0)
+    return Corpus.from_records(
+        {
+            "patent_id": str(i),
+            "title": "" if i % 3 else "a mower",
+            "abstract": " ".join(rng.choice(KNOWN, 8)),
+            "codes": [],
+        }
+        for i in range(240)
+    )
+
+
+def test_it_is_the_ridge_solution_and_nears_the_model(
+    model: PatentEncoder, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distilled, "_ROUNDS", 60)  # to the end: there are 30 words
+    rows = np.arange(len(corpus))
+    result = distill_encoder(model, corpus)
+    static = result.encoder
+    tokenizer = static.model.tokenizer
+    texts = [" . ".join(t for t in pair if t) for pair in corpus.select(rows).texts]
+    bags = np.zeros((len(texts), tokenizer.get_vocab_size()))
+    for row, text in zip(bags, texts, strict=True):
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        np.add.at(row, ids, 1 / len(ids))
+    wanted = unit_rows(model.encode(corpus.select(rows), precision="fp32"))
+    held = np.zeros(len(rows), bool)
+    rng = np.random.default_rng(0)
+    rng.choice(rows, len(rows), replace=False)
+    held[rng.choice(len(rows), int(0.05 * len(rows)), replace=False)] = True
+    a, t = bags[~held], wanted[~held].astype(float)
+    mean = t.mean(axis=0)
+    gram = a.T @ a + 3e-3 * np.eye(a.shape[1])
+    right = mean + np.linalg.solve(gram, a.T @ (t - a.sum(axis=1, keepdims=True) * mean))
+    found = static.model.state_dict()["0.embedding.weight"].numpy()
+    np.testing.assert_allclose(found, right, atol=2e-4)
+    own = unit_rows(bags[held] @ right)
+    cosine = (own * wanted[held]).sum(axis=1).mean()
+    assert result.facts["cosine to the model"] == pytest.approx(cosine, abs=1e-3)
+    assert result.facts["held out"] == held.sum() and result.facts["texts"] == (~held).sum()
+    apart = unit_rows(wanted.mean(axis=0)[None]) @ wanted[held].T
+    assert cosine > apart.mean()  # than the mean of all would be
+
+
+def test_it_is_saved_and_read_as_any_encoder(
+    model: PatentEncoder, corpus: Corpus, tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    static = distill_encoder(model, corpus, texts=150, seed=1).encoder
+    static.save(tmp_path / "static")
+    again = PatentEncoder.load(tmp_path / "static", max_length=16)  # reads whole texts
+    assert again.fingerprint == static.fingerprint and again.max_length is None
+    vectors = again.encode(corpus)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    plain = SentenceTransformer(str(tmp_path / "static"), device="cpu")
+    np.testing.assert_allclose(plain.encode(static.texts(corpus)), vectors, atol=1e-6)
+    assert (
+        np.abs(
+            distill_encoder(model, corpus, texts=150, seed=2).encoder.encode(corpus) - vectors
+        ).max()
+        > 1e-3
+    )
+    (tmp_path / "static" / "model.safetensors").unlink()
+    with pytest.raises(DataError, match="a file of the model is missing"):
+        PatentEncoder.load(tmp_path / "static")
+
+
+def test_what_cannot_be_distilled(model: PatentEncoder, corpus: Corpus) -> None:
+    with pytest.raises(TooFew, match=r"too few texts .*got 80; wanted 100 or more"):
+        distill_encoder(model, corpus.select(np.arange(80)))
+
+
+def test_the_command_takes_over_vectors_and_its_encoder_serves(
+    model: PatentEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(
+        {
+            "patent_id": range(200),
+            "title": "",
+            "abstract": [" ".join(rng.choice(KNOWN, 9)) for _ in range(200)],
+        }
+    )
+    table.to_csv(tmp_path / "mine.csv", index=False)
+    work, folder = tmp_path / "work", str(model.source)
+
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(app, [*words])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    run("load", str(tmp_path / "mine.csv"), "--graph", f"duckdb://{work}/graph.duckdb")
+    run("embed", str(work), "--encoder", folder)
+    monkeypatch.setattr(PatentEncoder, "encode", None)  # all is there already
+    assert "cosine to the model" in run("distill", str(work), "--encoder", folder)
+    monkeypatch.undo()
+    assert "a look-up" not in (work / "static" / "README.md").read_text()
+    assert "one vector for each token" in (work / "static" / "README.md").read_text()
+    assert "200" in run("embed", str(work), "--encoder", str(work / "static"))
+    run("index", str(work / "vectors"))
+    assert run("similar", "the motor of a mower", "--index", str(work / "index"), "--json")
