@@ -175,3 +175,20 @@ def model_card(
         separator=json.dumps(separator),
         facts="\n".join(f"| {k} | {v} |" for k, v in facts.items()),
     )
+
+
+def write_encoder(result: Any, base: Any, folder: Path, target: Path, made: str) -> dict[str, Any]:
+    """Write an encoder and its card into a folder that will be `target`; returns its record.
+
+    `result` has the attributes encoder and facts; `made` is train or distill.
+    """
+    encoder, model = result.encoder, str(base.source)
+    encoder.save(folder)
+    name = target.resolve().parent.name or "encoder"
+    card = model_card(name, model, result.facts, encoder.separator, made)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    return {
+        "results": result.facts,
+        "base": {"model": model, "fingerprint": base.fingerprint},
+        "encoder": encoder.fingerprint,
+    }

@@ -196,6 +196,7 @@ def _mine(step: Step, place: Path, record: Record, progress: StageProgress) -> N
 
 def _train(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
     from patentcl.encoders.encoder import PatentEncoder
+    from patentcl.encoders.models import write_encoder
     from patentcl.encoders.training import train_encoder
     from patentcl.triplets.audit import read_triplets
 
@@ -214,12 +215,13 @@ def _train(step: Step, place: Path, record: Record, progress: StageProgress) -> 
         checkpoint=step.out.with_name(f".{step.out.name}.unfinished"),
     )
     np.save(place / "losses.npy", np.array(result.losses, dtype=np.float32))
-    _write_encoder(step, place, record, base, result)
+    record |= write_encoder(result, base, place, step.out, step.name)
 
 
 def _distill(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
     from patentcl.encoders.distilled import distill_encoder
     from patentcl.encoders.encoder import PatentEncoder
+    from patentcl.encoders.models import write_encoder
 
     base = PatentEncoder.load(str(step.inputs["model"]), step.recipe.encoder.max_length)
     result = distill_encoder(
@@ -231,20 +233,7 @@ def _distill(step: Step, place: Path, record: Record, progress: StageProgress) -
         vectors=step.path("corpus") / "vectors",
         checkpoint=step.out.with_name(f".{step.out.name}.unfinished"),
     )
-    _write_encoder(step, place, record, base, result)
-
-
-def _write_encoder(step: Step, place: Path, record: Record, base: Any, result: Any) -> None:
-    """A folder of sentence-transformers with a card, and what the manifest says of it."""
-    from patentcl.encoders.models import model_card
-
-    encoder, model = result.encoder, str(step.inputs["model"])
-    encoder.save(place)
-    base_of = {"model": model, "fingerprint": base.fingerprint}
-    record |= {"results": result.facts, "base": base_of, "encoder": encoder.fingerprint}
-    name = step.out.resolve().parent.name or "encoder"
-    card = model_card(name, model, result.facts, encoder.separator, step.stage.name)
-    (place / "README.md").write_text(card, encoding="utf-8")
+    record |= write_encoder(result, base, place, step.out, step.name)
 
 
 def _embed(step: Step, place: Path, record: Record, progress: StageProgress) -> None:
