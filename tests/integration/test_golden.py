@@ -31,6 +31,7 @@ VERBS = (
     "neo4j",
     "graph",
     "train",
+    "distill",
     "embed",
     "fit",
     "evaluate",
