@@ -84,6 +84,7 @@ def test_every_command_is_in_the_readme_or_its_help() -> None:
         "load",
         "mine",
         "train",
+        "distill",
         "embed",
         "fit",
         "evaluate",
