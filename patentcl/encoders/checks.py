@@ -160,11 +160,11 @@ def is_static(model: Any) -> bool:
     return type(model[0]).__name__ == "StaticEmbedding"
 
 
-def token_numbers(tokenizer: Any, text: str, **options: Any) -> list[int]:
+def token_numbers(tokenizer: Any, text: str) -> list[int]:
     """Numbers of the tokens of a text, by a tokenizer of transformers or of a static model."""
     if hasattr(tokenizer, "encode_batch"):
         return list(tokenizer.encode(text, add_special_tokens=False).ids)
-    return list(tokenizer(text, add_special_tokens=False, **options)["input_ids"])
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def _check_sizes(folder: Path) -> None:

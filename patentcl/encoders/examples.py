@@ -143,7 +143,7 @@ def _related(corpus: Corpus, rows: np.ndarray, name: str, rng: np.random.Generat
         pairs = np.stack([citing, other], axis=1)[np.isin(other, rows)]
     else:
         links = np.unique(np.stack([pd.factorize(cited)[0], citing], axis=1), axis=0)
-        first, count = np.unique(links[:, 0], return_index=True, return_counts=True)[1:]
+        count = np.unique(links[:, 0], return_counts=True)[1]
         links = links[np.repeat((count > 1) & (count <= _CROWD), count)]
         first, count = np.unique(links[:, 0], return_index=True, return_counts=True)[1:]
         size, begin = np.repeat(count, count), np.repeat(first, count)

@@ -28,6 +28,7 @@ from patentcl.core.progress import Progress, duration
 from patentcl.core.settings import make_settings
 from patentcl.data.corpus import Corpus
 from patentcl.encoders.checkpoints import Checkpoints
+from patentcl.encoders.checks import is_static
 from patentcl.encoders.encoder import PatentEncoder
 from patentcl.encoders.examples import Examples, make_examples
 from patentcl.encoders.settings import TrainingSettings
@@ -124,7 +125,12 @@ def train_encoder(
         )
     if not isinstance(encoder, PatentEncoder):
         encoder = PatentEncoder.load(encoder)
-    encoder.fit()
+    if is_static(encoder.model):
+        raise DataError(
+            "a static encoder has no layers to tune",
+            got=encoder.name,
+            fix="Tune the model that it was distilled from, and distill that again",
+        )
     with Scratch() as place, own_randomness(None):
         examples = make_examples(corpus, triplets, settings, seed, encoder.texts)
         folder = Path(checkpoint) if checkpoint is not None else None

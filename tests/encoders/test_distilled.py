@@ -17,6 +17,7 @@ from patentcl.data.corpus import Corpus
 from patentcl.encoders import distilled
 from patentcl.encoders.distilled import distill_encoder
 from patentcl.encoders.encoder import PatentEncoder
+from patentcl.encoders.training import train_encoder
 
 KNOWN = [w for w in dict.fromkeys(WORDS) if w.isalpha()]
 
@@ -99,6 +100,9 @@ def test_it_is_saved_and_read_as_any_encoder(
 def test_what_cannot_be_distilled(model: PatentEncoder, corpus: Corpus) -> None:
     with pytest.raises(TooFew, match=r"too few texts .*got 80; wanted 100 or more"):
         distill_encoder(model, corpus.select(np.arange(80)))
+    static = distill_encoder(model, corpus).encoder
+    with pytest.raises(DataError, match="a static encoder has no layers to tune"):
+        train_encoder(static, None, corpus, {"objectives": {"views": 1.0}})
 
 
 def test_the_command_takes_over_vectors_and_its_encoder_serves(
@@ -125,7 +129,6 @@ def test_the_command_takes_over_vectors_and_its_encoder_serves(
     monkeypatch.setattr(PatentEncoder, "encode", None)  # all is there already
     assert "cosine to the model" in run("distill", str(work), "--encoder", folder)
     monkeypatch.undo()
-    assert "a look-up" not in (work / "static" / "README.md").read_text()
     assert "one vector for each token" in (work / "static" / "README.md").read_text()
     assert "200" in run("embed", str(work), "--encoder", str(work / "static"))
     run("index", str(work / "vectors"))
