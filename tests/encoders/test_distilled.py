@@ -10,9 +10,10 @@ import pytest
 from tiny import WORDS, write_tiny_encoder
 from typer.testing import CliRunner
 
+from patentcl.classification.text.backbones import TransformerReader
 from patentcl.cli.app import app
 from patentcl.core.arrays import unit_rows
-from patentcl.core.errors import DataError, TooFew
+from patentcl.core.errors import ConfigError, DataError, TooFew
 from patentcl.data.corpus import Corpus
 from patentcl.encoders import distilled
 from patentcl.encoders.distilled import distill_encoder
@@ -103,6 +104,8 @@ def test_what_cannot_be_distilled(model: PatentEncoder, corpus: Corpus) -> None:
     static = distill_encoder(model, corpus).encoder
     with pytest.raises(DataError, match="a static encoder has no layers to tune"):
         train_encoder(static, None, corpus, {"objectives": {"views": 1.0}})
+    with pytest.raises(ConfigError, match="a static encoder has no layers to read texts"):
+        TransformerReader(static)
 
 
 def test_the_command_takes_over_vectors_and_its_encoder_serves(

@@ -27,6 +27,7 @@ from patentcl.classification.text.words import (
 from patentcl.core.arrays import blocks
 from patentcl.core.devices import set_dropout
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.encoders.checks import is_static
 from patentcl.encoders.encoder import PatentEncoder
 from patentcl.encoders.tokens import Tokens
 
@@ -80,6 +81,12 @@ class TransformerReader(Reader):
         self, encoder: PatentEncoder, layers: int = 1, dropout: float | None = None
     ) -> None:
         super().__init__()
+        if is_static(encoder.model):
+            raise ConfigError(
+                "a static encoder has no layers to read texts with",
+                got=encoder.name,
+                fix="Fit on its vectors: patentcl embed, then patentcl fit VECTORS",
+            )
         self.model = copy.deepcopy(encoder.model).float()
         if dropout is not None:
             set_dropout(self.model, dropout)
