@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,11 @@ class BM25:
         counts.data = weight.astype(np.float32)
         self._weights = counts.T.tocsr()  # words x documents
         self.weight = WEIGHT
+
+    @cached_property
+    def _words(self) -> Any:
+        """Counts the words of texts. Made when first used: search by vectors has no use for it."""
+        return _counter(self._vocabulary)
 
     def changed(self, keep: np.ndarray, texts: Sequence[str] = ()) -> BM25:
         """The same of the documents of a mask (n,) and of more texts after them.
@@ -94,7 +100,9 @@ class BM25:
             out._weights.check_format()
             if not (0 <= out.weight <= 1 and np.isfinite(out._weights.data).all()):
                 raise ValueError("a weight out of range")
-            out._words = _counter(words)
+            if len(set(words)) < len(words):
+                raise ValueError("a word twice")
+            out._vocabulary = words
             out._length = kept.get("length", np.empty(0))  # older files have none
             out._k1, out._b = map(float, kept.get("parameters", (1.2, 0.75)))
             if out._length.shape not in (shape[1:], (0,)):

@@ -347,10 +347,9 @@ class PatentIndex:
 
 def _rank(query: np.ndarray) -> np.ndarray:
     """Position of each entry within its run of equal values, from 0."""
-    if query.size == 0:
-        return np.empty(0, dtype=np.int64)
-    start = np.flatnonzero(np.r_[True, query[1:] != query[:-1]])
-    return np.arange(query.size) - np.repeat(start, np.diff(np.r_[start, query.size]))
+    first = np.ones(query.size, dtype=bool)
+    np.not_equal(query[1:], query[:-1], out=first[1:])
+    return np.arange(query.size) - np.flatnonzero(first)[first.cumsum() - 1]
 
 
 def checked_k(k: Any) -> int:

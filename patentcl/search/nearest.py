@@ -123,9 +123,10 @@ class Nearest:
             if self._tells_apart and not exact and reach > k:
                 clear = (score[:, :k] - score[:, 1 : k + 1] > TIE).all(axis=1)
                 clear &= found[:, k] >= 0
-                parts.append(_first(which, found, score, k, clear))
-                if len(parts[-1][0]) == len(which) * k:
+                if clear.all():
+                    parts.append(_first(which, found, score, k))
                     continue
+                parts.append(_first(which[clear], found[clear], score[clear], k))
                 which, score, found = which[~clear], score[~clear], found[~clear]
             short = found[:, k - 1] < 0
             if exact and short.any():
@@ -256,11 +257,9 @@ class Nearest:
         return np.clip(rows.sum(axis=2), -1, 1).astype(np.float32)
 
 
-def _first(which: np.ndarray, found: np.ndarray, score: np.ndarray, k: int, of: np.ndarray) -> Hits:
-    """The first k of some queries' candidates."""
-    if not of.all():
-        which, found, score = which[of], found[of], score[of]
-    return np.repeat(which, k), found[:, :k].ravel(), np.minimum(score[:, :k], 1).ravel()
+def _first(which: np.ndarray, found: np.ndarray, score: np.ndarray, k: int) -> Hits:
+    """The first k of each query's candidates."""
+    return which.repeat(k), found[:, :k].ravel(), np.minimum(score[:, :k], 1).ravel()
 
 
 def _among(
