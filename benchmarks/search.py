@@ -5,7 +5,7 @@
 Vectors are clustered, or those of a file (--vectors, .npy), and the same for all. Queries a second
 are of processor time, the best of several rounds in which the contestants take turns, so that a
 busy machine disturbs them alike. hnswlib and usearch (--others) build graphs of as many links, with
-as much effort, as our specification hnsw.
+as much effort, as our specification hnsw; vicinity answers with hnswlib's graph.
 """
 
 from __future__ import annotations
@@ -108,6 +108,8 @@ def curves(
     if others:
         import hnswlib
         from usearch.index import Index
+        from vicinity import Vicinity
+        from vicinity.backends.hnsw import HNSWArgs, HNSWBackend
 
         rows, width = vectors.shape
         start = time.process_time()
@@ -117,6 +119,13 @@ def curves(
         built["hnswlib"] = round(time.process_time() - start, 1)
         other.set_num_threads(1)
         by["hnswlib"] = (other.set_ef, lambda q: other.knn_query(q, k)[0].astype(int))
+        args = HNSWArgs(dim=width, ef_construction=200, m=32)
+        fourth = Vicinity(list(range(rows)), HNSWBackend(other, args))
+        by["vicinity"] = (
+            other.set_ef,
+            lambda q: np.array([[i for i, _ in hits] for hits in fourth.query(q, k)]),
+        )
+        built["vicinity"] = built["hnswlib"]
         start = time.process_time()
         third = Index(ndim=width, metric="ip", dtype="f32", connectivity=32, expansion_add=200)
         third.add(np.arange(rows), vectors, threads=1)
@@ -176,7 +185,7 @@ def main() -> None:
     parser.add_argument("-k", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--spec", nargs="+", default=["flat"])
-    parser.add_argument("--others", action="store_true", help="hnswlib and usearch, too")
+    parser.add_argument("--others", action="store_true", help="hnswlib, usearch and vicinity, too")
     parser.add_argument("--memory", type=Path, help="save indexes there and search them as loaded")
     parser.add_argument("--out", type=Path, help="a Markdown file to write")
     args = parser.parse_args()
