@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy import sparse
 from sklearn.cluster import KMeans
 from sklearn.metrics import v_measure_score
@@ -30,6 +29,7 @@ from sklearn.metrics import v_measure_score
 from patentcl import Corpus, PatentEncoder, train_encoder
 from patentcl.core.arrays import unit_rows
 from patentcl.core.settings import apply_overrides, make_settings
+from patentcl.encoders.frozen import mapped
 from patentcl.encoders.settings import TrainingSettings
 from patentcl.encoders.vectors import KeptVectors
 from patentcl.evaluation.retrieval import bm25_run, dense_run
@@ -82,11 +82,7 @@ class Mapped(Remembering):
     tuned: PatentEncoder
 
     def encode(self, items: Any, *given: Any, **named: Any) -> np.ndarray:
-        x = torch.from_numpy(super().encode(items))
-        with torch.inference_mode():
-            for module in list(self.tuned.model)[len(self.model) :]:
-                x = module({"sentence_embedding": x})["sentence_embedding"]
-        return x.numpy()
+        return mapped(self.tuned.model, super().encode(items))
 
 
 def other_uses(encoder: PatentEncoder, args: argparse.Namespace) -> dict[str, float]:

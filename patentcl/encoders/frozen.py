@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from patentcl.core.arrays import blocks
 from patentcl.core.devices import autocast
 from patentcl.core.errors import ConfigError
 from patentcl.encoders.states import States
@@ -111,6 +112,19 @@ def add_map(model: SentenceTransformer) -> None:
     dense = Dense(width, width, True, None, init_weight=eye, init_bias=zeros)
     model.append(dense.to(model.device))
     model.append(Normalize())
+
+
+def mapped(model: SentenceTransformer, vectors: np.ndarray) -> np.ndarray:
+    """What the map behind a model makes of vectors (n, d) of before it, float32 (n, d)."""
+    out = np.empty(vectors.shape, np.float32)
+    with torch.inference_mode():
+        for rows in blocks(len(vectors)):
+            x = torch.from_numpy(np.asarray(vectors[rows], np.float32)).to(model.device)
+            features = {"sentence_embedding": nn.functional.normalize(x)}
+            for module in list(model)[-2:]:
+                features = module(features)
+            out[rows] = features["sentence_embedding"].cpu().numpy()
+    return out
 
 
 @contextmanager

@@ -71,20 +71,27 @@ class KeptVectors:
                     os.fsync(stream.fileno())
         self._known = self._known.append(pd.Index(keys))
 
-    def keep(self, folder: Path, store: str = "") -> None:
+    def keep(self, folder: Path, store: str = "", before: str | None = None) -> bool:
         """Add the vectors of a folder, if they were made alike; what is damaged is left out.
 
-        `store` is the dtype that they must have on disk; any by default.
+        `store` is the dtype that they must have on disk; any by default. With the fingerprint of
+        the encoder `before` its tuned map, vectors of that are taken, too, and the map applied.
         """
+        from patentcl.encoders.frozen import mapped
+
         with contextlib.suppress(DataError, pa.ArrowInvalid):
             record = artifacts.read_manifest(folder) or {}
-            made = (record.get("encoder"), record.get("precision"))
-            same = made == (self.encoder.fingerprint, self.precision)
+            own = record.get("encoder") == self.encoder.fingerprint
+            same = record.get("precision") == self.precision and record.get("encoder") is not None
+            same = same and (own or record["encoder"] == before)
             if same and _TEXT in pq.read_schema(folder / "ids.parquet").names:
                 vectors, _ = read_vectors(folder)
                 keys = pq.read_table(folder / "ids.parquet", columns=[_TEXT])[_TEXT].to_numpy()
                 if vectors.dtype == (store or vectors.dtype):
-                    self.add(keys, vectors)
+                    model = self.encoder.model
+                    self.add(keys, vectors if own else mapped(model, vectors))
+                    return True
+        return False
 
     def encode(
         self,
@@ -145,12 +152,15 @@ def write_vectors(
     store: str = "float16",
     progress: Progress | None = None,
     target: Path | None = None,
-) -> None:
+    before: str | None = None,
+) -> list[str]:
     """Encode a corpus into ``vectors.npy`` (n, d) and ``ids.parquet`` in an existing folder.
 
     `store` is the dtype on disk, float16 or float32; `batch_size`, `precision` and `progress` are
     those of `encode`. The folder will replace `target`: vectors that are there already, and those
-    of a writing that was cut off, which lie beside it, are taken over.
+    of a writing that was cut off, which lie beside it, are taken over. Where `encoder` is another
+    with a tuned map behind it, `before` is that one's fingerprint: its vectors there or beside go
+    through the map. Returns the names of folders whose vectors were used.
     """
     texts = encoder.texts(corpus)
     path = folder / "vectors.npy"
@@ -161,17 +171,20 @@ def write_vectors(
         # A map over a file with holes ends the process, without a word, when the disk fills up.
         with path.open("rb+") as stream:
             os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+    used: list[str] = []
     if target is None:
         encoder.encode(texts, batch_size, precision, progress, out=vectors)
     else:
         unfinished = target.with_name(f".{target.name}.unfinished")
         kept = KeptVectors(unfinished, encoder, precision)
-        kept.keep(target, store)
+        beside = [target.with_name(n) for n in ("vectors-base", "vectors")] if before else []
+        used = [p.name for p in dict.fromkeys([target, *beside]) if kept.keep(p, store, before)]
         kept.encode(texts, batch_size, progress, out=vectors)
         shutil.rmtree(unfinished)
     vectors.flush()
     ids = pa.table({"patent_id": pa.array(corpus.ids, pa.string()), _TEXT: digests(texts)})
     pq.write_table(ids, folder / "ids.parquet")
+    return used
 
 
 def read_vectors(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:

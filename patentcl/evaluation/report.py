@@ -25,13 +25,14 @@ from patentcl.evaluation.retrieval import (
 )
 from patentcl.evaluation.settings import ReportSettings
 from patentcl.evaluation.tables import plain, write_page
-from patentcl.metrics import Metrics, compare
+from patentcl.metrics import Metrics, compare, neighbour_purity
 
 if TYPE_CHECKING:
     from patentcl.classification.estimator import PatentClassifier
     from patentcl.search.index import PatentIndex
 
 FORMAT = 1
+_AUPRC = "average_precision:micro"
 NAMES = {
     "hier_precision:micro": "hierarchical precision",
     "hier_recall:micro": "hierarchical recall",
@@ -64,7 +65,8 @@ def evaluate_run(
     `vectors` (n_patents, d) and `classifiers` go by systems: ``tuned`` and ``untuned``, or one
     alone. A classifier without vectors reads texts; without any vectors there is no retrieval.
     Returns what metrics.json holds: ``format``, ``classifier`` (system -> metric -> value and
-    interval), ``retrieval`` (task -> system -> ...), ``verdict``.
+    interval), ``retrieval`` (task -> system -> ...), ``verdict``, and ``uses``: tuned against
+    untuned in what encoders are used for.
     """
     systems = {name: (model, vectors.get(name)) for name, model in classifiers.items()}
     coded = evaluate_classifiers(corpus, systems, settings, seed) if systems else {}
@@ -80,23 +82,44 @@ def evaluate_run(
         "format": FORMAT,
         "classifier": {k: m.as_dict() for k, m in coded.items()},
         "retrieval": {t: {k: m.as_dict() for k, m in by.items()} for t, by in found.items()},
-        "verdict": _verdict(found, main_task(tasks).name, settings.retrieval[0]) if tasks else None,
+        "verdict": None,
+        "uses": {},
     }
+    by = {"classes": coded, "neighbours on maps": neighbour_figures(corpus, vectors, seed=seed)}
+    if tasks:
+        by = {"search": found[main_task(tasks).name], **by}
+    for use, of in by.items():
+        if "tuned" in of and "untuned" in of:
+            names = list(of["tuned"])
+            name = _AUPRC if _AUPRC in names else names[0]
+            result["uses"][use] = _tuned_less_untuned(of, name)
+    if "search" in result["uses"]:
+        about, n = result["uses"]["search"], {"queries": result["uses"]["search"]["items"]}
+        about = {k: v for k, v in about.items() if k != "items"}
+        result["verdict"] = {"task": main_task(tasks).name, **about, **n}
     write_page(folder, "metrics", result, _markdown(result))
     return result
 
 
-def _verdict(
-    found: Mapping[str, Mapping[str, Metrics]], task: str, name: str
-) -> dict[str, Any] | None:
-    """Compare the tuned encoder with the untuned one on the run's own retrieval figure."""
-    by = found[task]
-    if "tuned" not in by or "untuned" not in by:
-        return None
-    row = compare(by["untuned"], by["tuned"])[name]
-    figure = by["tuned"].detail[name]
+def neighbour_figures(
+    corpus: Corpus, vectors: Mapping[str, np.ndarray], split: str = "test", seed: int = 0
+) -> dict[str, Metrics]:
+    """How many of the ten nearest of a split's patents share a code of the deepest level, each."""
+    rows = np.array([i for i in np.flatnonzero(corpus.split == split) if corpus.codes[i]], int)
+    if len(rows) < 2 or not vectors:
+        return {}
+    depth, k = corpus.tree.depth, min(10, len(rows) - 1)
+    labels = corpus.labels[rows][:, np.flatnonzero(depth == depth.max())]
     return {
-        "task": task,
+        name: Metrics([neighbour_purity(np.asarray(v[rows], np.float32), labels, k, seed=seed)])
+        for name, v in vectors.items()
+    }
+
+
+def _tuned_less_untuned(by: Mapping[str, Metrics], name: str) -> dict[str, Any]:
+    """One figure of the tuned encoder beside that of the untuned one."""
+    row, figure = compare(by["untuned"], by["tuned"])[name], by["tuned"].detail[name]
+    return {
         "metric": name,
         "higher_is_better": figure.higher_is_better is not False,
         "untuned": plain(row.a),
@@ -105,7 +128,7 @@ def _verdict(
         "low": plain(row.low),
         "high": plain(row.high),
         "p": plain(row.p),
-        "queries": figure.n,
+        "items": figure.n,
     }
 
 
@@ -241,6 +264,24 @@ def verdict_text(verdict: Mapping[str, Any] | None) -> str:
     return f"The tuned encoder is not significantly better than the untuned one: {figure}."
 
 
+def uses_text(uses: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say in one line for which uses the tuned encoder is better, equal or worse."""
+    parts: dict[str, list[str]] = {"better": [], "equal": [], "worse": []}
+    for use, row in uses.items():
+        gap, low, high = row["difference"], row["low"], row["high"]
+        if None in (gap, low, high):
+            continue
+        sign = 1 if row["higher_is_better"] else -1
+        ends = sorted((sign * low, sign * high))
+        found = "better" if ends[0] > 0 else "worse" if ends[1] < 0 else "equal"
+        name = NAMES.get(row["metric"], "share of the same class")
+        parts[found].append(
+            f"{use} ({name} {row['untuned']:.3f} to {row['tuned']:.3f}, {low:+.3f} to {high:+.3f})"
+        )
+    said = "; ".join(f"{found} for {', '.join(of)}" for found, of in parts.items() if of)
+    return f"Tuned beside untuned encoder: {said}. Equal: the 95 % interval includes 0."
+
+
 def render_page(root: Path, title: str, seconds: Sequence[tuple[str, str, float]]) -> str:
     """Write the page of the run in `root` from what its stages left.
 
@@ -249,7 +290,12 @@ def render_page(root: Path, title: str, seconds: Sequence[tuple[str, str, float]
     counts = (artifacts.read_manifest(root) or {}).get("counts", {})
     mined = (artifacts.read_manifest(root / "triplets") or {}).get("counts", {})
     always = ("patents", "patents with codes", "citations inside the corpus")
-    lines = [title, "=" * len(title), "", "Data"]
+    figures = root / "reports" / "metrics.json"
+    result = read_record(figures) if figures.is_file() else {}
+    lines = [title, "=" * len(title), ""]
+    if uses := result.get("uses"):
+        lines += [*textwrap.wrap(uses_text(uses), 100), ""]
+    lines.append("Data")
     lines += _listed((k, v) for k, v in counts.items() if v or k in always)
     if mined:
         lines += ["", "Triplets", *_listed(mined.items())]
@@ -258,8 +304,7 @@ def render_page(root: Path, title: str, seconds: Sequence[tuple[str, str, float]
     lines += ["", "Stages", *table.split("\n")[1:]]
     lines.append(f"  {'in all':<12}{sum(t for _, s, t in seconds if s == 'done'):.1f} seconds")
     reports = root / "reports"
-    if (reports / "metrics.json").is_file():
-        result = read_record(reports / "metrics.json")
+    if result:
         if result["classifier"]:
             lines += ["", "Codes of held-out patents (test split)"]
             lines.append(figures_table(result["classifier"]))

@@ -244,8 +244,13 @@ def _embed(step: Step, place: Path, record: Record, progress: StageProgress) -> 
     settings, corpus, model = step.recipe.encoder, step.corpus(), str(step.inputs["encoder"])
     encoder = PatentEncoder.load(model, settings.max_length)
     size, precision, told = settings.batch_size, settings.precision, partial(progress, step.name)
-    write_vectors(place, encoder, corpus, size, precision, settings.store, told, step.out)
+    made = artifacts.read_manifest(model) or {}
+    before = made["base"]["fingerprint"] if made.get("results", {}).get("tuned") == "map" else None
+    used = write_vectors(
+        place, encoder, corpus, size, precision, settings.store, told, step.out, before
+    )
     record |= {
+        "vectors used": used,
         "model": model,
         "encoder": encoder.fingerprint,
         "max_length": encoder.max_length,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny import RECORDS
 
 from patentcl.core import artifacts
@@ -13,6 +15,7 @@ from patentcl.core.errors import DataError
 from patentcl.data.corpus import Corpus
 from patentcl.encoders import vectors as module
 from patentcl.encoders.encoder import PatentEncoder
+from patentcl.encoders.frozen import add_map
 from patentcl.encoders.vectors import KeptVectors, read_vectors, write_vectors
 
 
@@ -94,6 +97,38 @@ def test_only_new_patents_are_encoded_when_a_corpus_grows(
     if not change:
         np.testing.assert_array_equal(second[:0:-1], first)
     assert not out.with_name(".vectors.unfinished").exists()
+
+
+def test_a_tuned_map_takes_the_vectors_of_before_it(
+    tiny: PatentEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each text is encoded once for the untuned and the tuned encoder; new ones are encoded."""
+    model = copy.deepcopy(tiny.model)
+    add_map(model)
+    with torch.no_grad():
+        for i, p in enumerate(model[-2].parameters()):
+            p.add_(torch.randn(p.shape, generator=torch.Generator().manual_seed(i)) / 4)
+    tuned = PatentEncoder(model, max_length=tiny.max_length)
+    record = {"stage": "embed", "encoder": tiny.fingerprint, "precision": "fp32"}
+    with artifacts.writing(tmp_path / "vectors-base", record) as place:
+        write_vectors(place, tiny, Corpus.from_records(RECORDS[:2]), precision="fp32")
+    whole, corpus = tuned.encode(Corpus.from_records(RECORDS), precision="fp32"), RECORDS[::-1]
+    for before, texts in ((tiny.fingerprint, 1), (None, 3), ("another", 3)):
+        place = tmp_path / f"{before}"
+        place.mkdir()
+        with monkeypatch.context() as patch:
+            seen = count(patch)
+            used = write_vectors(
+                place,
+                tuned,
+                Corpus.from_records(corpus),
+                precision="fp32",
+                target=tmp_path / "vectors",
+                before=before,
+            )
+        assert len(seen) == texts and used == ["vectors-base"] * (texts == 1)
+        np.testing.assert_allclose(read_vectors(place)[0][::-1], whole, atol=1e-3)
+    assert np.abs(whole - tiny.encode(Corpus.from_records(RECORDS), precision="fp32")).max() > 0.01
 
 
 def test_pickled_vectors_are_not_loaded(tiny: PatentEncoder, tmp_path: Path) -> None:

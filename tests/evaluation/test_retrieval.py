@@ -37,6 +37,7 @@ from patentcl.evaluation.report import (
     examples,
     figures_table,
     render_page,
+    uses_text,
     verdict_text,
 )
 from patentcl.evaluation.retrieval import (
@@ -450,7 +451,7 @@ def test_the_schema_of_metrics_json(evaluated: tuple[Path, dict[str, Any]]) -> N
     assert json.loads(text) == result
     assert "NaN" not in text
     assert "Infinity" not in text
-    assert list(result) == ["format", "classifier", "retrieval", "verdict"]
+    assert list(result) == ["format", "classifier", "retrieval", "verdict", "uses"]
     assert result["format"] == 1
     settings = ReportSettings()
     assert list(result["classifier"]) == ["tuned", "untuned", "chance"]
@@ -493,6 +494,36 @@ def test_the_verdict_agrees_with_the_figures(evaluated: tuple[Path, dict[str, An
     assert "is better than" in verdict_text(verdict)  # its vectors have a sixth of the noise
 
 
+def test_the_first_line_says_for_which_uses_tuning_paid(
+    evaluated: tuple[Path, dict[str, Any]], loaded: Loaded, vectors: dict[str, np.ndarray]
+) -> None:
+    corpus, uses = loaded.corpus, evaluated[1]["uses"]
+    assert list(uses) == ["search", "classes", "neighbours on maps"]
+    row = uses["neighbours on maps"]
+    some = np.flatnonzero((corpus.split == "test") & (corpus.labels.sum(axis=1).A1 > 0))
+    deep = corpus.labels[some][:, corpus.tree.depth == corpus.tree.depth.max()].toarray()
+    for name in ("tuned", "untuned"):
+        unit = vectors[name][some] / np.linalg.norm(vectors[name][some], axis=1, keepdims=True)
+        near = np.argsort(-(unit @ unit.T - 9 * np.eye(len(some))), axis=1)[:, :10]
+        shares = [
+            (deep[n] & deep[i]).any(axis=1).mean() for i, n in enumerate(near) if deep[i].any()
+        ]
+        assert row[name] == pytest.approx(np.mean(shares), abs=1e-9)
+    given = {"metric": "ndcg@10", "untuned": 0.2, "tuned": 0.3, "higher_is_better": True}
+    rows = {
+        "search": {**given, "difference": 0.1, "low": 0.05, "high": 0.15},
+        "classes": {**given, "difference": 0.1, "low": -0.05, "high": 0.15},
+        "maps": {**given, "difference": -0.1, "low": -0.2, "high": -0.05},
+        "none": {**given, "difference": None, "low": None, "high": None},
+    }
+    said = "nDCG@10 0.200 to 0.300"
+    assert uses_text(rows) == (
+        f"Tuned beside untuned encoder: better for search ({said}, +0.050 to +0.150); "
+        f"equal for classes ({said}, -0.050 to +0.150); worse for maps ({said}, -0.200 to -0.050). "
+        "Equal: the 95 % interval includes 0."
+    )
+
+
 def test_an_evaluation_is_the_same_again(
     evaluated: tuple[Path, dict[str, Any]],
     loaded: Loaded,
@@ -527,7 +558,7 @@ def test_without_tuning_classifiers_or_tasks(
     assert list(one["retrieval"]["citations"]) == ["untuned", "BM25", "chance"]
     alone = small(("1", "train", [], []), ("2", "test", [], []))
     none = evaluate_run(alone, {"untuned": np.eye(2)}, {}, tmp_path, ReportSettings(), 0)
-    assert none == {"format": 1, "classifier": {}, "retrieval": {}, "verdict": None}
+    assert none == {"format": 1, "classifier": {}, "retrieval": {}, "verdict": None, "uses": {}}
     assert json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8")) == none
 
 
