@@ -28,6 +28,10 @@ def evaluate(
     metrics: Annotated[
         list[str], typer.Option("--metric", help="A metric by name. May be repeated.")
     ] = [],
+    against: Annotated[
+        str | None,
+        typer.Option(help="Compare a classifier or an encoder with this: a folder or a name."),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="For a classifier: all metrics, tables and pictures here.")
     ] = None,
@@ -42,6 +46,8 @@ def evaluate(
 
     Example: patentcl evaluate artifacts/quickstart/classifier --report work/report
 
+    Example: patentcl evaluate artifacts/quickstart/encoder --against minilm
+
     Example: patentcl evaluate artifacts/quickstart/index --metric ndcg@10 --metric mrr
     """
     from patentcl.core.artifacts import read_manifest, stage_of
@@ -55,7 +61,9 @@ def evaluate(
         report_folder(folder, report, place, vectors, split)
         note(f"report written to {report}")
     with steps("embed") as progress:
-        kind, result = evaluate_folder(folder, place, vectors, split, metrics, progress, export)
+        kind, result = evaluate_folder(
+            folder, place, vectors, split, metrics, progress, export, against
+        )
     _show(kind, result, split, common.as_json)
 
 

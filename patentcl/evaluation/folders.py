@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
+from patentcl.classification.estimator import PatentClassifier
 from patentcl.core import artifacts
-from patentcl.core.errors import ConfigError, DataError, choose
+from patentcl.core.errors import ConfigError, DataError, TooFew, choose
 from patentcl.core.progress import Progress
 from patentcl.data.corpus import SPLITS, Corpus
+from patentcl.data.splits import labelled_splits
+from patentcl.encoders.checks import same_encoder
 from patentcl.evaluation.classifiers import classifier_report, evaluate_classifiers
+from patentcl.evaluation.report import neighbour_figures
 from patentcl.evaluation.retrieval import (
     RetrievalTask,
     chance_run,
@@ -24,11 +28,19 @@ from patentcl.evaluation.retrieval import (
 )
 from patentcl.evaluation.search import by_domain, differences, export_task, index_runs
 from patentcl.evaluation.settings import ReportSettings
+from patentcl.metrics import Metrics
 from patentcl.workspace import Run, folders
 
 Result = dict[str, dict[str, dict[str, Any]]]
 """task -> system -> metric -> value and interval."""
-KINDS = {"fit": "classifier", "train": "encoder", "encoder": "encoder", "index": "index"}
+_VOTE = ("hier_f1:micro", "hier_f1:macro", "average_precision:micro", "precision@1", "recall@5")
+KINDS = {
+    "fit": "classifier",
+    "train": "encoder",
+    "distill": "encoder",
+    "encoder": "encoder",
+    "index": "index",
+}
 
 
 def kind_of(folder: Path) -> str:
@@ -53,23 +65,31 @@ def evaluate_folder(
     metrics: Sequence[str] = (),
     progress: Progress | None = None,
     export: Path | None = None,
+    against: str | None = None,
 ) -> tuple[str, Result]:
     """Evaluate what a folder holds on a held-out split, beside chance; returns its kind, too.
 
     The folder's manifest says what it is. `vectors` are by default those beside it that were made
     with the same encoder; an encoder without any encodes the corpus. `metrics` are by default those
-    of a run's report.
+    of a run's report. A classifier or an encoder is compared with what `against` names: the folder
+    of another, or an encoder's name.
     """
     choose(split, SPLITS, "split")
     kind = kind_of(folder)
     settings = ReportSettings()
     if kind == "classifier":
         run, X = _opened_classifier(folder, corpus, vectors)
+        systems = {kind: (run.classifier, X)}
+        if against is not None:
+            other, Y = _opened_classifier(Path(against), corpus, None)
+            systems[against] = (other.classifier, Y)
         chosen = ReportSettings(metrics=tuple(metrics)) if metrics else settings
-        found = evaluate_classifiers(run.corpus, {kind: (run.classifier, X)}, chosen, split=split)
+        found = evaluate_classifiers(run.corpus, systems, chosen, split=split)
         if not found:
             raise DataError(f"no patent of the {split} split has a code", where=corpus)
-        return kind, {"codes": {k: m.as_dict() for k, m in found.items()}}
+        return kind, {"codes": _shown(found, against)}
+    if against is not None and kind == "index":
+        raise ConfigError("an index is not compared with another", got=against)
     if export is not None and kind != "index":
         raise ConfigError("a task is exported with an index only", got=folder)
     patents = folders.open_corpus(corpus)
@@ -78,13 +98,54 @@ def evaluate_folder(
     chosen_metrics = metrics or settings.retrieval
     if kind == "index":
         return kind, _evaluate_index(folder, patents, tasks, chosen_metrics, export)
-    find = _encoder_run(folder, patents, vectors, progress)
+    every = {kind: _vectors_of(str(folder), corpus, patents, vectors, progress)}
+    if against is not None:
+        every[against] = _vectors_of(against, corpus, patents, None, progress)
     result: Result = {}
     for task in tasks:
-        runs = {kind: find(task.queries), "chance": chance_run(len(patents), task.queries)}
-        by = evaluate_retrieval(task, runs, chosen_metrics)
-        result[task.name] = {k: m.as_dict() for k, m in by.items()}
+        runs = {name: dense_run(X, task.queries) for name, X in every.items()}
+        runs["chance"] = chance_run(len(patents), task.queries)
+        for part, kept in (
+            by_domain(task, patents, runs) if task.name == "citations" else [(task, runs)]
+        ):
+            result[part.name] = _shown(evaluate_retrieval(part, kept, chosen_metrics), against)
+    for use, by in () if metrics else encoder_uses(patents, every, split):
+        result[use] = _shown(by, against)
     return kind, result
+
+
+def encoder_uses(
+    patents: Corpus, vectors: Mapping[str, np.ndarray], split: str
+) -> Iterator[tuple[str, dict[str, Metrics]]]:
+    """What encoders are worth beside search, by the vectors (n, d) that each gives the patents.
+
+    Codes by the vote of the nearest training patents, where there are any with codes, and how many
+    of a patent's nearest share its code.
+    """
+    rows: dict[str, np.ndarray] = {}
+    with contextlib.suppress(TooFew):
+        rows = labelled_splits(patents) if any(patents.codes) else {}
+    if len(rows.get(split, ())):
+        systems = {}
+        for name, X in vectors.items():
+            train, dev = (np.asarray(X[rows[k]], np.float32) for k in ("train", "dev"))
+            model = PatentClassifier(head="knn", verbose=0)
+            known = (dev, patents.labels[rows["dev"]])
+            model.fit(train, patents.labels[rows["train"]], patents.tree, known)
+            systems[name] = (model, X)
+        chosen = ReportSettings(metrics=_VOTE)
+        yield (
+            "codes by the vote of the nearest",
+            evaluate_classifiers(patents, systems, chosen, split=split),
+        )
+    if by := neighbour_figures(patents, vectors, split):
+        yield "neighbours", by
+
+
+def _shown(by: Mapping[str, Metrics], against: str | None) -> dict[str, Any]:
+    """Figures of systems, and how the first differs from the one that it is compared with."""
+    first, others = next(iter(by)), [] if against is None else [against]
+    return {k: m.as_dict() for k, m in by.items()} | differences(by, first, others)
 
 
 def _evaluate_index(
@@ -151,18 +212,19 @@ def _opened_classifier(
     return run, folders.aligned_vectors(place, run.corpus, made_with)
 
 
-Find = Callable[[np.ndarray], sparse.csr_matrix]
-
-
-def _encoder_run(
-    folder: Path, patents: Corpus, vectors: Path | None, progress: Progress | None
-) -> Find:
+def _vectors_of(
+    model: str, folder: Path, patents: Corpus, given: Path | None, progress: Progress | None
+) -> np.ndarray:
+    """The vectors (n, d) of a corpus by an encoder: those given, or there already, or new ones."""
     from patentcl.encoders.encoder import PatentEncoder
 
-    place = vectors or folders.vectors_beside(folder)
-    if place is None:
-        X = PatentEncoder.load(folder).encode(patents, progress=progress)
-    else:
-        made_with = folders.manifest_of(folder).get("encoder")
-        X = folders.aligned_vectors(place, patents, made_with)
-    return lambda queries: dense_run(X, queries)
+    place = given or folders.vectors_beside(Path(model))
+    if place is not None:
+        made_with = folders.manifest_of(Path(model)).get("encoder")
+        return folders.aligned_vectors(place, patents, made_with)
+    for place in sorted(folder.glob("vectors*")):
+        made = folders.manifest_of(place)
+        encoder = PatentEncoder.load(model, made.get("max_length"))
+        if same_encoder(made.get("encoder"), encoder.fingerprint):
+            return folders.aligned_vectors(place, patents)
+    return PatentEncoder.load(model).encode(patents, progress=progress)

@@ -274,7 +274,7 @@ def uses_text(uses: Mapping[str, Mapping[str, Any]]) -> str:
         sign = 1 if row["higher_is_better"] else -1
         ends = sorted((sign * low, sign * high))
         found = "better" if ends[0] > 0 else "worse" if ends[1] < 0 else "equal"
-        name = NAMES.get(row["metric"], "share of the same class")
+        name = NAMES.get(row["metric"], row["metric"].replace("_", " "))
         parts[found].append(
             f"{use} ({name} {row['untuned']:.3f} to {row['tuned']:.3f}, {low:+.3f} to {high:+.3f})"
         )

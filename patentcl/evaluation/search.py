@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,12 +67,14 @@ def by_domain(
             yield RetrievalTask(*about), {k: sparse.csr_matrix(run) for k, run in kept.items()}
 
 
-def differences(by: dict[str, Metrics]) -> dict[str, dict[str, Any]]:
-    """Hybrid search less each of its sides, with paired intervals, by metric."""
+def differences(
+    by: Mapping[str, Metrics], one: str = "hybrid", others: Sequence[str] = ("dense", "bm25")
+) -> dict[str, dict[str, Any]]:
+    """One system less each of some others, with paired intervals, by metric."""
     out = {}
-    for side in ("dense", "bm25") if "hybrid" in by else ():
-        rows = compare(by[side], by["hybrid"]).as_dict()
-        out[f"hybrid less {side}"] = {
+    for other in others if one in by else ():
+        rows = compare(by[other], by[one]).as_dict()
+        out[f"{one} less {other}"] = {
             name: {"value": row["difference"], "low": row["low"], "high": row["high"]}
             for name, row in rows.items()
         }

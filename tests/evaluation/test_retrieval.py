@@ -494,21 +494,23 @@ def test_the_verdict_agrees_with_the_figures(evaluated: tuple[Path, dict[str, An
     assert "is better than" in verdict_text(verdict)  # its vectors have a sixth of the noise
 
 
+def uses_purity(corpus: Corpus, X: np.ndarray) -> float:
+    """Of a test patent's ten nearest, the share with a code of its deepest level, on average."""
+    some = np.flatnonzero((corpus.split == "test") & (corpus.labels.sum(axis=1).A1 > 0))
+    deep = corpus.labels[some][:, corpus.tree.depth == corpus.tree.depth.max()].toarray()
+    unit = X[some] / np.linalg.norm(X[some], axis=1, keepdims=True)
+    near = np.argsort(-(unit @ unit.T - 9 * np.eye(len(some))), axis=1)[:, :10]
+    shares = [(deep[n] & deep[i]).any(axis=1).mean() for i, n in enumerate(near) if deep[i].any()]
+    return float(np.mean(shares))
+
+
 def test_the_first_line_says_for_which_uses_tuning_paid(
     evaluated: tuple[Path, dict[str, Any]], loaded: Loaded, vectors: dict[str, np.ndarray]
 ) -> None:
     corpus, uses = loaded.corpus, evaluated[1]["uses"]
     assert list(uses) == ["search", "classes", "neighbours on maps"]
-    row = uses["neighbours on maps"]
-    some = np.flatnonzero((corpus.split == "test") & (corpus.labels.sum(axis=1).A1 > 0))
-    deep = corpus.labels[some][:, corpus.tree.depth == corpus.tree.depth.max()].toarray()
     for name in ("tuned", "untuned"):
-        unit = vectors[name][some] / np.linalg.norm(vectors[name][some], axis=1, keepdims=True)
-        near = np.argsort(-(unit @ unit.T - 9 * np.eye(len(some))), axis=1)[:, :10]
-        shares = [
-            (deep[n] & deep[i]).any(axis=1).mean() for i, n in enumerate(near) if deep[i].any()
-        ]
-        assert row[name] == pytest.approx(np.mean(shares), abs=1e-9)
+        assert uses["neighbours on maps"][name] == pytest.approx(uses_purity(corpus, vectors[name]))
     given = {"metric": "ndcg@10", "untuned": 0.2, "tuned": 0.3, "higher_is_better": True}
     rows = {
         "search": {**given, "difference": 0.1, "low": 0.05, "high": 0.15},
@@ -910,6 +912,54 @@ def test_judging_an_encoder_with_and_without_vectors(run_folder: Path, tmp_path:
         )  # stored as float16, read longer
     with pytest.raises(DataError, match="the vectors are of another encoder"):
         evaluate_folder(encoder, run_folder, run_folder / "vectors")
+
+
+def test_encoders_beside_each_other(
+    run_folder: Path, loaded: Loaded, vectors: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    """Every use by the values that its own functions give, and the paired difference of the two."""
+    both, corpus, split = ("tuned", "untuned"), loaded.corpus, "test"
+    for name in both:
+        write_vectors(tmp_path / name / "vectors", corpus, vectors[name], name)
+        with artifacts.writing(tmp_path / name / "encoder", {"stage": "train", "encoder": name}):
+            pass
+    other = str(tmp_path / "untuned" / "encoder")
+    _, result = evaluate_folder(tmp_path / "tuned" / "encoder", run_folder, against=other)
+    assert "citations in other classes" in result
+    by = {"encoder": vectors["tuned"], other: vectors["untuned"]}
+    for task in retrieval_tasks(corpus):
+        systems = result[task.name]
+        assert list(systems) == ["encoder", other, "chance", f"encoder less {other}"]
+        runs = {name: dense_run(X, task.queries) for name, X in by.items()}
+        for name, found in evaluate_retrieval(task, runs, ["mrr"]).items():
+            assert systems[name]["mrr"]["value"] == found["mrr"]
+    votes = result["codes by the vote of the nearest"]
+    rows = {s: np.flatnonzero(corpus.split == s) for s in ("train", "dev", split)}
+    rows = {s: r[corpus.labels[r].sum(axis=1).A1 > 0] for s, r in rows.items()}
+    for name, X in by.items():
+        model = PatentClassifier(head="knn", verbose=0)
+        parts = [(X[rows[s]].astype(np.float32), corpus.labels[rows[s]]) for s in ("train", "dev")]
+        model.fit(*parts[0], corpus.tree, parts[1])
+        chosen = model.predict(X[rows[split]].astype(np.float32))
+        truth = corpus.labels[rows[split]]
+        wanted = f1_score(truth.toarray() > 0, chosen.toarray() > 0, average="micro")
+        assert votes[name]["hier_f1:micro"]["value"] == pytest.approx(wanted)
+    near = result["neighbours"]
+    for systems in (votes, near):
+        for metric, row in systems[f"encoder less {other}"].items():
+            gap = systems["encoder"][metric]["value"] - systems[other][metric]["value"]
+            assert row["value"] == pytest.approx(gap) and row["low"] <= gap <= row["high"]
+    purity = [near[name]["neighbour_purity@10"]["value"] for name in by]
+    assert purity == pytest.approx([uses_purity(corpus, X) for X in by.values()])
+    with pytest.raises(ConfigError, match="an index is not compared with another"):
+        evaluate_folder(run_folder / "index", run_folder, against="minilm")
+
+
+def test_classifiers_beside_each_other(run_folder: Path) -> None:
+    own = run_folder / "classifier"
+    _, result = evaluate_folder(own, run_folder, metrics=["f1:micro"], against=str(own))
+    same = result["codes"][f"classifier less {own}"]["f1:micro"]
+    assert same == {"value": 0, "low": 0, "high": 0}
 
 
 def test_what_cannot_be_judged(run_folder: Path, tmp_path: Path) -> None:
