@@ -104,16 +104,21 @@ def evaluate_run(
 def neighbour_figures(
     corpus: Corpus, vectors: Mapping[str, np.ndarray], split: str = "test", seed: int = 0
 ) -> dict[str, Metrics]:
-    """How many of the ten nearest of a split's patents share a code of the deepest level, each."""
+    """How many of the ten nearest of a split's patents share a code of the deepest level, each.
+
+    Beside ``chance``: any ten others.
+    """
     rows = np.array([i for i in np.flatnonzero(corpus.split == split) if corpus.codes[i]], int)
     if len(rows) < 2 or not vectors:
         return {}
     depth, k = corpus.tree.depth, min(10, len(rows) - 1)
     labels = corpus.labels[rows][:, np.flatnonzero(depth == depth.max())]
+    others = np.random.default_rng(seed).integers(len(rows) - 1, size=(len(rows), k))
+    others += others >= np.arange(len(rows))[:, None]
     return {
         name: Metrics([neighbour_purity(np.asarray(v[rows], np.float32), labels, k, seed=seed)])
         for name, v in vectors.items()
-    }
+    } | {"chance": Metrics([neighbour_purity(None, labels, k, others, seed)])}
 
 
 def _tuned_less_untuned(by: Mapping[str, Metrics], name: str) -> dict[str, Any]:

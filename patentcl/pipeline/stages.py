@@ -249,8 +249,8 @@ def _embed(step: Step, place: Path, record: Record, progress: StageProgress) -> 
     used = write_vectors(
         place, encoder, corpus, size, precision, settings.store, told, step.out, before
     )
+    record |= {"vectors used": used} if used else {}
     record |= {
-        "vectors used": used,
         "model": model,
         "encoder": encoder.fingerprint,
         "max_length": encoder.max_length,

@@ -45,6 +45,8 @@ class BM25:
         self._weights = counts.T.tocsr()  # words x documents
         self.weight = WEIGHT
 
+    _vocabulary: list[str]
+
     @cached_property
     def _words(self) -> Any:
         """Counts the words of texts. Made when first used: search by vectors has no use for it."""
