@@ -11,10 +11,11 @@ import duckdb
 
 from patentcl.core.errors import DataError, DataWarning
 from patentcl.data.characters import LOST, NUL
-from patentcl.data.dates import NO_DATES, read_dates
+from patentcl.data.dates import NO_DATES, SERIAL, read_dates
 from patentcl.data.files import count
 from patentcl.data.options import ReadOptions
 
+EMPTY = "rows without a number and a text, left out"
 BAD_CODES = "codes that are not symbols, left out"
 
 
@@ -64,6 +65,10 @@ class Counts(dict[str, int]):
 def clean(con: duckdb.DuckDBPyConnection, where: object, options: ReadOptions) -> Counts:
     """Fill patent, code and citation from the raw tables; count what is left out and why."""
     counts = Counts()
+    none = "trim(concat(patent_id, title, abstract), chr(10) || ' ') = ''"
+    rows = f"SELECT 'row ' || (place + 1) AS patent_id, '' AS text FROM raw_patent WHERE {none}"
+    counts.note(con, EMPTY, rows)
+    con.execute(f"DELETE FROM raw_patent WHERE {none}")
     counts["patents read"] = count(con, "raw_patent")
     _check_ids(con, where)
     withdrawn = "lower(trim(coalesce(withdrawn, '0'))) IN ('1', 'true')"
@@ -92,6 +97,8 @@ def clean(con: duckdb.DuckDBPyConnection, where: object, options: ReadOptions) -
     ).fetchall()
     for (why,) in whys:
         counts.note(con, why, f"SELECT patent_id, raw_date AS text FROM patent WHERE why = '{why}'")
+    serial = r"date IS NOT NULL AND regexp_full_match(value_of(raw_date), '\d{5}(\.0)?')"
+    counts.note(con, SERIAL, f"SELECT patent_id, raw_date AS text FROM patent WHERE {serial}")
     for what in (NUL, LOST):
         odd = f"SELECT patent_id, text FROM raw_odd WHERE what = '{what}'"
         counts.note(con, f"texts with {what}", odd)
@@ -191,7 +198,7 @@ def _find_cited(con: duckdb.DuckDBPyConnection) -> None:
     """Name cited patents by their ids here: US-7000003-B2 is 7000003, if only one patent fits.
 
     Fills the table number, of the parts of ids, where any number has another form than 7000003. One
-    without a country is of the only country that ids have, or the US.
+    without a country is of the only country that ids have, else of the US.
     """
     con.execute(
         "CREATE TABLE number (patent_id VARCHAR, country VARCHAR, digits VARCHAR, kind VARCHAR)"
@@ -210,8 +217,8 @@ def _find_cited(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(parts)
     con.execute("""
         CREATE TEMP TABLE met AS
-        WITH home AS (SELECT CASE count(DISTINCT country) WHEN 0 THEN 'US' WHEN 1 THEN min(country)
-                             ELSE '' END AS home FROM number WHERE country <> ''),
+        WITH home AS (SELECT CASE count(DISTINCT country) WHEN 1 THEN min(country) ELSE 'US' END
+                      AS home FROM number WHERE country <> ''),
         fits AS (
             SELECT cited, patent_id, rank() OVER (PARTITION BY cited ORDER BY CASE
                 WHEN n.kind = e.kind THEN 0 WHEN n.kind = '' OR e.kind = '' THEN 1 ELSE 2 END) AS r

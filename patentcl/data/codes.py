@@ -21,9 +21,17 @@ _MISSING = (
     r"\N",
     "<NA>",
     "NaT",
+    "na",
+    "n.a.",
+    "none",
+    "Null",
+    "#N/A",
+    "--",
+    "[]",
+    "{}",
 )
 _WORDS = ", ".join(f"'{word}'" for word in _MISSING)
-_BLANK = "\t\r\n\v\f\u00a0\ufeff"
+_BLANK = "\t\r\n\v\f\u00a0\ufeff\u200b\u200e"
 _EDGE = " OR ".join(f"prefix(s, '{c}') OR suffix(s, '{c}')" for c in " " + _BLANK)
 _HELD = "\x1e"  # for a comma inside a number, while commas separate
 
@@ -32,15 +40,14 @@ _NOTE = r"\(\s*(?:\d{4}[^()]*|[A-Z]+(?:[\s,]+[A-Z]+)*)\s*\)|\[\s*\d{4}[-.][^\[\]
 _VERSION = r"(\s|\d{10})(?:19|20)\d{6}(?:[A-Z]{3}(?:\d{8}[A-Z]{4})?)?"
 _STATUS = r"""(/\s*\d{2,6})\s*(?:[ACSFLIN]{1,3}(?:\s+|$|[;,|\x1f"''\])}]))+"""
 _NEXT = r"[\s/]+([A-HY]\d\d[A-Z])"  # blanks and slashes separate whole codes only
-_BETWEEN = r"""[;|,\t\r\n\x1f"''\[\](){}\x{fffd}]+"""
+_BETWEEN = r"""[;|,；，、\t\r\n\x1f"''\[\](){}\x{fffd}]+"""
 # What most files have, and nothing below would change.
 _SIMPLE = r"[A-Z0-9]{0,14}(?:/\d+)?(?:(?:; ?|\x1f)[A-Z0-9]{1,14}(?:/\d+)?)*\x1f?"
 
 _S = r"[\s\v\x{a0}]*"
 _SUBCLASS = rf"{_S}[A-HY]{_S}\d\d{_S}[A-Z]"
-_SYMBOL = (
-    rf"^{_S}([A-HY])(?:{_S}(\d\d)(?:{_S}([A-Z])(?:{_S}(\d{{1,4}}){_S}/{_S}(\d{{2,6}}))?)?)?{_S}$"
-)
+_GROUPS = rf"(?:[-\s\v\x{{a0}}]*(\d{{1,4}}){_S}/{_S}(\d{{2,6}}))?"
+_SYMBOL = rf"^{_S}([A-HY])(?:{_S}(\d\d)(?:{_S}([A-Z]){_GROUPS})?)?{_S}$"
 
 MACROS = rf"""
 -- Text without blanks around it; NULL where it stands for nothing.
@@ -62,18 +69,23 @@ CREATE OR REPLACE TEMP MACRO line_of(s) AS (
     CASE WHEN regexp_matches(s, '[{_BLANK}]|  ')
     THEN text_of(regexp_replace(s, '[{_BLANK} ]+', ' ', 'g')) ELSE text_of(s) END);
 
--- A number as its source writes it; 7000001.0, which was a float on its way, is 7000001.
+-- A number as its source writes it; 7000001.0, which was a float on its way, is 7000001, and so are
+-- ="7000001" and '7000001, which a spreadsheet was to take as text.
 CREATE OR REPLACE TEMP MACRO number_of(s) AS (
     CASE WHEN suffix(s, '.0') THEN regexp_replace(value_of(s), '^(\d+)\.0$', '\1')
+    WHEN prefix(s, '=') OR prefix(s, chr(39)) THEN value_of(trim(s, '="' || chr(39)))
     ELSE value_of(s) END);
 
 -- A code without a slash as if it had one: packed (WIPO ST.8), a main group, or the subclass alone
--- where groups cannot be divided: A61M51723 may be A61M5/1723 or A61M51/723.
+-- where groups cannot be divided: A61M51723 may be A61M5/1723 or A61M51/723. A group of four digits
+-- that begins with 0 ends there: A61M005100 is A61M51/00.
 CREATE OR REPLACE TEMP MACRO with_slash(s) AS (
     CASE WHEN contains(s, '/') OR strlen(s) < 5 THEN s
     WHEN regexp_full_match(s, '{_SUBCLASS}\d{{10}}{_S}')
     THEN regexp_replace(s, '(\d{{4}})(\d\d\d*?)0*{_S}$', '\1/\2')
-    ELSE regexp_replace(regexp_replace(s, '^({_SUBCLASS}{_S}0{{0,2}}\d{{1,2}}){_S}$', '\1/00'),
+    ELSE regexp_replace(regexp_replace(regexp_replace(s,
+        '^({_SUBCLASS}{_S}0{{0,2}}\d{{1,2}}){_S}$', '\1/00'),
+        '^({_SUBCLASS}{_S}0\d{{3}})(\d{{2,5}}){_S}$', '\1/\2'),
         '^({_SUBCLASS}){_S}\d{{3,9}}{_S}$', '\1') END);
 
 -- A symbol with its groups normalised (main group without zeros, no blanks), or NULL.
@@ -102,7 +114,8 @@ CREATE OR REPLACE TEMP MACRO split_codes(s) AS
 -- The patent numbers in a text: 10,000,002 is one. Items of a list are numbers as they are.
 CREATE OR REPLACE TEMP MACRO split_numbers(s) AS
     CASE WHEN regexp_full_match(s, '{_SIMPLE}') THEN simple_items(s)
-    ELSE list_filter(list_transform(CASE WHEN contains(s, chr(31))
+    ELSE list_filter(list_transform(CASE WHEN regexp_full_match(s, '\d{{6,8}}(\s+\d{{6,8}})+')
+    THEN regexp_split_to_array(s, '\s+') WHEN contains(s, chr(31))
     THEN regexp_split_to_array(s, '[;|\t\r\n\x1f]+') ELSE regexp_split_to_array(
         regexp_replace(regexp_replace(s, '\b([A-Za-z]*\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'),
             '\b([A-Za-z]*\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'), '{_BETWEEN}') END,

@@ -55,7 +55,7 @@ class Columns:
         if self.profile.by_family:  # only the first number and date are taken
             roles = [r for r in roles if r not in ("patent_id", "date")]
         found = [*(self.used[role] for role in roles), *self.kept.values()]
-        return {column for role in found for parts in role for column, _ in parts}
+        return {column for alternatives in found for column, _ in alternatives[0]}
 
     def shown(self) -> dict[str, str]:
         """Role -> the table's column or columns, for people."""
@@ -124,7 +124,7 @@ def choose_columns(header: list[str], options: ReadOptions, where: object) -> Co
             kept["family"] = found["family"]
         for name, names in KEPT.items():
             if got := _find(profile.kept.get(name, " | ".join(names)), by_name):
-                kept[name] = got[:1]
+                kept[name] = got if name in profile.kept else got[:1]
     return Columns(profile, found, kept)
 
 
@@ -191,7 +191,8 @@ def text_of(
     if columns.profile.by_family and role in _TEXTS:
         out = f"without_number({out})"
     if columns.profile.month_first and role in ("date", "filing_date", "priority_date"):
-        out = f"coalesce(strftime(try_strptime(trim({out}), '%m/%d/%Y'), '%Y-%m-%d'), {out})"
+        day = f"try_strptime(split_part(trim({out}), ' ', 1), '%m/%d/%Y')"
+        out = f"coalesce(strftime({day}, '%Y-%m-%d'), {out})"
     if role in columns.kept:
         out = rf"regexp_replace(trim({out}), '\s*(;;|[\n\r;{ITEM_END}]+| \| )\s*', '; ', 'g')"
     return out
@@ -199,6 +200,8 @@ def text_of(
 
 def _part(role: str, part: Part, kind: str, nested: bool) -> str:
     column, path = name_of(part[0]), part[1]
+    if old := re.fullmatch(r'STRUCT\("?list"? STRUCT\("?element"? (.*)\)\[\]\)', kind):
+        column, kind = f"list_transform({column}.list, lambda x: x.element)", f"{old[1]}[]"
     number = role in ("citations", "members")  # an item ends even where it is the only one
     if kind.endswith("[]") and "STRUCT" not in kind:
         end = f" || {quote(ITEM_END)}" if number else ""
@@ -228,4 +231,6 @@ def _part(role: str, part: Part, kind: str, nested: bool) -> str:
     else:
         return json
     joined = f"array_to_string(list_concat({', '.join(lists)}), {quote(ITEM_END)})"
-    return f"CASE WHEN {json} LIKE '%{{%' THEN {joined} ELSE {json} END"
+    plain = f"array_to_string(from_json({json}, '[\"VARCHAR\"]'), {quote(ITEM_END)})"
+    plain = f"CASE WHEN {json} LIKE '[%' THEN {plain} ELSE {json} END"
+    return f"CASE WHEN {json} LIKE '%{{%' THEN {joined} ELSE {plain} END"

@@ -10,6 +10,7 @@ from patentcl.core.errors import DataError
 
 ORDERS = ("auto", "dmy", "mdy")
 NO_DATES = "dates that stand for none, left out"
+SERIAL = "dates that were a spreadsheet's numbers of days"
 _EITHER = r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4})$"
 _WORDS = ["%d %b %Y", "%d-%b-%Y", "%b %d %Y", "%b %d, %Y", "%d %B %Y", "%B %d %Y", "%B %d, %Y"]
 
@@ -24,7 +25,8 @@ def read_dates(con: duckdb.DuckDBPyConnection, where: object, order: str) -> Non
     """
     con.execute(r"""
         CREATE TEMP TABLE text_of_day AS
-        SELECT raw, regexp_replace(value_of(raw), '(\.0|[T ]+\d\d?:\d\d.*)$', '') AS x
+        SELECT raw, translate(
+            regexp_replace(value_of(raw), '(\.0|[T ]+\d\d?:\d\d.*|日)$', ''), '年月', '--') AS x
         FROM (SELECT DISTINCT date AS raw FROM raw_patent) WHERE value_of(raw) IS NOT NULL""")
     parts = [f"regexp_extract(x, '{_EITHER}', {i})" for i in (1, 2, 3)]
     if order == "auto":
@@ -44,6 +46,10 @@ def read_dates(con: duckdb.DuckDBPyConnection, where: object, order: str) -> Non
             FROM (SELECT raw, x, CASE
                 WHEN regexp_full_match(x, '\d{{4}}([-/.]\d{{1,2}})?')
                     THEN TRY_CAST(x[:4] || '-' || coalesce(nullif(x[6:], ''), '1') || '-1' AS DATE)
+                WHEN regexp_full_match(x, '\d{{5}}') THEN DATE '1899-12-30' + x::INT
+                -- Milliseconds since 1970, as pandas writes a day to JSON.
+                WHEN regexp_full_match(x, '-?\d{{8,14}}') AND x::BIGINT % 86400000 = 0
+                    AND NOT regexp_full_match(x, '0+') THEN make_timestamp(x::BIGINT * 1000)::DATE
                 WHEN regexp_full_match(x, '\d{{8}}')
                     THEN TRY_CAST(x[:4] || '-' || x[5:6] || '-' || x[7:] AS DATE)
                 WHEN regexp_full_match(x, '\d{{4}}([/.])\d{{1,2}}[/.]\d{{1,2}}')
@@ -60,8 +66,8 @@ def _order(con: duckdb.DuckDBPyConnection, where: object, parts: list[str]) -> s
     """Whether the day or the month comes first in a column, by a number above 12."""
     first, second, differ = (
         con.execute(f"""
-        SELECT arg_max(x, {parts[0]}::INT) FILTER ({parts[0]}::INT > 12),
-               arg_max(x, {parts[1]}::INT) FILTER ({parts[1]}::INT > 12),
+        SELECT arg_max(x, {parts[0]}::INT) FILTER ({parts[0]}::INT BETWEEN 13 AND 31),
+               arg_max(x, {parts[1]}::INT) FILTER ({parts[1]}::INT BETWEEN 13 AND 31),
                min(x) FILTER ({parts[0]}::INT <> {parts[1]}::INT)
         FROM text_of_day WHERE regexp_matches(x, '{_EITHER}')""").fetchone()
         or (None,) * 3

@@ -5,11 +5,14 @@ What DuckDB reports about a file becomes one line that names the file and the li
 
 from __future__ import annotations
 
+import bz2
 import errno
 import gzip
 import json
+import lzma
 import re
 import shutil
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +22,14 @@ from typing import IO, Any
 import duckdb
 
 from patentcl.core.errors import DataError
+
+_OPEN: dict[str, Callable[[Path], IO[bytes]]] = {
+    "gz": gzip.open,  # type: ignore[dict-item]
+    "bz2": bz2.open,  # type: ignore[dict-item]
+    "xz": lzma.open,  # type: ignore[dict-item]
+}
+PACKED = (*(f".{kind}" for kind in _OPEN), ".zip")
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
 def connect(
@@ -58,7 +69,11 @@ def explain_duckdb(
         return _explain_json(error, where, json_file)
     row = re.search(r"CSV Error on Line: (\d+)", text)
     place = f"{where}" + (f", {place_of(int(row.group(1)))}" if row else "")
-    if "not utf-8" in text or "Invalid unicode" in text or "unicode" in text.lower():
+    if (
+        "not utf-8" in text
+        or "Invalid unicode" in text
+        or re.search("unicode|not valid UTF8", text, re.I)
+    ):
         fix = "Name its encoding with --encoding, or convert it, e.g. with iconv"
         return DataError("the file is not UTF-8", where=place, fix=fix)
     columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
@@ -110,18 +125,18 @@ def _explain_json(error: duckdb.Error, where: object, plain: Path) -> DataError:
 def unpack(
     path: Path, work: Path, kinds: tuple[str, ...] = (".tsv", ".csv"), most: int | None = None
 ) -> Path:
-    """Return the plain file of a zip or gz, unpacked into a folder; or a plain file as it is.
+    """Return the plain file of a packed one, unpacked into a folder; or a plain file as it is.
 
     DuckDB reads plain files in parallel; and of a gz that was cut off it may take what there is.
     A zip must hold one file of these `kinds`. With `most`, only so many bytes are unpacked.
     """
     kind = path.suffix.lower().removeprefix(".")
-    if kind not in ("zip", "gz"):
+    if f".{kind}" not in PACKED:
         return path
     target = work / path.with_suffix("").name
     try:
-        if kind == "gz":
-            with gzip.open(path) as packed, target.open("wb") as plain:
+        if kind in _OPEN:
+            with _OPEN[kind](path) as packed, target.open("wb") as plain:
                 _copy(packed, plain, most)
             return target
         with zipfile.ZipFile(path) as archive:
@@ -137,7 +152,7 @@ def unpack(
                 target = work / Path(members[0].filename).name
             with archive.open(members[0]) as packed, target.open("wb") as plain:
                 _copy(packed, plain, most)
-    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError) as error:
         raise DataError(
             f"the {kind} is damaged or cut off", where=path, got=str(error), fix="Download it again"
         ) from error
@@ -149,6 +164,30 @@ def unpack(
         got, fix = str(error), "Unpack it with another program, the plain file will do"
         raise DataError("the zip cannot be unpacked", where=path, got=got, fix=fix) from error
     return target
+
+
+def unpack_all(path: Path, work: Path, kinds: tuple[str, ...]) -> Path | None:
+    """The folder of an unpacked tar, or of a zip with several files of these `kinds`; else None."""
+    target = work / "unpacked"
+    try:
+        if path.name.lower().endswith(ARCHIVES):
+            with tarfile.open(path) as tar:
+                tar.extractall(target, filter="data")
+            return target
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                names = [n for n in archive.namelist() if not n.startswith("__MACOSX/")]
+                if sum(n.lower().endswith(kinds) for n in names) > 1:
+                    archive.extractall(target, names)
+                    return target
+    except zipfile.BadZipFile:  # said better by `unpack`
+        return None
+    except (tarfile.TarError, EOFError, zlib.error, OSError, lzma.LZMAError) as error:
+        got, fix = str(error), "Download it again"
+        raise DataError(
+            "the archive is damaged or cut off", where=path, got=got, fix=fix
+        ) from error
+    return None
 
 
 def _copy(packed: IO[bytes] | gzip.GzipFile, plain: IO[bytes], most: int | None) -> None:

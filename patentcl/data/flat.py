@@ -26,6 +26,7 @@ from patentcl.data.files import count, explain_duckdb, name_of, quote
 from patentcl.data.fulltext import take_texts
 from patentcl.data.opening import JSON, SPLITS, Opened, kind_of, open_files
 from patentcl.data.options import FULL_TEXT, ITEM_END, NAMES, ReadOptions
+from patentcl.data.profiles import OWN_NAMES
 
 Source = Sequence[Path] | pd.DataFrame
 log = logging.getLogger(__name__)
@@ -127,20 +128,24 @@ def _read(
     nul = False
 
     def text(role: str) -> str:
-        found = text_of(columns, role, kinds, opened.nested)
+        found = text_of(columns, role, kinds, nested)
         return f"replace({found}, chr(0), '')" if nul else found
 
     con.execute("SET preserve_insertion_order = true")
     # Every table has a rowid of its own: the place of a patent.
     rename = "RENAME (rowid AS row_id)" if "rowid" in map(str.lower, kinds) else ""
-    kept = "".join(f", {text(role)} AS {name_of(_kept(role))}" for role in columns.kept)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT * {rename}{kept} FROM {scan}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT * {rename} FROM {scan}")
     if count(con, "flat") == 0:
         raise DataError("the table is empty", where=where, got="no rows")
-    if nul := note_odd(con, "flat", text("patent_id"), kinds, {*opened.nested, *opened.lists}):
-        plain = [str(r[0]) for r in con.execute("DESCRIBE flat").fetchall() if r[1] == "VARCHAR"]
-        names = ", ".join(f"replace({name_of(n)}, chr(0), '') AS {name_of(n)}" for n in plain)
+    plain = {n: kind for n, kind in kinds.items() if n not in opened.nested}
+    nested = opened.nested | _nested_texts(con, columns, plain)
+    if kept := "".join(f", {text(role)} AS {name_of(_kept(role))}" for role in columns.kept):
+        con.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT *{kept} FROM flat")
+    if nul := note_odd(con, "flat", text("patent_id"), kinds, {*nested, *opened.lists}):
+        texts = [str(r[0]) for r in con.execute("DESCRIBE flat").fetchall() if r[1] == "VARCHAR"]
+        names = ", ".join(f"replace({name_of(n)}, chr(0), '') AS {name_of(n)}" for n in texts)
         con.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT * REPLACE ({names}) FROM flat")
+    _leave_out_headers(con, where, columns)
     con.execute("SET preserve_insertion_order = false")
     if "claims" in used and not count(
         con, "flat", f"regexp_matches({text('claims')}, '\\pL{{5}}')"
@@ -158,9 +163,10 @@ def _read(
     for role, scheme in (("codes", "cpc"), ("ipc", "ipc")):
         if role in used:
             con.execute(f"""
-                INSERT INTO raw_code SELECT id, unnest(codes), generate_subscripts(codes, 1),
-                    '{scheme}' FROM (SELECT {text("patent_id")} AS id,
-                                            split_codes({text(role)}) AS codes FROM flat)""")
+                INSERT INTO raw_code
+                SELECT id, unnest(codes), generate_subscripts(codes, 1) + seq, '{scheme}'
+                FROM (SELECT {text("patent_id")} AS id, split_codes({text(role)}) AS codes,
+                             {"rowid" if row_a_code else 0} AS seq FROM flat)""")
     if "citations" in used:
         con.execute(f"""
             INSERT INTO raw_citation
@@ -171,11 +177,57 @@ def _read(
         return {}
     extra = {_kept(role): role for role in columns.kept}
     ours = {*NAMES, "rowid"} - ({"claims"} if "claims" not in used else set())
-    return extra | {
-        name: name
-        for name in opened.header
-        if not row_a_code and name not in columns.names() and name.lower() not in ours
-    }
+    own = [n for n in opened.header if n not in columns.names() and n.lower() not in ours]
+    if row_a_code:
+        own = _constant(con, own, text("patent_id"), where)
+    return extra | {name: name for name in own}
+
+
+def _constant(
+    con: duckdb.DuckDBPyConnection, names: list[str], patent: str, where: object
+) -> list[str]:
+    """Those columns of ``flat`` that have one value in all rows of a patent."""
+    differ = [
+        n
+        for n in names
+        if count(
+            con,
+            f"""(
+        SELECT count(DISTINCT {name_of(n)}) AS n FROM flat GROUP BY {patent})""",
+            "n > 1",
+        )
+    ]
+    if differ:
+        log.warning("%s: left out, for a patent has several: %s", where, ", ".join(differ))
+    return [n for n in names if n not in differ]
+
+
+def _leave_out_headers(con: duckdb.DuckDBPyConnection, where: object, columns: Columns) -> None:
+    """Leave out rows that repeat the header, as those of tables that were joined."""
+    roles = ("patent_id", "title", "abstract", "date")
+    names = [columns.used[role][0][0][0] for role in roles if role in columns.used]
+    same = " AND ".join(f"lower(trim({name_of(n)}::VARCHAR)) = {quote(n.lower())}" for n in names)
+    [[rows]] = con.execute(f"DELETE FROM flat WHERE {same}").fetchall() if names[1:] else [[0]]
+    if rows:
+        log.warning("%s: rows that repeat the header, left out: %d", where, rows)
+
+
+def _nested_texts(
+    con: duckdb.DuckDBPyConnection, columns: Columns, kinds: Mapping[str, str]
+) -> set[str]:
+    """Columns of text that holds nested values, as JSON or as Python shows them: made JSON."""
+    found = set()
+    roles = [*columns.used.values(), *columns.kept.values()]
+    for column in {c for alternatives in roles for parts in alternatives for c, _ in parts}:
+        name = name_of(column)
+        begins = f"{name}[1] IN ('[', '{{')"
+        shape = rf"""regexp_matches({name}, '^\[?\s*\{{\s*[''"]\w+[''"]\s*:')"""
+        if kinds.get(column) != "VARCHAR" or not count(con, "flat", f"{begins} AND {shape}"):
+            continue
+        if not count(con, "flat", f"{begins} AND as_json({name}) IS NULL"):
+            con.execute(f"UPDATE flat SET {name} = as_json({name}) WHERE {begins}")
+            found.add(column)
+    return found
 
 
 def _kept(role: str) -> str:
@@ -236,11 +288,14 @@ def _as_table(frame: pd.DataFrame, options: ReadOptions) -> tuple[pa.Table, Colu
         is_plain = not any(isinstance(v, dict) for v in map(_first, values))
         if name in counts and pd.api.types.is_numeric_dtype(values):
             is_plain = False
-        if name in found.names() and is_plain:
+        is_bytes = any(isinstance(v, bytes) for v in map(_first, values))
+        if (name in found.names() or is_bytes) and is_plain:
             end = ITEM_END if name in numbers else ""
             columns[name] = pa.array([_text(v, end) for v in values], pa.string())
-        elif name not in found.names() and (
-            near := difflib.get_close_matches(name.lower(), absent, 1, cutoff=0.8)
+        elif (
+            found.profile is OWN_NAMES
+            and name not in found.names()
+            and (near := difflib.get_close_matches(name.lower(), absent, 1, cutoff=0.8))
         ):
             raise DataError("unknown field", where=where, got=name, fix=f"Did you mean {near[0]}?")
         else:
@@ -264,6 +319,8 @@ def _text(value: Any, end: str = "") -> str | None:
         return ITEM_END.join(t for item in value if (t := _text(item)) is not None) + end
     if not isinstance(value, dict) and pd.isna(value):
         return None
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
     if isinstance(value, datetime.datetime):
         return value.date().isoformat()
     if isinstance(value, float) and value.is_integer():

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -42,6 +43,23 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Make the raw tables of full text, empty, and the functions that fill them."""
     con.execute(_SQL)
     con.create_function("split_claims", split_claims, ["VARCHAR"], "VARCHAR[]")
+    con.create_function("as_json", _as_json, ["VARCHAR"], "VARCHAR")
+
+
+def _parsed(text: str) -> Any:
+    """The value that a text is, as JSON or as Python shows it; None if it is none."""
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            return parse(text.strip())
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            continue
+    return None
+
+
+def _as_json(text: str) -> str | None:
+    """A nested value that is written as text, as JSON; numpy writes no commas between its parts."""
+    found = _parsed(re.sub(r"\}\s+\{", "}, {", text))
+    return None if found is None else json.dumps(found)
 
 
 def split_claims(text: str) -> list[str]:
@@ -54,14 +72,9 @@ def split_claims(text: str) -> list[str]:
     """
     if ITEM_END in text:
         return text.split(ITEM_END)
-    if text.lstrip().startswith("["):
-        for parse in (json.loads, ast.literal_eval):
-            try:
-                found = list(parse(text.strip()))
-            except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-                continue
-            found = [str(claim) for claim in found if claim is not None]
-            return split_claims(found[0]) if len(found) == 1 else found
+    if text.lstrip().startswith("[") and isinstance(found := _parsed(text), list):
+        found = [str(claim) for claim in found if claim is not None]
+        return split_claims(found[0]) if len(found) == 1 else found
     starts: list[re.Match[str]] = []
     wanted = 1
     for match in _NUMBER.finditer(text):
@@ -93,7 +106,7 @@ def take_texts(con: duckdb.DuckDBPyConnection, text: Mapping[str, str], again: b
     if "claims" in text or "first_claim" in text:
         con.execute(f"""
             INSERT INTO raw_claims
-            SELECT id, claims, coalesce(text_of(first),
+            SELECT id, claims, coalesce(unnumbered([text_of(first)])[1],
                        first_of(claims, list_transform(claims, lambda s: depends(s))))
             FROM (SELECT {text["patent_id"]} AS id, {text.get("first_claim", "NULL")} AS first,
                          unnumbered(list_filter(list_transform(

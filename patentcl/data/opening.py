@@ -20,7 +20,7 @@ from patentcl.core.errors import DataError
 from patentcl.data.characters import HALVES, without_halves
 from patentcl.data.columns import known_names
 from patentcl.data.delimited import Delimited, find_encoding, open_delimited
-from patentcl.data.files import name_of, quote, scan_of, unpack
+from patentcl.data.files import PACKED, name_of, quote, scan_of, unpack, unpack_all
 from patentcl.data.options import ReadOptions, plain_name
 
 TEXT, JSON, PARQUET = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson", ".json"), (".parquet",)
@@ -33,11 +33,12 @@ SPLITS = {
     "val": "dev",
     "valid": "dev",
     "validation": "dev",
+    "eval": "dev",
     "test": "test",
     "testing": "test",
 }
 """Names that splits go by -> ours."""
-_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+_SHARD = re.compile(r"-\d{5}-of-\d{5}(-[0-9a-f]+)?$")
 
 
 @dataclass(frozen=True)
@@ -59,29 +60,34 @@ class Opened:
 
 def kind_of(path: Path) -> str:
     """The suffix of a file, small and without that of a packing; "" if it is of no known kind."""
-    name = path.name.lower().removesuffix(".gz").removesuffix(".zip")
+    name = path.name.lower()
+    for packed in PACKED:
+        name = name.removesuffix(packed)
     return next((kind for kind in KINDS if name.endswith(kind)), "")
 
 
 def find_splits(folder: Path) -> dict[str, list[Path]]:
     """The files of a folder that are named as splits, also in shards, by our names of splits."""
     found: dict[str, list[Path]] = {}
-    for place in (folder, folder / "data"):
+    for place in (folder, folder / "data", folder / "default"):
         for path in sorted(place.iterdir()) if place.is_dir() else ():
-            stem = _SHARD.sub("", path.name[: path.name.lower().find(".")]).lower()
-            if stem in SPLITS and kind_of(path) in (*PARQUET, *TEXT, *JSON) and path.is_file():
-                found.setdefault(SPLITS[stem], []).append(path)
+            stem = _SHARD.sub("", path.name.partition(".")[0]).lower()
+            files = sorted(path.iterdir()) if stem in SPLITS and path.is_dir() else [path]
+            files = [p for p in files if kind_of(p) in (*PARQUET, *TEXT, *JSON) and p.is_file()]
+            if stem in SPLITS and files:
+                found.setdefault(SPLITS[stem], []).extend(files)
         if "train" in found:
             return found
     return {}
 
 
 def find_records(folder: Path) -> list[Path]:
-    """The files of a folder that has a file for each patent, all JSON or all XML."""
+    """The files of a folder that has a file for each patent, or parts that are numbered."""
     for kind in (".json", ".xml"):
         if found := sorted(p for p in folder.rglob("*") if p.name.lower().endswith(kind)):
             return found
-    return []
+    found = sorted(p for p in folder.iterdir() if kind_of(p) in (*PARQUET, *JSON))
+    return found if len({re.sub(r"\d", "", p.name) for p in found}) == 1 < len(found) else []
 
 
 def open_files(
@@ -95,7 +101,11 @@ def open_files(
         If the kind is unknown, or a file is damaged, empty or of another encoding.
     """
     path = paths[0]
-    if not kind_of(path) and path.suffix.lower() != ".zip":
+    if len(paths) == 1 and (folder := unpack_all(path, work, (*JSON, *XML))):
+        paths = find_records(folder) or [p for p in folder.rglob("*") if kind_of(p)]
+        if not paths:
+            raise DataError("no table in the archive", where=path, wanted=", ".join(KINDS))
+    elif not kind_of(path) and path.suffix.lower() != ".zip":
         raise DataError("unknown kind of file", got=path, wanted=", ".join(KINDS))
     plains = [unpack(path, work, KINDS) for path in paths]
     kind = kind_of(plains[0])
@@ -105,7 +115,9 @@ def open_files(
         if not plain.stat().st_size:
             raise DataError("the file is empty", where=shown, got="0 bytes")
     if kind in PARQUET:
-        scan = scan_of("read_parquet", plains, *["union_by_name=true"] * (len(paths) > 1))
+        # Text without a mark that it is UTF-8, as BigQuery and old Spark write it, is text.
+        how = ["binary_as_string=true", *["union_by_name=true"] * (len(paths) > 1)]
+        scan = scan_of("read_parquet", plains, *how)
         return Opened(scan, [r[0] for r in _describe(con, scan)], plain=plains[0])
     if kind in JSON:
         return _open_json(con, plains, paths, work, options.encoding)
@@ -145,6 +157,9 @@ def _open_json(
             shutil.copyfileobj(source, target, 1 << 22)
         plains = [copy]
     form = _form_of(plains[0], paths[0])
+    if inside := _records_inside(plains[0]) if len(plains) == 1 and form != "array" else None:
+        plains, form = [work / "records.json"], "array"
+        plains[0].write_text(json.dumps(inside))
     how = [f"format='{form}'", "maximum_object_size=268435456"]
     try:
         columns = _describe(con, scan_of("read_json", plains, *how, "sample_size=-1"))
@@ -164,6 +179,20 @@ def _open_json(
     )
     lists = {n for n, kind in columns if re.fullmatch(r"[^\[]+\[\]", kind)} - nested
     return Opened(scan, names, frozenset(nested), frozenset(lists), plains[0], notes=notes)
+
+
+def _records_inside(plain: Path) -> list[dict[str, Any]] | None:
+    """The records in the answer of an API: one object that is no patent, with one list of them."""
+    with plain.open("rb") as stream:
+        start = re.match(
+            rb'\s*\{\s*"(total|count|results|data|patents|hits|error)"', stream.read(99)
+        )
+    try:
+        answer = json.loads(plain.read_bytes()) if start else {}
+    except ValueError:
+        return None
+    lists = [v for v in answer.values() if isinstance(v, list)]
+    return lists[0] if len(lists) == 1 and all(isinstance(x, dict) for x in lists[0]) else None
 
 
 def _form_of(plain: Path, shown: Path) -> str:
@@ -189,32 +218,44 @@ def _form_of(plain: Path, shown: Path) -> str:
 def _open_sheet(
     con: duckdb.DuckDBPyConnection, plain: Path, shown: Path, known: Collection[str]
 ) -> Opened:
-    """The sheet whose header has the most known names; the first of equals."""
+    """The sheet whose header has the most known names, the first of equals; and those like it."""
     from python_calamine import CalamineError, CalamineWorkbook
 
-    best: tuple[int, int, int, str, list[list[Any]]] | None = None
+    found: dict[str, tuple[int, int, list[list[Any]]]] = {}
     try:
         book = CalamineWorkbook.from_path(str(plain))
-        for number, name in enumerate(book.sheet_names):
+        for name in book.sheet_names:
             rows = book.get_sheet_by_name(name).to_python()
-            for at, row in enumerate(rows[:10]):
-                score = len({plain_name(str(cell)) for cell in row} & set(known))
-                if any(map(str, row)) and (best is None or (score, -number) > (best[0], -best[1])):
-                    best = (score, number, at, name, rows)
+            heads = [(at, row) for at, row in enumerate(rows[:10]) if any(map(str, row))]
+            scores = [
+                (len({plain_name(str(c)) for c in row} & set(known)), -at) for at, row in heads
+            ]
+            if scores:
+                found[name] = (*max(scores), rows)
     except (CalamineError, OSError, ValueError) as error:
         what = "the spreadsheet cannot be read"
         raise DataError(what, where=shown, got=str(error).split("\n")[0]) from error
-    if best is None:
+    if not found:
         raise DataError("the table is empty", where=shown, got="no header line")
-    _, number, at, name, rows = best
+    name = max(found, key=lambda n: found[n][0])
+    at, rows = -found[name][1], found[name][2]
     header: dict[str, int] = {}
     for i, cell in enumerate(rows[at]):
         title = " ".join(str(cell).split())
         if title:
-            same = title.lower() in map(str.lower, header)
-            header[f"{title} (column {i + 1})" if same else title] = i
-    records = [{n: _cell(row[i]) for n, i in header.items()} for row in rows[at + 1 :] if any(row)]
-    notes = [f"sheet {name!r}"] if number else []
+            twice = title.lower() in map(str.lower, header)
+            header[f"{title} (column {i + 1})" if twice else title] = i
+    same = [n for n, (_, i, others) in found.items() if others[-i] == rows[at]]
+    records = [
+        {n: _cell(row[i]) for n, i in header.items()}
+        for sheet in same
+        for row in found[sheet][2][1 - found[sheet][1] :]
+        if any(row)
+    ]
+    notes = []
+    if len(found) > 1:
+        others = ", ".join(map(repr, set(found) - set(same))) or "none"
+        notes = [f"read: {', '.join(map(repr, same))}; other sheets: {others}"]
     opened = _register(con, records, header)
     return Opened(
         opened.scan, opened.header, notes=notes + [f"the header is in row {at + 1}"] * bool(at)

@@ -13,15 +13,18 @@ from patentcl.data.dates import ORDERS
 
 SCHEMES = ("cpc", "ipc", "both")
 
-_CPC = ("cpc", "cpc_codes", "cpc_class_symbol")
+_CPC = ("cpc", "cpc_codes", "cpc_class_symbol", "cpc_code", "cpc_classification", "cpc_group")
+_IPC = ("ipc", "ipc_codes", "ipc_class_symbol", "ipc_code", "ipc_classification")
+_ID = ("patent_id", "id", "publication_number", "appln_id", "patent_number", "patent_no")
+_DATE = ("date", "patent_date", "grant_date", "publication_date", "issue_date", "date_published")
 NAMES = {
-    "patent_id": ("patent_id", "id", "publication_number", "appln_id", "number", "No"),
-    "title": ("title", "patent_title", "Title", "appln_title"),
-    "abstract": ("abstract", "patent_abstract", "Abstract", "appln_abstract", "text"),
-    "date": ("date", "patent_date", "grant_date", "publication_date", "year"),
+    "patent_id": (*_ID, "document_id", "number", "No"),
+    "title": ("title", "patent_title", "appln_title"),
+    "abstract": ("abstract", "patent_abstract", "appln_abstract", "abstract_text", "text"),
+    "date": (*_DATE, "publn_date", "year", "publication_year"),
     "type": ("type", "patent_type"),
-    "codes": ("codes", "labels", *_CPC, "Subclass_labels", "subclasses"),
-    "ipc": ("ipc", "ipc_codes", "ipc_class_symbol"),
+    "codes": ("codes", "labels", *_CPC, "cpc_classifications", "Subclass_labels", "subclasses"),
+    "ipc": (*_IPC, "ipc_classifications", "ipcr"),
     "citations": ("citations", "cited", "cites", "references"),
     "split": ("split",),
     "claims": ("claims", "claims_text", "claim_text"),
@@ -93,5 +96,5 @@ class ReadOptions:
         if self.scheme == "cpc":
             del out["ipc"]
         elif self.scheme == "ipc":
-            out["codes"] = tuple(n for n in out["codes"] if n not in _CPC)
+            out["codes"] = tuple(n for n in out["codes"] if not n.startswith("cpc"))
         return out | {ours: (theirs,) for ours, theirs in self.columns.items()}

@@ -39,7 +39,7 @@ PROFILES = (
             "patent_id": "Display Key",
             "title": "Title",
             "abstract": "Abstract",
-            "date": "Publication Date",
+            "date": "Publication Date | Publication Year",
             "codes": "CPC Classifications",
             "ipc": "IPCR Classifications",
             "members": "Simple Family Members",
@@ -48,7 +48,7 @@ PROFILES = (
     ),
     Profile(
         "Lens JSONL",
-        "lens_id & biblio",
+        "lens_id & biblio / doc_number",
         {
             "patent_id": "jurisdiction & doc_number & kind",
             "title": "biblio.invention_title",

@@ -138,6 +138,11 @@ def _sources(source: Path | pd.DataFrame, options: ReadOptions) -> dict[str, Sou
             raise DataError("PatentsView tables have columns that are known", got=got, fix=fix)
         return {}
     if splits := find_splits(source):
+        read = [path for files in splits.values() for path in files]
+        rest = {p for place in {path.parent for path in read} for p in place.iterdir()} - {*read}
+        names = sorted(p.name for p in rest if kind_of(p) and p != find_scheme(source))
+        if names:
+            log.warning("%s: not read, as they are named like no split: %s", source, names)
         return dict(splits)
     if records := find_records(source):
         return {"": records}

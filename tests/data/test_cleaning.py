@@ -14,6 +14,7 @@ import pytest
 from patentcl.core.errors import DataError, DataWarning
 from patentcl.data.cleaning import Counts
 from patentcl.data.corpus import Corpus
+from patentcl.data.dates import SERIAL
 from patentcl.data.options import ReadOptions
 from patentcl.data.reading import read_patents
 
@@ -45,9 +46,13 @@ def test_dates(tmp_path: Path) -> None:
     one = "2010-05-04"
     forms = {one: one, "20100504": one, "4.5.2010": one, "2010/5/4": one, "2010-05-04 12:30": one}
     forms |= {"2010-05-04T00:00:00Z": one, "4 May 2010": one, "May 4, 2010": one}
+    forms |= {"2010年5月4日": one, "1272931200000": one, "-86400000": "1969-12-31"}
     forms |= {"2010": "2010-01-01", "2010.0": "2010-01-01", "20100504.0": one, "1900": "1900-01-01"}
     got = read(tmp_path, table(date=list(forms)))
     assert days(got) == list(forms.values()) and not got[0].examples
+    got = read(tmp_path, table(date=["40302", "40302.0"]))
+    assert days(got) == [one] * 2
+    assert got[0].examples[SERIAL] == ["P0: 40302", "P1: 40302.0"]
     none = ["0", "0000-00-00", "9999-12-31", "1900-01-01", "-", "NaT", "", "NULL"]
     ahead = f"{datetime.date.today().year + 2}-01-01"
     got = read(tmp_path, table(date=[*none, ahead, "4/5/10", "soon", "2010-02-30"]))
@@ -72,7 +77,9 @@ def test_a_column_shows_what_is_the_day(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("word", ["NA", "N/A", "NULL", "null", "NaN", "nan", "None", r"\N", "-"])
+@pytest.mark.parametrize(
+    "word", ["NA", "N/A", "NULL", "null", "NaN", "nan", "None", r"\N", "-", "#N/A", "[]"]
+)
 def test_words_for_nothing(tmp_path: Path, word: str) -> None:
     frame = table(abstract=[word, "Lifts."], date=word, codes=word, citations=word)
     frame["title"] = [word, "Pump"]
@@ -130,6 +137,14 @@ def test_citations_meet_ids_in_any_form(tmp_path: Path) -> None:
 def test_where_no_citation_meets_an_id_both_are_shown(tmp_path: Path) -> None:
     counts, _ = read(tmp_path, table(citations=["US7000003"]))
     assert counts.examples["citations inside the corpus"] == ["P0 cites US7000003"]
+
+
+def test_a_number_alone_is_of_the_us_where_ids_have_several_countries(tmp_path: Path) -> None:
+    frame = table(citations=["7000001; 7000002 7000003", "7000001 7000002", "7000009"])
+    _, rows = read(tmp_path, frame.assign(id=["EP7000001A1", "US7000001B2", '="7000002"']))
+    found = [list(c) for c in rows["citations"]]
+    assert found[1] == ["7000002"] and found[0] == ["7000002 7000003", "US7000001B2"]
+    assert list(rows["patent_id"])[2] == "7000002"
 
 
 def test_numbers_that_were_floats(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from patentcl.core.errors import DataError
+from patentcl.core.errors import DataError, DataWarning
 from patentcl.data.columns import find_profile
 from patentcl.data.corpus import Corpus
 from patentcl.data.profiles import PROFILES
@@ -449,3 +449,74 @@ def test_profiles_do_not_take_each_other_s_tables() -> None:
         ["#", "Title", "Publication Date"],
     ):
         assert find_profile(own).name == "own names"
+
+
+# ---- what stands around a table, and between its lines ----------------------------------------
+
+
+def test_padded_codes_and_serial_days_of_a_workbook(tmp_path: Path) -> None:
+    rows = [list(row) for row in DERWENT]
+    rows[1][6], rows[2][6] = "F04D000100 | F04D0029", "B23D-045/00"
+    rows[1][8], rows[2][8] = 45321, 45321.0
+    got, corpus = read(sheet(tmp_path / "d.xlsx", rows[:2], [rows[0], rows[2]], [["About"]]))
+    assert [r["codes"] for r in got] == [["F04D1/00", "F04D29/00"], ["B23D45/00"]]
+    assert [r["date"] for r in got] == [DAY, DAY]  # the sheets have one header
+    assert corpus.extra["Title - DWPI"].tolist()[0] == "Pump having impeller"
+
+
+def test_lines_that_are_no_patents(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    blank = ["Exported today", *[""] * (len(LENS[0]) - 1)]
+    path = tmp_path / "lens.csv"
+    path.write_text(text([*LENS[:2], LENS[0], LENS[2], blank, [""] * len(blank)]))
+    with pytest.warns(
+        DataWarning, match=r"without a number and a text, left out: 2, e\.g\. row 4:"
+    ):
+        rows, _ = read(path)
+    assert [r["title"] for r in rows] == ["Tilling machine", "Soil working apparatus"]
+    assert rows[1]["codes"] == ["A01B33/08", "A01B35/00"]
+    assert "rows that repeat the header, left out: 1" in caplog.text
+    frame = pd.DataFrame([[*row, "Smith"] for row in LENS[1:]], columns=[*LENS[0], "NPL Citations"])
+    assert Corpus.read(frame).codes == [rows[0]["codes"], rows[1]["codes"]]
+
+
+def test_month_first_with_a_time_and_a_number_before_a_first_claim(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text(
+        "Document ID,CPCI,Title,Date Published\nUS 1 A,A01B,Pump,1/2/2024 12:00:00 AM\n"
+    )
+    assert read(path)[0][0]["date"] == datetime.date(2024, 1, 2)
+    path.write_text("Publication Number,CPC - Current,Title,First Claim\nUS1A,A01B,x,1. A pump.\n")
+    assert read(path)[1].first_claims == ["A pump."]
+
+
+def test_patstat_keeps_order_of_codes_and_what_a_patent_has_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "p.csv"
+    head = "appln_id,appln_title,cpc_class_symbol,appln_nr,person_name\n"
+    path.write_text(head + "17,Pump,F04B   1/02,99,Roe\n17,Pump,A01B  33/00,99,Doe\n18,Saw,,7,\n")
+    rows, corpus = read(path)
+    assert [r["codes"] for r in rows] == [["F04B1/02", "A01B33/00"], []]
+    assert corpus.extra.to_dict("list") == {"appln_nr": ["99", "7"]}
+    assert "a patent has several: person_name" in caplog.text
+
+
+@pytest.mark.parametrize("form", ["json", "python", "elements", "answer"])
+def test_nested_values_in_other_clothes(tmp_path: Path, form: str) -> None:
+    path = tmp_path / {"elements": "b.parquet", "answer": "b.json"}.get(form, "b.csv")
+    if form == "answer":
+        path.write_text(json.dumps({"total": 2, "results": BIGQUERY}))
+    elif form == "elements":  # lists as BigQuery writes them where it infers none
+        lists = [k for k, v in BIGQUERY[0].items() if isinstance(v, list)]
+        rows = [r | {k: {"list": [{"element": v} for v in r[k]]} for k in lists} for r in BIGQUERY]
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        frame = pd.DataFrame(BIGQUERY)
+        if form == "json":
+            frame = frame.map(lambda v: json.dumps(v) if isinstance(v, list) else v)
+        frame.to_csv(path, index=False)
+    rows, corpus = read(path)
+    assert corpus.texts == [("Pump 1", "Text 1 of this one."), ("Pump 2", "Text 2 of this one.")]
+    assert corpus.codes == [["F04D1/00", "A01D34/68"]] * 2
+    assert corpus.citations == [["US-7000002-B2"], []]
+    assert rows[0]["date"] == DAY

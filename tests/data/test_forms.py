@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
+import os
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -186,10 +190,41 @@ def test_quotes_of_new_tables(tmp_path: Path) -> None:
 
 def test_suffixes_and_packing(tmp_path: Path) -> None:
     check(put(tmp_path / "DATA.CSV.GZ", gzip.compress(PLAIN.encode())))
+    check(put(tmp_path / "f.csv.bz2", bz2.compress(PLAIN.encode())))
+    check(put(tmp_path / "f.csv.xz", lzma.compress(PLAIN.encode())))
+    with pytest.raises(DataError, match=r"damaged or cut off .*g\.csv\.xz"):
+        Corpus.read(put(tmp_path / "g.csv.xz", lzma.compress(PLAIN.encode())[:-9]))
     for inner in ("a/mine.CSV", "mine.tsv"):
         with zipfile.ZipFile(tmp_path / "Export.ZIP", "w") as archive:
             archive.writestr(inner, PLAIN)
         check(tmp_path / "Export.ZIP")
+
+
+@pytest.mark.parametrize("suffix", ["zip", "tar", "tar.gz"])
+def test_archives_of_a_file_for_each_patent(tmp_path: Path, suffix: str) -> None:
+    for i, record in enumerate(records()):
+        put(tmp_path / "in" / "2001" / f"{i}.json", json.dumps(record))
+    kind = {"tar.gz": "gztar"}.get(suffix, suffix)
+    check(Path(shutil.make_archive(str(tmp_path / "a"), kind, tmp_path / "in")))
+    broken = put(tmp_path / f"b.{suffix}", b"no archive")
+    with pytest.raises(DataError, match=r"damaged or cut off .*b\."):
+        Corpus.read(broken)
+
+
+def test_parts_of_a_table(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for i, record in enumerate(records()):
+        table = pa.table({k: pa.array([v.encode()], pa.binary()) for k, v in record.items()})
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "hf" / "data" / "test").mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, tmp_path / "in" / f"part-0000{i}.parquet")
+    check(tmp_path / "in")  # text that is not marked as UTF-8
+    os.replace(tmp_path / "in" / "part-00000.parquet", shard := tmp_path / "hf" / "data" / "x")
+    shard.rename(shard.with_name("train-00000-of-00001-0a1b2c.parquet"))
+    shutil.copy(tmp_path / "in" / "part-00001.parquet", tmp_path / "hf" / "data" / "new.parquet")
+    (tmp_path / "in" / "part-00001.parquet").rename(tmp_path / "hf/data/test/0000.parquet")
+    check(tmp_path / "hf")
+    assert Corpus.read(tmp_path / "hf").split.tolist() == ["train", "test"]
+    assert "named like no split: ['new.parquet']" in caplog.text
 
 
 def records() -> list[dict[str, str]]:
