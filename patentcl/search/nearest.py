@@ -26,7 +26,8 @@ _FEW = 4  # from this many queries on products of matrices are quicker than one 
 _ROWS_FEW, _ROWS_MANY = 2048, 32_768  # rows that are gathered at a time, to stay in the cache
 _MOST = 0.25  # where more than this share passes, one query looks at all rows where they lie
 _SCANNED_FEW, _SCANNED_MANY = 90, 1000  # rows that are compared in the time of a step of HNSW
-_GATHERED = 0.25  # up to this share, rows of lists are compared without the lists
+_GATHERED = 0.25  # up to this share, rows of lists are compared without the lists, for the recall
+_PRODUCT, _GATHER = 0.05, 4.6  # a row in a product, and to gather it, beside one read in its list
 _READ = 4096  # so many rows of a memory map are read for one query
 
 Hits = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -165,9 +166,16 @@ class Nearest:
         if self.exact is not None:  # rows on the disk: few enough to read them all
             return count <= _READ
         if self.family == "IVF":
-            return share <= _GATHERED or (share < 1 and share**2 * self.index.nlist <= self.effort)
+            read = self._lists(share) / self.index.nlist * len(self)
+            cost = count * (_PRODUCT + _GATHER / queries)
+            return share <= _GATHERED or (share < 1 and cost <= read)
         rows = _SCANNED_FEW if queries < _FEW else _SCANNED_MANY
         return count * share <= self.effort * rows and share < 1
+
+    def _lists(self, share: float) -> int:
+        """How many lists are read: more by a filter, and by more than fewer rows of each pass."""
+        lists = math.ceil(self.effort if share == 1 else 2 * self.effort / share)
+        return min(lists, int(self.index.nlist))
 
     def _candidates(
         self, queries: np.ndarray, reach: int, chosen: np.ndarray | None, exact: bool
@@ -191,9 +199,7 @@ class Nearest:
             asked["sel"] = faiss.IDSelectorBitmap(np.packbits(keep, bitorder="little"))
         parameters: Any = faiss.SearchParameters
         if self.family == "IVF":
-            # Fewer of the rows in a list pass, so more lists are read, by more than as much.
-            lists = math.ceil((self.effort if chosen is None else 2 * self.effort) / share)
-            asked["nprobe"] = index.nlist if exact else min(lists, index.nlist)
+            asked["nprobe"] = index.nlist if exact else self._lists(share)
             parameters = faiss.SearchParametersIVF
         elif self.family == "HNSW" and exact:
             index = faiss.downcast_index(index.storage)
