@@ -1,4 +1,4 @@
-"""Does a tuned encoder find cited patents better than the untuned one, and than BM25?
+"""Does a tuned encoder find cited patents better than the untuned one, and than BM25? Do both?
 
 Takes a corpus that ``patentcl load`` wrote and a file of links (citing, cited) that are not among
 its citations. All patents of the links, and others drawn at random, are searched; none of the
@@ -32,9 +32,10 @@ from patentcl.core.settings import apply_overrides, make_settings
 from patentcl.encoders.frozen import mapped
 from patentcl.encoders.settings import TrainingSettings
 from patentcl.encoders.vectors import KeptVectors
-from patentcl.evaluation.retrieval import bm25_run, dense_run
+from patentcl.evaluation.search import index_runs
 from patentcl.metrics import Metrics, compare, evaluate_ranking, spearman
 from patentcl.workspace.folders import open_corpus
+from patentcl.workspace.indexing import index_corpus
 
 METRICS = ["ndcg@10", "recall@10", "recall@100"]
 
@@ -61,9 +62,11 @@ class Links:
         relevant = sparse.csr_matrix((np.ones(len(cited), bool), (row, cited)), shape=shape)
         return cls(pool, queries, relevant), corpus.select(np.flatnonzero(~linked))
 
-    def judge(self, run: sparse.csr_matrix) -> Metrics:
-        """Metrics of one ranking."""
-        return evaluate_ranking(self.relevant, run, METRICS)
+    def searched(self, encoder: PatentEncoder) -> dict[str, Metrics]:
+        """Metrics of search by vectors, by words, and by both."""
+        index = index_corpus(self.pool, encoder.encode(self.pool), "flat", None)
+        runs = index_runs(index, self.pool, self.queries)
+        return {mode: evaluate_ranking(self.relevant, run, METRICS) for mode, run in runs.items()}
 
 
 class Remembering(PatentEncoder):
@@ -167,12 +170,12 @@ def main(argv: list[str] | None = None) -> None:
         print(json.dumps(row), flush=True)
 
     print(f"{len(links.queries)} queries among {len(links.pool)} patents", flush=True)
-    untuned = links.judge(dense_run(base.encode(links.pool), links.queries))
-    words = links.judge(bm25_run([" ".join(t) for t in links.pool.texts], links.queries))
-    bases = {"untuned": untuned, "BM25": words}
+    found = links.searched(base)
+    bases = {"untuned": found["dense"], "BM25": found["bm25"]}
     if not rows:
-        add(row_of("BM25", bases, words))
-        add(row_of("untuned", bases, untuned, **other_uses(base, args)))
+        add(row_of("BM25", bases, found["bm25"]))
+        add(row_of("untuned", bases, found["dense"], **other_uses(base, args)))
+        add(row_of("untuned, hybrid", bases, found["hybrid"]))
     triplets = pd.read_parquet(args.triplets) if args.triplets else None
     for text in args.variants:
         name, _, rest = text.partition(":")
@@ -187,9 +190,10 @@ def main(argv: list[str] | None = None) -> None:
         if settings.tune == "map":
             tuned = Mapped(base.model, max_length=args.max_length)
             tuned.tuned = result.encoder
-        run = dense_run(tuned.encode(links.pool), links.queries)
+        found = links.searched(tuned)
         facts = {**other_uses(tuned, args), **result.facts, "settings": given}
-        add(row_of(name, bases, links.judge(run), **facts))
+        add(row_of(name, bases, found["dense"], **facts))
+        add(row_of(f"{name}, hybrid", bases, found["hybrid"]))
     args.out.write_text(table(rows), encoding="utf-8")
     print(table(rows))
 

@@ -113,7 +113,7 @@ def trial(how: str, root: Path, place: Path, stages: list, rng: random.Random) -
         clear = {
             "kill": code in (-signal.SIGKILL, 0),
             "interrupt": code == 0 or (code == 130 and "interrupted" in text),
-            "full": code == 0 or (code == 1 and "No space left" in text),
+            "full": code == 0 or (code == 1 and re.search("No space left|disk is full", text)),
         }[how]
         if not clear or "Traceback" in text or "failed on this input" in text:
             wrong.append(f"ended with {code}: {last}")

@@ -463,7 +463,7 @@ class Corpus:
         names = [
             n for n in pq.read_schema(self.path).names if n not in COLUMNS and not self._has(n)
         ]
-        return self.table(names).to_pandas().set_index(pd.Index(self.ids, name="patent_id"))
+        return self.table(["patent_id", *names]).to_pandas().set_index("patent_id")
 
     def filled(self) -> list[str]:
         """Names of columns: all of the source's own, and ours that hold a value."""

@@ -223,6 +223,7 @@ def _learning(
 
     if settings.tune == "map":
         before = type(encoder)(copy.deepcopy(encoder.model), max_length=model.max_seq_length)
+        log.warning("the map learns from %s texts, each encoded once", f"{len(examples.texts):,}")
         known = KeptVectors(place if kept is None else kept.folder, before, precision)
         return only_map(model, known.encode(examples.texts))
     whole = Inputs(_tokens(model, examples.texts), int(model.tokenizer.pad_token_id or 0))

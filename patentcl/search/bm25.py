@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -16,17 +18,19 @@ from patentcl.core.reading import read_npz, reading
 
 WEIGHT = 0.8
 """Share of the cosine in a hybrid score; the rest is BM25 over the highest of the query."""
+_ONE_AT_A_TIME = Lock()  # a stemmer keeps the word that it works on
 
 
 class BM25:
-    """Okapi BM25 over lower-cased words (Robertson and Zaragoza, FnTIR 2009).
+    """Okapi BM25 over the English stems of words (Robertson and Zaragoza, FnTIR 2009; Porter).
 
-    Each query word weighs ``idf * tf (k1 + 1) / (tf + k1 (1 - b + b length / mean length))`` in a
-    document, with ``idf = ln(1 + (N - df + 0.5) / (df + 0.5))``; a word that stands twice in the
-    query counts twice. `weight` is the share of the cosine where both are mixed.
+    Each stem of a query weighs ``idf * tf (k1 + 1) / (tf + k1 (1 - b + b length / mean length))``
+    in a document, with ``idf = ln(1 + (N - df + 0.5) / (df + 0.5))``, and counts once however often
+    the query has it (k3 = 0): queries are whole abstracts. `weight` is the share of the cosine
+    where both are mixed. A text is a str, or a list of stems.
     """
 
-    def __init__(self, texts: Sequence[str], k1: float = 1.2, b: float = 0.75) -> None:
+    def __init__(self, texts: Sequence[str | list[str]], k1: float = 0.8, b: float = 0.75) -> None:
         if not k1 >= 0 or not 0 <= b <= 1:
             wanted = "k1 >= 0 and b in [0, 1]"
             raise ConfigError("BM25 parameters out of range", got=f"k1={k1}, b={b}", wanted=wanted)
@@ -50,14 +54,16 @@ class BM25:
     @cached_property
     def _words(self) -> Any:
         """Counts the words of texts. Made when first used: search by vectors has no use for it."""
-        return _counter(self._vocabulary)
+        return _counter(self._vocabulary, self._stemmed)
+
+    _stemmed = True
 
     def changed(self, keep: np.ndarray, texts: Sequence[str] = ()) -> BM25:
         """The same of the documents of a mask (n,) and of more texts after them.
 
         How often a word stands in a document follows from its weight.
         """
-        if not self._length.size:
+        if not self._length.size or not self._stemmed:
             fix = "Build the index again"
             raise DataError("the words of an older index cannot be changed", fix=fix)
         weights, length = self._weights.T.tocsr(), self._length / self._length.mean()
@@ -67,7 +73,7 @@ class BM25:
         times = np.rint(weights.data * norm / (most - weights.data)).astype(np.int64)
         words = np.repeat(self._words.get_feature_names_out()[weights.indices], times)
         ends = np.r_[0, times.cumsum()][weights.indptr]
-        old = [" ".join(words[ends[i] : ends[i + 1]]) for i in np.flatnonzero(keep)]
+        old = [words[ends[i] : ends[i + 1]].tolist() for i in np.flatnonzero(keep)]
         out = BM25([*old, *texts], self._k1, self._b)
         out.weight = self.weight
         return out
@@ -85,6 +91,7 @@ class BM25:
             documents=w.shape[1],
             weight=self.weight,
             parameters=(self._k1, self._b),
+            stemmed=self._stemmed,
             length=self._length,
         )
 
@@ -106,6 +113,7 @@ class BM25:
                 raise ValueError("a word twice")
             out._vocabulary = words
             out._length = kept.get("length", np.empty(0))  # older files have none
+            out._stemmed = bool(kept.get("stemmed", False))
             out._k1, out._b = map(float, kept.get("parameters", (1.2, 0.75)))
             if out._length.shape not in (shape[1:], (0,)):
                 raise ValueError("lengths of other documents")
@@ -114,17 +122,24 @@ class BM25:
             raise DataError("the words are of another index", where=path, got=got, wanted=wanted)
         return out
 
+    def _counted(self, queries: Sequence[str]) -> sparse.csr_matrix:
+        """Which words stand in which query, float32 (n_queries, n_words) of 1."""
+        counts = sparse.csr_matrix(self._words.transform(queries))
+        counts.data[:] = 1
+        return counts
+
     def scores(self, queries: Sequence[str]) -> np.ndarray:
         """Scores of all documents, float32 (n_queries, n_documents)."""
-        counts = sparse.csr_matrix(self._words.transform(queries))
-        return np.asarray((counts @ self._weights).toarray())
+        return np.asarray((self._counted(queries) @ self._weights).toarray())
 
     def terms(self, query: str, document: int, most: int = 5) -> list[str]:
         """The words of a query that weigh most in a document, the heaviest first."""
-        counts = sparse.csr_matrix(self._words.transform([query]))
-        weight = counts.data * self._weights[counts.indices, document].toarray().ravel()
-        names = self._words.get_feature_names_out()[counts.indices]
-        return [str(names[i]) for i in np.argsort(-weight, kind="stable")[:most] if weight[i] > 0]
+        counts, column = self._counted([query]), self._words.vocabulary_
+        weight = self._weights[counts.indices, document].toarray().ravel()
+        found = dict(zip(counts.indices, weight, strict=True))
+        words = {column.get(stem(w) if self._stemmed else w): w for w in _words_of(query)[::-1]}
+        best = sorted(found, key=lambda c: (-found[c], c))[:most]
+        return [words[c] for c in best if found[c] > 0]
 
     def search(
         self,
@@ -147,7 +162,37 @@ class BM25:
         return sparse.csr_matrix(sparse.vstack(rows))
 
 
-def _counter(words: Sequence[str] | None = None) -> Any:
+def _counter(words: Sequence[str] | None = None, stemmed: bool = True) -> Any:
     from sklearn.feature_extraction.text import CountVectorizer
 
-    return CountVectorizer(token_pattern=r"(?u)\b\w+\b", dtype=np.float32, vocabulary=words)
+    of = stems if stemmed else _words_of
+    return CountVectorizer(analyzer=of, dtype=np.float32, vocabulary=words)
+
+
+def _words_of(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def stems(text: str | list[str]) -> list[str]:
+    """The English stems of a text's words; a list holds stems already.
+
+    Examples
+    --------
+    >>> stems("Batteries of a battery")
+    ['batteri', 'of', 'a', 'batteri']
+    """
+    return text if isinstance(text, list) else [stem(word) for word in _words_of(text)]
+
+
+@lru_cache(1 << 20)
+def stem(word: str) -> str:
+    """The English stem of a lower-cased word."""
+    with _ONE_AT_A_TIME:
+        return str(_stemmer().stemWord(word))
+
+
+@cache
+def _stemmer() -> Any:
+    import snowballstemmer
+
+    return snowballstemmer.stemmer("english")

@@ -594,3 +594,9 @@ def test_by_family_is_stratified(large: Corpus) -> None:
     assert np.array_equal(
         make_splits(large, "family", 0.1, 0.2, 3), make_splits(large, "stratified", 0.1, 0.2, 3)
     )
+
+
+def test_a_part_of_a_corpus_without_columns_of_its_own() -> None:
+    corpus = Corpus.from_records([{"id": str(i), "title": f"Mower {i}"} for i in range(5)])
+    for part, ids in ((corpus, list("01234")), (corpus.select(np.array([3, 1])), ["3", "1"])):
+        assert part.extra.index.tolist() == ids and part.extra.columns.tolist() == []
