@@ -1,10 +1,11 @@
 """Encoding speed: ours against the plain ``SentenceTransformer.encode`` in float32.
 
-    python benchmarks/encode.py CORPUS [--texts 256] [--rounds 3] [--threads 1]
+    python benchmarks/encode.py CORPUS [--texts 256] [--rounds 3] [--threads 1] [--beside FOLDER]
 
 CORPUS is anything that ``Corpus.read`` takes. Both encode the same texts with the same model and
 threads, in turn; rates are medians over rounds, and the ratio is taken round by round. Agreement is
-the smallest cosine between the two vectors of a text.
+the smallest cosine between the two vectors of a text. An encoder of another kind, such as a static
+one, may be timed beside them; what it says of its vectors is not compared.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--beside", help="another encoder, to be timed too")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
     options = parser.parse_args()
 
@@ -48,6 +50,9 @@ def main() -> None:
             encoder.encode(texts)
         ),
     }
+    if options.beside:
+        other = PatentEncoder.load(options.beside)
+        systems[f"PatentEncoder.encode, {Path(options.beside).name}"] = lambda: other.encode(texts)
     rates: dict[str, list[float]] = {name: [] for name in systems}
     vectors = {name: run() for name, run in systems.items()}  # warm-up
     for _ in range(options.rounds):
