@@ -26,12 +26,29 @@ _BOILERPLATE = """
     thereby therefor therefore therefrom thereof thereto to type unit use using used utilizing
     various via wherein which with within without are is one present plurality includes comprises
     said according least capable""".split()  # noqa: SIM905
-# A phrase ends before one of these; commas and "and" may join adjectives.
+# Words that say nothing by themselves: a title of such words alone names no group.
+_EMPTY = {
+    word.rstrip("s")
+    for word in """
+    accessories additional any aspect auxiliary circuit component constructional control detail
+    element equipment feature function general individual installation kind machine manufacture
+    material measure member operation other particular part plant preparation provision purpose
+    relating service similar special specially specific structural structure such suitable tool
+    treatment
+    """.split()  # noqa: SIM905
+    + _BOILERPLATE
+}
+# A phrase ends before one of these, but not before "of", which belongs to what it follows; commas
+# and "and" may join adjectives.
 _PHRASE_END = re.compile(
-    r",? (?=(?:as|at|between|by|for|from|having|in|into|of|on|onto|per|relating|specially"
-    r"|specifically|using|which|with|within|e\.g|i\.e)\b)",
+    r",? (?=(?:as|at|between|by|for|from|having|in|into|on|onto|(?:and|or) of|per|relating"
+    r"|specially|specifically|using|which|with|within|e\.g|i\.e)\b)",
     re.IGNORECASE,
 )
+_DANGLING = re.compile(
+    r"(?:,? (?:and|or|the|an?|to|be|is|are|that|specially|when|where|(?!infrared)\w{3,}ed))+$"
+)
+_PHRASE = 64  # characters of the longest title that names a group
 
 
 def short_title(title: str, width: int = 46) -> str:
@@ -43,22 +60,62 @@ def short_title(title: str, width: int = 46) -> str:
     >>> short_title("SOIL WORKING IN AGRICULTURE OR FORESTRY; PARTS (making furrows A01C5/00)")
     'Soil working in agriculture or forestry'
     """
+    text = next(iter(_ideas(title)), "")
+    if len(text) > width * 1.25:
+        whole = text[:width].rpartition(" ")[0] or text[: width - 1]
+        text = _phrase(text, width) or _DANGLING.sub("", whole.rstrip(" ,.")) + "…"
+    return text
+
+
+def group_title(code: str, titles: Mapping[str, str]) -> str:
+    """A title that can stand for a group: patentcl's own, or a whole phrase of the symbol's.
+
+    Where no phrase says anything by itself, as "Details" or "Devices consisting of a plurality",
+    patentcl's own title of the subclass.
+
+    >>> group_title("H01L27/00", {"H01L27/00": "Devices consisting of a plurality of semiconductor "
+    ...     "or other solid-state components formed in or on a common substrate"})
+    'Semiconductor devices'
+    """
+    own = own_titles()
+    phrases = (_phrase(idea, _PHRASE) for idea in _ideas(titles.get(code, "")))
+    return own.get(code) or next(filter(None, phrases), "") or own.get(code[:4], "")
+
+
+def _ideas(title: str) -> list[str]:
+    """The parts of a title between semicolons, without references, in lower case."""
     text = title
     while (bare := re.sub(r"\{[^{}]*\}|\([^()]*\)|\[[^][]*\]", " ", text)) != text:
         text = bare
-    text = re.split(r"[;:]", text.replace("{", " ").replace("}", " "))[0]
-    text = re.sub(r"(?i)\bin general\b|,?\s*\bnot\b[^,]*\b(provided|covered)\b[^,]*", "", text)
-    text = re.sub(r"\s+([,.])", r"\1", " ".join(text.split())).strip(" ,.")
-    if not text:
+    out = []
+    for part in re.split(r"[;:]", text.replace("{", " ").replace("}", " ")):
+        idea = re.sub(r"(?i)\bin general\b|,?\s*\bnot\b[^,]*\b(provided|covered)\b[^,]*", "", part)
+        idea = re.sub(r"\s+([,.])", r"\1", " ".join(idea.split())).strip(" ,.")
+        if sum(map(str.isupper, idea)) > sum(map(str.islower, idea)):
+            idea = idea.lower()
+        if idea:
+            out.append(idea[0].upper() + idea[1:])
+    return out
+
+
+def _phrase(idea: str, width: int) -> str:
+    """The longest whole phrase of at most `width` characters that says something, or nothing."""
+    if re.match(r"(?i)(other|subject[- ]matter|indexing schemes?)\b", idea):
         return ""
-    if sum(map(str.isupper, text)) > sum(map(str.islower, text)):
-        text = text.lower()
-    if len(text) > width * 1.25:
-        ends = [match.start() for match in _PHRASE_END.finditer(text) if match.start() <= width]
-        whole = text[:width].rpartition(" ")[0] or text[: width - 1]
-        text = text[: ends[-1]] if ends else whole.rstrip(" ,.") + "…"
-        text = re.sub(r"(,? (and|or|the|an?))+$", "", text)
-    return text[0].upper() + text[1:]
+    if len(idea) <= width and _words(idea) - _EMPTY:
+        return idea
+    for match in reversed(list(_PHRASE_END.finditer(idea))):
+        text = _DANGLING.sub("", idea[: match.start()])
+        # "Accessing, allocating" lacks what it is done to.
+        said = {word for word in _words(text) if not word.endswith(("ing", "ed"))}
+        if len(text) <= width and said - _EMPTY:
+            return text
+    return ""
+
+
+def _words(text: str) -> set[str]:
+    """Words without the s of a plural."""
+    return {word.rstrip("s") for word in re.findall(r"[^\W\d_]{2,}", text.lower())}
 
 
 class Names:
@@ -103,8 +160,8 @@ class Names:
             ranked = ranked[~ranked["code"].str.startswith(_NO_TOPIC)]
             open_ = [not titles for titles in ideas]
             for group, code in zip(ranked.index, ranked["code"], strict=True):
-                title = short_title(own_titles().get(code) or self._titles.get(code, ""))
-                if open_[group] and title:
+                title = group_title(code, self._titles)
+                if open_[group] and title and title not in ideas[group]:
                     ideas[group].append(title)
         terms = self.terms(number)
         return pd.DataFrame(
@@ -212,7 +269,7 @@ def _distinct(words: list[str], top: int) -> list[str]:
     out: list[str] = []
     seen: set[str] = set()
     for word in words:
-        stems = {part.rstrip("s") for part in word.split()}
+        stems = _words(word)
         if not stems & seen:
             out.append(word)
             seen |= stems
@@ -228,7 +285,12 @@ def _labels(ideas: list[list[str]], terms: list[list[str]]) -> list[str]:
     out: list[str] = []
     taken: set[str] = set()
     for titles, words in zip(ideas, terms, strict=True):
-        apart = [f"{title}: {word}" for title in titles[:1] for word in words]
+        apart = [
+            f"{title}: {word}"
+            for title in titles[:1]
+            for word in words
+            if not _words(title) & _words(word)
+        ]
         plain = ", ".join(words)
         choices = [*titles, *apart, plain[:1].upper() + plain[1:], f"Group {len(out) + 1}"]
         name = next(c for c in choices if c and c.lower() not in taken)

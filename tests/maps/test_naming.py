@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from patentcl.maps.naming import Names, _labels, short_title
+from patentcl.cpc import own_titles
+from patentcl.maps.naming import Names, _labels, group_title, short_title
 
 
 def test_lift_by_hand() -> None:
@@ -71,7 +72,7 @@ def test_terms_by_a_naive_transcription() -> None:
         ("PICTORIAL COMMUNICATION, e.g. TELEVISION", "Pictorial communication, e.g. television"),
         (
             "Preparations for the treatment of whatever ails patients and their animals",
-            "Preparations for the treatment",
+            "Preparations for the treatment of whatever…",
         ),
         (
             "PREPARATIONS FOR MEDICAL, DENTAL OR TOILETRY PURPOSES",
@@ -92,3 +93,57 @@ def test_terms_by_a_naive_transcription() -> None:
 )
 def test_short_titles(title: str, short: str) -> None:
     assert short_title(title) == short
+
+
+@pytest.mark.parametrize(
+    ("code", "title", "name"),
+    [
+        (
+            "A01N",
+            "PRESERVATION OF BODIES OF HUMANS",
+            "Preservation of bodies; pesticides and herbicides",
+        ),
+        (
+            "H01L27/00",
+            "Devices consisting of a plurality of semiconductor or other parts formed in a base",
+            None,
+        ),
+        (
+            "G06F12/00",
+            "Accessing, addressing or allocating within memory systems or architectures",
+            None,
+        ),
+        ("G06F2212/00", "Indexing scheme relating to accessing, addressing or allocation", None),
+        (
+            "H01L21/00",
+            "Processes or apparatus adapted for the manufacture or treatment of parts",
+            None,
+        ),
+        ("H03L2207/00", "Details", None),
+        ("H03L7/00", "Details; Automatic control of frequency", "Automatic control of frequency"),
+        ("H04W12/00", "Arrangements, apparatus, circuits or systems for purposes not named", None),
+        ("G06F3/00", "Other input arrangements", None),
+        (
+            "G06F3/00",
+            "Input arrangements for transferring data to be processed into a form for computers",
+            "Input arrangements for transferring data",
+        ),
+        (
+            "H01M10/00",
+            "Medicinal preparations containing organic active ingredients",
+            "Medicinal preparations containing organic active ingredients",
+        ),
+        ("", "", ""),
+    ],
+)
+def test_a_group_has_a_whole_phrase_or_the_title_of_its_subclass(
+    code: str, title: str, name: str | None
+) -> None:
+    assert group_title(code, {code: title}) == (own_titles()[code[:4]] if name is None else name)
+
+
+def test_a_term_says_what_the_title_does_not() -> None:
+    assert _labels([["Pumps"], ["Pumps"]], [[], ["pump", "piston pump", "valve"]]) == [
+        "Pumps",
+        "Pumps: valve",
+    ]
