@@ -65,7 +65,8 @@ class Counts(dict[str, int]):
 def clean(con: duckdb.DuckDBPyConnection, where: object, options: ReadOptions) -> Counts:
     """Fill patent, code and citation from the raw tables; count what is left out and why."""
     counts = Counts()
-    none = "trim(concat(patent_id, title, abstract), chr(10) || ' ') = ''"
+    none = "CASE WHEN trim(coalesce(patent_id, '')) <> '' THEN false ELSE "
+    none += "trim(concat(title, abstract), chr(10) || ' ') = '' END"
     rows = f"SELECT 'row ' || (place + 1) AS patent_id, '' AS text FROM raw_patent WHERE {none}"
     counts.note(con, EMPTY, rows)
     con.execute(f"DELETE FROM raw_patent WHERE {none}")

@@ -204,10 +204,11 @@ def _constant(
 
 def _leave_out_headers(con: duckdb.DuckDBPyConnection, where: object, columns: Columns) -> None:
     """Leave out rows that repeat the header, as those of tables that were joined."""
-    roles = ("patent_id", "title", "abstract", "date")
-    names = [columns.used[role][0][0][0] for role in roles if role in columns.used]
-    same = " AND ".join(f"lower(trim({name_of(n)}::VARCHAR)) = {quote(n.lower())}" for n in names)
-    [[rows]] = con.execute(f"DELETE FROM flat WHERE {same}").fetchall() if names[1:] else [[0]]
+    roles = ("patent_id", "title", "date", "abstract")
+    names = [columns.used[role][0][0][0] for role in roles if role in columns.used][:2]
+    same = [f"lower(trim({name_of(n)}::VARCHAR)) = {quote(n.lower())}" for n in names]
+    same_all = f"CASE WHEN {same[0]} THEN {same[-1]} ELSE false END"
+    [[rows]] = con.execute(f"DELETE FROM flat WHERE {same_all}").fetchall() if names[1:] else [[0]]
     if rows:
         log.warning("%s: rows that repeat the header, left out: %d", where, rows)
 
@@ -220,7 +221,7 @@ def _nested_texts(
     roles = [*columns.used.values(), *columns.kept.values()]
     for column in {c for alternatives in roles for parts in alternatives for c, _ in parts}:
         name = name_of(column)
-        begins = f"{name}[1] IN ('[', '{{')"
+        begins = f"(prefix({name}, '[') OR prefix({name}, '{{'))"  # quick also on long texts
         shape = rf"""regexp_matches({name}, '^\[?\s*\{{\s*[''"]\w+[''"]\s*:')"""
         if kinds.get(column) != "VARCHAR" or not count(con, "flat", f"{begins} AND {shape}"):
             continue
