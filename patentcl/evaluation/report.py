@@ -342,7 +342,8 @@ def _example_lines(new: Mapping[str, Any]) -> list[str]:
     """A text of the user's or a held-out patent: its codes, and what is nearest to it."""
     lines = ["", "A new abstract"]
     if "id" in new:
-        lines = ["", f"A held-out patent, classified: {new['id']}  {one_line(new['title'])}"]
+        what = "A held-out patent, classified" if "codes" in new else "A patent as if it were new"
+        lines = ["", f"{what}: {new['id']}  {one_line(new['title'])}"]
     wrapped = textwrap.wrap(new["text"], 96, initial_indent="  ", subsequent_indent="  ")
     lines += wrapped if len(wrapped) <= 6 else [*wrapped[:6], "  ..."]
     if "codes" in new:
