@@ -175,7 +175,11 @@ def similar(
     elif as_csv:
         out(files.as_csv(found))
     else:
-        _show(found, asked, as_json)
+        from patentcl.workspace.similar import texts_of
+
+        bare = found["id"][~found["title"].fillna("").astype(bool)].unique()
+        said = {} if as_json else {i: text for i, (_, text) in texts_of(run, bare).items()}
+        _show(found, asked, as_json, said)
 
 
 def _page(run: Any, found: Any, said: dict[str, Any], texts: dict[Any, str]) -> str:
@@ -195,8 +199,11 @@ def _page(run: Any, found: Any, said: dict[str, Any], texts: dict[Any, str]) -> 
     return page(found, asked, {"index": f"{len(run.index):,} patents"} | said, titles)
 
 
-def _show(found: Any, asked: list[Any], as_json: bool) -> None:
-    """What was found for each query; one of a file without a result says so."""
+def _show(found: Any, asked: list[Any], as_json: bool, texts: dict[str, str]) -> None:
+    """What was found for each query; one of a file without a result says so.
+
+    `texts` are abstracts of patents without a title, whose first words stand for it.
+    """
     wide = max((len(str(i)) for i in found["id"]), default=0)
     rows_of = dict(iter(found.groupby("query", sort=False)))
     asked = asked or list(rows_of)
@@ -208,7 +215,7 @@ def _show(found: Any, asked: list[Any], as_json: bool) -> None:
             nothing = dict.fromkeys(("rank", "patent_id", "similarity", "date", "title"))
             out(json.dumps({"query": query, **nothing, "codes": []}) if as_json else "  nothing")
         for row in rows.to_dict("records"):
-            out(_record(row) if as_json else "\n".join(_lines(row, wide)))
+            out(_record(row) if as_json else "\n".join(_lines(row, wide, texts)))
 
 
 def _more(row: dict[str, Any]) -> dict[str, Any]:
@@ -241,14 +248,17 @@ def _date(row: dict[str, Any]) -> str:
     return "" if date is None or date != date else str(date)[:10]
 
 
-def _lines(row: dict[str, Any], wide: int) -> list[str]:
+def _lines(row: dict[str, Any], wide: int, texts: dict[str, str]) -> list[str]:
     """A result as lines that fit the terminal: the first, and below it why it was found."""
     more, width = _more(row), shutil.get_terminal_size((120, 24)).columns
     codes = ", ".join(str(c) for c in list(row["codes"])[:4])
     others = f"  +{more['others']} of its family" if more.get("others") else ""
     head = f"{row['rank']:>3}  {row['similarity']:.3f}  {row['id']:<{wide}}  {_date(row):<10}  "
     room = max(20, min(60, width - len(head) - 2))
-    title = one_line(row["title"] or "", room) or "(no title)"
+    title = one_line(row["title"] or "", room)
+    if not title and (start := one_line(texts.get(row["id"], ""), room - 2)):
+        title = f"[{start}]"
+    title = title or "(no title)"
     lines = [_fitted(f"{head}{title:<{room}}  {codes}{others}".rstrip(), width)]
     said = {
         "shares": "; ".join(more.get("shared_codes", [])),

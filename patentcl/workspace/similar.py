@@ -144,7 +144,7 @@ def explained(run: Any, found: pd.DataFrame, asked: Sequence[Question]) -> pd.Da
     """
     index = run.index
     codes = index.meta.get("codes")
-    texts = _texts_of(run, index.ids[found["position"].unique()])
+    texts = texts_of(run, index.ids[found["position"].unique()])
     cited = _cited(run, [*found["position"], *(row for q in asked for row in q.own)])
     titles = _titles(index)
     rows = []
@@ -203,7 +203,8 @@ def _relation(own: Sequence[str], hit: str, cited: dict[str, set[str]]) -> str:
     return f"{shared} citations in common" if shared else ""
 
 
-def _texts_of(run: Any, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+def texts_of(run: Any, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Titles and abstracts of patents of the index, where the run still has its corpus."""
     if not run.has("corpus") or not len(ids):
         return {}
     return dict(zip(ids, run.corpus.select(list(ids)).texts, strict=True))

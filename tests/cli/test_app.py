@@ -677,3 +677,17 @@ def test_output_that_cannot_be_encoded_is_escaped(
     written = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
     assert json.loads(written) == {"t": title}
     assert ("é" in written) == (encoding != "ascii") and ("水" in written) == (encoding == "utf-8")
+
+
+def test_the_first_words_stand_for_a_missing_title() -> None:
+    from patentcl.cli.search import _lines
+
+    row = {"rank": 1, "similarity": 0.5, "id": "7", "date": "2001-02-03", "codes": ["A01D34/00"]}
+    texts = {"7": "Provided is a mower with a blade, a deck and a motor that drives the blade."}
+    for title, known, wanted in (
+        ("Mower", texts, "Mower  "),
+        ("", texts, "[Provided is a mower with a blade"),
+        (None, {}, "(no title)"),
+    ):
+        [line] = _lines({**row, "title": title}, 1, known)
+        assert f"  2001-02-03  {wanted}" in line and line.endswith("A01D34/00")
