@@ -348,7 +348,8 @@ def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> No
     groups = cluster(
         points, codes=codes, texts=frame["title"].tolist(), titles=corpus.code_titles, seed=seed
     )
-    sections = [own_titles()[row[0][0]] if row else "Without codes" for row in codes]
+    none = "" if any(codes) else "Without codes"
+    sections = [own_titles()[row[0][0]] if row else none for row in codes]
     dense = bool((groups.cluster >= 0).any())
     plot_map(
         points,
