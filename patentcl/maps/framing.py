@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.patheffects import withStroke
 
 _STRIP = 0.04  # an empty strip wider than this share of the map is drawn as wide as this
+_FAR = 0.003  # this share of the points at each end of an axis is drawn in one such strip
 _ROUND = [(0.0, 0.0)] + [
     (r * np.cos(t), r * np.sin(t))
     for r in (1.0, 1.8, 2.8, 4.0)
@@ -21,7 +22,7 @@ def compact(points: np.ndarray) -> np.ndarray:
     """Draw points (n, 2) nearer where nothing lies between: islands far out would shrink the rest.
 
     UMAP says nothing of the distance between islands. Order along each axis stays, and so do
-    distances within a region.
+    distances within a region; 3 of 1,000 points at each end take no more than a strip together.
 
     Examples
     --------
@@ -37,7 +38,10 @@ def compact(points: np.ndarray) -> np.ndarray:
         wide = max(_STRIP * float(step.sum()), least)
         for _ in range(8):
             wide = max(_STRIP * float(np.minimum(step, wide).sum()), least)
-        out[order, axis] = np.minimum(step, wide).cumsum() + points[order[0], axis]
+        step, far = np.minimum(step, wide), int(_FAR * len(points))
+        for end in (slice(1, far + 1), slice(len(points) - far, None)):
+            step[end] *= min(1.0, wide / max(float(step[end].sum()), wide))
+        out[order, axis] = step.cumsum() + points[order[0], axis]
     return out
 
 

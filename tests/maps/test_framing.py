@@ -31,6 +31,14 @@ def test_an_island_far_out_comes_near() -> None:
     assert 10 < shown[500, 0] < 11 and -1 < shown[500, 1] - shown[:500, 1].min() < 0
 
 
+def test_a_few_scattered_points_do_not_set_the_height() -> None:
+    bulk = np.random.default_rng(0).uniform(0, 10, (5000, 2))
+    far = np.column_stack([np.full(12, 5.0), np.arange(11.0, 23)])  # no gap wider than 1
+    shown = compact(np.vstack([bulk, far]))
+    assert np.ptp(shown[:, 0]) <= 10 < np.ptp(shown[:, 1]) < 11
+    np.testing.assert_array_equal(np.argsort(shown[5000:, 1]), np.arange(12))
+
+
 def test_names_do_not_cover_each_other_and_stay_inside() -> None:
     rng = np.random.default_rng(1)
     points = rng.normal(size=(400, 2))
