@@ -177,7 +177,7 @@ def similar(
     else:
         from patentcl.workspace.similar import texts_of
 
-        bare = found["id"][~found["title"].fillna("").astype(bool)].unique()
+        bare = found["id"][~found["title"].fillna("").astype(bool)].unique().tolist()
         said = {} if as_json else {i: text for i, (_, text) in texts_of(run, bare).items()}
         _show(found, asked, as_json, said)
 

@@ -50,7 +50,7 @@ class MapStyle:
     max_labels: int = 32
     """Most names on the pictures, those of the largest groups; the page shows more when zoomed."""
     size: tuple[float, float] = (14.0, 12.0)
-    """Width and height of the pictures in inches."""
+    """Width and most height of the pictures in inches; of a wide map they are less high."""
     dpi: int = 150
 
     def __post_init__(self) -> None:
@@ -268,7 +268,10 @@ def _draw(
     style: MapStyle,
 ) -> MapFigure:
     points, names = table[["x", "y"]].to_numpy(), table["label"].to_numpy(dtype=object)
-    figure = MapFigure(*style.size, style.dpi)
+    width, height = style.size
+    across, up = np.ptp(points, axis=0)
+    height = min(height, 2 + width * float(np.clip(up / max(across, 1e-9), 0.4, 1)))
+    figure = MapFigure(width, height, style.dpi)
     figure.set_facecolor("black" if style.dark else "white")
     axes = figure.subplots()
     draw_points(axes, points, [colours.get(name, style.grey) for name in names], names != "", style)

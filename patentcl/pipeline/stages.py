@@ -334,6 +334,7 @@ def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> No
     from patentcl.maps.comparison import compare_maps
     from patentcl.maps.drawing import MapStyle, neighbours_column, plot_map
     from patentcl.maps.projection import neighbours, project, provenance
+    from patentcl.workspace.mapping import map_table
 
     settings, seed, corpus = step.recipe.map, step.recipe.seed, step.corpus()
     X = aligned_vectors(step.path("vectors"), corpus)
@@ -342,12 +343,10 @@ def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> No
     near = neighbours(X, settings.neighbors, seed) if whole else None
     options = (settings.neighbors, settings.min_dist, settings.method, settings.fit_sample)
     points = project(X, seed, *options, near=near)
-    frame, codes = corpus.frame(), corpus.codes
+    frame, codes = map_table(corpus), corpus.codes
     if near is not None:
         frame["neighbors"] = neighbours_column(near)
-    groups = cluster(
-        points, codes=codes, texts=frame["title"].tolist(), titles=corpus.code_titles, seed=seed
-    )
+    groups = cluster(points, codes=codes, texts=corpus.titles, titles=corpus.code_titles, seed=seed)
     none = "" if any(codes) else "Without codes"
     sections = [own_titles()[row[0][0]] if row else none for row in codes]
     dense = bool((groups.cluster >= 0).any())
@@ -355,7 +354,7 @@ def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> No
         points,
         groups.labels.tolist() if dense else sections,
         place,
-        meta=frame.assign(split=corpus.split),
+        meta=frame,
         clusters=groups.cluster if dense else None,
         layers=groups.layers if dense else (),
         style=MapStyle(title=settings.title or ""),

@@ -12,6 +12,7 @@ import pandas as pd
 from patentcl.core.arrays import check_matrix
 from patentcl.core.errors import DataError
 from patentcl.core.reading import read_table, reading
+from patentcl.core.tables import one_line
 from patentcl.data.corpus import Corpus
 from patentcl.maps.analysis import Landscape, footprint, landscape, plot_parts
 from patentcl.maps.drawing import MapFigure, MapStyle, plot_map
@@ -26,6 +27,16 @@ class Footprint(NamedTuple):
     table: pd.DataFrame
     """By group, as `patentcl.maps.footprint`."""
     figure: MapFigure
+
+
+def map_table(corpus: Corpus) -> pd.DataFrame:
+    """What a map's page tells of its patents; the first words of a text for a missing title."""
+    frame = corpus.frame().assign(split=corpus.split)
+    bare = np.flatnonzero(frame["title"].fillna("") == "")
+    if bare.size:
+        starts = [one_line(text, 98) for _, text in corpus.select(bare).texts]
+        frame.loc[bare, "title"] = [f"[{start}]" if start else "" for start in starts]
+    return frame
 
 
 class RunMap:
@@ -64,7 +75,7 @@ class RunMap:
             self.points,
             self.labels,
             out,
-            meta=self.corpus.frame().assign(split=self.corpus.split, **self.near),
+            meta=map_table(self.corpus).assign(**self.near),
             clusters=table["cluster"],
             layers=[table[c].to_numpy(dtype=object) for c in table.filter(like="names_")],
             marks=marks,

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from shown import shown
 from tiny import write_tiny_encoder
 
-from patentcl import PatentClassifier, PatentIndex, open_run
+from patentcl import Corpus, PatentClassifier, PatentIndex, open_run
 from patentcl.core import artifacts
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.maps import footprint, growth
@@ -252,3 +252,16 @@ def test_a_notebook_shows_parts_and_what_to_call(run: Run, place: Path, tmp_path
     assert figures == []  # no report
     none = {name: row for name, *row in shown(Run(tmp_path))[1][0][1:]}
     assert none["classifier"] == ["missing", "patentcl fit VECTORS"]
+
+
+def test_the_map_shows_the_first_words_of_what_has_no_title() -> None:
+    from patentcl.workspace.mapping import map_table
+
+    rows = [
+        {"id": "1", "title": "Mower", "abstract": "A mower."},
+        {"id": "2", "abstract": "A pump"},
+    ]
+    table = map_table(Corpus.from_records([*rows, {"id": "3", "title": "", "abstract": "x " * 99}]))
+    assert table["title"].tolist()[:2] == ["Mower", "[A pump]"]
+    assert table["title"][2].startswith("[x x") and len(table["title"][2]) <= 100
+    assert table["split"].notna().all()
