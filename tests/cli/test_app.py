@@ -679,9 +679,10 @@ def test_output_that_cannot_be_encoded_is_escaped(
     assert ("é" in written) == (encoding != "ascii") and ("水" in written) == (encoding == "utf-8")
 
 
-def test_the_first_words_stand_for_a_missing_title() -> None:
+def test_the_first_words_stand_for_a_missing_title(monkeypatch: pytest.MonkeyPatch) -> None:
     from patentcl.cli.search import _lines
 
+    monkeypatch.setenv("COLUMNS", "120")
     row = {"rank": 1, "similarity": 0.5, "id": "7", "date": "2001-02-03", "codes": ["A01D34/00"]}
     texts = {"7": "Provided is a mower with a blade, a deck and a motor that drives the blade."}
     for title, known, wanted in (
