@@ -109,7 +109,7 @@ def _code_list(value: Any, row: int) -> list[str]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         where, wanted = f"meta, row {row}", "a list of symbols; split the text first"
         raise DataError("codes are not a list", where=where, got=repr(value), wanted=wanted)
-    return [str(code) for code in value]
+    return list(map(str, value))
 
 
 def day(value: Any, where: str) -> np.datetime64:
