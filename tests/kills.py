@@ -95,7 +95,7 @@ def disk(place: Path, size: int | None) -> Iterator[None]:
 
 def trial(how: str, root: Path, place: Path, stages: list, rng: random.Random) -> list:
     """The stage in which a run was cut off, and all that was wrong."""
-    wrong, run, said = [], place / "run", root / "said"
+    wrong, run, said = [], place / "a", root / "said"
     stage, seconds = stages[rng.randrange(len(stages))]
     size = sum(p.stat().st_size for p in (root / "a").rglob("*") if p.is_file())
     os.environ["TMPDIR"] = tempfile.tempdir = str(place / "tmp")
@@ -124,24 +124,10 @@ def trial(how: str, root: Path, place: Path, stages: list, rng: random.Random) -
         if left := litter(place):
             wrong.append(f"left: {left}")
         for use in USES if not wrong else ():
-            wanted, got = damage._untouched(root, use, False), digest(root, run, use)
+            wanted, got = (damage._forked(of, None, use, 0, False) for of in (root, place))
             if wanted != got:
                 wrong.append(f"{use}: {got[0]}, and not the results of an undisturbed run")
     return [seen[-1] if seen else "before", wrong]
-
-
-def digest(root: Path, run: Path, use: str) -> tuple[str, str]:
-    """What a use of a run gives, as of the undisturbed one."""
-    (root / "b").unlink(missing_ok=True)
-    (root / "b").symlink_to(run)
-    kept, undisturbed = root / "kept", root / "a"
-    undisturbed.rename(kept)
-    shutil.copytree(run, undisturbed)
-    try:
-        return damage._forked(root, None, use, 0, False)
-    finally:
-        shutil.rmtree(undisturbed)
-        kept.rename(undisturbed)
 
 
 def command(root: Path, run: Path) -> list[str]:
