@@ -20,6 +20,7 @@ class Browser:
     def __init__(
         self, folder: Path, width: int = 1400, height: int = 900, options: tuple[str, ...] = ()
     ) -> None:
+        taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(2)]  # 3 and 4, where still free
         out_read, out_write = os.pipe()
         in_read, in_write = os.pipe()
         command = [str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu-compositing"]
@@ -27,15 +28,15 @@ class Browser:
         command += ["--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-pipe"]
         command += [f"--window-size={width},{height}", *options, "about:blank"]
 
-        def wire() -> None:  # Chromium reads from 3 and writes to 4
+        def wire() -> None:  # Chromium reads from 3 and writes to 4; others are closed by exec
             os.dup2(out_read, 3)
             os.dup2(in_write, 4)
 
         self._process = subprocess.Popen(
-            command, preexec_fn=wire, pass_fds=(3, 4, out_read, in_write), stderr=subprocess.DEVNULL
+            command, preexec_fn=wire, close_fds=False, stderr=subprocess.DEVNULL
         )
-        os.close(out_read)
-        os.close(in_write)
+        for file in (*taken, out_read, in_write):
+            os.close(file)
         self._out, self._in = os.fdopen(out_write, "wb"), os.fdopen(in_read, "rb")
         self._number, self._session, self.requests = itertools.count(1), None, []
         self._left = b""

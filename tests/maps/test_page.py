@@ -171,3 +171,24 @@ def test_without_webgl_a_plain_picture(drawn: dict[str, Path], tmp_path: Path) -
         assert "without WebGL" in browser.js("document.getElementById('note').textContent")
         assert browser.js("""[...document.getElementById('points').getContext('2d')
             .getImageData(0, 0, 1400, 900).data].some(v => v)""")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here to open the page in")
+def test_a_slow_picture_moves_along_and_is_drawn_anew(
+    drawn: dict[str, Path], tmp_path: Path
+) -> None:
+    with Browser(tmp_path) as browser:
+        slow = "let now = 0; performance.now = () => now += 1000;"
+        browser.call("Page.addScriptToEvaluateOnNewDocument", source=slow)
+        browser.open(drawn["html"])
+        browser.js("""seen = []; dots = document.getElementById('points');
+            new MutationObserver(() => seen.push(dots.style.transform)).observe(
+                dots, { attributes: true })""")
+        before = browser.js("patents.at(0)")
+        browser.mouse("mousePressed", 500, 300, buttons=1)
+        browser.mouse("mouseMoved", 540, 330, buttons=1)
+        browser.mouse("mouseReleased", 540, 330)
+        wait = "seen.at(-1) === '' ? r(1) : setTimeout(go, 50)"
+        browser.js(f"new Promise(r => {{ const go = () => {wait}; go(); }})")
+        assert browser.js("seen") == ["translate(40px, 30px) scale(1)", ""]
+        assert browser.js("patents.at(0)") == pytest.approx([before[0] + 40, before[1] + 30])
