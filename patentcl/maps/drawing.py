@@ -270,10 +270,11 @@ def _draw(
     points, names = table[["x", "y"]].to_numpy(), table["label"].to_numpy(dtype=object)
     width, height = style.size
     across, up = np.ptp(points, axis=0)
-    height = min(height, 2 + width * float(np.clip(up / max(across, 1e-9), 0.4, 1)))
+    height = min(height, 1.3 + width * float(np.clip(up / max(across, 1e-9), 0.4, 1)))
     figure = MapFigure(width, height, style.dpi)
     figure.set_facecolor("black" if style.dark else "white")
-    axes = figure.subplots()
+    around = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 1 - 1.1 / height}
+    axes = figure.subplots(gridspec_kw=around)
     draw_points(axes, points, [colours.get(name, style.grey) for name in names], names != "", style)
     axes.set_title(title, loc="left", fontsize=22, fontweight="bold", color=style.ink, pad=30)
     axes.text(0, 1.012, note, transform=axes.transAxes, fontsize=12, color=style.ink, alpha=0.75)
@@ -310,7 +311,7 @@ def draw_points(
     axes: Any, points: np.ndarray, colours: Any, named: np.ndarray, style: MapStyle
 ) -> None:
     """Points of a map, in one shuffled layer: drawn group by group, the last would cover others."""
-    size = float(np.clip(60_000 / len(points), 0.5, 14))
+    size = float(np.clip(60_000 / len(points), 2, 14))
     order = np.random.default_rng(0).permutation(len(points))
     order = order[np.argsort(named[order], kind="stable")]  # grey ones below
     alpha = np.where(named, 0.75, 0.35)[order] * min(1.0, (30_000 / len(points)) ** 0.25)

@@ -72,7 +72,7 @@ def place_names(
             if ((low < taken[:, 2:]) & (high > taken[:, :2])).all(axis=1).any():
                 continue
             hidden = ((dots > low) & (dots < high)).all(axis=1).sum()
-            cost = 3 * hidden / max(1, len(dots)) ** 0.5 + far / 16
+            cost = min(3 * hidden / max(1, len(dots)) ** 0.5, 1.5) + far / 16
             if cost < least:
                 best, least = (middle, low, high), cost
         if best is None:
