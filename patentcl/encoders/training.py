@@ -75,6 +75,7 @@ def train_encoder(
     seed: int = 0,
     progress: Progress | None = None,
     checkpoint: str | Path | None = None,
+    vectors: str | Path | None = None,
 ) -> TrainingResult:
     """Fine-tune a copy of an encoder on mined triplets, or on the objectives of the settings.
 
@@ -95,6 +96,9 @@ def train_encoder(
     checkpoint : path, optional
         Folder that keeps an unfinished training, every few minutes; the next call resumes it. It is
         removed at the end.
+    vectors : path, optional
+        Folder of vectors that a map may learn from (``tune="map"``): those of texts that this
+        encoder made as for learning, to as many tokens, are not made again. Needs `checkpoint`.
 
     Returns
     -------
@@ -135,7 +139,16 @@ def train_encoder(
         examples = make_examples(corpus, triplets, settings, seed, encoder.texts)
         folder = Path(checkpoint) if checkpoint is not None else None
         kept = _checkpoints(folder, encoder, examples, settings, seed)
+        facts: dict[str, Any] = {}
+        if (
+            vectors is not None
+            and folder is not None
+            and settings.tune == "map"
+            and _known(encoder, settings, folder).keep(Path(vectors))
+        ):
+            facts["vectors used"] = Path(vectors).name
         result = _fit(encoder, corpus, examples, settings, seed, progress, Path(place), kept)
+    result.facts.update(facts)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
     return result
@@ -222,13 +235,19 @@ def _learning(
     from patentcl.encoders.frozen import Inputs, only_map, upper_layers
 
     if settings.tune == "map":
-        before = type(encoder)(copy.deepcopy(encoder.model), max_length=model.max_seq_length)
         log.warning("the map learns from %s texts, each encoded once", f"{len(examples.texts):,}")
-        known = KeptVectors(place if kept is None else kept.folder, before, precision)
+        known = _known(encoder, settings, place if kept is None else kept.folder)
         return only_map(model, known.encode(examples.texts))
     whole = Inputs(_tokens(model, examples.texts), int(model.tokenizer.pad_token_id or 0))
     frozen = settings.frozen_layers if settings.cache_frozen else 0
     return upper_layers(model, frozen, whole, place / "states.npy", precision)
+
+
+def _known(encoder: PatentEncoder, settings: TrainingSettings, folder: Path) -> KeptVectors:
+    """Vectors of the encoder as a map learns from them."""
+    length = min(settings.max_length, encoder.max_length or settings.max_length)
+    before = type(encoder)(copy.deepcopy(encoder.model), max_length=length)
+    return KeptVectors(folder, before, settings.precision)
 
 
 def _tokens(model: SentenceTransformer, texts: list[str]) -> Tokens:

@@ -213,6 +213,7 @@ def _train(step: Step, place: Path, record: Record, progress: StageProgress) -> 
         step.recipe.seed,
         lambda done, total: progress(step.name, done, total),
         checkpoint=step.out.with_name(f".{step.out.name}.unfinished"),
+        vectors=step.out.with_name("vectors-base"),
     )
     np.save(place / "losses.npy", np.array(result.losses, dtype=np.float32))
     record |= write_encoder(result, base, place, step.out, step.name)
@@ -452,7 +453,6 @@ def plan(
     source = add(SAMPLE) if recipe.data.source is None else recipe.data.source
     corpus = add(LOAD, source=source)
     model, graph = recipe.encoder.model, graph_of(recipe)
-    encoder: str | Path = model
     judged: dict[str, Any] = {}
     none = ""
     if recipe.learns_from == "texts":
@@ -473,6 +473,8 @@ def plan(
         tuned = add(TRAIN, unable=why, **given)
         untuned = steps[-1].unable and "the encoder is not tuned: {} its vectors"
         base = add(EMBED, "base", untuned.format("embed writes"), corpus=corpus, encoder=model)
+        if recipe.train.tune == "map":  # which learns from these vectors
+            steps[-2:] = steps[:-3:-1]
         vectors = add(EMBED, corpus=corpus, encoder=model if untuned else tuned)
         unable = no_codes or untuned.format("fit uses")
         fitted = add(FIT, "base", unable, corpus=corpus, vectors=base)

@@ -10,11 +10,13 @@ import pytest
 import torch
 from tiny import write_tiny_encoder
 
+from patentcl.core import artifacts
 from patentcl.core.errors import ConfigError
 from patentcl.data.corpus import Corpus
 from patentcl.encoders import trainer as loop
 from patentcl.encoders.encoder import PatentEncoder
 from patentcl.encoders.training import train_encoder
+from patentcl.encoders.vectors import write_vectors
 
 WORDS = [*"abcdefghijkl"]
 ONE = {"batch_size": 64, "epochs": 1.0, "dropout": False, "precision": "fp32"}
@@ -43,6 +45,23 @@ def corpus() -> Corpus:
 TRIPLETS = pd.DataFrame(
     [("0", "1", "3"), ("4", "5", "2")], columns=["anchor_id", "positive_id", "negative_id"]
 )
+
+
+def test_a_map_learns_from_vectors_that_are_there(
+    base: PatentEncoder, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {**ONE, "tune": "map", "loss": "mnr", "max_length": base.max_length}
+    expected = train_encoder(base, TRIPLETS, corpus, options)
+    record = {"stage": "embed", "encoder": base.fingerprint, "precision": "fp32"}
+    with artifacts.writing(tmp_path / "vectors-base", record) as place:
+        write_vectors(place, base, corpus, precision="fp32", store="float32")
+    monkeypatch.setattr(PatentEncoder, "encode", None)
+    given = {"checkpoint": tmp_path / "unfinished", "vectors": tmp_path / "vectors-base"}
+    result = train_encoder(base, TRIPLETS, corpus, options, **given)
+    assert result.losses == pytest.approx(expected.losses, rel=1e-6)
+    assert result.facts["vectors used"] == "vectors-base"
+    with pytest.raises(TypeError):  # another length: these are other vectors
+        train_encoder(base, TRIPLETS, corpus, {**options, "max_length": 5}, **given)
 
 
 def unit(x: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import pytest
 from patentcl.core import resources
 from patentcl.core.errors import ConfigError
 from patentcl.pipeline.recipe import Recipe, load_recipe, stage_recipe
+from patentcl.pipeline.stages import plan
 
 
 def _write(folder: Path, **texts: str) -> None:
@@ -82,3 +83,14 @@ def test_recipes_without_an_encoder_say_so() -> None:
     assert "word vectors" in str(load_recipe("harnn").without_encoder)
     for name in ("best", "sheffield", "tmm-cls", "patentsberta-knn", "quickstart", "pretrained"):
         assert load_recipe(name).without_encoder is None
+
+
+def test_a_map_is_tuned_after_its_vectors_are_there(tmp_path: Path) -> None:
+    """It learns from the vectors of the untuned encoder; layers need none."""
+    names = {}
+    for tune in ("map", "layers"):
+        steps = plan(load_recipe("patentcl-best", [f"train.tune={tune}"]), tmp_path)
+        names[tune] = [step.name for step in steps]
+    at = {tune: (found.index("embed-base"), found.index("train")) for tune, found in names.items()}
+    assert at["map"][0] < at["map"][1] and at["layers"][0] > at["layers"][1]
+    assert sorted(names["map"]) == sorted(names["layers"])
