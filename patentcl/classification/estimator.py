@@ -420,7 +420,7 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
     def load(
         cls, folder: str | Path, device: str | None = None, encoder: str | None = None
     ) -> PatentClassifier:
-        """Read a classifier written by `save`.
+        """Read a classifier written by `save`, or that of a run.
 
         `device` is where it shall run, by default a GPU if there is one. `encoder`, the fingerprint
         of what embeds the texts to classify, must be the one that it was fitted with.
@@ -431,7 +431,8 @@ class PatentClassifier(ClassifierMixin, BaseEstimator):
             If a file is missing or changed, the format is newer than this version reads, or the
             encoder is another one.
         """
-        return artifacts.opened(folder, partial(cls._load, Path(folder), device, encoder))
+        folder = artifacts.part(folder, "classifier")
+        return artifacts.opened(folder, partial(cls._load, folder, device, encoder))
 
     @classmethod
     def _load(cls, folder: Path, device: str | None, encoder: str | None) -> PatentClassifier:

@@ -58,7 +58,8 @@ class EvidenceOptions:
 def classify(
     question: Question,
     source: EvidenceOptions,
-    model: Annotated[Path, typer.Option(help="Folder of the classifier.")] = RUN / "classifier",
+    model: Annotated[Path, typer.Option(help="Folder of the classifier, or of its run.")] = RUN
+    / "classifier",
     encoder: EncoderNow = None,
     all_scores: Annotated[
         bool, typer.Option("--all-scores", help="Give probabilities of all codes.")

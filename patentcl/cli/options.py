@@ -152,10 +152,18 @@ def verb(name: str | None = None) -> Callable[[F], F]:
             else:
                 parameters.append(p.replace(annotation=kind, kind=p.KEYWORD_ONLY))
 
+        # parts of a run, for which its own folder may stand
+        paths = {p.name: p.default for p in parameters if isinstance(p.default, Path)}
+        parts = {name: path.name for name, path in paths.items() if path.parent == RUN}
+
         def call(**given: Any) -> None:
+            from patentcl.core.artifacts import part
+
             for own, kind in groups.items():
                 of_kind = [f.name for f in dataclasses.fields(kind)]
                 given[own] = kind(**{f: given.pop(f) for f in of_kind})
+            for name, usual in parts.items():
+                given[name] = part(given[name], usual)
             try:
                 function(**given)
             except KeyboardInterrupt:  # typer would end the program without a word

@@ -118,7 +118,9 @@ def similar(
     ways: Ways,
     filters: Filters,
     id_: Annotated[Listed, typer.Option("--id", help="A patent of the index. *")] = [],
-    folder: Annotated[Path, typer.Option("--index", help="Folder of the index.")] = RUN / "index",
+    folder: Annotated[
+        Path, typer.Option("--index", help="Folder of the index, or of its run.")
+    ] = RUN / "index",
     encoder: EncoderNow = None,
     k: Annotated[int, typer.Option("-k", help="Number of patents to find.")] = 10,
     to: Annotated[

@@ -217,6 +217,12 @@ def opened(folder: str | Path, read: Callable[[], T], names: Collection[str] | N
     raise AssertionError("not reached")
 
 
+def part(folder: str | Path, name: str) -> Path:
+    """A run's part of that name, where the folder is a run: people name the run."""
+    inner = Path(folder) / name
+    return inner if (inner / MANIFEST).is_file() else Path(folder)
+
+
 def require(
     folder: str | Path, what: str, verb: str, names: Collection[str] | None = None
 ) -> dict[str, Any]:

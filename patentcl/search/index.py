@@ -229,8 +229,15 @@ class PatentIndex:
 
     @classmethod
     def load(cls, folder: str | Path) -> PatentIndex:
-        """Read an index written by `save`; files that do not belong together raise DataError."""
-        return artifacts.opened(folder, partial(cls._load, Path(folder)))
+        """Read an index written by `save`, or that of a run.
+
+        Raises
+        ------
+        DataError
+            If files are missing, damaged, or do not belong together.
+        """
+        folder = artifacts.part(folder, "index")
+        return artifacts.opened(folder, partial(cls._load, folder))
 
     @classmethod
     def _load(cls, folder: Path) -> PatentIndex:

@@ -16,7 +16,7 @@ from calling import Done
 from calling import call as in_process
 from tiny import write_tiny_encoder
 
-from patentcl import Corpus
+from patentcl import Corpus, PatentClassifier, PatentIndex
 from patentcl.cli.app import main
 from patentcl.cli.found import write
 from patentcl.cli.options import out
@@ -157,6 +157,18 @@ def test_similar_by_id_text_and_file(cli: Run, run: Path) -> None:
         ).stdout.splitlines()
     ]
     assert [r["query"] for r in rows] == ["a", "a", "b", "b"]
+
+
+def test_a_run_stands_for_its_parts(cli: Run, run: Path) -> None:
+    for verb, option, part in (
+        ("similar", "--index", "index"),
+        ("classify", "--model", "classifier"),
+    ):
+        call = (verb, "a battery with a housing", "--json", option)
+        assert cli(*call, run).stdout == cli(*call, run / part).stdout != ""
+    assert PatentIndex.load(run).meta.equals(PatentIndex.load(run / "index").meta)
+    labels = PatentClassifier.load(run).classes_.tolist()
+    assert labels == PatentClassifier.load(run / "classifier").classes_.tolist()
 
 
 def test_a_row_for_every_row_of_a_file(cli: Run, run: Path, here: Path) -> None:
