@@ -156,13 +156,9 @@ def _clean_codes(con: duckdb.DuckDBPyConnection, where: object, counts: Counts) 
         JOIN patent p ON p.patent_id = number_of(c.patent_id)
         GROUP BY p.patent_id, m.symbol, scheme, bad""")
     if count(con, "code") and not count(con, "code", "symbol IS NOT NULL"):
-        row = con.execute("SELECT bad FROM code ORDER BY bad LIMIT 1").fetchone()
-        raise DataError(
-            "none of the codes is a CPC or IPC symbol",
-            where=where,
-            got=repr(row[0]) if row else None,
-            wanted="e.g. A01B33/08 or A01B",
-        )
+        [(bad,)] = con.execute("SELECT bad FROM code ORDER BY bad LIMIT 1").fetchall()
+        what, wanted = "none of the codes is a CPC or IPC symbol", "e.g. A01B33/08 or A01B"
+        raise DataError(what, where=where, got=repr(bad), wanted=wanted)
     bad = "SELECT patent_id, bad AS text FROM code WHERE symbol IS NULL"
     counts.note(con, BAD_CODES, bad, always=True)
     lost = """SELECT patent_id, string_agg(bad, '; ' ORDER BY seq) AS text FROM code

@@ -6,43 +6,24 @@ the one place that knows the ways.
 
 from __future__ import annotations
 
-_MISSING = (
-    "",
-    "-",
-    "NA",
-    "N/A",
-    "n/a",
-    "NULL",
-    "null",
-    "NaN",
-    "nan",
-    "NAN",
-    "None",
-    r"\N",
-    "<NA>",
-    "NaT",
-    "na",
-    "n.a.",
-    "none",
-    "Null",
-    "#N/A",
-    "--",
-    "[]",
-    "{}",
-)
-_WORDS = ", ".join(f"'{word}'" for word in _MISSING)
-_BLANK = "\t\r\n\v\f\u00a0\ufeff\u200b\u200e"
-_EDGE = " OR ".join(f"prefix(s, '{c}') OR suffix(s, '{c}')" for c in " " + _BLANK)
+_MISSING = r"""- -- . ? na n/a n.a. nan null nil none \n nat unknown undefined <na> <null>
+    [null] (null) (none) [] {} #n/a #na #num! #value! #ref! #name? #null! #div/0!"""
+_WORDS = ", ".join(f"'{word}'" for word in ("", "not available", *_MISSING.split()))
+"""In small letters; what is longer than all of them, or begins with a digit, is none."""
+_BLANK = "\t\r\n\v\f\x85\u00a0\u2028\u2029\u3000\ufeff\u200b\u200e"
+_EDGE = " OR ".join(f"suffix(s, '{c}')" for c in " " + _BLANK)
+_EDGE += "".join(f" OR prefix(s, '{c}')" for c in _BLANK if c > "~") + " OR s < '!'"
 _HELD = "\x1e"  # for a comma inside a number, while commas separate
 
 # What follows a code: "(2006.01)", "(EP,US)", "[2006-01]", "20060101AFI20060101BHEP", "A I".
 _NOTE = r"\(\s*(?:\d{4}[^()]*|[A-Z]+(?:[\s,]+[A-Z]+)*)\s*\)|\[\s*\d{4}[-.][^\[\]]*\]"
 _VERSION = r"(\s|\d{10})(?:19|20)\d{6}(?:[A-Z]{3}(?:\d{8}[A-Z]{4})?)?"
 _STATUS = r"""(/\s*\d{2,6})\s*(?:[ACSFLIN]{1,3}(?:\s+|$|[;,|\x1f"''\])}]))+"""
-_NEXT = r"[\s/]+([A-HY]\d\d[A-Z])"  # blanks and slashes separate whole codes only
-_BETWEEN = r"""[;|,；，、\t\r\n\x1f"''\[\](){}\x{fffd}]+"""
+_NEXT = r"(?:\s+and\s+|[\s/:]+)([A-HY]\d\d[A-Z])"  # these separate whole codes only
+_BETWEEN = r"""(?:[;|,；，、&\t\r\n\x1f"''\[\](){}\x{fffd}]|\s+and\s+)+"""
 # What most files have, and nothing below would change.
-_SIMPLE = r"[A-Z0-9]{0,14}(?:/\d+)?(?:(?:; ?|\x1f)[A-Z0-9]{1,14}(?:/\d+)?)*\x1f?"
+_ITEM = r"[A-Z]{0,3}\d[A-Z0-9]{0,11}(?:/\d+)?"
+_SIMPLE = rf"(?:{_ITEM})?(?:(?:; ?|\x1f){_ITEM})*\x1f?"
 
 _S = r"[\s\v\x{a0}]*"
 _SUBCLASS = rf"{_S}[A-HY]{_S}\d\d{_S}[A-Z]"
@@ -52,7 +33,8 @@ _SYMBOL = rf"^{_S}([A-HY])(?:{_S}(\d\d)(?:{_S}([A-Z]){_GROUPS})?)?{_S}$"
 MACROS = rf"""
 -- Text without blanks around it; NULL where it stands for nothing.
 CREATE OR REPLACE TEMP MACRO unless_missing(s) AS (
-    CASE WHEN strlen(s) <= 4 AND s IN ({_WORDS}) THEN NULL ELSE s END);
+    CASE WHEN strlen(s) > 13 OR s BETWEEN '0' AND ':' THEN s
+    WHEN lower(s) IN ({_WORDS}) THEN NULL ELSE s END);
 CREATE OR REPLACE TEMP MACRO value_of(s) AS (
     CASE WHEN regexp_matches(s, '^ *[{_BLANK}]|[{_BLANK}] *$')
     THEN unless_missing(trim(s, ' {_BLANK}'))  -- far slower than trim(s)
@@ -70,10 +52,11 @@ CREATE OR REPLACE TEMP MACRO line_of(s) AS (
     THEN text_of(regexp_replace(s, '[{_BLANK} ]+', ' ', 'g')) ELSE text_of(s) END);
 
 -- A number as its source writes it; 7000001.0, which was a float on its way, is 7000001, and so are
--- ="7000001" and '7000001, which a spreadsheet was to take as text.
+-- ="7000001", '7000001 and =HYPERLINK("https://...","7000001"), which a spreadsheet was to show.
 CREATE OR REPLACE TEMP MACRO number_of(s) AS (
     CASE WHEN suffix(s, '.0') THEN regexp_replace(value_of(s), '^(\d+)\.0$', '\1')
-    WHEN prefix(s, '=') OR prefix(s, chr(39)) THEN value_of(trim(s, '="' || chr(39)))
+    WHEN prefix(s, '=') OR prefix(s, chr(39)) THEN value_of(trim(
+        regexp_replace(s, '(?i)^=hyperlink\(.*[,;]\s*(.*)\)\s*$', '\1'), '="' || chr(39)))
     ELSE value_of(s) END);
 
 -- A code without a slash as if it had one: packed (WIPO ST.8), a main group, or the subclass alone
@@ -98,9 +81,8 @@ CREATE OR REPLACE TEMP MACRO clean_symbol(s) AS (
     FROM (SELECT regexp_extract(with_slash(upper(s)),
          '{_SYMBOL}', ['a', 'b', 'c', 'd', 'e']) AS x));
 
-CREATE OR REPLACE TEMP MACRO simple_items(s) AS list_filter(
-    string_split(replace(replace(s, '; ', ';'), chr(31), ';'), ';'),
-    lambda x: unless_missing(x) IS NOT NULL);
+CREATE OR REPLACE TEMP MACRO simple_items(s) AS
+    list_filter(string_split(replace(replace(s, '; ', ';'), chr(31), ';'), ';'), lambda x: x <> '');
 
 -- The codes in a text: a list of any form, or codes with any separator between them.
 CREATE OR REPLACE TEMP MACRO split_codes(s) AS
@@ -108,7 +90,7 @@ CREATE OR REPLACE TEMP MACRO split_codes(s) AS
     ELSE list_filter(list_transform(regexp_split_to_array(
         regexp_replace(regexp_replace(regexp_replace(regexp_replace(replace(s, '\/', '/'),
             '{_NOTE}', ' ', 'gi'), '{_VERSION}', '\1', 'gi'), '{_STATUS}', '\1;', 'gi'),
-            '{_NEXT}', ';\1', 'gi'), '{_BETWEEN}'),
+            '{_NEXT}', ';\1', 'gi'), '{_BETWEEN}|[+*<>]'),
         lambda x: value_of(x)), lambda x: x IS NOT NULL) END;
 
 -- The patent numbers in a text: 10,000,002 is one. Items of a list are numbers as they are.
@@ -129,7 +111,8 @@ CREATE OR REPLACE TEMP MACRO bare_number(s) AS
 CREATE OR REPLACE TEMP MACRO number_parts(s) AS (
     CASE WHEN bare_number(s) THEN {{'country': '', 'digits': s, 'kind': ''}} ELSE
     list_transform([regexp_extract(
-        regexp_replace(regexp_replace(upper(s), '-(?:19|20)\d{{6}}$', ''), '[^A-Z0-9]', '', 'g'),
+        regexp_replace(regexp_replace(upper(s),
+            '(?:-|([A-Z]\d?)\s+)(?:19|20)\d{{6}}(?:\s*\[.*)?$', '\1'), '[^A-Z0-9]', '', 'g'),
         '^((?:[A-Z]{{2}})??)((?:RE|PP|AI|D|H|S|T|X)?)0*(\d+)((?:[A-Z]\d?)?)$',
         ['country', 'letters', 'digits', 'kind'])], lambda n:
         {{'country': n.country, 'digits': n.letters || n.digits, 'kind': n.kind}})[1] END);

@@ -16,9 +16,9 @@ from patentcl.data.profiles import OWN_NAMES, PROFILES, Profile
 
 _TEXTS = ("title", "abstract", "claims", "first_claim", "description")
 _INSIDE = {  # keys that hold what a role takes of nested values
-    "codes": ("code", "symbol"),
+    "codes": ("code", "symbol", "cpc_group_id", "cpc_group"),
     "ipc": ("code", "symbol"),
-    "applicants": ("value", "name"),
+    "applicants": ("value", "name", "assignee_organization"),
     "inventors": ("value", "name", "inventor_name_last"),
 }
 JSON_LIST = "JSON[]"
@@ -97,6 +97,8 @@ def choose_columns(header: list[str], options: ReadOptions, where: object) -> Co
     """
     profile = find_profile(header)
     by_name = {plain_name(n): n for n in reversed(header)}
+    for name in list(by_name):  # "Title (English)" is a title where there is no other
+        by_name.setdefault(re.sub("^(english|en)_|_(english|eng?)$", "", name), by_name[name])
     found: dict[str, list[list[Part]]] = {}
     for role, names in options.names().items():
         if hits := [by_name[n] for n in map(plain_name, names) if n in by_name]:
@@ -187,7 +189,8 @@ def text_of(
     if len(texts) > 1:
         out = f"coalesce({', '.join(f'value_of({t})' for t in texts)})"
     if columns.profile.by_family and role in ("patent_id", "date"):
-        out = rf"trim(regexp_extract({out}, '^\s*([^\n\r;|]+)', 1))"
+        date = r"(?:[\s(]+(?:19|20)\d\d-?\d\d-?\d\d\)?)?(?:\s*\[[^\]]*\])?\s*"  # after a number
+        out = rf"regexp_extract({out}, '^\s*([^\n\r;|]*?\d[^\n\r;|]*?){date}(?:[\n\r;|]|$)', 1)"
     if columns.profile.by_family and role in _TEXTS:
         out = f"without_number({out})"
     if columns.profile.month_first and role in ("date", "filing_date", "priority_date"):
@@ -223,6 +226,7 @@ def _part(role: str, part: Part, kind: str, nested: bool) -> str:
         parts = ", ".join(f"d ->> '{k}'" for k in ("jurisdiction", "doc_number", "kind"))
         lists = [
             f"json_extract_string({json}, '$..publication_number')",
+            f"json_extract_string({json}, '$..citation_patent_id')",
             f"list_transform(json_extract({json}, '$..document_id'), "
             f"lambda d: concat_ws(' ', {parts}))",
         ]

@@ -26,7 +26,8 @@ def read_dates(con: duckdb.DuckDBPyConnection, where: object, order: str) -> Non
     con.execute(r"""
         CREATE TEMP TABLE text_of_day AS
         SELECT raw, translate(
-            regexp_replace(value_of(raw), '(\.0|[T ]+\d\d?:\d\d.*|日)$', ''), '年月', '--') AS x
+            regexp_replace(regexp_replace(value_of(raw), '(\.0|[T ]+\d\d?:\d\d.*|日)$', ''),
+                '^[A-Za-z]{3,9},\s*|([A-Za-z])\.(\s)', '\1\2', 'g'), '年月', '--') AS x
         FROM (SELECT DISTINCT date AS raw FROM raw_patent) WHERE value_of(raw) IS NOT NULL""")
     parts = [f"regexp_extract(x, '{_EITHER}', {i})" for i in (1, 2, 3)]
     if order == "auto":

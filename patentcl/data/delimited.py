@@ -10,8 +10,8 @@ import csv
 import io
 import re
 import shutil
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from patentcl.core.errors import DataError
@@ -21,6 +21,7 @@ from patentcl.data.files import name_of, quote, scan_of
 from patentcl.data.options import ReadOptions, plain_name
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_RARE = "^~¦\x01\x1f:"  # separators that count where no header is seen with another one
 _HEAD = 1 << 20  # bytes that are looked at
 _ROWS = 10  # in which the header is looked for
 _BLOCK = 1 << 22
@@ -37,27 +38,36 @@ class Delimited:
     """A text table that can be read: `plain` is UTF-8 and begins with the header."""
 
     plain: Path
-    header: list[str]
-    """Names of columns; those without a name are left out."""
-    scan: str
-    """A FROM clause: every column as text (ids such as D1000 appear late in a file)."""
+    columns: list[tuple[str, bool]]
+    """Names of all columns, and whether they are the table's own."""
     delimiter: str
     quoted: bool
-    skipped: int
-    """Lines of the file above the header."""
+    above: str
+    """What the file has above the header."""
     notes: list[str]
     """What is unusual."""
 
+    @property
+    def header(self) -> list[str]:
+        """Names of columns; those without a name are left out."""
+        return [name for name, named in self.columns if named]
+
+    @property
+    def scan(self) -> str:
+        """A FROM clause: every column as text (ids such as D1000 appear late in a file)."""
+        return _scan(self.plain, self.columns, self.delimiter, self.quoted)
+
     def place_of(self, row: int) -> str:
         """Where a row of `plain` begins: "line N", or "row N" where that cannot be told."""
+        skipped = self.above.count("\n")
         if not self.quoted:
-            return f"line {row + self.skipped}"
+            return f"line {row + skipped}"
         try:
             with self.plain.open(encoding="utf-8", errors="replace", newline="") as stream:
                 rows = csv.reader(stream, delimiter=self.delimiter)
                 for _ in range(row - 1):
                     next(rows)
-                return f"line {rows.line_num + 1 + self.skipped}"
+                return f"line {rows.line_num + 1 + skipped}"
         except (OSError, csv.Error, StopIteration):
             return f"row {row}"
 
@@ -89,39 +99,48 @@ def open_delimited(
     text = text.replace("\r", "\n") if old_mac else text
     if not text.strip():
         raise DataError("the table is empty", where=shown, got="no header line")
-    separators = "\t" if tables else usual + "".join(s for s in SEPARATORS if s != usual)
+    separators = "\t" if tables else "".join(dict.fromkeys([usual, *SEPARATORS, *_RARE]))
     start = 0
     if excel := re.match(r'"?sep=(.)"?\r?\n', text, re.IGNORECASE):  # a line for Excel
         separators, start = excel[1], excel.end()
-    above, row, delimiter = _find_header(
+    before, row, delimiter = _find_header(
         text[start:], separators, known_names(options), 1 if tables else _ROWS
     )
-    start += above
+    start += before
+    if len(row) == 1 and text.startswith('"', start) and any(s in row[0] for s in SEPARATORS):
+        copy = work / f"{plain.name}.rows"  # each row was taken for a field
+        write_again(plain, copy, shown, encoding, old_mac, start)
+        with copy.open(encoding="utf-8", newline="") as source:
+            rows = [",".join(row) for row in csv.reader(source)]
+        copy.write_text("\n".join(rows), "utf-8")
+        return open_delimited(copy, work, shown, options, tables, quoted)
     if tables and len(row) == 1 and (other := next((s for s in ",;|" if s in row[0]), None)):
         what, where = "the columns are not separated as expected", f"{shown}, line 1"
         raise DataError(what, where=where, got=repr(other), wanted=repr(delimiter))
-    skipped = text[:start].count("\n")
-    text = text[start:]
+    above, text = text[:start], text[start:]
     if len(raw) == _HEAD:  # cut off in the middle of a line
         text = text[: text.rfind("\n") + 1] or text
     quoted = _is_quoted(text, delimiter, quoted)
     if not quoted:
         row = text.splitlines()[0].split(delimiter)
-    columns = _columns(row, _records(text, delimiter, quoted))
+    records, doubled = _records(text, delimiter, quoted), text.replace('\\"', '""')
+    escaped = doubled != text and len(_records(doubled, delimiter, quoted)) > len(records)
+    columns = _columns(row, records)
     target, is_utf8 = plain, encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
     if not is_utf8 or old_mac or start:
         target = work / f"{plain.name}.utf8"
-        _write_again(plain, target, shown, encoding, old_mac, start)
+        write_again(plain, target, shown, encoding, old_mac, start)
     notes = [f"read as {encoding}"] if not is_utf8 else []
     if delimiter != usual:
         notes.append(f"columns are separated by {SEPARATORS.get(delimiter, repr(delimiter))}")
-    if skipped:
-        notes.append(f"the header is in line {skipped + 1}")
+    if above:
+        notes.append(f"the header is in line {above.count(chr(10)) + 1}")
     if not quoted and '"' in text:
         notes.append("quotes are characters like others")
-    scan = _scan(target, columns, delimiter, quoted)
-    header = [name for name, named in columns if named]
-    return Delimited(target, header, scan, delimiter, quoted, skipped, notes)
+    table = Delimited(target, columns, delimiter, quoted, above, notes)
+    if escaped or any("\n" in cell for cell in row):  # DuckDB takes that for how lines end
+        return even_rows(table, work, escaped) or table
+    return table
 
 
 def find_encoding(path: Path, shown: Path, likely: str | None = None, whole: bool = True) -> str:
@@ -177,10 +196,10 @@ def _guess(block: bytes, where: str, likely: str | None) -> str:
     raise DataError("the file is not UTF-8", where=where, got=got, fix=fix)
 
 
-def _write_again(
-    plain: Path, target: Path, shown: Path, encoding: str, old_mac: bool, start: int
+def write_again(
+    plain: Path, target: Path, shown: Path, encoding: str, old_mac: bool = False, start: int = 0
 ) -> None:
-    """Write a table as UTF-8 with line ends that DuckDB knows, without its first characters."""
+    """Write a file as UTF-8 with line ends that DuckDB knows, without its first characters."""
     try:
         with (
             plain.open(encoding=encoding, errors=HALVES, newline=None if old_mac else "") as source,
@@ -191,9 +210,58 @@ def _write_again(
             shutil.copyfileobj(source, copy, _BLOCK)
     except UnicodeError as error:
         fix = "Name another one with --encoding"
-        raise DataError(
-            f"the file cannot be read as {encoding}", where=shown, got=str(error), fix=fix
-        ) from error
+        what = f"the file cannot be read as {encoding}"
+        raise DataError(what, where=shown, got=str(error), fix=fix) from error
+
+
+def even_rows(table: Delimited, work: Path, escaped: bool = False) -> Delimited | None:
+    """The table without lines of remarks, and with short rows filled up; None if that is uncertain.
+
+    A row may be short for a line end in a field without quotes: then the next one is short, too. If
+    `escaped`, quotes in fields stand behind backslashes.
+    """
+    width, mark, target = len(table.columns), table.delimiter, work / f"{table.plain.name}.even"
+    tops = {line.partition(mark)[0] for line in table.above.splitlines()} - {""}
+    remarks: list[str] = []
+    filled: list[str] = []
+    before = 0  # cells of the row above, if it was short
+    csv.field_size_limit(max(csv.field_size_limit(), 1 << 24))
+    with (
+        table.plain.open(encoding="utf-8", newline="") as source,
+        target.open("w", encoding="utf-8", newline="") as copy,
+    ):
+        quotes = '"' if table.quoted else None
+        rows = csv.reader(_lines(source, escaped), delimiter=mark, quotechar=quotes, strict=True)
+        write = csv.writer(copy, delimiter=mark, quoting=csv.QUOTE_ALL).writerow
+        try:
+            next(rows)
+            write([name for name, _ in table.columns])
+            for row in filter(None, rows):
+                short = len(row) < width
+                if short and row[0] in tops:  # of exports that were joined
+                    continue
+                if len(row) <= width / 2 and re.search(r"[^\W\d_]{3}|^\D*$", row[0]):
+                    remarks.append(" ".join(row))
+                    continue
+                if remarks or any(row[width:]) or (short and before and before + len(row) > width):
+                    return None
+                if short:
+                    filled.append(f"line {rows.line_num + table.above.count(chr(10))}: {row}")
+                before = len(row) * short
+                write((row + [""] * width)[:width])
+        except (csv.Error, UnicodeDecodeError):
+            return None
+    found = {"lines that are no patents, left out": remarks, "short rows, filled up": filled}
+    notes = [f"{n}: {len(rows):,}, e.g. {rows[0][:60]!r}" for n, rows in found.items() if rows]
+    return replace(table, plain=target, quoted=True, notes=table.notes + notes)
+
+
+def _lines(source: Iterable[str], escaped: bool) -> Iterator[str]:
+    """Lines with quotes doubled instead of `escaped`; none ends in a carriage return alone."""
+    for line in source:
+        if line.endswith("\r"):
+            raise csv.Error
+        yield line.replace('\\"', '""') if escaped else line
 
 
 # ---- header, quotes, columns ------------------------------------------------------------------
@@ -206,6 +274,8 @@ def _find_header(
     best: tuple[int, int, int] | None = None
     found: tuple[int, list[str], str] = (0, [text.split("\n", 1)[0][:200]], separators[0])
     for delimiter in separators:
+        if delimiter in _RARE and best is not None and best[0] > 1:
+            break
         for i, (start, row) in enumerate(_starts(text, delimiter, among)):
             score = len({plain_name(cell) for cell in row} & set(known))
             rank = (score, -i, len(row) if score == 0 else 0)

@@ -100,23 +100,16 @@ class Server:
                 return host
         except ValueError:  # no address at all
             pass
-        raise DataError(
-            "an address that is not asked",
-            got=repr(address)[:120],
-            wanted="https",
-            fix="Name another place with --address",
-        )
+        got, fix = repr(address)[:120], "Name another place with --address"
+        raise DataError("an address that is not asked", got=got, wanted="https", fix=fix)
 
     def _check_host(self, address: str) -> None:
         """Raise DataError if the list names a file of a host that it has nothing to do with."""
         host, own = self._check_scheme(address), urllib.parse.urlsplit(self.address).hostname
         if host != own and not any(host == d or host.endswith(f".{d}") for d in _DOMAINS):
-            raise DataError(
-                "the server's list names a file of another host",
-                where=self.address,
-                got=repr(address)[:120],
-                wanted=f"{own}, {', '.join(_DOMAINS)}",
-            )
+            what, got = "the server's list names a file of another host", repr(address)[:120]
+            wanted = f"{own}, {', '.join(_DOMAINS)}"
+            raise DataError(what, where=self.address, got=got, wanted=wanted)
 
     def files(self) -> list[RemoteFile]:
         """List what the server offers."""
@@ -128,12 +121,8 @@ class Server:
             found = json.loads(text)
             if self.key:
                 bag = found["bulkDataProductBag"][0]["productFileBag"]["fileDataBag"]
-                return [
-                    RemoteFile(
-                        str(f["fileName"]), str(f["fileDownloadURI"]), _whole(f.get("fileSize"))
-                    )
-                    for f in bag
-                ]
+                parts = ((f["fileName"], f["fileDownloadURI"], f.get("fileSize")) for f in bag)
+                return [RemoteFile(str(n), str(place), _whole(size)) for n, place, size in parts]
             out = []
             for f in found["files"]:
                 name, md5 = str(f["key"]), _md5(f.get("checksum"))
@@ -141,12 +130,12 @@ class Server:
                 out.append(RemoteFile(name, place, _whole(f.get("size")), md5))
             return out
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            raise DataError(
+            what, got = (
                 "the server's list of files cannot be read",
-                where=self.address,
-                got=text[:80].decode("utf-8", "replace"),
-                fix="Its layout may have changed: see the place in a browser",
-            ) from error
+                text[:80].decode("utf-8", "replace"),
+            )
+            fix = "Its layout may have changed: see the place in a browser"
+            raise DataError(what, where=self.address, got=got, fix=fix) from error
 
     def fetch(self, file: RemoteFile, target: Path, progress: StageProgress | None = None) -> None:
         """Fetch one file, from where an earlier call was cut off, and check it.
@@ -175,12 +164,11 @@ class Server:
             else:
                 lost = "the connection ended early"
             if attempt + 1 == _TRIES:
-                raise DataError(
+                what, fix = (
                     "the file could not be fetched whole",
-                    where=file.address,
-                    got=f"{lost}, {_TRIES} times",
-                    fix="Run it again: it resumes where it stopped",
+                    "Run it again: it resumes where it stopped",
                 )
+                raise DataError(what, where=file.address, got=f"{lost}, {_TRIES} times", fix=fix)
             time.sleep(self.wait * 2**attempt)
         _check(file, part)
         part.replace(target)
@@ -232,38 +220,28 @@ class Server:
                     raise self._refused(error, address, wait) from error
             except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
                 if attempt + 1 == _TRIES:
-                    raise DataError(
-                        "the server cannot be reached",
-                        where=address,
-                        got=str(getattr(error, "reason", error)),
-                        fix="Check the network, and a proxy that it may need",
-                    ) from error
+                    got, fix = getattr(error, "reason", error), "Check the network, and its proxy"
+                    what = "the server cannot be reached"
+                    raise DataError(what, where=address, got=str(got), fix=fix) from error
                 wait = self.wait * 2**attempt
             time.sleep(wait)
         raise AssertionError
 
     def _refused(self, error: urllib.error.HTTPError, address: str, wait: float) -> DataError:
-        keyed = f"the key in {KEY}"
-        what, fix = {
-            401: (
-                f"the server does not accept {keyed}" if self.key else "the server wants a key",
-                f"Set {KEY} to a valid key of the open-data portal"
-                if self.key
-                else f"Set {KEY}, or fetch by hand",
-            ),
-            403: (
-                "access is forbidden",
-                f"Check that {keyed} may use this product, and that its "
-                "yearly number of downloads is not used up"
-                if self.key
-                else "Try again later, or another network",
-            ),
-            404: (
-                "no such file or product on the server",
-                "It may have moved: see the place in a browser",
-            ),
-            429: ("too many requests", f"Try again in {max(1, round(wait)):,} seconds"),
-        }.get(error.code, ("the server answers with an error", "Try again later"))
+        wait = max(1, round(wait))
+        refusals = {
+            401: ("the server wants a key", f"Set {KEY}, or fetch by hand"),
+            403: ("access is forbidden", "Try again later, or another network"),
+            404: ("no such file or product on the server", "It may have moved: see the place"),
+            429: ("too many requests", f"Try again in {wait:,} seconds"),
+        }
+        if self.key:
+            what, fix = f"the server does not accept the key in {KEY}", f"Set {KEY} to a valid key"
+            refusals[401] = what, f"{fix} of the open-data portal"
+            fix = f"Check that the key in {KEY} may use this product, and that its yearly number of"
+            refusals[403] = "access is forbidden", f"{fix} downloads is not used up"
+        other = "the server answers with an error", "Try again later"
+        what, fix = refusals.get(error.code, other)
         return DataError(what, where=address, got=f"{error.code} {error.reason}", fix=fix)
 
 
@@ -333,11 +311,8 @@ def download(
     for name in tables:
         file = offered[name]
         if not _NAME.fullmatch(file.name):
-            raise DataError(
-                "the server gives a file a name that is none",
-                where=server.address,
-                got=repr(file.name),
-            )
+            what = "the server gives a file a name that is none"
+            raise DataError(what, where=server.address, got=repr(file.name))
         target = folder / file.name
         if not (target.is_file() and target.stat().st_size == (file.size or -1)):
             server.fetch(file, target, progress)

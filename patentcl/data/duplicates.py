@@ -50,12 +50,8 @@ def near_copies(titles: pa.ChunkedArray, abstracts: pa.ChunkedArray) -> np.ndarr
     n = len(titles)
     if n == 0:
         return np.zeros(0, dtype=np.int64)
-    signatures = np.concatenate(
-        [
-            _signatures(titles.slice(i, _CHUNK), abstracts.slice(i, _CHUNK))
-            for i in range(0, n, _CHUNK)
-        ]
-    )
+    parts = ((titles.slice(i, _CHUNK), abstracts.slice(i, _CHUNK)) for i in range(0, n, _CHUNK))
+    signatures = np.concatenate([_signatures(*part) for part in parts])
     has_words = np.flatnonzero(signatures[:, 0] != _NO_WORDS)
     left, right = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for band in range(_BANDS):

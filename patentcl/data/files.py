@@ -72,27 +72,20 @@ def explain_duckdb(
     if re.search("not utf-8|unicode|not valid UTF8", text, re.I):
         fix = "Name its encoding with --encoding, or convert it, e.g. with iconv"
         return DataError("the file is not UTF-8", where=place, fix=fix)
-    columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
-    if columns:
-        return DataError(
+    if columns := re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text):
+        what, fix = (
             "a row has the wrong number of columns",
-            where=place,
-            got=columns.group(2),
-            wanted=columns.group(1),
-            fix="Check delimiter and quotes on that line",
+            "Check delimiter and quotes on that line",
         )
+        return DataError(what, where=place, got=columns[2], wanted=columns[1], fix=fix)
     if "unterminated quote" in text:
         return DataError("a quoted field is never closed", where=place)
     if "state machine reached an invalid state" in text:
-        return DataError(
-            "line ends are mixed, or one stands in a field without quotes",
-            where=place,
-            fix="Put fields that have line ends in quotes",
-        )
+        what = "line ends are mixed, or one stands in a field without quotes"
+        return DataError(what, where=place, fix="Put fields that have line ends in quotes")
     if any(sign in text for sign in ("No space left", "xceeds disk", "max_temp_directory_size")):
-        return DataError(
-            "the disk is full, nothing was kept", where=where, got=text.splitlines()[0]
-        )
+        what = "the disk is full, nothing was kept"
+        return DataError(what, where=where, got=text.splitlines()[0])
     return DataError("the data cannot be read", where=place, got=text.splitlines()[0])
 
 
@@ -141,6 +134,8 @@ def unpack(
                 for m in archive.infolist()
                 if m.filename.lower().endswith(kinds) and not m.filename.startswith("__MACOSX/")
             ]
+            if len(members) > 1:  # beside what is to be read first
+                members = [m for m in members if not m.filename.lower().endswith(".txt")]
             if len(members) != 1:
                 got = f"{len(members)} tables"
                 raise DataError("the zip must hold one table", where=path, got=got)
@@ -207,12 +202,8 @@ def pick_columns(
         if hit is not None:
             found[ours] = hit
         elif ours not in optional:
-            raise DataError(
-                f"column {names[0]!r} is missing",
-                where=where,
-                got=", ".join(header)[:200],
-                wanted=" or ".join(names),
-            )
+            got, wanted = ", ".join(header)[:200], " or ".join(names)
+            raise DataError(f"column {names[0]!r} is missing", where=where, got=got, wanted=wanted)
     refuse_doubled(found.values(), header, where)
     return found
 

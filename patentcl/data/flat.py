@@ -22,6 +22,7 @@ import pyarrow as pa
 from patentcl.core.errors import DataError
 from patentcl.data.characters import note_odd, whole_text, whole_value
 from patentcl.data.columns import JSON_LIST, MACROS, Columns, check_columns, choose_columns, text_of
+from patentcl.data.delimited import even_rows
 from patentcl.data.files import count, explain_duckdb, name_of, quote
 from patentcl.data.fulltext import take_texts
 from patentcl.data.opening import JSON, SPLITS, Opened, kind_of, open_files
@@ -48,6 +49,7 @@ def read_flat(
     for split, source in sources.items():
         opened, columns = look_into(con, source, work, options)
         try:
+            _take(con, opened, work, place_of(source))
             extra = _read(con, split, place_of(source), opened, columns, keep=len(sources) == 1)
         except duckdb.Error as error:
             raise _explained(error, source, opened) from error
@@ -113,6 +115,24 @@ def _say(path: Path, opened: Opened, columns: Columns) -> None:
         log.info("%s: kept as they are: %s%s", path.name, ", ".join(kept[:20]), more)
 
 
+def _take(con: duckdb.DuckDBPyConnection, opened: Opened, work: Path, where: object) -> None:
+    """Make the table ``flat``; of a text table that is uneven, what `even_rows` can do with it."""
+    con.execute("SET preserve_insertion_order = true")
+    # Every table has a rowid of its own: the place of a patent.
+    rename = "RENAME (rowid AS row_id)" if "rowid" in map(str.lower, opened.header) else ""
+    create = f"CREATE OR REPLACE TEMP TABLE flat AS SELECT * {rename} FROM "
+    try:
+        con.execute(create + opened.scan)
+    except duckdb.Error as error:
+        even = None
+        if opened.text is not None and "CSV" in str(error):
+            even = even_rows(opened.text, work) or even_rows(opened.text, work, escaped=True)
+        if even is None:
+            raise
+        con.execute(create + even.scan)
+        log.warning("%s: %s", where, "; ".join(even.notes[len(opened.notes) :]))
+
+
 def _read(
     con: duckdb.DuckDBPyConnection,
     split: str,
@@ -131,10 +151,6 @@ def _read(
         found = text_of(columns, role, kinds, nested)
         return f"replace({found}, chr(0), '')" if nul else found
 
-    con.execute("SET preserve_insertion_order = true")
-    # Every table has a rowid of its own: the place of a patent.
-    rename = "RENAME (rowid AS row_id)" if "rowid" in map(str.lower, kinds) else ""
-    con.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT * {rename} FROM {scan}")
     if count(con, "flat") == 0:
         raise DataError("the table is empty", where=where, got="no rows")
     plain = {n: kind for n, kind in kinds.items() if n not in opened.nested}
@@ -187,16 +203,8 @@ def _constant(
     con: duckdb.DuckDBPyConnection, names: list[str], patent: str, where: object
 ) -> list[str]:
     """Those columns of ``flat`` that have one value in all rows of a patent."""
-    differ = [
-        n
-        for n in names
-        if count(
-            con,
-            f"""(
-        SELECT count(DISTINCT {name_of(n)}) AS n FROM flat GROUP BY {patent})""",
-            "n > 1",
-        )
-    ]
+    several = "(SELECT count(DISTINCT {}) AS n FROM flat GROUP BY {})"
+    differ = [n for n in names if count(con, several.format(name_of(n), patent), "n > 1")]
     if differ:
         log.warning("%s: left out, for a patent has several: %s", where, ", ".join(differ))
     return [n for n in names if n not in differ]
@@ -219,10 +227,15 @@ def _nested_texts(
     """Columns of text that holds nested values, as JSON or as Python shows them: made JSON."""
     found = set()
     roles = [*columns.used.values(), *columns.kept.values()]
+    lists = {
+        c for alternatives in columns.kept.values() for parts in alternatives for c, _ in parts
+    }
     for column in {c for alternatives in roles for parts in alternatives for c, _ in parts}:
         name = name_of(column)
         begins = f"(prefix({name}, '[') OR prefix({name}, '{{'))"  # quick also on long texts
         shape = rf"""regexp_matches({name}, '^\[?\s*\{{\s*[''"]\w+[''"]\s*:')"""
+        if column in lists:
+            shape = rf"({shape} OR regexp_matches({name}, '^\[\s*[''\"]'))"
         if kinds.get(column) != "VARCHAR" or not count(con, "flat", f"{begins} AND {shape}"):
             continue
         if not count(con, "flat", f"{begins} AND as_json({name}) IS NULL"):

@@ -86,7 +86,7 @@ def split_claims(text: str) -> list[str]:
             begins = not before.strip() or (match.start() < 100 and "claim" in before.lower())
         else:
             new_line = before.rstrip(" \t").endswith(("\n", "\r")) and not after[:1].islower()
-            begins = new_line or before.rstrip().endswith((".", ")", '"', "”"))
+            begins = new_line or before.rstrip().endswith((".", ")", '"', "”", "|"))
             begins = begins and not _NO_END.search(before)
         if begins:
             starts.append(match)
@@ -95,7 +95,7 @@ def split_claims(text: str) -> list[str]:
         return [text]
     ends = [*(m.start() for m in starts[1:]), len(text)]
     return [  # of several at a time ("1-9. (canceled)") the numbers stay
-        text[m.start() if m[2] else m.end() : end].strip()
+        text[m.start() if m[2] else m.end() : end].strip(" \t\r\n|")
         for m, end in zip(starts, ends, strict=True)
     ]
 

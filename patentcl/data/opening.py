@@ -6,7 +6,6 @@ import codecs
 import datetime
 import json
 import re
-import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,26 +16,17 @@ import duckdb
 import pyarrow as pa
 
 from patentcl.core.errors import DataError
-from patentcl.data.characters import HALVES, without_halves
+from patentcl.data.characters import without_halves
 from patentcl.data.columns import known_names
-from patentcl.data.delimited import Delimited, find_encoding, open_delimited
+from patentcl.data.delimited import Delimited, find_encoding, open_delimited, write_again
 from patentcl.data.files import PACKED, name_of, quote, scan_of, unpack, unpack_all
-from patentcl.data.options import ReadOptions, plain_name
+from patentcl.data.options import NAMES, ReadOptions, plain_name
 
 TEXT, JSON, PARQUET = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson", ".json"), (".parquet",)
 SHEETS, XML = (".xlsx", ".xlsm", ".xls", ".ods"), (".xml",)
 KINDS = (*TEXT, *JSON, *PARQUET, *SHEETS, *XML)
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "dev": "dev",
-    "val": "dev",
-    "valid": "dev",
-    "validation": "dev",
-    "eval": "dev",
-    "test": "test",
-    "testing": "test",
-}
+SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+SPLITS |= dict.fromkeys(("dev", "val", "valid", "validation", "eval"), "dev")
 """Names that splits go by -> ours."""
 _SHARD = re.compile(r"-\d{5}-of-\d{5}(-[0-9a-f]+)?$")
 
@@ -120,7 +110,7 @@ def open_files(
         scan = scan_of("read_parquet", plains, *how)
         return Opened(scan, [r[0] for r in _describe(con, scan)], plain=plains[0])
     if kind in JSON:
-        return _open_json(con, plains, paths, work, options.encoding)
+        return _open_json(con, plains, paths, work, options)
     if kind in XML:
         return _register(con, [dict(_record(p)) for p in plains])
     if len(paths) > 1:
@@ -144,21 +134,21 @@ def _open_json(
     plains: list[Path],
     paths: Sequence[Path],
     work: Path,
-    encoding: str | None,
+    options: ReadOptions,
 ) -> Opened:
     """Every value is text, so that no type is guessed from the first rows (D1000 may come late)."""
-    first = plains[0].read_bytes()[:4] if len(plains) == 1 else b""
-    if encoding or first.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        code, copy = encoding or find_encoding(plains[0], paths[0]), work / f"{plains[0].name}.utf8"
-        with (
-            plains[0].open(encoding=code, errors=HALVES) as source,
-            copy.open("w", encoding="utf-8") as target,
-        ):
-            shutil.copyfileobj(source, target, 1 << 22)
+    marks = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    with plains[0].open("rb") as stream:
+        marked = len(plains) == 1 and stream.read(4).startswith(marks)
+    if options.encoding or marked:
+        code = options.encoding or find_encoding(plains[0], paths[0])
+        write_again(plains[0], copy := work / f"{plains[0].name}.utf8", paths[0], code)
         plains = [copy]
     form = _form_of(plains[0], paths[0])
-    if inside := _records_inside(plains[0]) if len(plains) == 1 and form != "array" else None:
+    notes = []
+    if len(plains) == 1 and (inside := _one_value(plains[0], form, known_names(options))):
         plains, form = [work / "records.json"], "array"
+        notes = [f"the file is one JSON value, with {len(inside):,} records in it"]
         plains[0].write_text(json.dumps(inside))
     how = [f"format='{form}'", "maximum_object_size=268435456"]
     try:
@@ -173,26 +163,62 @@ def _open_json(
     texts = ", ".join(f"{name_of(n)} ->> '$' AS {name_of(n)}" for n in names)
     scan = f"(SELECT {texts} FROM {scan_of('read_json', plains, *how, f'columns={{{types}}}')})"
     nested = {n for n, kind in columns if re.search("STRUCT|JSON|MAP", kind)}
-    lines = plains[0].suffix.lower() in (".jsonl", ".ndjson")
-    notes = (
-        ["the file is one JSON list, not one object a line"] if lines and form == "array" else []
-    )
+    if plains[0].suffix.lower() in (".jsonl", ".ndjson") and form == "array":
+        notes = ["the file is one JSON list, not one object a line"]
     lists = {n for n, kind in columns if re.fullmatch(r"[^\[]+\[\]", kind)} - nested
     return Opened(scan, names, frozenset(nested), frozenset(lists), plains[0], notes=notes)
 
 
-def _records_inside(plain: Path) -> list[dict[str, Any]] | None:
-    """The records in the answer of an API: one object that is no patent, with one list of them."""
+def _one_value(plain: Path, form: str, known: set[str]) -> list[dict[str, Any]] | None:
+    """The records in a file of one JSON value that is no patent itself."""
     with plain.open("rb") as stream:
-        start = re.match(
-            rb'\s*\{\s*"(total|count|results|data|patents|hits|error)"', stream.read(99)
-        )
-    try:
-        answer = json.loads(plain.read_bytes()) if start else {}
-    except ValueError:
+        start = stream.readline(1 << 28)
+        more = stream.read(1 << 16).strip()
+    rows = form == "array" and re.match(rb"\s*\[\s*\[", start + more)
+    if not rows and (form == "array" or (form == "newline_delimited" and more)):
         return None
-    lists = [v for v in answer.values() if isinstance(v, list)]
-    return lists[0] if len(lists) == 1 and all(isinstance(x, dict) for x in lists[0]) else None
+    try:
+        return _records_in(json.loads(plain.read_bytes()), known)[1]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _records_in(value: Any, known: set[str], depth: int = 3) -> tuple[int, list[dict[str, Any]]]:
+    """The records in a JSON value, and how many of their names are known; none, if it is one.
+
+    They are a list, a list of lists below a header, by their ids, or column by column.
+    """
+
+    def names(record: Any) -> int:
+        return len({plain_name(str(n)) for n in record} & known)
+
+    inner = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(inner, list) or len(inner) == 0:
+        return 0, []
+    dicts = all(isinstance(v, dict) for v in inner)
+    if isinstance(value, list):
+        if all(isinstance(v, list) for v in value):
+            header = list(map(str, value[0]))
+            return names(header), [dict(zip(header, row, strict=False)) for row in value[1:]]
+        return (names(value[0]), value) if dicts else (0, [])
+    texts = (n for n in value if plain_name(n) in (*NAMES["title"], *NAMES["abstract"]))
+    found: list[tuple[int, list[dict[str, Any]]]] = [
+        (99 if any(isinstance(value[n], str) for n in texts) else names(value), [])
+    ]
+    if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
+        found.append(_records_in([value["columns"], *value["data"]], known))
+    if depth:
+        found += [f for v in inner if (f := _records_in(v, known, depth - 1))[1]]
+    columns = [dict(enumerate(v)) if isinstance(v, list) else v for v in inner]
+    if all(isinstance(c, dict) and c and c.keys() == columns[0].keys() for c in columns):
+        rows = zip(*(c.values() for c in columns), strict=True)
+        found.append((names(value) + 1, [dict(zip(value, row, strict=True)) for row in rows]))
+    if dicts:
+        ids = {n for n in map(plain_name, inner[0]) if n in NAMES["patent_id"]}
+        numbered = ids or list(value) == list(map(str, range(len(value))))
+        by_id = inner if numbered else [{"patent_id": k} | v for k, v in value.items()]
+        found.append((names(inner[0]), by_id))
+    return max(found, key=lambda f: f[0])
 
 
 def _form_of(plain: Path, shown: Path) -> str:
@@ -203,8 +229,6 @@ def _form_of(plain: Path, shown: Path) -> str:
                 continue
             if line.lstrip().startswith(b"["):
                 return "array"
-            if plain.suffix.lower() != ".json":
-                return "newline_delimited"
             try:
                 return "newline_delimited" if json.loads(line) else "unstructured"
             except ValueError:
@@ -284,13 +308,8 @@ def _record(path: Path) -> Iterable[tuple[str, str]]:
     if record is None:
         raise DataError("no patent in the file", where=path, got=f"<{root.tag}>", wanted="<record>")
     yield "patent_id", record.get("pn") or record.get("an") or path.stem
-    for name, tag in (
-        ("title", "ti"),
-        ("abstract", "ab"),
-        ("claims", "cl"),
-        ("description", "txt"),
-    ):
-        texts = [e for e in record.iter(tag) if "".join(e.itertext()).strip()]
+    for name, t in (("title", "ti"), ("abstract", "ab"), ("claims", "cl"), ("description", "txt")):
+        texts = [e for e in record.iter(t) if "".join(e.itertext()).strip()]
         english = [e for e in texts if (_attribute(e, "lang") or "").lower().startswith("en")]
         if texts:
             yield name, "".join((english or texts)[0].itertext()).strip()

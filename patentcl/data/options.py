@@ -13,8 +13,8 @@ from patentcl.data.dates import ORDERS
 
 SCHEMES = ("cpc", "ipc", "both")
 
-_CPC = ("cpc", "cpc_codes", "cpc_class_symbol", "cpc_code", "cpc_classification", "cpc_group")
-_IPC = ("ipc", "ipc_codes", "ipc_class_symbol", "ipc_code", "ipc_classification")
+_OF = ("", "_codes", "_class_symbol", "_code", "_classification", "_classifications", "_label")
+_CPC, _IPC = (*(f"cpc{x}" for x in _OF), "cpc_group"), tuple(f"ipc{x}" for x in _OF)
 _ID = ("patent_id", "id", "publication_number", "appln_id", "patent_number", "patent_no")
 _DATE = ("date", "patent_date", "grant_date", "publication_date", "issue_date", "date_published")
 NAMES = {
@@ -23,8 +23,8 @@ NAMES = {
     "abstract": ("abstract", "patent_abstract", "appln_abstract", "abstract_text", "text"),
     "date": (*_DATE, "publn_date", "year", "publication_year"),
     "type": ("type", "patent_type"),
-    "codes": ("codes", "labels", *_CPC, "cpc_classifications", "Subclass_labels", "subclasses"),
-    "ipc": (*_IPC, "ipc_classifications", "ipcr"),
+    "codes": ("codes", "labels", *_CPC, "Subclass_labels", "subclasses"),
+    "ipc": (*_IPC, "ipcr"),
     "citations": ("citations", "cited", "cites", "references"),
     "split": ("split",),
     "claims": ("claims", "claims_text", "claim_text"),

@@ -242,10 +242,10 @@ def _schemes(source: Path, options: ReadOptions) -> list[str]:
     wanted = ("cpc", "ipc") if options.scheme == "both" else (options.scheme,)
     present = [s for s in wanted if has_table(source, s)]
     if options.scheme != "both" and not present:
-        raise DataError(
+        table = f"{_PATENTSVIEW[options.scheme].files[0]}.tsv.zip"
+        what, fix = (
             f"no {options.scheme.upper()} codes to read",
-            where=source,
-            wanted=f"{_PATENTSVIEW[options.scheme].files[0]}.tsv.zip",
-            fix="Add the table, or choose another --scheme",
+            "Add it, or choose another --scheme",
         )
+        raise DataError(what, where=source, wanted=table, fix=fix)
     return present

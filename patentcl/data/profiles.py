@@ -17,7 +17,7 @@ class Profile:
     signature: str = ""
     """Columns that only this tool has together."""
     roles: Mapping[str, str] = field(default_factory=dict)
-    """Our column -> the tool's; "members" are numbers of the same family."""
+    """Our column -> the tool's, where `NAMES` does not tell; "members" are numbers of a family."""
     kept: Mapping[str, str] = field(default_factory=dict)
     """Columns that a corpus keeps under a name of its own, where `options.KEPT` does not say so."""
     by_family: bool = False
@@ -37,8 +37,6 @@ PROFILES = (
         "Lens ID & Display Key",
         {
             "patent_id": "Display Key",
-            "title": "Title",
-            "abstract": "Abstract",
             "date": "Publication Date | Publication Year",
             "codes": "CPC Classifications",
             "ipc": "IPCR Classifications",
@@ -52,10 +50,6 @@ PROFILES = (
         {
             "patent_id": "jurisdiction & doc_number & kind",
             "title": "biblio.invention_title",
-            "abstract": "abstract",
-            "claims": "claims",
-            "description": "description",
-            "date": "date_published",
             "codes": "biblio.classifications_cpc",
             "ipc": "biblio.classifications_ipcr",
             "citations": "biblio.references_cited",
@@ -72,34 +66,20 @@ PROFILES = (
     Profile(
         "Google Patents CSV",
         "id & result link",
-        {"patent_id": "id", "title": "title", "date": "publication date | grant date"},
+        {"patent_id": "id", "date": "publication date | grant date"},
         note="abstracts, codes and citations",
     ),
     Profile(
         "Espacenet",
         "Publication number & Earliest priority",
-        {
-            "patent_id": "Publication number",
-            "title": "Title",
-            "date": "Publication date | Earliest publication",
-            "codes": "CPC",
-            "ipc": "IPC",
-            "family": "Family number",
-        },
+        {"patent_id": "Publication number", "date": "Publication date | Earliest publication"},
         by_family=True,
         note="abstracts and citations",
     ),
     Profile(
         "USPTO Patent Public Search CSV",
         "Document ID & CPCI",
-        {
-            "patent_id": "Document ID",
-            "title": "Title",
-            "date": "Date Published",
-            "codes": "CPCI & CPCA",
-            "ipc": "IPCR",
-            "family": "Family ID",
-        },
+        {"patent_id": "Document ID", "date": "Date Published", "codes": "CPCI & CPCA"},
         {"applicants": "Assignee | Applicant Name", "filing_date": "Filing Date"},
         month_first=True,
         note="abstracts and citations",
@@ -111,8 +91,6 @@ PROFILES = (
             "patent_id": "Publication Number",
             "title": "Title | Title - DWPI",
             "abstract": "Abstract | Abstract - DWPI",
-            "claims": "Claims",
-            "first_claim": "First Claim",
             "date": "Publication Date",
             "codes": "CPC - Current",
             "ipc": "IPC - Current",
@@ -128,7 +106,6 @@ PROFILES = (
             "patent_id": "Publication numbers | Publication number",
             "title": "English title | Title",
             "abstract": "English abstract | Abstract",
-            "claims": "Claims",
             "date": "Publication dates | Publication date",
             "codes": "CPC - Cooperative classification",
             "ipc": "IPC - International classification",
@@ -141,15 +118,7 @@ PROFILES = (
     Profile(
         "PATSTAT",
         "appln_id",
-        {
-            "patent_id": "appln_id",
-            "title": "appln_title",
-            "abstract": "appln_abstract",
-            "date": "publn_date | earliest_publn_date | appln_filing_date",
-            "codes": "cpc_class_symbol",
-            "ipc": "ipc_class_symbol",
-            "family": "docdb_family_id",
-        },
+        {"patent_id": "appln_id", "date": "publn_date | earliest_publn_date | appln_filing_date"},
     ),
     Profile(
         "BigQuery patents",
@@ -161,10 +130,7 @@ PROFILES = (
             "claims": "claims_localized",
             "description": "description_localized",
             "date": "publication_date",
-            "codes": "cpc",
-            "ipc": "ipc",
             "citations": "citation",
-            "family": "family_id",
         },
         {
             "applicants": "assignee | assignee_harmonized",
@@ -172,15 +138,16 @@ PROFILES = (
         },
     ),
     Profile(
+        "PatentsView API",
+        "patent_id & cpc_current / cpc_at_issue / us_patent_citations",
+        {"codes": "cpc_current | cpc_at_issue", "citations": "us_patent_citations"},
+        {"applicants": "assignees | assignees_at_grant"},
+    ),
+    Profile(
         "HUPD",
         "cpc_labels & main_cpc_label / full_description",
         {
             "patent_id": "publication_number | application_number",
-            "title": "title",
-            "abstract": "abstract",
-            "claims": "claims",
-            "description": "full_description",
-            "date": "date_published",
             "codes": "main_cpc_label & cpc_labels",
             "ipc": "main_ipcr_label & ipcr_labels",
         },

@@ -156,10 +156,10 @@ def labelled_splits(corpus: Corpus) -> dict[str, np.ndarray]:
     rows = {name: np.flatnonzero((corpus.split == name) & labelled) for name in SPLITS}
     for name in ("train", "dev"):
         if not rows[name].size:
-            raise TooFew(
+            got = ", ".join(f"{k} {len(v)}" for k, v in rows.items())
+            what, fix = (
                 f"no patent of the {name} split has a code",
-                where=corpus.path,
-                got=", ".join(f"{k} {len(v)}" for k, v in rows.items()),
-                fix="Give more patents with codes, or other split shares",
+                "Give more, or other split shares",
             )
+            raise TooFew(what, where=corpus.path, got=got, fix=fix)
     return rows

@@ -291,7 +291,7 @@ def test_orbit(tmp_path: Path) -> None:
             41234567,
             "(US7000001) Pump",
             "(US7000001) A pump lifts water.",
-            "US7000001\nEP1234567",
+            "US7000001 B1 20240130 [US7000001]\nEP1234567 A1 20240201 [EP1234567]",
             "2024-01-30\n2024-02-01",
             "F04D-001/00\nF04D-029/22".replace("-0", "").replace("-", ""),
             "F04D1/00\nF04D29/22",
@@ -299,7 +299,7 @@ def test_orbit(tmp_path: Path) -> None:
         ],
     ]
     got, _ = read(sheet(tmp_path / "o.xlsx", rows))
-    assert (got[0]["patent_id"], got[0]["date"]) == ("US7000001", DAY)
+    assert (got[0]["patent_id"], got[0]["date"]) == ("US7000001 B1", DAY)
     assert (got[0]["title"], got[0]["abstract"]) == ("Pump", "A pump lifts water.")
     assert got[0]["codes"] == ["F04D1/00", "F04D29/22"]
     assert got[0]["family"] == "41234567" and got[0]["priority_date"] == "2021-05-04"
@@ -519,4 +519,33 @@ def test_nested_values_in_other_clothes(tmp_path: Path, form: str) -> None:
     assert corpus.texts == [("Pump 1", "Text 1 of this one."), ("Pump 2", "Text 2 of this one.")]
     assert corpus.codes == [["F04D1/00", "A01D34/68"]] * 2
     assert corpus.citations == [["US-7000002-B2"], []]
-    assert rows[0]["date"] == DAY
+    assert rows[0]["date"] == DAY and rows[0]["applicants"] == "ACME; BETA"
+
+
+def test_an_answer_of_patentsview(tmp_path: Path) -> None:
+    patent = {"patent_id": "7", "patent_title": "Pump", "patent_date": "2024-01-30"}
+    patent["cpc_current"] = [{"cpc_sequence": 0, "cpc_group_id": "F04D1/00"}]  # type: ignore[assignment]
+    patent["us_patent_citations"] = [{"citation_patent_id": "6"}]  # type: ignore[assignment]
+    patent["assignees"] = [{"assignee_organization": "ACME"}]  # type: ignore[assignment]
+    (tmp_path / "p.json").write_text(json.dumps({"error": False, "count": 1, "patents": [patent]}))
+    rows, corpus = read(tmp_path / "p.json")
+    assert (corpus.codes, corpus.citations) == ([["F04D1/00"]], [["6"]])
+    assert rows[0]["date"] == DAY and rows[0]["applicants"] == "ACME"
+
+
+def test_links_of_a_spreadsheet_and_columns_in_english(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    link = '"=HYPERLINK(""https://x/US{0}B2""{1}""{0}"")"'
+    path.write_text(
+        "Patent No,Title (English),English Abstract\n"
+        + f"{link.format(7000001, ',')},Pump,A.\n{link.format(7000002, ';')},Saw,B.\n"
+    )
+    corpus = Corpus.read(path)
+    assert corpus.ids.tolist() == ["7000001", "7000002"]
+    assert corpus.texts == [("Pump", "A."), ("Saw", "B.")]
+
+
+def test_codes_of_hupd_as_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("patent_number,title,cpc_label,ipc_label\n1,Pump,A61M51723,\n2,Saw,,B23D4500\n")
+    assert Corpus.read(path).codes == [["A61M"], ["B23D"]]

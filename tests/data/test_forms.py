@@ -48,8 +48,8 @@ def check(path: Path, **how: Any) -> None:
 # ---- text tables ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("name", ["f.csv", "f.tsv", "F.TSV"])
+@pytest.mark.parametrize("separator", [*",;\t|^~¦:", "\x01"])
+@pytest.mark.parametrize("name", ["f.csv", "F.TSV"])
 def test_separators(tmp_path: Path, separator: str, name: str) -> None:
     check(put(tmp_path / name, PLAIN.replace(",", separator)))
 
@@ -72,6 +72,11 @@ def test_separators(tmp_path: Path, separator: str, name: str) -> None:
         HEAD + ",\n" + "\n".join(ROWS),
         '"Patent\nID",TITLE," date "\n' + "\n".join(ROWS),
         HEAD + ",note,Note\n" + "\n".join(f"{r},a,b" for r in ROWS),
+        'x,"Patent\nID",title,date\r\n' + "".join(f"{i},{r}\r\n" for i, r in enumerate(ROWS)),
+        PLAIN + "\nTotal: 2 records\n",
+        f"Query:,pump\r\n{HEAD}\r\n{ROWS[0]}\r\nQuery:,saw\n{HEAD}\n{ROWS[1]}\n",
+        PLAIN.replace("date", "date,note,x").replace("06\n", "06,a,b\n"),
+        "".join('"' + line.replace("Pump", '""Pump""') + '"\n' for line in [HEAD, *ROWS]),
     ],
     ids=[
         "excel",
@@ -89,10 +94,36 @@ def test_separators(tmp_path: Path, separator: str, name: str) -> None:
         "head_ended",
         "lines",
         "doubled",
+        "lines_dos",
+        "remark",
+        "joined",
+        "short",
+        "rows_as_fields",
     ],
 )
 def test_headers_and_line_ends(tmp_path: Path, content: str) -> None:
     check(put(tmp_path / "f.csv", content))
+
+
+def test_rows_of_another_width(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path, wide = tmp_path / "f.csv", f"{HEAD},a,b\n"
+    check(put(path, wide + f"{ROWS[0]},x,y\n{ROWS[1]}\nTotal: 2, as of today\n"))
+    assert "left out: 1, e.g. 'Total: 2  as of today'" in caplog.text
+    assert "filled up: 1, e.g. \"line 3: ['7000002', 'Saw', '2004-05-06']\"" in caplog.text
+    for rows in (
+        "1,Pump\nof steel,2001-02-03,x,y\n2,Saw,,,\n",
+        "1,Pump,,,,z\n2,Saw,,,\n",
+        "Note\n1,Pump,,,\n",
+    ):
+        with pytest.raises(DataError, match="wrong number of columns"):
+            Corpus.read(put(path, wide + rows))
+
+
+@pytest.mark.parametrize("text", [r"A \"wet\" pump, \"new\"", r"\"Wet\"", "no\nline\\, "])
+def test_quotes_behind_backslashes(tmp_path: Path, text: str) -> None:
+    rows = f'"1","{text}","a, b"\n"2","Saw of 3\\"","x"\n'
+    corpus = Corpus.read(put(tmp_path / "f.csv", f"id,abstract,title\n{rows}"))
+    assert corpus.texts == [("a, b", text.replace('\\"', '"').strip()), ("x", 'Saw of 3"')]
 
 
 def test_a_doubled_column_is_kept_or_refused(tmp_path: Path) -> None:
@@ -242,12 +273,30 @@ def test_json(tmp_path: Path, name: str, form: str) -> None:
         "mark": "\ufeff" + lines,
         "utf-16": lines.encode("utf-16"),
     }[form]
-    path = put(tmp_path / name, content)
-    if form == "pretty" and name == "f.jsonl":
-        with pytest.raises(DataError, match=r"not JSON .*f\.jsonl, line 1"):
-            Corpus.read(path)
-    else:
-        check(path)
+    check(put(tmp_path / name, content))
+
+
+@pytest.mark.parametrize("name", ["f.json", "f.jsonl"])
+@pytest.mark.parametrize(
+    "orient", ["key", "deep", "ids", "index", "columns", "list", "split", "rows"]
+)
+def test_one_json_value(tmp_path: Path, name: str, orient: str) -> None:
+    frame = pd.DataFrame(records())
+    values: dict[str, Any] = {
+        "key": {"status": "ok", "found": records()},
+        "deep": {"response": {"n": 2, "docs": records()}},
+        "ids": frame.set_index("patent_id").to_dict("index"),
+        "list": frame.to_dict("list"),
+        "rows": [list(frame), *frame.to_numpy().tolist()],
+    }
+    value = values.get(orient) or json.loads(frame.to_json(orient=orient))
+    check(put(tmp_path / name, json.dumps(value, indent=1 if "n" in orient else None)))
+
+
+def test_one_patent_in_json(tmp_path: Path) -> None:
+    cites = [{"id": f"{i}", "title": "Saw", "abstract": "x", "date": ""} for i in range(3)]
+    one = {"id": "9", "title": "Pump", "citations": cites, "more": {"a": {"b": 1}}}
+    assert read(put(tmp_path / "f.json", json.dumps(one, indent=1))) == [("9", "Pump")]
 
 
 def test_json_that_is_not(tmp_path: Path) -> None:

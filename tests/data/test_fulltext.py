@@ -29,6 +29,7 @@ from patentcl.data.fulltext import REFERENCE, split_claims
         ("1 . A pump\n2 . The pump of claim\n1 having\n3. teeth\n3) A fan", 3),
         ("1. A method of: 1. mixing; 2. stirring.\n2. The method of claim 1. 3. A kit.", 3),
         ("1. A pump as in Fig. 2. 2. A peptide of SEQ ID No. 3. 3. A fan of 3.5 m.", 3),
+        ("1. A pump. | 2. A fan. |", ["A pump.", "A fan."]),
         ("1.A pump.\r2.A fan.\r3.A rod.", ["A pump.", "A fan.", "A rod."]),
         ("1.-2. (canceled) 3. A pump.", ["1.-2. (canceled)", "A pump."]),
         ("1. The rod according to\nclaim\n2. 2. A rod.", 2),
