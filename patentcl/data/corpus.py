@@ -140,15 +140,7 @@ class Corpus:
         DataError
             If something is missing or cannot be read.
         """
-        options = ReadOptions(
-            scheme,
-            limit,
-            columns or {},
-            dates,
-            encoding=encoding,
-            like=like or {},
-            every_row=every_row,
-        )
+        options = ReadOptions(scheme, limit, columns or {}, dates, encoding, like or {}, every_row)
         if not isinstance(source, pd.DataFrame):
             if not isinstance(source, (str, Path)):
                 got = f"a {type(source).__name__}"
@@ -217,8 +209,9 @@ class Corpus:
             array = np.asarray(which)
             if array.dtype == bool:
                 if array.shape != (len(self),):
+                    wanted = f"({len(self)},)"
                     raise DataError(
-                        "mask does not match the corpus", got=array.shape, wanted=f"({len(self)},)"
+                        "mask does not match the corpus", got=array.shape, wanted=wanted
                     )
                 rows = np.flatnonzero(array)
             elif array.dtype.kind in "iu" and not ((array < 0) | (array >= len(self))).any():
@@ -227,14 +220,11 @@ class Corpus:
                 ids = np.atleast_1d(array).astype(str)
                 rows = pd.Index(self.ids).get_indexer(pd.Index(ids))
                 if (rows < 0).any():
-                    wanted = f"an id, or a row from 0 to {len(self) - 1}"
-                    raise DataError(
-                        "no such patent in the corpus", got=ids[rows < 0][0], wanted=wanted
-                    )
+                    got, wanted = ids[rows < 0][0], f"an id, or a row from 0 to {len(self) - 1}"
+                    raise DataError("no such patent in the corpus", got=got, wanted=wanted)
         if rows.size == 0:
-            raise DataError(
-                "that part of the corpus is empty", got=which if isinstance(which, str) else None
-            )
+            got = which if isinstance(which, str) else None
+            raise DataError("that part of the corpus is empty", got=got)
         part = Corpus(self.path, self.level)
         part._rows = rows if self._rows is None else self._rows[rows]
         part._keep, part._whole = self._keep, self._whole
@@ -303,12 +293,8 @@ class Corpus:
 
     def titles_of(self, ids: Sequence[str]) -> dict[str, str]:
         """Titles of some patents by id, without reading the others into memory."""
-        rows = pq.read_table(
-            self.path,
-            columns=["patent_id", "title"],
-            filters=[("patent_id", "in", list(ids))],
-            partitioning=None,
-        )
+        of, names = [("patent_id", "in", list(ids))], ["patent_id", "title"]
+        rows = pq.read_table(self.path, columns=names, filters=of, partitioning=None)
         return dict(zip(rows["patent_id"].to_pylist(), rows["title"].to_pylist(), strict=True))
 
     @property

@@ -73,11 +73,9 @@ def explain_duckdb(
         fix = "Name its encoding with --encoding, or convert it, e.g. with iconv"
         return DataError("the file is not UTF-8", where=place, fix=fix)
     if columns := re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text):
-        what, fix = (
-            "a row has the wrong number of columns",
-            "Check delimiter and quotes on that line",
-        )
-        return DataError(what, where=place, got=columns[2], wanted=columns[1], fix=fix)
+        got, wanted, fix = columns[2], columns[1], "Check delimiter and quotes on that line"
+        what = "a row has the wrong number of columns"
+        return DataError(what, where=place, got=got, wanted=wanted, fix=fix)
     if "unterminated quote" in text:
         return DataError("a quoted field is never closed", where=place)
     if "state machine reached an invalid state" in text:
@@ -129,24 +127,20 @@ def unpack(
                 _copy(packed, plain, most)
             return target
         with zipfile.ZipFile(path) as archive:
-            members = [
-                m
-                for m in archive.infolist()
-                if m.filename.lower().endswith(kinds) and not m.filename.startswith("__MACOSX/")
-            ]
-            if len(members) > 1:  # beside what is to be read first
-                members = [m for m in members if not m.filename.lower().endswith(".txt")]
-            if len(members) != 1:
-                got = f"{len(members)} tables"
+            names = [n for n in archive.namelist() if not n.startswith("__MACOSX/")]
+            names = [n for n in names if n.lower().endswith(kinds)]
+            if len(names) > 1:  # what is to be read first is no table
+                names = [n for n in names if not n.lower().endswith(".txt")]
+            if len(names) != 1:
+                got = f"{len(names)} tables"
                 raise DataError("the zip must hold one table", where=path, got=got)
             if not target.name.lower().endswith(kinds):
-                target = work / Path(members[0].filename).name
-            with archive.open(members[0]) as packed, target.open("wb") as plain:
+                target = work / Path(names[0]).name
+            with archive.open(names[0]) as packed, target.open("wb") as plain:
                 _copy(packed, plain, most)
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError) as error:
-        raise DataError(
-            f"the {kind} is damaged or cut off", where=path, got=str(error), fix="Download it again"
-        ) from error
+        what, fix = f"the {kind} is damaged or cut off", "Download it again"
+        raise DataError(what, where=path, got=str(error), fix=fix) from error
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         what = "the disk is full, nothing was kept" if full else "the file cannot be unpacked"
@@ -174,10 +168,8 @@ def unpack_all(path: Path, work: Path, kinds: tuple[str, ...]) -> Path | None:
     except zipfile.BadZipFile:  # said better by `unpack`
         return None
     except (tarfile.TarError, EOFError, zlib.error, OSError, lzma.LZMAError) as error:
-        got, fix = str(error), "Download it again"
-        raise DataError(
-            "the archive is damaged or cut off", where=path, got=got, fix=fix
-        ) from error
+        what, fix = "the archive is damaged or cut off", "Download it again"
+        raise DataError(what, where=path, got=str(error), fix=fix) from error
     return None
 
 

@@ -141,8 +141,8 @@ def _read(
     columns: Columns,
     keep: bool,
 ) -> dict[str, str]:
-    used, scan = columns.used, opened.scan
-    rows = con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
+    used = columns.used
+    rows = con.execute(f"DESCRIBE SELECT * FROM {opened.scan}").fetchall()
     kinds = {str(r[0]): str(r[1]) for r in rows} | dict.fromkeys(opened.lists, JSON_LIST)
 
     nul = False

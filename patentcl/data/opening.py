@@ -202,9 +202,8 @@ def _records_in(value: Any, known: set[str], depth: int = 3) -> tuple[int, list[
             return names(header), [dict(zip(header, row, strict=False)) for row in value[1:]]
         return (names(value[0]), value) if dicts else (0, [])
     texts = (n for n in value if plain_name(n) in (*NAMES["title"], *NAMES["abstract"]))
-    found: list[tuple[int, list[dict[str, Any]]]] = [
-        (99 if any(isinstance(value[n], str) for n in texts) else names(value), [])
-    ]
+    own = 99 if any(isinstance(value[n], str) for n in texts) else names(value)
+    found: list[tuple[int, list[dict[str, Any]]]] = [(own, [])]
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
         found.append(_records_in([value["columns"], *value["data"]], known))
     if depth:
