@@ -51,13 +51,9 @@ class Counts(dict[str, int]):
     def warn(self, where: object) -> None:
         """Say once what was left out; not what the source itself marks as nothing."""
         codes = self["codes"] + self[BAD_CODES]
-        parts = [
-            f"{name}: {self[name]:,}"
-            + (f" of {codes:,} ({self[name] / codes:.1%})" if name == BAD_CODES else "")
-            + f", e.g. {texts[0]}"
-            for name, texts in self.examples.items()
-            if self[name] and name != NO_DATES
-        ]
+        share = {BAD_CODES: f" of {codes:,} ({self[BAD_CODES] / max(1, codes):.1%})"}
+        shown = [(n, texts) for n, texts in self.examples.items() if self[n] and n != NO_DATES]
+        parts = [f"{n}: {self[n]:,}{share.get(n, '')}, e.g. {texts[0]}" for n, texts in shown]
         if parts:
             warnings.warn(f"{where}: {'; '.join(parts)}", DataWarning, stacklevel=4)
 

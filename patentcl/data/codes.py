@@ -19,9 +19,12 @@ _HELD = "\x1e"  # for a comma inside a number, while commas separate
 _NOTE = r"\(\s*(?:\d{4}[^()]*|[A-Z]+(?:[\s,]+[A-Z]+)*)\s*\)|\[\s*\d{4}[-.][^\[\]]*\]"
 _VERSION = r"(\s|\d{10})(?:19|20)\d{6}(?:[A-Z]{3}(?:\d{8}[A-Z]{4})?)?"
 _STATUS = r"""(/\s*\d{2,6})\s*(?:[ACSFLIN]{1,3}(?:\s+|$|[;,|\x1f"''\])}]))+"""
-_NEXT = r"(?:\s+and\s+|[\s/:]+)([A-HY]\d\d[A-Z])"  # these separate whole codes only
+_NEXT = r"(?:\s+and\s+|[\s/:.]+|(?:^|\s+)\d\d?[.)]\s+)([A-HY]\d\d[A-Z])"  # between whole codes
 _BETWEEN = r"""(?:[;|,；，、&\t\r\n\x1f"''\[\](){}\x{fffd}]|\s+and\s+)+"""
 # What most files have, and nothing below would change.
+_NUMBER = r"(?:[A-Z]{2,4})?\d{6,12}(?:[A-Z]\d?)?"
+_THOUSAND = r"\b([A-Za-z]*\d{1,3})[,''](\d{3})\b"
+_REMARK = r"(\d(?:\s?[A-Z]\d?)?)\s*[(\[][^()\[\]]*[)\]]"  # "7000002 (Smith, 1999)"
 _ITEM = r"[A-Z]{0,3}\d[A-Z0-9]{0,11}(?:/\d+)?"
 _SIMPLE = rf"(?:{_ITEM})?(?:(?:; ?|\x1f){_ITEM})*\x1f?"
 
@@ -90,17 +93,17 @@ CREATE OR REPLACE TEMP MACRO split_codes(s) AS
     ELSE list_filter(list_transform(regexp_split_to_array(
         regexp_replace(regexp_replace(regexp_replace(regexp_replace(replace(s, '\/', '/'),
             '{_NOTE}', ' ', 'gi'), '{_VERSION}', '\1', 'gi'), '{_STATUS}', '\1;', 'gi'),
-            '{_NEXT}', ';\1', 'gi'), '{_BETWEEN}|[+*<>]'),
+            '{_NEXT}', ';\1', 'gi'), '{_BETWEEN}|[+*<>]|\.\s*$'),
         lambda x: value_of(x)), lambda x: x IS NOT NULL) END;
 
 -- The patent numbers in a text: 10,000,002 is one. Items of a list are numbers as they are.
 CREATE OR REPLACE TEMP MACRO split_numbers(s) AS
     CASE WHEN regexp_full_match(s, '{_SIMPLE}') THEN simple_items(s)
-    ELSE list_filter(list_transform(CASE WHEN regexp_full_match(s, '\d{{6,8}}(\s+\d{{6,8}})+')
-    THEN regexp_split_to_array(s, '\s+') WHEN contains(s, chr(31))
+    ELSE list_filter(list_transform(CASE WHEN regexp_full_match(s, '{_NUMBER}([\s/]+{_NUMBER})+')
+    THEN regexp_split_to_array(s, '[\s/]+') WHEN contains(s, chr(31))
     THEN regexp_split_to_array(s, '[;|\t\r\n\x1f]+') ELSE regexp_split_to_array(
-        regexp_replace(regexp_replace(s, '\b([A-Za-z]*\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'),
-            '\b([A-Za-z]*\d{{1,3}}),(\d{{3}})\b', '\1{_HELD}\2', 'g'), '{_BETWEEN}') END,
+        regexp_replace(regexp_replace(regexp_replace(s, '{_REMARK}', '\1', 'g'), '{_THOUSAND}',
+            '\1{_HELD}\2', 'g'), '{_THOUSAND}', '\1{_HELD}\2', 'g'), '{_BETWEEN}') END,
     lambda x: number_of(replace(x, '{_HELD}', ','))), lambda x: x IS NOT NULL) END;
 
 -- Whether a number has no parts but digits, and letters such as D before them.

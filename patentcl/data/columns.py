@@ -152,15 +152,13 @@ def check_columns(columns: Columns, header: list[str], where: object) -> None:
     tools = ", ".join(p.name for p in PROFILES)
     fix = f"Give an export of {tools}; or name the columns, e.g. --columns "
     if not {r for r in columns.used if r != "family"}:
-        wanted = "names such as patent_id, title, abstract in one of the first 10 lines"
+        wanted = "names such as patent_id, title, abstract in one of the first 30 lines"
         what, fix = "the table has no header with names that are known", fix + "title=NAME"
         raise DataError(what, where=where, got=got, wanted=wanted, fix=fix)
     if "patent_id" not in columns.used:
-        wanted = " or ".join(NAMES["patent_id"])
+        what, wanted = "column 'patent_id' is missing", " or ".join(NAMES["patent_id"])
         fix += "patent_id=NUMBER"
-        raise DataError(
-            "column 'patent_id' is missing", where=where, got=got, wanted=wanted, fix=fix
-        )
+        raise DataError(what, where=where, got=got, wanted=wanted, fix=fix)
     if not {"title", "abstract"} & set(columns.used):
         wanted, fix = "title or abstract", fix + "abstract=summary"
         raise DataError("no text column", where=where, got=got, wanted=wanted, fix=fix)

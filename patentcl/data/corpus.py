@@ -446,23 +446,20 @@ class Corpus:
     @property
     def extra(self) -> pd.DataFrame:
         """Columns of the source that are not patentcl's own, with ids as the index."""
-        names = [
-            n for n in pq.read_schema(self.path).names if n not in COLUMNS and not self._has(n)
-        ]
+        names = pq.read_schema(self.path).names
+        names = [n for n in names if n not in COLUMNS and not self._has(n)]
         return self.table(["patent_id", *names]).to_pandas().set_index("patent_id")
 
     def filled(self) -> list[str]:
         """Names of columns: all of the source's own, and ours that hold a value."""
-        return [
-            name
-            for name in pq.read_schema(self.path).names
-            if name not in COLUMNS
-            or any(
-                value not in (None, "", [])
-                for table in self.batches([name], _AT_ONCE)
-                for value in table[name].to_pylist()
-            )
-        ]
+
+        def values(name: str) -> Iterator[Any]:
+            for table in self.batches([name], _AT_ONCE):
+                yield from table[name].to_pylist()
+
+        names = pq.read_schema(self.path).names
+        nothing: tuple[Any, ...] = (None, "", [])
+        return [n for n in names if n not in COLUMNS or any(v not in nothing for v in values(n))]
 
     def frame(self) -> pd.DataFrame:
         """Ids, dates, titles and codes as a DataFrame: the ``meta`` of an index."""

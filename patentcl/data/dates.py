@@ -12,7 +12,10 @@ ORDERS = ("auto", "dmy", "mdy")
 NO_DATES = "dates that stand for none, left out"
 SERIAL = "dates that were a spreadsheet's numbers of days"
 _EITHER = r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4})$"
-_WORDS = ["%d %b %Y", "%d-%b-%Y", "%b %d %Y", "%b %d, %Y", "%d %B %Y", "%B %d %Y", "%B %d, %Y"]
+_END = r"(\.0|[T ]+\d\d?:\d\d.*|日|\s*\(.*\))$"  # a time of day, the name of the day
+_AROUND = r"^[A-Za-z]{3,9},\s*|([A-Za-z])\.(\s)|(\d)(?:st|nd|rd|th)\b"
+_WORDS = ["%d %b %Y", "%b %d %Y", "%b %d, %Y", "%b %Y", "%m/%Y", "%d-%b-%Y", "%b-%d-%Y"]
+_WORDS += [form.replace("%b", "%B") for form in _WORDS]
 
 
 def read_dates(con: duckdb.DuckDBPyConnection, where: object, order: str) -> None:
@@ -23,11 +26,10 @@ def read_dates(con: duckdb.DuckDBPyConnection, where: object, order: str) -> Non
     DataError
         If 05/04/2010 may be two days, and neither `order` nor another row of the column decides.
     """
-    con.execute(r"""
+    con.execute(rf"""
         CREATE TEMP TABLE text_of_day AS
-        SELECT raw, translate(
-            regexp_replace(regexp_replace(value_of(raw), '(\.0|[T ]+\d\d?:\d\d.*|日)$', ''),
-                '^[A-Za-z]{3,9},\s*|([A-Za-z])\.(\s)', '\1\2', 'g'), '年月', '--') AS x
+        SELECT raw, translate(regexp_replace(regexp_replace(
+            value_of(raw), '{_END}', ''), '{_AROUND}', '\1\2\3', 'g'), '年月', '--') AS x
         FROM (SELECT DISTINCT date AS raw FROM raw_patent) WHERE value_of(raw) IS NOT NULL""")
     parts = [f"regexp_extract(x, '{_EITHER}', {i})" for i in (1, 2, 3)]
     if order == "auto":

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from patentcl.core.errors import DataError
 from patentcl.data.characters import HALVES, has_halves, without_halves
@@ -23,7 +24,7 @@ from patentcl.data.options import ReadOptions, plain_name
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _RARE = "^~¦\x01\x1f:"  # separators that count where no header is seen with another one
 _HEAD = 1 << 20  # bytes that are looked at
-_ROWS = 10  # in which the header is looked for
+_ROWS = 30  # in which the header is looked for
 _BLOCK = 1 << 22
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -41,7 +42,8 @@ class Delimited:
     columns: list[tuple[str, bool]]
     """Names of all columns, and whether they are the table's own."""
     delimiter: str
-    quoted: bool
+    quote: str
+    """What encloses fields; "" if nothing does."""
     above: str
     """What the file has above the header."""
     notes: list[str]
@@ -55,19 +57,16 @@ class Delimited:
     @property
     def scan(self) -> str:
         """A FROM clause: every column as text (ids such as D1000 appear late in a file)."""
-        return _scan(self.plain, self.columns, self.delimiter, self.quoted)
+        return _scan(self.plain, self.columns, self.delimiter, self.quote)
 
     def place_of(self, row: int) -> str:
         """Where a row of `plain` begins: "line N", or "row N" where that cannot be told."""
-        skipped = self.above.count("\n")
-        if not self.quoted:
-            return f"line {row + skipped}"
         try:
             with self.plain.open(encoding="utf-8", errors="replace", newline="") as stream:
-                rows = csv.reader(stream, delimiter=self.delimiter)
+                rows = _reader(stream, self.delimiter, self.quote)
                 for _ in range(row - 1):
                     next(rows)
-                return f"line {rows.line_num + 1 + skipped}"
+                return f"line {rows.line_num + 1 + self.above.count(chr(10))}"
         except (OSError, csv.Error, StopIteration):
             return f"row {row}"
 
@@ -93,8 +92,7 @@ def open_delimited(
         plain, encoding = without_halves(plain, work), "utf-8"
     with plain.open("rb") as stream:
         raw = stream.read(_HEAD)
-    text = codecs.getincrementaldecoder(encoding)("replace").decode(raw)
-    text = text.removeprefix("\ufeff")
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(raw).removeprefix("\ufeff")
     old_mac = "\r" in text and "\n" not in text
     text = text.replace("\r", "\n") if old_mac else text
     if not text.strip():
@@ -103,43 +101,38 @@ def open_delimited(
     start = 0
     if excel := re.match(r'"?sep=(.)"?\r?\n', text, re.IGNORECASE):  # a line for Excel
         separators, start = excel[1], excel.end()
-    before, row, delimiter = _find_header(
-        text[start:], separators, known_names(options), 1 if tables else _ROWS
-    )
+    rows, known = 1 if tables else _ROWS, known_names(options)
+    before, row, delimiter = _find_header(text[start:], separators, known, rows)
     start += before
     if len(row) == 1 and text.startswith('"', start) and any(s in row[0] for s in SEPARATORS):
         copy = work / f"{plain.name}.rows"  # each row was taken for a field
         write_again(plain, copy, shown, encoding, old_mac, start)
         with copy.open(encoding="utf-8", newline="") as source:
-            rows = [",".join(row) for row in csv.reader(source)]
-        copy.write_text("\n".join(rows), "utf-8")
-        return open_delimited(copy, work, shown, options, tables, quoted)
+            lines = [",".join(row) for row in csv.reader(source)]
+        copy.write_text("\n".join(lines), "utf-8")
+        return open_delimited(copy, work, shown, replace(options, encoding="utf-8"), tables, quoted)
     if tables and len(row) == 1 and (other := next((s for s in ",;|" if s in row[0]), None)):
         what, where = "the columns are not separated as expected", f"{shown}, line 1"
         raise DataError(what, where=where, got=repr(other), wanted=repr(delimiter))
     above, text = text[:start], text[start:]
     if len(raw) == _HEAD:  # cut off in the middle of a line
         text = text[: text.rfind("\n") + 1] or text
-    quoted = _is_quoted(text, delimiter, quoted)
-    if not quoted:
-        row = text.splitlines()[0].split(delimiter)
-    records, doubled = _records(text, delimiter, quoted), text.replace('\\"', '""')
-    escaped = doubled != text and len(_records(doubled, delimiter, quoted)) > len(records)
-    columns = _columns(row, records)
+    mark = _quote_of(text, delimiter, quoted)
+    records, doubled = _records(text, delimiter, mark), text.replace('\\"', '""')
+    loose = doubled != text and len(_records(doubled, delimiter, mark)) > len(records)
+    columns = _columns(row := (records or [row])[0], records)
     target, is_utf8 = plain, encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
     if not is_utf8 or old_mac or start:
         target = work / f"{plain.name}.utf8"
         write_again(plain, target, shown, encoding, old_mac, start)
-    notes = [f"read as {encoding}"] if not is_utf8 else []
-    if delimiter != usual:
-        notes.append(f"columns are separated by {SEPARATORS.get(delimiter, repr(delimiter))}")
-    if above:
-        notes.append(f"the header is in line {above.count(chr(10)) + 1}")
-    if not quoted and '"' in text:
-        notes.append("quotes are characters like others")
-    table = Delimited(target, columns, delimiter, quoted, above, notes)
-    if escaped or any("\n" in cell for cell in row):  # DuckDB takes that for how lines end
-        return even_rows(table, work, escaped) or table
+    notes = [] if is_utf8 else [f"read as {encoding}"]
+    by = SEPARATORS.get(delimiter, repr(delimiter))
+    notes += [f"columns are separated by {by}"] * (delimiter != usual)
+    notes += [f"the header is in line {above.count(chr(10)) + 1}"] * bool(above)
+    notes += ["quotes are characters like others"] * (not mark and '"' in text)
+    table = Delimited(target, columns, delimiter, mark, above, notes)
+    if loose or any("\n" in cell for cell in row):  # DuckDB takes that for how lines end
+        return even_rows(table, work, loose) or table
     return table
 
 
@@ -182,9 +175,7 @@ def _guess(block: bytes, where: str, likely: str | None) -> str:
     as_utf8 = block.decode("utf-8", "replace")
     wrong = as_utf8.count("\ufffd")
     right = sum(not c.isascii() for c in as_utf8) - wrong
-    runs = re.findall(rb"[\x80-\xff]+", block)
-    pairs = sum(len(run) % 2 == 0 for run in runs)  # Chinese has two bytes a character
-    for name in (likely, "gb18030" if pairs > 0.7 * len(runs) else "cp1252"):
+    for name in (likely, _asian(block) or "cp1252"):
         try:
             if name is not None and right <= wrong:
                 codecs.getincrementaldecoder(name)().decode(block)
@@ -194,6 +185,27 @@ def _guess(block: bytes, where: str, likely: str | None) -> str:
     got = "mostly UTF-8, with bytes that are not" if right > wrong else "no encoding that is known"
     fix = "Name it, e.g. --encoding shift_jis, or convert the file, e.g. with iconv"
     raise DataError("the file is not UTF-8", where=where, got=got, fix=fix)
+
+
+def _asian(block: bytes) -> str | None:
+    """The encoding of Japanese, Korean or Chinese, by the first bytes of its usual characters."""
+    runs = re.findall(rb"[\x80-\xff]+", block)
+    pairs = sum(len(run) % 2 == 0 for run in runs) > 0.7 * len(runs)
+    for name, low, high, share, least in (
+        ("cp932", 0x82, 0x83, 0.2, 4),  # kana
+        ("cp949", 0xB0, 0xC8, 0.97, 12),  # hangul
+        ("gb18030", 0xB0, 0xD7, 0.9 if pairs else 2, 1),
+        ("big5", 0xA4, 0xC6, 0.95, 12),
+    ):
+        try:
+            text = codecs.getincrementaldecoder(name)().decode(block)
+        except UnicodeDecodeError:
+            continue
+        letters = [c.encode(name)[0] for c in text if c > "\u2fff" and c.isalpha()]
+        usual = sum(low <= first <= high for first in letters)
+        if len(letters) >= least and usual >= share * len(letters):
+            return name
+    return None
 
 
 def write_again(
@@ -214,11 +226,11 @@ def write_again(
         raise DataError(what, where=shown, got=str(error), fix=fix) from error
 
 
-def even_rows(table: Delimited, work: Path, escaped: bool = False) -> Delimited | None:
+def even_rows(table: Delimited, work: Path, loose: bool = False) -> Delimited | None:
     """The table without lines of remarks, and with short rows filled up; None if that is uncertain.
 
     A row may be short for a line end in a field without quotes: then the next one is short, too. If
-    `escaped`, quotes in fields stand behind backslashes.
+    `loose`, quotes in fields stand behind backslashes, or are not doubled.
     """
     width, mark, target = len(table.columns), table.delimiter, work / f"{table.plain.name}.even"
     tops = {line.partition(mark)[0] for line in table.above.splitlines()} - {""}
@@ -230,8 +242,7 @@ def even_rows(table: Delimited, work: Path, escaped: bool = False) -> Delimited 
         table.plain.open(encoding="utf-8", newline="") as source,
         target.open("w", encoding="utf-8", newline="") as copy,
     ):
-        quotes = '"' if table.quoted else None
-        rows = csv.reader(_lines(source, escaped), delimiter=mark, quotechar=quotes, strict=True)
+        rows = _reader(_lines(source, mark, loose), mark, table.quote)
         write = csv.writer(copy, delimiter=mark, quoting=csv.QUOTE_ALL).writerow
         try:
             next(rows)
@@ -253,15 +264,21 @@ def even_rows(table: Delimited, work: Path, escaped: bool = False) -> Delimited 
             return None
     found = {"lines that are no patents, left out": remarks, "short rows, filled up": filled}
     notes = [f"{n}: {len(rows):,}, e.g. {rows[0][:60]!r}" for n, rows in found.items() if rows]
-    return replace(table, plain=target, quoted=True, notes=table.notes + notes)
+    notes += ["quotes in fields were not doubled"] * loose
+    return replace(table, plain=target, quote='"', notes=table.notes + notes)
 
 
-def _lines(source: Iterable[str], escaped: bool) -> Iterator[str]:
-    """Lines with quotes doubled instead of `escaped`; none ends in a carriage return alone."""
+def _lines(source: Iterable[str], delimiter: str, loose: bool) -> Iterator[str]:
+    """Lines that do not end in a carriage return alone; if `loose`, with quotes in fields doubled.
+
+    Those stand behind a backslash, or neither begin nor end a field.
+    """
+    d = re.escape(delimiter)
+    inside = re.compile(rf'(?<=[^{d}"])(?<!{d} )"(?=[^{d}"\r\n])')
     for line in source:
         if line.endswith("\r"):
             raise csv.Error
-        yield line.replace('\\"', '""') if escaped else line
+        yield inside.sub('""', line.replace('\\"', '""')) if loose else line
 
 
 # ---- header, quotes, columns ------------------------------------------------------------------
@@ -294,7 +311,7 @@ def _starts(text: str, delimiter: str, among: int) -> Iterator[tuple[int, list[s
             taken += len(line)
             yield line
 
-    rows = csv.reader(lines(), delimiter=delimiter)
+    rows = csv.reader(lines(), delimiter=delimiter, skipinitialspace=True)
     for _ in range(among):
         start = taken
         try:
@@ -304,31 +321,42 @@ def _starts(text: str, delimiter: str, among: int) -> Iterator[tuple[int, list[s
         yield start, row
 
 
-def _is_quoted(text: str, delimiter: str, default: bool) -> bool:
-    """Whether fields stand in quotes; else a quote is a character like others.
+def _quote_of(text: str, delimiter: str, default: bool) -> str:
+    """What encloses fields; "" where a quote is a character like others.
 
     Without quoting every line has the same number of fields. With it, a field may hold a separator
     or a line end, or a quote that is doubled.
     """
     head, *lines = [line for line in text.split("\n") if line.strip()]
-    if head.startswith('"') or f'{delimiter}"' in head:
-        return True
+    if head.startswith('"') or re.search(rf'{re.escape(delimiter)} *"', head):
+        return '"'
+    uneven = any(line.count(delimiter) != head.count(delimiter) for line in lines)
+    if uneven and f"{delimiter}'" in text and _is_even(_records(text, delimiter, "'")):
+        return '"' if _is_even(_records(text, delimiter, '"')) else "'"
     if '"' not in text:
-        return default
-    if any(line.count(delimiter) != head.count(delimiter) for line in lines):
-        return True
-    records = _records(text, delimiter, True)
-    if len(records) < 1 + len(lines) or any(len(r) != len(records[0]) for r in records):
-        return False
+        return '"' if default else ""
+    if uneven or sum(f'"{delimiter}"' in line for line in lines) > len(lines) / 2:
+        return '"'
+    records = _records(text, delimiter, '"')
+    if len(records) < 1 + len(lines) or not _is_even(records):
+        return ""
     doubled = rf'(?:^|{re.escape(delimiter)})"[^"]*""(?:[^"]|"")*"(?:\r?$|{re.escape(delimiter)})'
-    return default or any(re.search(doubled, line) for line in lines)
+    return '"' if default or any(re.search(doubled, line) for line in lines) else ""
 
 
-def _records(text: str, delimiter: str, quoted: bool) -> list[list[str]]:
+def _is_even(records: list[list[str]]) -> bool:
+    return len(records) > 1 and all(len(r) == len(records[0]) for r in records)
+
+
+def _reader(lines: Iterable[str], delimiter: str, quotes: str) -> Any:
+    """Rows of cells, and an error where quotes do not fit."""
+    how: Any = {"quotechar": quotes or None, "skipinitialspace": True, "strict": True}
+    return csv.reader(lines, delimiter=delimiter, **how)
+
+
+def _records(text: str, delimiter: str, quotes: str) -> list[list[str]]:
     """The rows of a text, up to the first one that is not well formed."""
-    if not quoted:
-        return [line.split(delimiter) for line in text.splitlines() if line.strip()]
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows = _reader(io.StringIO(text, newline=""), delimiter, quotes)
     found = []
     try:
         for row in rows:
@@ -342,13 +370,15 @@ def _records(text: str, delimiter: str, quoted: bool) -> list[list[str]]:
 def _columns(row: list[str], records: list[list[str]]) -> list[tuple[str, bool]]:
     """Names of all columns, and whether they are the table's own; a doubled one says where it is.
 
-    Rows may have a name more than the header (R), or an empty field at their end.
+    Rows may have a number more than the header (R), or an empty field at their end.
     """
     names = [" ".join(cell.replace("\0", "").split()) for cell in row]
     widths = {len(record) for record in records[1:]}
     if widths == {len(names) + 1}:
-        empty = all(record[-1] == "" for record in records[1:])
-        names.insert(len(names) if empty else 0, "")
+        if all(record[-1] == "" for record in records[1:]):
+            names.append("")
+        elif all(record[0].isdigit() and len(record[0]) < 6 for record in records[1:]):
+            names.insert(0, "")
     elif names[-1] == "" and widths == {len(names) - 1}:
         names.pop()
     columns: list[tuple[str, bool]] = []
@@ -360,14 +390,11 @@ def _columns(row: list[str], records: list[list[str]]) -> list[tuple[str, bool]]
     return columns
 
 
-def _scan(path: Path, columns: list[tuple[str, bool]], delimiter: str, quoted: bool) -> str:
+def _scan(path: Path, columns: list[tuple[str, bool]], delimiter: str, quotes: str) -> str:
     types = ", ".join(f"{quote(name)}: 'VARCHAR'" for name, _ in columns)
-    mark = quote('"') if quoted else "''"
-    scan = scan_of(
-        "read_csv",
-        [path],
-        f"delim={quote(delimiter)}, quote={mark}, escape={mark}, header=true, auto_detect=false",
-        f"max_line_size=16000000, buffer_size=32000000, columns={{{types}}}",
-    )
+    mark = quote(quotes)
+    how = f"delim={quote(delimiter)}, quote={mark}, escape={mark}, header=true, auto_detect=false"
+    more = f"max_line_size=16000000, buffer_size=32000000, columns={{{types}}}"
+    scan = scan_of("read_csv", [path], how, more)
     nameless = [name_of(name) for name, named in columns if not named]
     return f"(SELECT * EXCLUDE ({', '.join(nameless)}) FROM {scan})" if nameless else scan

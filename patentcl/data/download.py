@@ -182,9 +182,8 @@ class Server:
             if begin not in (0, have):
                 raise http.client.HTTPException(f"bytes from {begin} instead of {have}")
             length = _whole(answer.headers.get("Content-Length"))
-            total = (
-                file.size if file.size is not None else (None if length is None else begin + length)
-            )
+            told = None if length is None else begin + length
+            total = told if file.size is None else file.size
             done = begin
             with part.open("ab" if begin else "wb") as stream:
                 while block := answer.read(_BLOCK):
@@ -206,9 +205,8 @@ class Server:
             headers["Range"] = f"bytes={begin}-"
         for attempt in range(_TRIES):
             try:
-                return self._opener.open(
-                    urllib.request.Request(address, headers=headers), timeout=self.timeout
-                )
+                request = urllib.request.Request(address, headers=headers)
+                return self._opener.open(request, timeout=self.timeout)
             except urllib.error.HTTPError as error:
                 busy = error.code == 429 or error.code >= 500
                 wait = _seconds(error.headers.get("Retry-After"), self.wait * 2**attempt)

@@ -88,8 +88,7 @@ def _explained(error: duckdb.Error, source: Source, opened: Opened | None = None
         return explain_duckdb(error, where)
     if len(source) > 1:  # a file for each patent
         where = next((p for p in map(Path, source) if not _is_json(p)), where)  # type: ignore[arg-type]
-        return explain_duckdb(error, where, json_file=where)
-    plain = opened.plain if opened is not None else None
+    plain = opened.plain if opened is not None and len(source) == 1 else None
     return explain_duckdb(error, where, json_file=plain or where)
 
 
@@ -126,7 +125,7 @@ def _take(con: duckdb.DuckDBPyConnection, opened: Opened, work: Path, where: obj
     except duckdb.Error as error:
         even = None
         if opened.text is not None and "CSV" in str(error):
-            even = even_rows(opened.text, work) or even_rows(opened.text, work, escaped=True)
+            even = even_rows(opened.text, work) or even_rows(opened.text, work, loose=True)
         if even is None:
             raise
         con.execute(create + even.scan)
@@ -272,9 +271,8 @@ def _relatives(
         numbers = " || ';' || ".join(
             f"{name_of(c)}::VARCHAR" for [(c, _)] in columns.used["patent_id"][:1]
         )
-        con.execute(
-            f"INSERT INTO raw_related SELECT {patent}, unnest(split_numbers({numbers})) FROM flat"
-        )
+        pairs = f"{patent}, unnest(split_numbers({numbers}))"
+        con.execute(f"INSERT INTO raw_related SELECT {pairs} FROM flat")
 
 
 # ---- DataFrames -----------------------------------------------------------------------------
@@ -300,8 +298,7 @@ def _as_table(frame: pd.DataFrame, options: ReadOptions) -> tuple[pa.Table, Colu
     for i, name in enumerate(header):
         values = frame.iloc[:, i]
         is_plain = not any(isinstance(v, dict) for v in map(_first, values))
-        if name in counts and pd.api.types.is_numeric_dtype(values):
-            is_plain = False
+        is_plain &= not (name in counts and pd.api.types.is_numeric_dtype(values))
         is_bytes = any(isinstance(v, bytes) for v in map(_first, values))
         if (name in found.names() or is_bytes) and is_plain:
             end = ITEM_END if name in numbers else ""

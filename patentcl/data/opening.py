@@ -7,7 +7,8 @@ import datetime
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -58,26 +59,32 @@ def kind_of(path: Path) -> str:
 
 def find_splits(folder: Path) -> dict[str, list[Path]]:
     """The files of a folder that are named as splits, also in shards, by our names of splits."""
-    found: dict[str, list[Path]] = {}
-    for place in (folder, folder / "data", folder / "default"):
+    for whole, inner in product((True, False), ("", "data", "default")):
+        found: dict[str, list[Path]] = {}
+        place = folder / inner
         for path in sorted(place.iterdir()) if place.is_dir() else ():
             stem = _SHARD.sub("", path.name.partition(".")[0]).lower()
-            files = sorted(path.iterdir()) if stem in SPLITS and path.is_dir() else [path]
+            words = [stem] if whole else re.split(r"[-_ 0-9]+", stem)  # also patents-train
+            split = next((SPLITS[w] for w in words if w in SPLITS), "")
+            files = sorted(path.iterdir()) if split and path.is_dir() else [path]
             files = [p for p in files if kind_of(p) in (*PARQUET, *TEXT, *JSON) and p.is_file()]
-            if stem in SPLITS and files:
-                found.setdefault(SPLITS[stem], []).extend(files)
-        if "train" in found:
+            if split and files:
+                found.setdefault(split, []).extend(files)
+        if "train" in found and (whole or len(found) > 1):
             return found
     return {}
 
 
 def find_records(folder: Path) -> list[Path]:
     """The files of a folder that has a file for each patent, or parts that are numbered."""
+    for kinds in (PARQUET, TEXT[:2], JSON):
+        found = sorted(p for p in folder.iterdir() if kind_of(p) in kinds)
+        if len({re.sub(r"\d", "", p.name) for p in found}) == 1 < len(found):
+            return found
     for kind in (".json", ".xml"):
         if found := sorted(p for p in folder.rglob("*") if p.name.lower().endswith(kind)):
             return found
-    found = sorted(p for p in folder.iterdir() if kind_of(p) in (*PARQUET, *JSON))
-    return found if len({re.sub(r"\d", "", p.name) for p in found}) == 1 < len(found) else []
+    return []
 
 
 def open_files(
@@ -91,7 +98,7 @@ def open_files(
         If the kind is unknown, or a file is damaged, empty or of another encoding.
     """
     path = paths[0]
-    if len(paths) == 1 and (folder := unpack_all(path, work, (*JSON, *XML))):
+    if len(paths) == 1 and (folder := unpack_all(path, work, (*JSON, *XML, *TEXT[:2]))):
         paths = find_records(folder) or [p for p in folder.rglob("*") if kind_of(p)]
         if not paths:
             raise DataError("no table in the archive", where=path, wanted=", ".join(KINDS))
@@ -110,14 +117,19 @@ def open_files(
         scan = scan_of("read_parquet", plains, *how)
         return Opened(scan, [r[0] for r in _describe(con, scan)], plain=plains[0])
     if kind in JSON:
-        return _open_json(con, plains, paths, work, options)
+        return _open_json(con, plains, path, work, options)
     if kind in XML:
         return _register(con, [dict(_record(p)) for p in plains])
-    if len(paths) > 1:
+    if len(paths) > 1 and (kind in SHEETS or not find_records(path.parent)):
         raise DataError("several files of this kind", got=", ".join(map(str, paths[:3])))
     if kind in SHEETS:
         return _open_sheet(con, plains[0], path, known_names(options))
-    text = open_delimited(plains[0], work, path, options)
+    both = zip(plains, paths, strict=True)
+    texts = [open_delimited(plain, work, shown, options) for plain, shown in both]
+    if len(texts) > 1:
+        scan = " UNION ALL BY NAME ".join(f"SELECT * FROM {t.scan}" for t in texts)
+        return Opened(f"({scan})", list(dict.fromkeys(n for t in texts for n in t.header)))
+    text = texts[0]
     return Opened(text.scan, text.header, plain=text.plain, text=text, notes=text.notes)
 
 
@@ -130,21 +142,17 @@ def _describe(con: duckdb.DuckDBPyConnection, scan: str) -> list[tuple[str, str]
 
 
 def _open_json(
-    con: duckdb.DuckDBPyConnection,
-    plains: list[Path],
-    paths: Sequence[Path],
-    work: Path,
-    options: ReadOptions,
+    con: duckdb.DuckDBPyConnection, plains: list[Path], path: Path, work: Path, options: ReadOptions
 ) -> Opened:
     """Every value is text, so that no type is guessed from the first rows (D1000 may come late)."""
     marks = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     with plains[0].open("rb") as stream:
         marked = len(plains) == 1 and stream.read(4).startswith(marks)
     if options.encoding or marked:
-        code = options.encoding or find_encoding(plains[0], paths[0])
-        write_again(plains[0], copy := work / f"{plains[0].name}.utf8", paths[0], code)
+        code = options.encoding or find_encoding(plains[0], path)
+        write_again(plains[0], copy := work / f"{plains[0].name}.utf8", path, code)
         plains = [copy]
-    form = _form_of(plains[0], paths[0])
+    form = _form_of(plains[0], path)
     notes = []
     if len(plains) == 1 and (inside := _one_value(plains[0], form, known_names(options))):
         plains, form = [work / "records.json"], "array"
@@ -200,7 +208,8 @@ def _records_in(value: Any, known: set[str], depth: int = 3) -> tuple[int, list[
         if all(isinstance(v, list) for v in value):
             header = list(map(str, value[0]))
             return names(header), [dict(zip(header, row, strict=False)) for row in value[1:]]
-        return (names(value[0]), value) if dicts else (0, [])
+        value = [v.get("_source", v) for v in value] if dicts else [()]
+        return names(value[0]), value if dicts else []
     texts = (n for n in value if plain_name(n) in (*NAMES["title"], *NAMES["abstract"]))
     own = 99 if any(isinstance(value[n], str) for n in texts) else names(value)
     found: list[tuple[int, list[dict[str, Any]]]] = [(own, [])]
@@ -249,10 +258,8 @@ def _open_sheet(
         book = CalamineWorkbook.from_path(str(plain))
         for name in book.sheet_names:
             rows = book.get_sheet_by_name(name).to_python()
-            heads = [(at, row) for at, row in enumerate(rows[:10]) if any(map(str, row))]
-            scores = [
-                (len({plain_name(str(c)) for c in row} & set(known)), -at) for at, row in heads
-            ]
+            heads = [{plain_name(str(cell)) for cell in row} for row in rows[:30]]
+            scores = [(len(h & set(known)), -at) for at, h in enumerate(heads) if h - {""}]
             if scores:
                 found[name] = (*max(scores), rows)
     except (CalamineError, OSError, ValueError) as error:
@@ -279,10 +286,8 @@ def _open_sheet(
     if len(found) > 1:
         others = ", ".join(map(repr, set(found) - set(same))) or "none"
         notes = [f"read: {', '.join(map(repr, same))}; other sheets: {others}"]
-    opened = _register(con, records, header)
-    return Opened(
-        opened.scan, opened.header, notes=notes + [f"the header is in row {at + 1}"] * bool(at)
-    )
+    notes += [f"the header is in row {at + 1}"] * bool(at)
+    return replace(_register(con, records, header), notes=notes)
 
 
 def _cell(value: Any) -> str | None:
@@ -292,9 +297,6 @@ def _cell(value: Any) -> str | None:
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         value = value.date()
     return None if value in (None, "") else str(value)
-
-
-# ---- WIPO-alpha -------------------------------------------------------------------------------
 
 
 def _record(path: Path) -> Iterable[tuple[str, str]]:
@@ -309,7 +311,7 @@ def _record(path: Path) -> Iterable[tuple[str, str]]:
     yield "patent_id", record.get("pn") or record.get("an") or path.stem
     for name, t in (("title", "ti"), ("abstract", "ab"), ("claims", "cl"), ("description", "txt")):
         texts = [e for e in record.iter(t) if "".join(e.itertext()).strip()]
-        english = [e for e in texts if (_attribute(e, "lang") or "").lower().startswith("en")]
+        english = [e for e in texts if re.search("lang': 'en", str(e.attrib), re.IGNORECASE)]
         if texts:
             yield name, "".join((english or texts)[0].itertext()).strip()
     codes = [e.get(key) for e in record.iter() for key in ("mc", "ic") if e.get(key)]
@@ -319,10 +321,6 @@ def _record(path: Path) -> Iterable[tuple[str, str]]:
     for name, key in (("country", "cy"), ("kind", "kind"), ("date", "pd")):
         if value := record.get(key):
             yield name, value
-
-
-def _attribute(element: ElementTree.Element, name: str) -> str | None:
-    return next((v for k, v in element.attrib.items() if k.endswith(name)), None)
 
 
 def _register(

@@ -13,23 +13,41 @@ from patentcl.data.dates import ORDERS
 
 SCHEMES = ("cpc", "ipc", "both")
 
-_OF = ("", "_codes", "_class_symbol", "_code", "_classification", "_classifications", "_label")
-_CPC, _IPC = (*(f"cpc{x}" for x in _OF), "cpc_group"), tuple(f"ipc{x}" for x in _OF)
-_ID = ("patent_id", "id", "publication_number", "appln_id", "patent_number", "patent_no")
+_OF = (
+    "",
+    "_codes",
+    "_class_symbol",
+    "_code",
+    "_classification",
+    "_classifications",
+    "_label",
+    "_current",
+)
+_CPC, _IPC = (*(f"cpc{x}" for x in _OF), "cpc_group"), (*(f"ipc{x}" for x in _OF), "ipcr")
+_ID = ("patent_id", "id", "publication_number", "appln_id", "patent_number", "patent_no", "pub_no")
 _DATE = ("date", "patent_date", "grant_date", "publication_date", "issue_date", "date_published")
+_CITED = ("citations", "cited", "cites", "references", "citation", "us_patent_citations")
+_TEXT = ("abstract", "patent_abstract", "appln_abstract", "abstract_localized", "abstract_text")
+_CODES = ("cpc_cooperative_classification", "Subclass_labels", "subclasses", "cpc_class")
 NAMES = {
-    "patent_id": (*_ID, "document_id", "number", "No"),
-    "title": ("title", "patent_title", "appln_title"),
-    "abstract": ("abstract", "patent_abstract", "appln_abstract", "abstract_text", "text"),
-    "date": (*_DATE, "publn_date", "year", "publication_year"),
+    "patent_id": (*_ID, "publication_no", "document_id", "number", "No"),
+    "title": ("title", "patent_title", "appln_title", "title_localized"),
+    "abstract": (*_TEXT, "text"),
+    "date": (*_DATE, "publn_date", "pub_date", "year", "publication_year"),
     "type": ("type", "patent_type"),
-    "codes": ("codes", "labels", *_CPC, "Subclass_labels", "subclasses"),
-    "ipc": (*_IPC, "ipcr"),
-    "citations": ("citations", "cited", "cites", "references"),
+    "codes": ("codes", "labels", *_CPC, *_CODES),
+    "ipc": (
+        *_IPC,
+        "ipcr_classifications",
+        "ipc_international_classification",
+        "i_p_c",
+        "ipc_class",
+    ),
+    "citations": (*_CITED, "cited_patents", "cited_refs_patent"),
     "split": ("split",),
-    "claims": ("claims", "claims_text", "claim_text"),
+    "claims": ("claims", "claims_text", "claim_text", "claims_localized"),
     "first_claim": ("first_claim", "First Claim", "independent_claim"),
-    "description": ("description", "description_text", "full_description"),
+    "description": ("description", "description_text", "full_description", "description_localized"),
 }
 ITEM_END = "\x1f"
 """Joins the items of a list; no text holds it."""

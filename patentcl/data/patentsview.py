@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -19,91 +19,62 @@ from patentcl.data.options import ReadOptions
 
 @dataclass(frozen=True)
 class _Table:
-    """A PatentsView table: names its file has had, and names its columns have had."""
+    """A PatentsView table: names its file has had, and names its columns have had, "a|b"."""
 
     files: tuple[str, ...]
     columns: Mapping[str, tuple[str, ...]]
-    optional: frozenset[str] = field(default_factory=frozenset)
+    optional: frozenset[str]
+
+
+def _table(files: str, columns: str) -> _Table:
+    """Names as texts; a column is ours=theirs, or one name for both; ours? may be absent."""
+    pairs = [column.partition("=") for column in columns.split()]
+    theirs = {ours.rstrip("?"): tuple((to or ours.rstrip("?")).split("|")) for ours, _, to in pairs}
+    optional = frozenset(ours[:-1] for ours, _, _ in pairs if ours.endswith("?"))
+    return _Table(tuple(files.split("|")), theirs, optional)
 
 
 _PATENTSVIEW = {
-    "patent": _Table(
-        ("g_patent", "patent"),
-        {
-            "patent_id": ("patent_id", "id"),
-            "date": ("patent_date", "date"),
-            "type": ("patent_type", "type"),
-            "title": ("patent_title", "title"),
-            "abstract": ("patent_abstract", "abstract"),
-            "withdrawn": ("withdrawn",),
-        },
-        frozenset({"abstract", "withdrawn", "type"}),
+    "patent": _table(
+        "g_patent|patent",
+        "patent_id=patent_id|id date=patent_date|date type?=patent_type|type "
+        "title=patent_title|title abstract?=patent_abstract|abstract withdrawn?",
     ),
-    "abstract": _Table(
-        ("g_patent_abstract", "patent_abstract"),
-        {"patent_id": ("patent_id",), "abstract": ("patent_abstract", "abstract")},
+    "abstract": _table(
+        "g_patent_abstract|patent_abstract", "patent_id abstract=patent_abstract|abstract"
     ),
-    "citation": _Table(
-        ("g_us_patent_citation", "uspatentcitation"),
-        {"citing": ("patent_id",), "cited": ("citation_patent_id", "citation_id")},
+    "citation": _table(
+        "g_us_patent_citation|uspatentcitation",
+        "citing=patent_id cited=citation_patent_id|citation_id",
     ),
-    "cpc": _Table(
-        ("g_cpc_current", "cpc_current", "g_cpc_at_issue"),
-        {
-            "patent_id": ("patent_id",),
-            "seq": ("cpc_sequence", "sequence"),
-            "symbol": ("cpc_group", "subgroup_id"),
-        },
-        frozenset({"seq"}),
+    "cpc": _table(
+        "g_cpc_current|cpc_current|g_cpc_at_issue",
+        "patent_id seq?=cpc_sequence|sequence symbol=cpc_group|subgroup_id",
     ),
-    "ipc": _Table(
-        ("g_ipc_at_issue", "ipcr"),
-        {
-            "patent_id": ("patent_id",),
-            "seq": ("ipc_sequence", "sequence"),
-            "section": ("section",),
-            "class": ("ipc_class",),
-            "subclass": ("subclass",),
-            "group": ("main_group",),
-            "subgroup": ("subgroup",),
-        },
-        frozenset({"seq"}),
+    "ipc": _table(
+        "g_ipc_at_issue|ipcr",
+        "patent_id seq?=ipc_sequence|sequence section class=ipc_class subclass "
+        "group=main_group subgroup",
     ),
-    "title": _Table(
-        ("g_cpc_title",),
-        {
-            "class": ("cpc_class",),
-            "class_title": ("cpc_class_title",),
-            "subclass": ("cpc_subclass",),
-            "subclass_title": ("cpc_subclass_title",),
-            "group": ("cpc_group",),
-            "group_title": ("cpc_group_title",),
-        },
+    "title": _table(
+        "g_cpc_title",
+        "class=cpc_class class_title=cpc_class_title subclass=cpc_subclass "
+        "subclass_title=cpc_subclass_title group=cpc_group group_title=cpc_group_title",
     ),
-    "claims": _Table(
-        ("g_claims", "claims", "claim"),
-        {
-            "patent_id": ("patent_id",),
-            "seq": ("claim_sequence", "sequence"),
-            "text": ("claim_text", "text"),
-            "dependent": ("dependent",),
-        },
-        frozenset({"dependent"}),
+    "claims": _table(
+        "g_claims|claims|claim",
+        "patent_id seq=claim_sequence|sequence text=claim_text|text dependent?",
     ),
-    "description": _Table(
-        ("g_detail_desc_text", "detail_desc_text"),
-        {"patent_id": ("patent_id",), "text": ("description_text", "text")},
+    "description": _table(
+        "g_detail_desc_text|detail_desc_text", "patent_id text=description_text|text"
     ),
-    "related": _Table(
-        ("g_us_rel_doc", "usreldoc"),
-        {
-            "patent_id": ("patent_id",),
-            "related": ("related_doc_number", "rel_doc_number", "reldocno", "doc_number"),
-        },
+    "related": _table(
+        "g_us_rel_doc|usreldoc",
+        "patent_id related=related_doc_number|rel_doc_number|reldocno|doc_number",
     ),
 }
 _OLD_TITLES = ("cpc_subsection", "cpc_group", "cpc_subgroup")  # before 2022: one for each level
-_PATENTSVIEW |= {n: _Table((n,), {"id": ("id",), "title": ("title",)}) for n in _OLD_TITLES}
+_PATENTSVIEW |= {name: _table(name, "id title") for name in _OLD_TITLES}
 
 
 def _find_file(folder: Path, names: Iterable[str]) -> Path | None:

@@ -38,8 +38,6 @@ PROFILES = (
         {
             "patent_id": "Display Key",
             "date": "Publication Date | Publication Year",
-            "codes": "CPC Classifications",
-            "ipc": "IPCR Classifications",
             "members": "Simple Family Members",
         },
         note="the patents that are cited",
@@ -92,9 +90,6 @@ PROFILES = (
             "title": "Title | Title - DWPI",
             "abstract": "Abstract | Abstract - DWPI",
             "date": "Publication Date",
-            "codes": "CPC - Current",
-            "ipc": "IPC - Current",
-            "citations": "Cited Refs - Patent",
             "members": "DWPI Family Members",
         },
         {"applicants": "Assignee/Applicant | Assignee - DWPI", "inventors": "Inventor"},
@@ -107,9 +102,6 @@ PROFILES = (
             "title": "English title | Title",
             "abstract": "English abstract | Abstract",
             "date": "Publication dates | Publication date",
-            "codes": "CPC - Cooperative classification",
-            "ipc": "IPC - International classification",
-            "citations": "Cited patents",
             "family": "Questel unique family ID (FAN)",
         },
         {"applicants": "Current assignees | Applicants", "status": "Legal status"},
@@ -123,15 +115,7 @@ PROFILES = (
     Profile(
         "BigQuery patents",
         "publication_number & title_localized",
-        {
-            "patent_id": "publication_number",
-            "title": "title_localized",
-            "abstract": "abstract_localized",
-            "claims": "claims_localized",
-            "description": "description_localized",
-            "date": "publication_date",
-            "citations": "citation",
-        },
+        {"patent_id": "publication_number", "date": "publication_date"},
         {
             "applicants": "assignee | assignee_harmonized",
             "inventors": "inventor | inventor_harmonized",
@@ -139,9 +123,8 @@ PROFILES = (
     ),
     Profile(
         "PatentsView API",
-        "patent_id & cpc_current / cpc_at_issue / us_patent_citations",
-        {"codes": "cpc_current | cpc_at_issue", "citations": "us_patent_citations"},
-        {"applicants": "assignees | assignees_at_grant"},
+        "patent_id & cpc_current / us_patent_citations",
+        kept={"applicants": "assignees | assignees_at_grant"},
     ),
     Profile(
         "HUPD",

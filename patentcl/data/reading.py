@@ -137,15 +137,14 @@ def _sources(source: Path | pd.DataFrame, options: ReadOptions) -> dict[str, Sou
             got, fix = str(source), "Leave --columns and --encoding out"
             raise DataError("PatentsView tables have columns that are known", got=got, fix=fix)
         return {}
-    if splits := find_splits(source):
-        read = [path for files in splits.values() for path in files]
+    if found := find_splits(source) or {"": find_records(source)}:
+        read = [path for files in found.values() for path in files]
         rest = {p for place in {path.parent for path in read} for p in place.iterdir()} - {*read}
         names = sorted(p.name for p in rest if kind_of(p) and p != find_scheme(source))
         if names:
-            log.warning("%s: not read, as they are named like no split: %s", source, names)
-        return dict(splits)
-    if records := find_records(source):
-        return {"": records}
+            log.warning("%s: not read, as named like no split or part: %s", source, names)
+        if read:
+            return dict(found)
     tables = [path.name for path in sorted(source.iterdir()) if kind_of(path)]
     wanted = "g_patent.tsv.zip (or .tsv), train.parquet and dev.parquet, or a .json or .xml each"
     name_one = f"Name one of its files, e.g. {source / tables[0]}" if tables else None
@@ -173,11 +172,9 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path, extra: Mapping[str, str
     empty = {c: "[]" if c == "claims" else "''" for c in texts}
     tables = sorted({*texts.values()})
     joins = " ".join(f"LEFT JOIN {t} ON number_of({t}.patent_id) = p.patent_id" for t in tables)
-    ordered = count(con, "patent", "place IS NOT NULL") > 0
-    parts = [  # of ids, where the source has no such column
-        part
-        for part in ("country", "kind")
-        if part not in map(str.lower, extra.values()) and count(con, "number", f"{part} <> ''")
+    there = {*map(str.lower, extra.values())}  # else of ids, where those have such parts
+    parts = [
+        p for p in ("country", "kind") if p not in there and count(con, "number", f"{p} <> ''")
     ]
     con.execute(f"""
         COPY (
@@ -194,7 +191,7 @@ def _write(con: duckdb.DuckDBPyConnection, folder: Path, extra: Mapping[str, str
             {joins}
             {"LEFT JOIN number n ON n.patent_id = p.patent_id" if parts else ""}
             {"LEFT JOIN flat f ON f.rowid = p.place" if extra else ""}
-            ORDER BY {"p.place" if ordered else "p.patent_id"}
+            ORDER BY {"p.place" if count(con, "patent", "place IS NOT NULL") else "p.patent_id"}
         ) TO {quote(folder / "corpus.parquet")}
           (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1,
            ROW_GROUP_SIZE {5_000 if texts else 50_000})""")

@@ -84,11 +84,11 @@ def _draw(
     _, first, keys = np.unique(keys[pool], return_index=True, return_inverse=True)
     # From here on keys count from 0, and first holds one patent for each group of near-copies.
     if method == "date":
+        fix = "Use split.method=random or stratified"
         dates = corpus.dates[pool]
         known = ~np.isnat(dates)
         if known.sum() < len(pool) / 2:
             got = f"{known.sum()} of {len(pool)} patents dated"
-            fix = "Use split.method=random or stratified"
             raise DataError("cannot split by date", got=got, fix=fix)
         newest = np.full(keys.max() + 1, np.datetime64("0001-01-01", "D"))
         np.maximum.at(newest, keys[known], dates[known])
@@ -96,7 +96,6 @@ def _draw(
         cut = newest[keys][order[-max(1, round(share * len(pool)))]]
         if not (newest[keys] < cut).any():
             got = f"no patent older than {cut} is left to train on"
-            fix = "Use split.method=random or stratified"
             raise DataError("cannot split by date", got=got, fix=fix)
         return newest[keys] >= cut
     if method == "random":

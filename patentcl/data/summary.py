@@ -34,9 +34,6 @@ def corpus_html(corpus: Any, further: list[str]) -> str:
     sections = [[s, own_titles().get(s, ""), n] for s, n in each.items()]
     few = next(corpus.batches(["patent_id", "date", "title", "codes"], 3)).to_pylist()
     patents = [[p["patent_id"], p["date"], p["title"], "; ".join(p["codes"][:4])] for p in few]
-    return html_summary(
-        "Corpus",
-        ", ".join(facts),
-        html_table(["section", "title", "patents"], sections) if sections else "",
-        html_table(["id", "date", "title", "codes"], patents),
-    )
+    counts = html_table(["section", "title", "patents"], sections) if sections else ""
+    first = html_table(["id", "date", "title", "codes"], patents)
+    return html_summary("Corpus", ", ".join(facts), counts, first)

@@ -126,6 +126,29 @@ def test_quotes_behind_backslashes(tmp_path: Path, text: str) -> None:
     assert corpus.texts == [("a, b", text.replace('\\"', '"').strip()), ("x", 'Saw of 3"')]
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ['7000001, "Pump, wet", "of 3 m"', '7000002, "Saw", "x, y"'],
+        ["7000001,'Pump, wet',of 3 m", "7000002,'Saw','x, y'"],
+        ["'7000001','Pump, wet','of 3 m'", "'7000002',Saw,'x, y'"],
+        ['"7000001","Pump, wet","of 3 m"', '"7000002","Saw","x, y"'],
+    ],
+)
+@pytest.mark.parametrize("inner", ["", '"wet"'])
+def test_quotes_of_other_tools(tmp_path: Path, rows: list[str], inner: str) -> None:
+    rows = [row.replace("wet", f"so {inner} now") for row in rows]
+    corpus = Corpus.read(put(tmp_path / "f.csv", "\n".join(["id, title,abstract", *rows])))
+    assert corpus.ids.tolist() == ["7000001", "7000002"]
+    assert corpus.titles == [" ".join(f"Pump, so {inner} now".split()), "Saw"]
+    assert [a for _, a in corpus.texts] == ["of 3 m", "x, y"]
+
+
+def test_a_name_that_lacks_in_the_header_moves_no_column(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="wrong number of columns"):
+        Corpus.read(put(tmp_path / "f.csv", "id,title\n7000001,Pump,A.\n7000002,Saw,B.\n"))
+
+
 def test_a_doubled_column_is_kept_or_refused(tmp_path: Path) -> None:
     path = put(tmp_path / "f.csv", HEAD + ",note,Note,,x\n" + f"{ROWS[0]},a,b,c,d\n")
     extra = Corpus.read(path).extra
@@ -144,6 +167,9 @@ def test_a_doubled_column_is_kept_or_refused(tmp_path: Path) -> None:
         ("cp1252", "Scie à l’eau"),
         ("gb18030", "一种用于木材的锯"),
         ("gb18030", "锯"),
+        ("cp932", "この熱ポンプは圧縮機を備え、静かに動作する。"),
+        ("cp949", "이 열 펌프는 압축기를 포함하며 조용하게 작동한다"),
+        ("big5", "本發明公開一種熱泵，其包括壓縮機與風扇。"),
     ],
 )
 @pytest.mark.parametrize("rows", [1, 300])
@@ -164,9 +190,9 @@ def test_encodings(
 
 
 def test_encodings_that_are_named(tmp_path: Path) -> None:
-    path = put(tmp_path / "f.csv", f"{HEAD}\n1,特許のポンプ,".encode("shift_jis"))
-    assert read(path, encoding="shift_jis") == [("1", "特許のポンプ")]
-    assert read(path, like={"encoding": "shift_jis"}) == [("1", "特許のポンプ")]
+    path = put(tmp_path / "f.csv", f"{HEAD}\n1,特許第一号,".encode("shift_jis"))
+    assert read(path, encoding="shift_jis") == [("1", "特許第一号")]
+    assert read(path, like={"encoding": "shift_jis"}) == [("1", "特許第一号")]
     check(put(tmp_path / "g.csv", PLAIN), like={"encoding": "shift_jis"})
     with pytest.raises(DataError, match=r"not UTF-8 \(in .*f\.csv, line 2\).*--encoding"):
         Corpus.read(path, encoding="utf-8")
@@ -255,7 +281,21 @@ def test_parts_of_a_table(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
     (tmp_path / "in" / "part-00001.parquet").rename(tmp_path / "hf/data/test/0000.parquet")
     check(tmp_path / "hf")
     assert Corpus.read(tmp_path / "hf").split.tolist() == ["train", "test"]
-    assert "named like no split: ['new.parquet']" in caplog.text
+    assert "named like no split or part: ['new.parquet']" in caplog.text
+
+
+def test_numbered_parts_of_text_tables(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    put(tmp_path / "in" / "bq-000.csv.gz", gzip.compress(PLAIN[: PLAIN.index("7000002")].encode()))
+    other = "date;title;patent_id\n2004-05-06;Saw;7000002"
+    put(tmp_path / "in" / "bq-001.csv.gz", gzip.compress(other.encode()))
+    put(tmp_path / "in" / "info.json", "{}")
+    check(tmp_path / "in")
+    assert "not read, as named like no split or part: ['info.json']" in caplog.text
+    with zipfile.ZipFile(tmp_path / "f.zip", "w") as archive:
+        for i, row in enumerate(ROWS):
+            archive.writestr(f"part{i}.csv", f"{HEAD}\n{row}\n")
+        archive.writestr("README.txt", "Terms")
+    check(tmp_path / "f.zip")
 
 
 def records() -> list[dict[str, str]]:
@@ -284,7 +324,7 @@ def test_one_json_value(tmp_path: Path, name: str, orient: str) -> None:
     frame = pd.DataFrame(records())
     values: dict[str, Any] = {
         "key": {"status": "ok", "found": records()},
-        "deep": {"response": {"n": 2, "docs": records()}},
+        "deep": {"response": {"n": 2, "docs": [{"_id": "x", "_source": r} for r in records()]}},
         "ids": frame.set_index("patent_id").to_dict("index"),
         "list": frame.to_dict("list"),
         "rows": [list(frame), *frame.to_numpy().tolist()],
@@ -338,6 +378,9 @@ def test_names_of_splits(tmp_path: Path, dev: str, kind: str) -> None:
     assert dict(zip(corpus.ids, corpus.split, strict=True)) == {
         n: wanted[n] for n in sorted(shards.values())
     }
+    for path in (tmp_path / "data").iterdir():
+        path.rename(path.with_name(f"patents-{path.name}"))
+    assert sorted(Corpus.read(tmp_path).split) == sorted(wanted[n] for n in shards.values())
     column = put(tmp_path / "f.csv", f"id,title,split\n1,Pump,TRAIN\n2,Saw,{dev}\n3,Axe,test\n")
     assert Corpus.read(column).split.tolist() == ["train", "dev", "test"]
 
