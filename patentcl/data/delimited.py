@@ -6,6 +6,7 @@ A table that DuckDB would not read as it is, is written again as UTF-8 from its 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 import re
@@ -356,14 +357,9 @@ def _reader(lines: Iterable[str], delimiter: str, quotes: str) -> Any:
 
 def _records(text: str, delimiter: str, quotes: str) -> list[list[str]]:
     """The rows of a text, up to the first one that is not well formed."""
-    rows = _reader(io.StringIO(text, newline=""), delimiter, quotes)
-    found = []
-    try:
-        for row in rows:
-            if row:
-                found.append(row)
-    except csv.Error:
-        pass
+    found: list[list[str]] = []
+    with contextlib.suppress(csv.Error):
+        found.extend(filter(None, _reader(io.StringIO(text, newline=""), delimiter, quotes)))
     return found
 
 

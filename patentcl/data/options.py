@@ -30,7 +30,7 @@ _CITED = ("citations", "cited", "cites", "references", "citation", "us_patent_ci
 _TEXT = ("abstract", "patent_abstract", "appln_abstract", "abstract_localized", "abstract_text")
 _CODES = ("cpc_cooperative_classification", "Subclass_labels", "subclasses", "cpc_class")
 NAMES = {
-    "patent_id": (*_ID, "publication_no", "document_id", "number", "No"),
+    "patent_id": (*_ID, "publication_no", "document_id", "display_key", "number", "No"),
     "title": ("title", "patent_title", "appln_title", "title_localized"),
     "abstract": (*_TEXT, "text"),
     "date": (*_DATE, "publn_date", "pub_date", "year", "publication_year"),

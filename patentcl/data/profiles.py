@@ -35,11 +35,7 @@ PROFILES = (
     Profile(
         "Lens CSV",
         "Lens ID & Display Key",
-        {
-            "patent_id": "Display Key",
-            "date": "Publication Date | Publication Year",
-            "members": "Simple Family Members",
-        },
+        {"date": "Publication Date | Publication Year", "members": "Simple Family Members"},
         note="the patents that are cited",
     ),
     Profile(
@@ -86,10 +82,8 @@ PROFILES = (
         "Derwent Innovation",
         "Publication Number & Title - DWPI / CPC - Current",
         {
-            "patent_id": "Publication Number",
             "title": "Title | Title - DWPI",
             "abstract": "Abstract | Abstract - DWPI",
-            "date": "Publication Date",
             "members": "DWPI Family Members",
         },
         {"applicants": "Assignee/Applicant | Assignee - DWPI", "inventors": "Inventor"},

@@ -193,7 +193,7 @@ def _sample(
     if not with_codes:
         raise TooFew(
             "no triplets can be mined: no patent has a code",
-            got=f"{counts['patents allowed']} patents allowed, none of them with codes",
+            got=f"patents allowed: {counts['patents allowed']}, none of them with codes",
             fix="Give data with CPC or IPC codes",
         )
     if rules.before is not None:
@@ -202,7 +202,7 @@ def _sample(
         if not tables.count("sampled"):
             raise DataError(
                 f"no patent is left by the rule before={rules.before}",
-                got=f"{with_codes} patents with codes before this rule, none after it",
+                got=f"patents with codes before this rule: {with_codes}, after it: none",
                 fix="Choose a later mining.before",
             )
 
@@ -304,13 +304,13 @@ def _explain_no_pairs(tables: Database, rules: MiningRules, counts: dict[str, in
         before = related[1] or related[0]
         raise TooFew(
             f"no two patents are related by cites and share a {rules.shared_level}",
-            got=f"{before} pairs of {patents} patents with codes before the rule {rule}, "
-            "none after it",
+            got=f"{before} {'pairs' if before > 1 else 'pair'} of {patents} patents with codes "
+            f"before the rule {rule}, none after it",
             fix="Try mine.shared_level=section or more relations",
         )
     raise TooFew(
         f"no two patents are related by {names} and share a {rules.shared_level}",
-        got=f"{patents} patents with codes before this rule, no pairs after it",
+        got=f"{patents} patent{'s' * (patents > 1)} with codes before this rule, no pairs after it",
         fix="Try mine.shared_level=section or more relations",
     )
 
