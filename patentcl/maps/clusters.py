@@ -122,7 +122,7 @@ def _hdbscan(points: np.ndarray, size: int | None) -> tuple[list[np.ndarray], in
     from fast_hdbscan import PLSCAN
 
     n = len(points)
-    least = size or max(10, n // 600)
+    least = size or max(5, min(10, n // 60), n // 600)
     none = np.full(n, -1)
     if n < 2 * least:
         return [none], 0
@@ -134,10 +134,10 @@ def _hdbscan(points: np.ndarray, size: int | None) -> tuple[list[np.ndarray], in
         return [none], 0
     layers = [layer for layer, _ in found]
     count = np.array([layer.max() + 1 for layer in layers])
-    # What lasts over many sizes of groups, unless it is far more or far less than a map can name.
-    wanted = np.clip(np.sqrt(n) / 2, 4, 60)
-    lasting = np.log1p([score for _, score in found]) - np.abs(np.log(count / wanted)) / 2
-    main = int(count.argmax() if size else lasting.argmax())
+    # What lasts over many sizes of groups, and has about as many as a map can name.
+    apart = np.abs(np.log(count / np.clip(np.sqrt(n) / 2, 4, 60)))
+    lasting = np.array([score for _, score in found]) / n
+    main = int(count.argmax() if size else (lasting - apart).argmax())
     first = max(0, min(main - 1, len(layers) - _LAYERS))
     return layers[first : first + _LAYERS], main - first
 

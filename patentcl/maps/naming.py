@@ -25,7 +25,9 @@ _BOILERPLATE = """
     processes producing product products same second system systems technique techniques the their
     thereby therefor therefore therefrom thereof thereto to type unit use using used utilizing
     various via wherein which with within without are is one present plurality includes comprises
-    said according least capable""".split()  # noqa: SIM905
+    said according least capable that this these those such when while where whereby than then also
+    more most each other another both between during along before after has have been being can may
+    not only some two three generally""".split()  # noqa: SIM905
 # Words that say nothing by themselves: a title of such words alone names no group.
 _EMPTY = {
     word.rstrip("s")
@@ -90,7 +92,7 @@ def _ideas(title: str) -> list[str]:
     out = []
     for part in re.split(r"[;:]", text.replace("{", " ").replace("}", " ")):
         idea = re.sub(r"(?i)\bin general\b|,?\s*\bnot\b[^,]*\b(provided|covered)\b[^,]*", "", part)
-        idea = re.sub(r"\s+([,.])", r"\1", " ".join(idea.split())).strip(" ,.")
+        idea = re.sub(r"(?:\s*([,.]))+", r"\1", " ".join(idea.split())).strip(" ,.")
         if sum(map(str.isupper, idea)) > sum(map(str.islower, idea)):
             idea = idea.lower()
         if idea:

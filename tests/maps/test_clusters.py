@@ -103,3 +103,13 @@ def test_groups_that_share_a_code_take_the_finer_title(coordinates: np.ndarray) 
 def test_bad_groups(points: np.ndarray, options: dict, error: type, match: str) -> None:
     with pytest.raises(error, match=match):
         cluster(points, **options)
+
+
+def test_few_patents_have_small_groups() -> None:
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(8), 9)
+    points = rng.normal(size=(72, 2)) + 40 * rng.permutation(64)[:8, None][group] @ [[1.0, 0.3]]
+    found = cluster(points, texts=[f"word{'abcdefgh'[g]}" for g in group])
+    assert len(found.table) == 8 and (found.cluster >= 0).mean() > 0.9
+    for number in range(8):
+        assert len(set(group[found.cluster == number])) == 1

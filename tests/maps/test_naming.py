@@ -88,6 +88,7 @@ def test_terms_by_a_naive_transcription() -> None:
         ),
         ("", ""),
         ("(nothing)", ""),
+        ("Catalysts, {not otherwise}, by their form", "Catalysts, by their form"),
         ("A" * 80, "A" + "a" * 44 + "…"),
     ],
 )
