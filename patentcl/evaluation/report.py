@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from patentcl.core import artifacts
 from patentcl.core.reading import read_record
@@ -188,7 +189,7 @@ def examples(
     own = coded[0]
     out: dict[str, Any] = {
         "patent": {"id": corpus.ids[own], "title": titles[own], "codes": corpus.codes[own][:6]},
-        "nearest": _rows(index.similar_to(corpus.ids[own], 5)),
+        "nearest": _rows(index.similar_to(corpus.ids[own], 5), corpus),
     }
     if settings.example is not None:
         row, text = None, settings.example
@@ -201,7 +202,7 @@ def examples(
         new = {"id": corpus.ids[row], "title": titles[row], "text": text}
     vector = encode([query])
     near = index.search(vector, 6)
-    new["nearest"] = _rows(near[near["id"] != new.get("id")].head(5))
+    new["nearest"] = _rows(near[near["id"] != new.get("id")].head(5), corpus)
     if model is not None:
         X = [query] if model.reads_texts else np.asarray(vector, dtype=np.float32)
         new["codes"] = _codes(corpus, model, X, row)
@@ -231,16 +232,19 @@ def _codes(corpus: Corpus, model: PatentClassifier, X: Any, row: int | None) -> 
     ]
 
 
-def _rows(frame: Any) -> list[dict[str, Any]]:
+def _rows(frame: Any, corpus: Corpus) -> list[dict[str, Any]]:
+    """What the page tells of neighbours; the first words of a text for a missing title."""
+    places = pd.Index(corpus.ids).get_indexer(frame["id"])
+    starts = [f"[{one_line(corpus.texts[i][1], 60)}]" for i in places]
     return [
         {
             "id": r.id,
             "similarity": round(float(r.similarity), 3),
-            "title": r.title,
+            "title": r.title or start,
             "date": "" if r.date is None or r.date != r.date else str(r.date)[:10],
             "codes": [str(c) for c in r.codes][:4],
         }
-        for r in frame.itertuples()
+        for r, start in zip(frame.itertuples(), starts, strict=True)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ def cluster(
     points: Any,
     *,
     codes: Sequence[Iterable[str]] | None = None,
-    texts: Sequence[str | None] | None = None,
+    texts: Collection[str | None] | None = None,
     titles: Mapping[str, str] | None = None,
     method: str = "hdbscan",
     size: int | None = None,

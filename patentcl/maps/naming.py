@@ -7,7 +7,7 @@ its titles use more than the others do.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 
 import numpy as np
@@ -136,7 +136,7 @@ class Names:
     def __init__(
         self,
         codes: Sequence[Iterable[str]] | None,
-        texts: Sequence[str | None] | None,
+        texts: Collection[str | None] | None,
         titles: Mapping[str, str],
     ) -> None:
         self._codes, self._texts, self._titles = codes, texts, titles

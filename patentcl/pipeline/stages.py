@@ -347,7 +347,7 @@ def _map(step: Step, place: Path, record: Record, progress: StageProgress) -> No
     frame, codes = map_table(corpus), corpus.codes
     if near is not None:
         frame["neighbors"] = neighbours_column(near)
-    groups = cluster(points, codes=codes, texts=corpus.titles, titles=corpus.code_titles, seed=seed)
+    groups = cluster(points, codes=codes, texts=frame.title, titles=corpus.code_titles, seed=seed)
     none = "" if any(codes) else "Without codes"
     sections = [own_titles()[row[0][0]] if row else none for row in codes]
     dense = bool((groups.cluster >= 0).any())

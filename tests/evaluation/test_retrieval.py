@@ -28,6 +28,7 @@ from patentcl.classification.estimator import PatentClassifier
 from patentcl.core import artifacts
 from patentcl.core.arrays import top_k
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.core.tables import one_line
 from patentcl.cpc import truncate_symbol
 from patentcl.data.corpus import Corpus
 from patentcl.evaluation import report as reporting
@@ -791,6 +792,9 @@ def test_an_example_of_one_s_own(
     assert new["text"] == "A mower" and "id" not in new
     assert len(new["nearest"]) == 5
     assert new["nearest"][0]["id"] == corpus.ids[0]  # the vector that stood for the text
+    bare = PatentIndex.build(X, corpus.ids, "flat", corpus.frame().assign(title=""))
+    near = examples(corpus, bare, lambda t: X[: len(t)], None, settings)["new"]["nearest"][0]
+    assert near["title"] == f"[{one_line(corpus.texts[0][1], 60)}]" != "[]"
     assert {"symbol", "level", "title", "probability", "sure"} == set(new["codes"][0])
     assert "codes" not in examples(corpus, index, lambda t: X[:1], None, settings)["new"]
 
