@@ -193,7 +193,7 @@ def _sample(
     if not with_codes:
         raise TooFew(
             "no triplets can be mined: no patent has a code",
-            got=f"patents allowed: {counts['patents allowed']}, none of them with codes",
+            got=f"{counts['patents allowed']} patents allowed, none of them with codes",
             fix="Give data with CPC or IPC codes",
         )
     if rules.before is not None:

@@ -108,7 +108,7 @@ def test_headers_and_line_ends(tmp_path: Path, content: str) -> None:
 def test_rows_of_another_width(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path, wide = tmp_path / "f.csv", f"{HEAD},a,b\n"
     check(put(path, wide + f"{ROWS[0]},x,y\n{ROWS[1]}\nTotal: 2, as of today\n"))
-    assert "left out: 1, e.g. 'Total: 2  as of today'" in caplog.text
+    assert "left out: 1, e.g. 'Total: 2 as of today'" in caplog.text
     assert "filled up: 1, e.g. \"line 3: ['7000002', 'Saw', '2004-05-06']\"" in caplog.text
     for rows in (
         "1,Pump\nof steel,2001-02-03,x,y\n2,Saw,,,\n",

@@ -415,7 +415,7 @@ def patent(
 
 def test_no_codes() -> None:
     with pytest.raises(
-        DataError, match=r"no patent has a code.*patents allowed: 2, none of them with codes"
+        DataError, match=r"no patent has a code.*2 patents allowed, none of them with codes"
     ):
         mine([patent("a"), patent("b", cites=("a",))])
 
