@@ -26,15 +26,7 @@ endef
 install: $(VENV)/.installed
 
 quickstart: install
-	$(compiled)
 	$(BIN)/patentcl run quickstart
-
-# What the first map compiles, which takes minutes, beside the stages that come before it.
-define compiled
-@test -e $(VENV)/.compiled || { touch $(VENV)/.compiled; nice $(BIN)/python -c "import numpy; \
-	from patentcl.maps import cluster, project; cluster(project(numpy.random.rand(400, 8)))" \
-	>/dev/null 2>&1 & }
-endef
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
