@@ -13,7 +13,7 @@ import typer
 
 from patentcl.cli.options import RUN, EncoderNow, Json, Question, note, one_of, out, verb
 from patentcl.core.errors import ConfigError
-from patentcl.core.tables import one_line
+from patentcl.core.tables import one_line, title_or_start
 
 Listed = list[str]
 
@@ -257,10 +257,7 @@ def _lines(row: dict[str, Any], wide: int, texts: dict[str, str]) -> list[str]:
     others = f"  +{more['others']} of its family" if more.get("others") else ""
     head = f"{row['rank']:>3}  {row['similarity']:.3f}  {row['id']:<{wide}}  {_date(row):<10}  "
     room = max(20, min(60, width - len(head) - 2))
-    title = one_line(row["title"] or "", room)
-    if not title and (start := one_line(texts.get(row["id"], ""), room - 2)):
-        title = f"[{start}]"
-    title = title or "(no title)"
+    title = title_or_start(row["title"], texts.get(row["id"], ""), room) or "(no title)"
     lines = [_fitted(f"{head}{title:<{room}}  {codes}{others}".rstrip(), width)]
     said = {
         "shares": "; ".join(more.get("shared_codes", [])),

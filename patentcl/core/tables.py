@@ -47,6 +47,12 @@ def one_line(text: str, width: int | None = None) -> str:
     return text if width is None or len(text) <= width else f"{text[: width - 3].rstrip()}..."
 
 
+def title_or_start(title: str | None, text: str, width: int) -> str:
+    """A title in one line, or the first words of a text in brackets; "" where there is neither."""
+    start = one_line(text, width - 2)
+    return one_line(title or "", width) or (f"[{start}]" if start else "")
+
+
 def _cells(head: Row, rows: Iterable[Row]) -> tuple[list[str], list[list[str]]]:
     return [str(name) for name in head], [[cell(value) for value in row] for row in rows]
 

@@ -130,10 +130,8 @@ class Server:
                 out.append(RemoteFile(name, place, _whole(f.get("size")), md5))
             return out
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            what, got = (
-                "the server's list of files cannot be read",
-                text[:80].decode("utf-8", "replace"),
-            )
+            what = "the server's list of files cannot be read"
+            got = text[:80].decode("utf-8", "replace")
             fix = "Its layout may have changed: see the place in a browser"
             raise DataError(what, where=self.address, got=got, fix=fix) from error
 
@@ -164,10 +162,8 @@ class Server:
             else:
                 lost = "the connection ended early"
             if attempt + 1 == _TRIES:
-                what, fix = (
-                    "the file could not be fetched whole",
-                    "Run it again: it resumes where it stopped",
-                )
+                what = "the file could not be fetched whole"
+                fix = "Run it again: it resumes where it stopped"
                 raise DataError(what, where=file.address, got=f"{lost}, {_TRIES} times", fix=fix)
             time.sleep(self.wait * 2**attempt)
         _check(file, part)
@@ -218,8 +214,8 @@ class Server:
                     raise self._refused(error, address, wait) from error
             except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
                 if attempt + 1 == _TRIES:
-                    got, fix = getattr(error, "reason", error), "Check the network, and its proxy"
-                    what = "the server cannot be reached"
+                    got, what = getattr(error, "reason", error), "the server cannot be reached"
+                    fix = "Check the network, and a proxy that it may need"
                     raise DataError(what, where=address, got=str(got), fix=fix) from error
                 wait = self.wait * 2**attempt
             time.sleep(wait)
@@ -227,10 +223,11 @@ class Server:
 
     def _refused(self, error: urllib.error.HTTPError, address: str, wait: float) -> DataError:
         wait = max(1, round(wait))
+        moved = "It may have moved: see the place in a browser"
         refusals = {
             401: ("the server wants a key", f"Set {KEY}, or fetch by hand"),
             403: ("access is forbidden", "Try again later, or another network"),
-            404: ("no such file or product on the server", "It may have moved: see the place"),
+            404: ("no such file or product on the server", moved),
             429: ("too many requests", f"Try again in {wait:,} seconds"),
         }
         if self.key:

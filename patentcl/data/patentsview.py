@@ -214,9 +214,7 @@ def _schemes(source: Path, options: ReadOptions) -> list[str]:
     present = [s for s in wanted if has_table(source, s)]
     if options.scheme != "both" and not present:
         table = f"{_PATENTSVIEW[options.scheme].files[0]}.tsv.zip"
-        what, fix = (
-            f"no {options.scheme.upper()} codes to read",
-            "Add it, or choose another --scheme",
-        )
+        what = f"no {options.scheme.upper()} codes to read"
+        fix = "Add the table, or choose another --scheme"
         raise DataError(what, where=source, wanted=table, fix=fix)
     return present

@@ -156,9 +156,7 @@ def labelled_splits(corpus: Corpus) -> dict[str, np.ndarray]:
     for name in ("train", "dev"):
         if not rows[name].size:
             got = ", ".join(f"{k} {len(v)}" for k, v in rows.items())
-            what, fix = (
-                f"no patent of the {name} split has a code",
-                "Give more, or other split shares",
-            )
+            what = f"no patent of the {name} split has a code"
+            fix = "Give more patents with codes, or other split shares"
             raise TooFew(what, where=corpus.path, got=got, fix=fix)
     return rows

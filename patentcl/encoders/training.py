@@ -98,7 +98,7 @@ def train_encoder(
         removed at the end.
     vectors : path, optional
         Folder of vectors that a map may learn from (``tune="map"``): those of texts that this
-        encoder made as for learning, to as many tokens, are not made again. Needs `checkpoint`.
+        encoder made as for learning, to as many tokens, are not made again.
 
     Returns
     -------
@@ -142,9 +142,8 @@ def train_encoder(
         facts: dict[str, Any] = {}
         if (
             vectors is not None
-            and folder is not None
             and settings.tune == "map"
-            and _known(encoder, settings, folder).keep(Path(vectors))
+            and _known(encoder, settings, folder or Path(place)).keep(Path(vectors))
         ):
             facts["vectors used"] = Path(vectors).name
         result = _fit(encoder, corpus, examples, settings, seed, progress, Path(place), kept)

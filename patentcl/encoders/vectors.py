@@ -157,10 +157,10 @@ def write_vectors(
     """Encode a corpus into ``vectors.npy`` (n, d) and ``ids.parquet`` in an existing folder.
 
     `store` is the dtype on disk, float16 or float32; `batch_size`, `precision` and `progress` are
-    those of `encode`. The folder will replace `target`: vectors that are there already, and those
-    of a writing that was cut off, which lie beside it, are taken over. Where `encoder` is another
-    with a tuned map behind it, `before` is that one's fingerprint: its vectors there or beside go
-    through the map. Returns the names of folders whose vectors were used.
+    those of `encode`. The folder will replace `target`: vectors of this encoder that are there or
+    beside, in a folder or of a writing that was cut off, are taken over. Where `encoder` is another
+    with a tuned map behind it, `before` is that one's fingerprint: its vectors go through the map.
+    Returns the names of folders whose vectors were used.
     """
     texts = encoder.texts(corpus)
     path = folder / "vectors.npy"
@@ -177,7 +177,7 @@ def write_vectors(
     else:
         unfinished = target.with_name(f".{target.name}.unfinished")
         kept = KeptVectors(unfinished, encoder, precision)
-        beside = [target.with_name(n) for n in ("vectors-base", "vectors")] if before else []
+        beside = [target.with_name(n) for n in ("vectors-base", "vectors")]
         used = [p.name for p in dict.fromkeys([target, *beside]) if kept.keep(p, store, before)]
         kept.encode(texts, batch_size, progress, out=vectors)
         shutil.rmtree(unfinished)

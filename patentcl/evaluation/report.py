@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from patentcl.core import artifacts
 from patentcl.core.reading import read_record
-from patentcl.core.tables import markdown_table, one_line, text_table
+from patentcl.core.tables import markdown_table, one_line, text_table, title_or_start
 from patentcl.cpc import LEVELS
 from patentcl.data.corpus import Corpus
 from patentcl.evaluation.classifiers import evaluate_classifiers
@@ -234,17 +233,16 @@ def _codes(corpus: Corpus, model: PatentClassifier, X: Any, row: int | None) -> 
 
 def _rows(frame: Any, corpus: Corpus) -> list[dict[str, Any]]:
     """What the page tells of neighbours; the first words of a text for a missing title."""
-    places = pd.Index(corpus.ids).get_indexer(frame["id"])
-    starts = [f"[{one_line(corpus.texts[i][1], 60)}]" for i in places]
+    texts = dict(zip(corpus.ids, corpus.texts, strict=True))
     return [
         {
             "id": r.id,
             "similarity": round(float(r.similarity), 3),
-            "title": r.title or start,
+            "title": title_or_start(r.title, texts[r.id][1], 62),
             "date": "" if r.date is None or r.date != r.date else str(r.date)[:10],
             "codes": [str(c) for c in r.codes][:4],
         }
-        for r, start in zip(frame.itertuples(), starts, strict=True)
+        for r in frame.itertuples()
     ]
 
 

@@ -474,7 +474,7 @@ def plan(
         untuned = steps[-1].unable and "the encoder is not tuned: {} its vectors"
         base = add(EMBED, "base", untuned.format("embed writes"), corpus=corpus, encoder=model)
         if recipe.train.tune == "map":  # which learns from these vectors
-            steps[-2:] = steps[:-3:-1]
+            steps[-2], steps[-1] = steps[-1], steps[-2]
         vectors = add(EMBED, corpus=corpus, encoder=model if untuned else tuned)
         unable = no_codes or untuned.format("fit uses")
         fitted = add(FIT, "base", unable, corpus=corpus, vectors=base)

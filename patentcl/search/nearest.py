@@ -114,7 +114,9 @@ class Nearest:
         """Ask FAISS for a few more than k, and again where that did not settle the k best."""
         count = len(self) if chosen is None else len(chosen)
         exact = self._scans(len(queries), k, count)
-        reach = k + 8 if exact else k * self.spec.rerank + (1 if self._tells_apart else 8)
+        packed = self.exact is not None and chosen is None  # what FAISS compares
+        reach = k * self.spec.rerank + (1 if self._tells_apart else 8)
+        reach = k + 8 if exact and not packed else reach
         todo = [(np.arange(len(queries)), min(reach, count), exact)]
         parts = []
         while todo:

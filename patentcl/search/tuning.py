@@ -29,7 +29,7 @@ def tuned(found: Nearest, unit: np.ndarray) -> tuple[IndexSpec, float]:
     The nearest to these are compared with those of exact search, and the nearest to the middle of
     two of the index: a graph finds its own vectors more easily than what it has not seen.
     Near-copies stand for each other. Efforts are doubled until the target is reached; one that the
-    specification gives is kept.
+    specification gives is kept. Where none is enough, twice the candidates are compared exactly.
 
     Raises
     ------
@@ -53,6 +53,9 @@ def tuned(found: Nearest, unit: np.ndarray) -> tuple[IndexSpec, float]:
         spec = spec.model_copy(update={"search": search})
         if spec.target is None or value >= spec.target:
             return spec, value
+    if 1 < found.spec.rerank <= 80:  # packed vectors lose some: more are compared
+        found.spec = found.spec.model_copy(update={"rerank": 2 * found.spec.rerank})
+        return tuned(found, unit)
     raise ConfigError(
         f"the index {spec.name!r} misses its target",
         got=f"recall@{K} {value:.3f} with {effort_text(spec) or 'this search'}",

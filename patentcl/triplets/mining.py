@@ -304,7 +304,7 @@ def _explain_no_pairs(tables: Database, rules: MiningRules, counts: dict[str, in
         before = related[1] or related[0]
         raise TooFew(
             f"no two patents are related by cites and share a {rules.shared_level}",
-            got=f"{before} {'pairs' if before > 1 else 'pair'} of {patents} patents with codes "
+            got=f"{before} pair{'s' * (before != 1)} of {patents} patents with codes "
             f"before the rule {rule}, none after it",
             fix="Try mine.shared_level=section or more relations",
         )

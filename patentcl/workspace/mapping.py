@@ -12,7 +12,7 @@ import pandas as pd
 from patentcl.core.arrays import check_matrix
 from patentcl.core.errors import DataError
 from patentcl.core.reading import read_table, reading
-from patentcl.core.tables import one_line
+from patentcl.core.tables import title_or_start
 from patentcl.data.corpus import Corpus
 from patentcl.maps.analysis import Landscape, footprint, landscape, plot_parts
 from patentcl.maps.drawing import MapFigure, MapStyle, plot_map
@@ -34,8 +34,8 @@ def map_table(corpus: Corpus) -> pd.DataFrame:
     frame = corpus.frame().assign(split=corpus.split)
     bare = np.flatnonzero(frame["title"].fillna("") == "")
     if bare.size:
-        starts = [one_line(text, 98) for _, text in corpus.select(bare).texts]
-        frame.loc[bare, "title"] = [f"[{start}]" if start else "" for start in starts]
+        starts = [title_or_start("", text, 100) for _, text in corpus.select(bare).texts]
+        frame.loc[bare, "title"] = starts
     return frame
 
 

@@ -159,6 +159,9 @@ def test_the_effort_is_the_least_that_reaches_the_target() -> None:
     ):
         with pytest.raises(ConfigError, match=f"misses its target.*{got}; wanted recall@10"):
             PatentIndex.build(vectors, meta["id"], spec)
+    packed = IndexSpec(name="own", factory="IVF8,PQ2", rerank=2, target=0.9)
+    index = PatentIndex.build(vectors, meta["id"], packed)
+    assert index.recall >= 0.9 and index.spec.rerank > 2  # else too few candidates, in all lists
     assert INDEXES["flat"].recall == 1 and INDEXES["flat"].measured() == {}
 
 
