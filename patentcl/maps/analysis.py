@@ -266,8 +266,9 @@ def plot_parts(
     across = min(len(every), 2 if len(every) == 4 else 3)
     down = -(-len(every) // across)
     wide, high = np.maximum(np.ptp(shown, axis=0), 1e-12)
-    panel = style.size[0] / across * float(np.clip(high / wide, 0.4, 1.4)) + 0.9
-    figure = MapFigure(style.size[0], panel * down + 0.6, style.dpi)
+    width = style.size[0] * (0.6 if across == 1 else 1)  # one panel needs no full page
+    panel = width / across * float(np.clip(high / wide, 0.4, 1.4 if across > 1 else 1)) + 0.9
+    figure = MapFigure(width, panel * down + 0.6, style.dpi)
     figure.set_facecolor("black" if style.dark else "white")
     panels = np.ravel(figure.subplots(down, across))
     for axes in panels[len(every) :]:
@@ -281,12 +282,14 @@ def plot_parts(
             if inside.all():
                 continue
             more = "; ".join(footprint(names, inside).query("low > 1").index[:_NAMED])
-            below = textwrap.fill(f"above average: {more}", 160 // across) if more else ""
+            below = (
+                textwrap.fill(f"above average: {more}", int(11.4 * width / across)) if more else ""
+            )
             axes.text(
                 *(0.5, -0.01, below), transform=axes.transAxes, ha="center", va="top", fontsize=10
             ).set_color(style.ink)
         title = style.title or f"{len(points):,} patents"
-        if none := int(part.isna().sum()):
+        if len(every) > 1 and (none := int(part.isna().sum())):
             title += f", {none:,} in no part"
         figure.suptitle(title, fontsize=18, fontweight="bold", color=style.ink)
     return figure
@@ -316,6 +319,7 @@ def _draw_growth(table: pd.DataFrame, style: MapStyle) -> MapFigure:
     axes.minorticks_off()
     axes.set_yticks(at, [f"{name} ({int(n):,})" for name, n in shown[last].items()])
     title = f"{style.title or 'Growth of groups'}: share in {last} against {first}, 95 % intervals"
+    title += f"\n(in brackets: patents of {last})"
     figure.suptitle(title, fontsize=13, fontweight="bold", color=style.ink)
     axes.tick_params(colors=style.ink)
     for side in ("top", "right", "left"):

@@ -87,9 +87,7 @@ class MapFigure(Figure):
     def _repr_html_(self) -> str | None:
         if not 0 < len(self.page) < _INLINE:
             return None
-        style = (
-            "width:100%;height:640px;border:1px solid #888;border-radius:8px;box-sizing:border-box"
-        )
+        style = "width:100%;height:640px;border:0;outline:1px solid #888;outline-offset:-1px"
         return f'<iframe srcdoc="{html.escape(self.page)}" style="{style}" title="Map"></iframe>'
 
     def _repr_png_(self) -> bytes:
@@ -166,16 +164,10 @@ def plot_map(
     colours = group_colours(table[["x", "y"]].to_numpy(), names, style.dark)
     title = style.title or f"{len(table):,} patents"
     note = style.subtitle or _count_groups(names, len(colours))
-    given = np.zeros((0, 2)) if marks is None else marks[["x", "y"]].to_numpy(np.float32)
+    marks = pd.DataFrame(columns=["name", "x", "y"]) if marks is None else marks
+    given = marks[["x", "y"]].to_numpy(np.float32)
     shown = compact(np.vstack([table[["x", "y"]].to_numpy(), given]).astype(np.float64))
-    starred = (
-        []
-        if marks is None
-        else [
-            (str(name), *place)
-            for name, place in zip(marks["name"], shown[len(table) :], strict=True)
-        ]
-    )
+    starred = [(str(m), *at) for m, at in zip(marks["name"], shown[len(table) :], strict=True)]
     view = table.assign(x=shown[: len(table), 0], y=shown[: len(table), 1])
     with plain_text([title, note, *colours, *(name for name, *_ in starred)]):
         figure = _draw(view, colours, title, note, starred, style)
@@ -281,24 +273,16 @@ def _draw(
     sizes = pd.Series(names[names != UNLABELLED]).value_counts().sort_index()
     largest = sizes.sort_values(ascending=False, kind="stable").index[: style.max_labels]
     halo = "black" if style.dark else "white"
-    for name, x, y in marks:
+    for _, x, y in marks:
         axes.plot(x, y, "*", markersize=16, color=style.ink, markeredgecolor=style.grey, zorder=5)
-        axes.annotate(
-            name,
-            (x, y),
-            (9, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=10,
-            color=style.ink,
-            zorder=5,
-        )
+    cores = [(name, *_core(points[names == name])) for name in largest]
     place_names(
         axes,
-        [textwrap.fill(name, 20, break_long_words=False) for name in largest],
-        np.array([_core(points[names == name]) for name in largest]).reshape(-1, 2),
+        [textwrap.fill(name, 20, break_long_words=False) for name, *_ in (*marks, *cores)],
+        np.array([spot for _, *spot in (*marks, *cores)]).reshape(-1, 2),
         points[names != UNLABELLED],
-        colours=[_ink_of(colours[name], style) for name in largest],
+        stars=len(marks),
+        colours=[style.ink] * len(marks) + [_ink_of(colours[name], style) for name in largest],
         fontsize=9.5,
         fontweight="bold",
         linespacing=1.0,

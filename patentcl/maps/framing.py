@@ -46,19 +46,26 @@ def compact(points: np.ndarray) -> np.ndarray:
 
 
 def place_names(
-    axes: Any, names: Sequence[str], spots: np.ndarray, points: np.ndarray, halo: str, **style: Any
+    axes: Any,
+    names: Sequence[str],
+    spots: np.ndarray,
+    points: np.ndarray,
+    halo: str,
+    stars: int = 0,
+    **style: Any,
 ) -> list[Any]:
     """Write names near their spots (n, 2), the first first, so that none covers another.
 
     A name goes where the fewest points are hidden; one that has no room is left out. Those that do
-    not stand on their spot get a short line to it. `halo` is the colour around the letters. Returns
-    the texts.
+    not stand on their spot get a short line to it. `halo` is the colour around the letters; no name
+    covers the first `stars` spots. Returns the texts.
     """
     figure = axes.figure
     renderer = figure.canvas.get_renderer()
     figure.draw_without_rendering()
     frame, to_screen = axes.get_window_extent(renderer), axes.transData.transform
-    dots, taken, written = to_screen(points), np.empty((0, 4)), []
+    dots, written, around = to_screen(points), [], 8 * figure.dpi / 72
+    taken = np.hstack([f(to_screen(spots[:stars]), around) for f in (np.subtract, np.add)])
     for name, spot, colour in zip(names, to_screen(spots), style.pop("colours"), strict=True):
         text = axes.text(0, 0, name, ha="center", va="center", color=colour, zorder=4, **style)
         box = text.get_window_extent(renderer)

@@ -7,6 +7,7 @@ its titles use more than the others do.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 
@@ -51,6 +52,7 @@ _DANGLING = re.compile(
     r"(?:,? (?:and|or|the|an?|to|be|is|are|that|specially|when|where|(?!infrared)\w{3,}ed))+$"
 )
 _PHRASE = 64  # characters of the longest title that names a group
+_STEM = 6  # letters by which words are the same: prosthesis, prostheses
 
 
 def short_title(title: str, width: int = 46) -> str:
@@ -69,19 +71,24 @@ def short_title(title: str, width: int = 46) -> str:
     return text
 
 
-def group_title(code: str, titles: Mapping[str, str]) -> str:
+def group_title(code: str, titles: Mapping[str, str], words: Counter[str]) -> str:
     """A title that can stand for a group: patentcl's own, or a whole phrase of the symbol's.
 
-    Where no phrase says anything by itself, as "Details" or "Devices consisting of a plurality",
-    patentcl's own title of the subclass.
+    That is the first phrase, unless the group's titles have the `words` of another twice as often.
+    Where none says anything by itself, patentcl's own title of the subclass.
 
-    >>> group_title("H01L27/00", {"H01L27/00": "Devices consisting of a plurality of semiconductor "
-    ...     "or other solid-state components formed in or on a common substrate"})
-    'Semiconductor devices'
+    >>> group_title("A61F2/00", {"A61F2/00": "Filters implantable into blood vessels; Prostheses"},
+    ...     Counter(prosth=40, vessel=10))
+    'Prostheses'
     """
     own = own_titles()
-    phrases = (_phrase(idea, _PHRASE) for idea in _ideas(titles.get(code, "")))
-    return own.get(code) or next(filter(None, phrases), "") or own.get(code[:4], "")
+    if code in own:
+        return own[code]
+    found = [p for idea in _ideas(titles.get(code, "")) if (p := _phrase(idea, _PHRASE))]
+    if not found:
+        return own.get(code[:4], "")
+    heard = [np.mean([words[w[:_STEM]] for w in _words(p) - _EMPTY] or [0]) for p in found]
+    return found[heard.index(max(heard)) if max(heard) > 2 * heard[0] else 0]
 
 
 def _ideas(title: str) -> list[str]:
@@ -102,7 +109,7 @@ def _ideas(title: str) -> list[str]:
 
 def _phrase(idea: str, width: int) -> str:
     """The longest whole phrase of at most `width` characters that says something, or nothing."""
-    if re.match(r"(?i)(other|subject[- ]matter|indexing schemes?)\b", idea):
+    if re.match(r"(?i)(other|subject[- ]matter|indexing schemes?)\b|.*\b(such|there\w+)\b", idea):
         return ""
     if len(idea) <= width and _words(idea) - _EMPTY:
         return idea
@@ -139,7 +146,7 @@ class Names:
         texts: Collection[str | None] | None,
         titles: Mapping[str, str],
     ) -> None:
-        self._codes, self._texts, self._titles = codes, texts, titles
+        self._codes, self._texts, self._titles = codes, () if texts is None else texts, titles
         self._pairs: dict[str, pd.DataFrame] = {}
 
     def table(self, number: np.ndarray, level: str) -> pd.DataFrame:
@@ -153,6 +160,7 @@ class Names:
         best = found[level].groupby(level=0).head(1).reindex(range(groups))
         best["code"] = best["code"].fillna("")
         ideas: list[list[str]] = [[] for _ in range(groups)]
+        terms, words = self.terms(number), self.words(number)
         # A coarser level names only groups that are too mixed for a finer one.
         for names in ((level, below), *((name,) for name in reversed(LEVELS[:depth]))):
             ranked = pd.concat([found[name] for name in names])
@@ -162,10 +170,9 @@ class Names:
             ranked = ranked[~ranked["code"].str.startswith(_NO_TOPIC)]
             open_ = [not titles for titles in ideas]
             for group, code in zip(ranked.index, ranked["code"], strict=True):
-                title = group_title(code, self._titles)
+                title = group_title(code, self._titles, words[group])
                 if open_[group] and title and title not in ideas[group]:
                     ideas[group].append(title)
-        terms = self.terms(number)
         return pd.DataFrame(
             {
                 "cluster": np.arange(groups),
@@ -232,13 +239,31 @@ class Names:
             stop_words=_BOILERPLATE,
             ngram_range=(1, 2),
         )
-        texts = [
-            x if isinstance(x, str) else "" for x in (() if self._texts is None else self._texts)
-        ]
+        texts = [x if isinstance(x, str) else "" for x in self._texts]
         try:
             return vectorizer.fit_transform(texts), vectorizer.get_feature_names_out()
         except ValueError:  # no words but stop words
             return None
+
+    def _frequency(self, number: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray]:
+        """How many titles of each group have each term, and what the terms are."""
+        groups = int(number.max(initial=-1)) + 1
+        if groups == 0 or self._counted is None:
+            return sparse.csr_matrix((groups, 0), dtype=np.int64), np.empty(0, dtype=object)
+        counts, names = self._counted
+        rows = np.flatnonzero(number >= 0)
+        member = sparse.csr_matrix(
+            (np.ones(len(rows), dtype=np.int64), (number[rows], rows)), shape=(groups, len(number))
+        )
+        return sparse.csr_matrix(member @ counts), names
+
+    def words(self, number: np.ndarray) -> list[Counter[str]]:
+        """For each group how many of its titles have each word, by its first letters."""
+        frequency, names = self._frequency(number)
+        out: list[Counter[str]] = [Counter() for _ in range(frequency.shape[0])]
+        for group, term, count in zip(*sparse.find(frequency), strict=True):
+            out[group][names[term].rstrip("s")[:_STEM]] += count * (" " not in names[term])
+        return out
 
     def terms(self, number: np.ndarray, top: int = 3) -> list[list[str]]:
         """For each group the terms with the highest class-based TF-IDF.
@@ -246,17 +271,10 @@ class Names:
         The weight is tf * log(1 + A / f): the frequency of a term in the group's titles, the mean
         number of terms in a group (A) and the term's frequency over all groups (f).
         """
-        groups = int(number.max(initial=-1)) + 1
-        if groups == 0 or self._counted is None:
-            return [[] for _ in range(groups)]
-        counts, names = self._counted
-        rows = np.flatnonzero(number >= 0)
-        member = sparse.csr_matrix(
-            (np.ones(len(rows), dtype=np.int64), (number[rows], rows)), shape=(groups, len(number))
-        )
-        frequency = sparse.csr_matrix(member @ counts)
+        frequency, names = self._frequency(number)
+        groups = frequency.shape[0]
         total = np.asarray(frequency.sum(axis=0)).ravel()
-        mean = frequency.sum() / groups
+        mean = frequency.sum() / max(1, groups)
         out = []
         for group in range(groups):
             line = frequency[group]

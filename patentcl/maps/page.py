@@ -16,7 +16,9 @@ import pandas as pd
 from patentcl.cpc import own_titles
 from patentcl.maps.colours import ramp, section_colours, value_colours
 
-_OWN = ("id", "x", "y", "label", "cluster", "title", "date", "codes", "neighbors")
+_OWN = ("id", "x", "y", "label", "cluster", "title", "abstract", "date", "codes", "neighbors")
+_ABSTRACTS = 60_000_000  # characters of abstracts that a page carries along, packed in a third
+_COLUMN = ("title", "names", "colours", "of", "rest", "sorted", "shown")
 _VALUES = 11  # values of a column with a colour of their own; the others share one
 _STEPS = 6  # into which numbers are divided
 LINK = "https://patents.google.com/patent/"
@@ -61,6 +63,9 @@ def make_page(
         "note": note,
         "dark": dark,
     }
+    abstracts = _texts(table, "abstract") or []
+    if 0 < sum(map(len, abstracts)) <= _ABSTRACTS:
+        data["abstract"] = abstracts
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     packed = gzip.compress(text.encode(), compresslevel=6, mtime=0)
     template = (resources.files("patentcl.maps") / "page.html").read_text(encoding="utf-8")
@@ -96,9 +101,8 @@ def _layers(labels: np.ndarray, layers: Sequence[np.ndarray]) -> list[dict[str, 
         unique, number = np.unique(names.astype(str), return_inverse=True)
         number = np.where(names == "", 65535, number - int(unique[0] == ""))
         main = bool(np.array_equal(names, labels))
-        out.append(
-            {"names": [x for x in unique.tolist() if x], "of": _packed(number), "main": main}
-        )
+        held = [x for x in unique.tolist() if x]
+        out.append({"names": held, "of": _packed(number), "main": main})
     return out
 
 
@@ -130,30 +134,19 @@ def _number_column(
         return None
     number = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
     form = "{:.0f}" if whole else "{:.3g}"
-    ends = [
-        edges[i + 1] - (1 if whole and i < len(edges) - 2 else 0) for i in range(len(edges) - 1)
-    ]
+    ends = [*(edges[1:-1] - int(whole)), edges[-1]]
     names = [f"{form.format(a)} to {form.format(b)}" for a, b in zip(edges, ends, strict=False)]
     shades = [ramp(i / max(1, len(names) - 1), dark) for i in range(len(names))]
     of = _packed(np.where(np.isfinite(values), number, 65535))
-    return {
-        "title": title,
-        "names": names,
-        "colours": shades,
-        "of": of,
-        "rest": "unknown",
-        "sorted": True,
-        "shown": False,
-    }
+    return dict(zip(_COLUMN, (title, names, shades, of, "unknown", True, False), strict=True))
 
 
 def _text_column(title: str, values: pd.Series, dark: bool) -> dict[str, Any] | None:
     """A column of texts, or of lists by their first; the commonest have colours of their own."""
-    first = [v[0] if isinstance(v, list | tuple | np.ndarray) and len(v) else v for v in values]
-    plain = pd.Series(
-        ["" if isinstance(v, list | tuple | np.ndarray) or pd.isna(v) else str(v) for v in first],
-        dtype=object,
-    )
+    lists = (list, tuple, np.ndarray)
+    first = [v[0] if isinstance(v, lists) and len(v) else v for v in values]
+    said = ["" if isinstance(v, lists) or pd.isna(v) else str(v) for v in first]
+    plain = pd.Series(said, dtype=object)
     count = plain[plain != ""].value_counts()
     if len(count) < 2 or len(count) >= 65_000 or count.iloc[0] < 2:
         return None
@@ -161,13 +154,6 @@ def _text_column(title: str, values: pd.Series, dark: bool) -> dict[str, Any] | 
     place = {name: i for i, name in enumerate(names)}
     number = np.array([place.get(v, 65535) for v in plain])
     palette = value_colours(min(len(names), _VALUES), dark)
-    grey = "#8a8d99"
-    return {
-        "title": title,
-        "names": names,
-        "colours": palette + [grey] * (len(names) - len(palette)),
-        "of": _packed(number),
-        "rest": "unknown",
-        "sorted": False,
-        "shown": True,
-    }
+    palette += ["#8a8d99"] * (len(names) - len(palette))
+    values_of = (title, names, palette, _packed(number), "unknown", False, True)
+    return dict(zip(_COLUMN, values_of, strict=True))

@@ -156,7 +156,8 @@ def _execute(
     before: Callable[[], None] | None,
     inputs: Mapping[str, str],
 ) -> tuple[Outcome, str]:
-    fingerprint = artifacts.fingerprint([VERSION, step.stage.name, step.settings, inputs])
+    made = [step.stage.edition] if step.stage.edition > 1 else []
+    fingerprint = artifacts.fingerprint([VERSION, step.stage.name, step.settings, inputs, *made])
     why = again or _reason(step, fingerprint, inputs)
     if why is None:
         when = (artifacts.read_manifest(step.out) or {}).get("written", "")
@@ -251,7 +252,8 @@ def _reason(step: Step, fingerprint: str, inputs: Mapping[str, str]) -> str | No
     earlier = manifest.get("inputs", {})
     other = [k for k, v in inputs.items() if earlier.get(k, {}).get("fingerprint") != v]
     other += [f"no {k}: it" for k in earlier if k not in inputs]
-    return "; ".join(reasons + ([f"{' and '.join(other)} changed"] if other else []))
+    reasons += [f"{' and '.join(other)} changed"] if other else []
+    return "; ".join(reasons) or "written by an earlier version"
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -38,10 +38,10 @@ class Stage:
         Sections of a recipe that its result depends on, and which of their settings; None for all.
     write : callable
         Writes the results of a step into a folder, and adds to the record for its manifest.
-    seeded : bool
-        Whether the result depends on the seed.
-    beside : bool
-        Its files lie beside the folders of other stages.
+    seeded, beside : bool
+        Its result depends on the seed; its files lie beside the folders of other stages.
+    edition : int
+        Raised where the same settings give other results now.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Stage:
     write: Callable[[Step, Path, Record, StageProgress], None]
     seeded: bool = True
     beside: bool = False
+    edition: int = 1
 
 
 @dataclass(frozen=True)
@@ -390,10 +391,8 @@ def _evaluate(step: Step, place: Path, record: Record, progress: StageProgress) 
     reads_texts = model is not None and model.reads_texts
     alone = "encoder" if reads_texts else "untuned"
     names = ("tuned", "untuned") if "vectors-base" in given else (alone,)
-    if model is not None and reads_texts:
-        systems = {model.head: model}
-    else:
-        systems = dict(zip(names, models.values(), strict=False))
+    every = dict(zip(names, models.values(), strict=False))
+    systems = {model.head: model} if model is not None and reads_texts else every
     encoders = dict(zip(names, vectors.values(), strict=False))
     result = evaluate_run(corpus, encoders, systems, place, recipe.evaluate, recipe.seed)
     if model is not None:
@@ -423,7 +422,7 @@ FIT_TEXTS = Stage("fit", "classifier", {"fit": None, "text": None, "encoder": _L
 ENCODER = Stage("encoder", "encoder", {}, _encoder, seeded=False)
 INDEX = Stage("index", "index", {"index": None}, _index, seeded=False)
 EVALUATE = Stage("evaluate", "reports", {"evaluate": None}, _evaluate, beside=True)
-MAP = Stage("map", "reports/map", {"map": None}, _map)
+MAP = Stage("map", "reports/map", {"map": None}, _map, edition=2)
 
 
 def plan(

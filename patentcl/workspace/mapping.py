@@ -12,7 +12,7 @@ import pandas as pd
 from patentcl.core.arrays import check_matrix
 from patentcl.core.errors import DataError
 from patentcl.core.reading import read_table, reading
-from patentcl.core.tables import title_or_start
+from patentcl.core.tables import one_line, title_or_start
 from patentcl.data.corpus import Corpus
 from patentcl.maps.analysis import Landscape, footprint, landscape, plot_parts
 from patentcl.maps.drawing import MapFigure, MapStyle, plot_map
@@ -31,10 +31,10 @@ class Footprint(NamedTuple):
 
 def map_table(corpus: Corpus) -> pd.DataFrame:
     """What a map's page tells of its patents; the first words of a text for a missing title."""
-    frame = corpus.frame().assign(split=corpus.split)
+    frame = corpus.frame().assign(split=corpus.split, abstract=[text for _, text in corpus.texts])
     bare = np.flatnonzero(frame["title"].fillna("") == "")
     if bare.size:
-        starts = [title_or_start("", text, 100) for _, text in corpus.select(bare).texts]
+        starts = [title_or_start("", text, 100) for text in frame.loc[bare, "abstract"]]
         frame.loc[bare, "title"] = starts
     return frame
 
@@ -65,7 +65,8 @@ class RunMap:
         """New patents as marks: among their nearest of the map's vectors."""
         at = place(new, vectors, self.points)
         said = [text if isinstance(text, str) else text[0] or text[1] for text in texts]
-        shown = [f"{name}: {text}"[:60] for name, text in zip(names, said, strict=True)]
+        named = zip(names, said, strict=True)  # texts go by numbers, which say nothing
+        shown = [one_line(t if isinstance(n, int) else f"{n}: {t}", 60) for n, t in named]
         return pd.DataFrame({"name": shown, "x": at[:, 0], "y": at[:, 1]})
 
     def draw(self, out: str | Path | None, title: str, marks: pd.DataFrame | None) -> MapFigure:

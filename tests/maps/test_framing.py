@@ -53,6 +53,15 @@ def test_names_do_not_cover_each_other_and_stay_inside() -> None:
     boxes = [text.get_window_extent(renderer) for text in texts]
     frame = axes.get_window_extent(renderer)
     assert len(texts) > 10 and texts[0].get_text() == names[0]
+    place = axes.transData.transform(points[:2])  # where stars are
+    starred = place_names(
+        axes, names, points[:25], points, "white", 2, colours=["black"] * 25, fontsize=8
+    )
+    around = np.array([t.get_window_extent(renderer).extents for t in starred])
+    assert {"Group number 0", "Group number 1"} <= {t.get_text() for t in starred}
+    for x, y in place:
+        over = (around[:, 0] < x) & (x < around[:, 2]) & (around[:, 1] < y) & (y < around[:, 3])
+        assert not over.any()
     for i, one in enumerate(boxes):
         assert frame.x0 <= one.x0 and one.x1 <= frame.x1
         assert frame.y0 <= one.y0 and one.y1 <= frame.y1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -134,13 +136,38 @@ def test_short_titles(title: str, short: str) -> None:
             "Medicinal preparations containing organic active ingredients",
             "Medicinal preparations containing organic active ingredients",
         ),
+        ("C12Q1/00", "Processes of preparing such compositions; Compositions therefor", None),
         ("", "", ""),
     ],
 )
 def test_a_group_has_a_whole_phrase_or_the_title_of_its_subclass(
     code: str, title: str, name: str | None
 ) -> None:
-    assert group_title(code, {code: title}) == (own_titles()[code[:4]] if name is None else name)
+    assert group_title(code, {code: title}, Counter()) == (
+        own_titles()[code[:4]] if name is None else name
+    )
+
+
+@pytest.mark.parametrize(
+    ("titles", "name"),
+    [
+        (["Bone plate with prosthesis", "Knee prosthesis"], "Prostheses"),
+        (
+            ["Vascular filter", "Vessel filter", "Prosthesis"],
+            "Filters implantable into blood vessels",
+        ),
+        (["Bone plate", "Bone screw"], "Filters implantable into blood vessels"),  # as it comes
+    ],
+)
+def test_of_a_long_title_the_phrase_that_fits_the_words_of_the_group(
+    titles: list[str], name: str
+) -> None:
+    title = "FILTERS IMPLANTABLE INTO BLOOD VESSELS; PROSTHESES, i.e. ARTIFICIAL SUBSTITUTES"
+    words = Names(None, titles, {}).words(np.zeros(len(titles), dtype=int))[0]
+    assert words["bone"] == sum("bone" in text.lower() for text in titles)
+    assert group_title("A61F2/00", {"A61F2/00": title}, words) == name.replace(
+        "Prostheses", "Prostheses, i.e. artificial substitutes"
+    )
 
 
 def test_a_term_says_what_the_title_does_not() -> None:

@@ -87,6 +87,7 @@ def test_scripts_other_writing_and_500_labels(browser: Browser, tmp_path: Path) 
     titles = HOSTILE + FOREIGN + [f"pump {i}" for i in range(495)]
     labels = [*HOSTILE, *(f"group {i} of many</script>" for i in range(498))]
     meta = pd.DataFrame({"id": [f"US{i}" for i in range(500)], "title": titles})
+    meta["abstract"] = [f"A <b onclick=x>sprocket{i}q</b>." for i in range(500)]
     style = MapStyle(formats=("html",), size=(3, 3))
     points = np.random.default_rng(0).normal(size=(500, 2))
     files = plot_map(points, labels, tmp_path, meta=meta, style=style).files
@@ -97,6 +98,9 @@ def test_scripts_other_writing_and_500_labels(browser: Browser, tmp_path: Path) 
         assert f"US{i}" in hits and title[:20] in hits
         x, y = browser.js(f"patents.at({i})")
         browser.mouse("mouseMoved", x, y)
+    assert typed(browser, "sprocket44q") == "1 of 500 patents"  # a word of the abstract alone
+    browser.js("document.querySelector('#hits button').click()")
+    assert browser.js("document.querySelector('#tip p').textContent") == meta["abstract"][44]
     assert browser.js("window.attacked") is None
     tall = browser.js("""[...document.querySelectorAll('#legend button')].map(b => {
         const r = b.getBoundingClientRect(); return [r.top, r.bottom, r.left, r.right] })""")
@@ -117,6 +121,20 @@ def test_search_finds_words_and_lists_of_ids(browser: Browser, drawn: dict[str, 
     names = browser.js("[...document.querySelectorAll('#hits button')].map(b => b.textContent)")
     assert [name.split()[0] for name in names] == [ids[3], ids[500]]
     assert typed(browser, "nosuchword") == "Nothing found"
+
+
+def test_abstracts_of_very_many_patents_stay_out_and_the_page_says_so(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("patentcl.maps.page._ABSTRACTS", 30)
+    meta = pd.DataFrame({"id": ["1", "2"], "title": ["Pump", "Cell"], "abstract": ["x" * 16] * 2})
+    for kept, shown in ((meta[:1], "Find words, ids or a code"), (meta, "Find words of titles,")):
+        points = np.eye(2)[: len(kept)]
+        style = MapStyle(formats=("html",), size=(3, 3))
+        files = plot_map(points, ["a"] * len(kept), tmp_path, meta=kept, style=style).files
+        browser.open(files["html"])
+        assert browser.js("document.getElementById('find').placeholder").startswith(shown)
+        assert ("abstract" in unpacked(files["html"])) == (len(kept) == 1)
 
 
 def test_hover_shows_a_title(browser: Browser, drawn: dict[str, Path]) -> None:

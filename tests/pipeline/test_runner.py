@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from tiny import write_tiny_encoder
 from patentcl import Corpus, open_run, run_pipeline
 from patentcl.core.artifacts import read_manifest
 from patentcl.core.errors import ConfigError, DataError, PatentclError
+from patentcl.pipeline import stages
 from patentcl.sample.writer import write_sample
 
 STAGES = [
@@ -170,6 +172,16 @@ def test_second_run_skips_everything_and_says_why(
     assert all("same settings and inputs" in line for line in lines)
     assert before == times()
     assert open_run(finished).page == page[0].read_text()
+
+
+def test_a_stage_of_another_edition_runs_again(
+    place: Path, finished: Path, settings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "MAP", replace(stages.MAP, edition=stages.MAP.edition + 1))
+    result = run_pipeline("quickstart", place / "tables", finished, settings, dry=True)
+    assert [(o.stage, o.why) for o in result.outcomes if o.status == "planned"] == [
+        ("map", "written by an earlier version")
+    ]
 
 
 def test_dry_names_what_would_run_and_why(place: Path, finished: Path, settings: list[str]) -> None:

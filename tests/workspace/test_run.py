@@ -19,6 +19,7 @@ from patentcl.core.errors import ConfigError, DataError
 from patentcl.maps import footprint, growth
 from patentcl.pipeline.stages import EMBED, FIT, INDEX
 from patentcl.workspace import Run, folders
+from patentcl.workspace.mapping import RunMap
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +232,10 @@ def test_the_map_is_a_figure(run: Run, place: Path, tmp_path: Path) -> None:
             frame.to_parquet(to / "coordinates.parquet", index=False)
     figure = Run(place, map=tmp_path / "map").map(tmp_path / "drawn", title="All of them")
     assert isinstance(figure, Figure) and (tmp_path / "drawn" / "map.html").is_file()
+    marks = RunMap(tmp_path / "map", run.corpus).place(
+        ["US1", 0], [("Pump " * 30, ""), "A mower"], np.eye(2, 3), np.ones((n, 3))
+    )
+    assert marks["name"].tolist() == ["US1: " + "Pump " * 10 + "Pu...", "A mower"]
     with pytest.raises(DataError, match="the map is of another corpus"):
         Run(place, map=tmp_path / "other").map()
     drawn = Run(place, map=tmp_path / "map")
@@ -240,7 +245,8 @@ def test_the_map_is_a_figure(run: Run, place: Path, tmp_path: Path) -> None:
     for where in ("year < 2010", early.tolist()):
         found = drawn.footprint(where)
         assert found.table.equals(footprint(labels, early.to_numpy()))
-        assert f"{early.sum():,} of {n:,} patents" in found.figure.get_suptitle()
+        assert found.figure.get_suptitle() == f"{early.sum():,} of {n:,} patents"
+        assert found.figure.get_figwidth() < 10  # one panel is no full page
 
 
 def test_a_notebook_shows_parts_and_what_to_call(run: Run, place: Path, tmp_path: Path) -> None:
