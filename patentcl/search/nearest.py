@@ -115,8 +115,7 @@ class Nearest:
         count = len(self) if chosen is None else len(chosen)
         exact = self._scans(len(queries), k, count)
         packed = self.exact is not None and chosen is None  # what FAISS compares
-        reach = k * self.spec.rerank + (1 if self._tells_apart else 8)
-        reach = k + 8 if exact and not packed else reach
+        reach = k + 8 if exact and not packed else k * self.spec.rerank + 8
         todo = [(np.arange(len(queries)), min(reach, count), exact)]
         parts = []
         while todo:
@@ -129,8 +128,9 @@ class Nearest:
                 if clear.all():
                     parts.append(_first(which, found, score, k))
                     continue
-                parts.append(_first(which[clear], found[clear], score[clear], k))
-                which, score, found = which[~clear], score[~clear], found[~clear]
+                if clear.any():
+                    parts.append(_first(which[clear], found[clear], score[clear], k))
+                    which, score, found = which[~clear], score[~clear], found[~clear]
             short = found[:, k - 1] < 0
             if exact and short.any():
                 got, fix = f"less than {k}", "Build the index again"
@@ -139,7 +139,8 @@ class Nearest:
             tied = ~short & (found[:, -1] >= 0) & (score[:, k - 1] - score[:, -1] <= TIE)
             tied &= reach < count
             done = ~(short | tied)
-            parts.append(self._ordered(queries, which[done], found[done], k))
+            if done.any():
+                parts.append(self._ordered(queries, which[done], found[done], k))
             if short.any():  # an approximate index lost its way among filtered rows
                 todo.append((which[short], min(k + 8, count), True))
             if tied.any():
@@ -253,8 +254,8 @@ class Nearest:
             value = self.similarity(queries[which[part]], np.maximum(rows, 0))
             value[rows < 0] = -2
             best = np.argsort(-value, axis=1, kind="stable")[:, :k]
-            position[part] = np.take_along_axis(rows, best, axis=1)
-            similarity[part] = np.take_along_axis(value, best, axis=1)
+            line = np.arange(len(best))[:, None]  # take_along_axis costs one query 20 µs more
+            position[part], similarity[part] = rows[line, best], value[line, best]
         return np.repeat(which, k), position.ravel(), similarity.ravel()
 
     def similarity(self, queries: np.ndarray, positions: np.ndarray) -> np.ndarray:
