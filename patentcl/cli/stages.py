@@ -30,6 +30,7 @@ from patentcl.cli.options import (
     tell_about_files,
     verb,
 )
+from patentcl.core.artifacts import part
 from patentcl.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -279,7 +280,8 @@ def mine(
 @verb()
 def train(
     common: Seeded,
-    triplets: Annotated[Path, typer.Argument(help="Folder of the triplets.")] = RUN / "triplets",
+    triplets: Annotated[Path, typer.Argument(help="Folder of triplets, or a run.")] = RUN
+    / "triplets",
     corpus: CorpusFolder = None,
     model: Annotated[
         str | None, typer.Option(help="minilm, a Hub name, or a folder. [default: minilm]")
@@ -293,8 +295,10 @@ def train(
     from patentcl.pipeline.stages import TRAIN, Step
 
     recipe = common.settings("train", "encoder", encoder__model=model)
-    folder = corpus or triplets.parent
-    inputs: dict[str, str | Path] = {"triplets": triplets, "corpus": folder}
+    triplets = part(triplets, "triplets")
+    inputs: dict[str, str | Path] = {"corpus": corpus or triplets.parent}
+    if "triplets" in recipe.train.objectives:
+        inputs["triplets"] = triplets
     inputs["model"] = recipe.encoder.model
     step = Step(TRAIN, to or triplets.parent / "encoder", recipe, inputs)
     show_counts(make(step, common, "encoder")["results"], common.as_json)
@@ -350,7 +354,7 @@ def embed(
 @verb()
 def fit(
     common: Seeded,
-    vectors: Annotated[Path | None, typer.Argument(help="Folder of vectors.")] = None,
+    vectors: Annotated[Path | None, typer.Argument(help="Folder of vectors, or a run.")] = None,
     texts: Annotated[
         str | None,
         typer.Option(help="Learn from texts: an encoder, words, or a file of word vectors."),
@@ -371,6 +375,7 @@ def fit(
     from patentcl.pipeline.stages import FIT, FIT_TEXTS, Step, level_of
 
     one_of(vectors, texts, names="a folder of vectors and --texts")
+    vectors = vectors and part(vectors, "vectors")
     folder = corpus or (vectors.parent if vectors is not None else RUN)
     inputs: dict[str, str | Path] = {}  # the one that was named is missed first
     if vectors is not None:
@@ -394,7 +399,7 @@ def fit(
 @verb()
 def index(
     common: Common,
-    vectors: Annotated[Path, typer.Argument(help="Folder of vectors.")] = RUN / "vectors",
+    vectors: Annotated[Path, typer.Argument(help="Folder of vectors, or a run.")] = RUN / "vectors",
     corpus: CorpusFolder = None,
     spec: Annotated[
         str | None, typer.Option(help="auto, a name from indexes/, or a YAML file. [default: auto]")
@@ -407,7 +412,7 @@ def index(
     """
     from patentcl.pipeline.stages import INDEX, Step
 
-    recipe = common.settings("index", index__spec=spec)
+    recipe, vectors = common.settings("index", index__spec=spec), part(vectors, "vectors")
     inputs: dict[str, str | Path] = {"vectors": vectors, "corpus": corpus or vectors.parent}
     step = Step(INDEX, to or vectors.parent / "index", recipe, inputs)
     made = make(step, common, "index")
@@ -419,7 +424,7 @@ def index(
 @verb("map")
 def map_(
     common: Seeded,
-    vectors: Annotated[Path, typer.Argument(help="Folder of vectors.")] = RUN / "vectors",
+    vectors: Annotated[Path, typer.Argument(help="Folder of vectors, or a run.")] = RUN / "vectors",
     corpus: CorpusFolder = None,
     base: Annotated[
         Path | None,
@@ -439,7 +444,7 @@ def map_(
     """
     from patentcl.pipeline.stages import MAP, Step
 
-    recipe = common.settings("map", map__title=title)
+    recipe, vectors = common.settings("map", map__title=title), part(vectors, "vectors")
     inputs: dict[str, str | Path] = {"vectors": vectors, "corpus": corpus or vectors.parent}
     if base is not None:
         inputs["base"] = base

@@ -219,8 +219,9 @@ def opened(folder: str | Path, read: Callable[[], T], names: Collection[str] | N
 
 def part(folder: str | Path, name: str) -> Path:
     """A run's part of that name, where the folder is a run: people name the run."""
-    inner = Path(folder) / name
-    return inner if (inner / MANIFEST).is_file() else Path(folder)
+    run = Path(folder)
+    is_run = (run / name / MANIFEST).is_file() or (run / "corpus.parquet").is_file()
+    return run / name if is_run else run
 
 
 def require(

@@ -90,6 +90,18 @@ class Vectors(Inputs):
         return {"given": nn.functional.normalize(torch.from_numpy(self.vectors[rows]))}
 
 
+class Bags(Inputs):
+    """Texts as a static model takes them: token numbers end to end, and where each text begins."""
+
+    def features(self, rows: np.ndarray) -> Features:
+        """A batch of texts."""
+        some = self.tokens.take(rows)
+        return {
+            "input_ids": torch.from_numpy(some.flat.astype(np.int64)),
+            "offsets": torch.from_numpy(some.starts[:-1]),
+        }
+
+
 class _Encoded(nn.Module):
     """Takes the place of an encoder where its vectors are given."""
 

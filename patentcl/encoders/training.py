@@ -13,7 +13,7 @@ import math
 import shutil
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from patentcl.core.progress import Progress, duration
 from patentcl.core.settings import make_settings
 from patentcl.data.corpus import Corpus
 from patentcl.encoders.checkpoints import Checkpoints
-from patentcl.encoders.checks import is_static
+from patentcl.encoders.checks import is_static, token_numbers
 from patentcl.encoders.encoder import PatentEncoder
 from patentcl.encoders.examples import Examples, make_examples
 from patentcl.encoders.settings import TrainingSettings
@@ -129,12 +129,6 @@ def train_encoder(
         )
     if not isinstance(encoder, PatentEncoder):
         encoder = PatentEncoder.load(encoder)
-    if is_static(encoder.model):
-        raise DataError(
-            "a static encoder has no layers to tune",
-            got=encoder.name,
-            fix="Tune the model that it was distilled from, and distill that again",
-        )
     with Scratch() as place, own_randomness(None):
         examples = make_examples(corpus, triplets, settings, seed, encoder.texts)
         folder = Path(checkpoint) if checkpoint is not None else None
@@ -195,7 +189,6 @@ def _fit(
     if settings.tune == "map":
         add_map(plain)
     model = copy.deepcopy(plain)
-    model.max_seq_length = min(settings.max_length, encoder.max_length or settings.max_length)
     if settings.frozen_layers:
         freeze(model, settings.frozen_layers)
     if not settings.dropout:
@@ -231,12 +224,16 @@ def _learning(
     kept: Checkpoints | None,
 ) -> AbstractContextManager[Inputs]:
     """Cut a model down to what learns, where the rest can be computed once a text."""
-    from patentcl.encoders.frozen import Inputs, only_map, upper_layers
+    from patentcl.encoders.frozen import Bags, Inputs, only_map, upper_layers
 
     if settings.tune == "map":
         log.warning("the map learns from %s texts, each encoded once", f"{len(examples.texts):,}")
         known = _known(encoder, settings, place if kept is None else kept.folder)
         return only_map(model, known.encode(examples.texts))
+    if is_static(model):  # it reads whole texts
+        numbers = (token_numbers(model.tokenizer, text) for text in examples.texts)
+        return nullcontext(Bags(Tokens(numbers), 0))
+    model.max_seq_length = min(settings.max_length, encoder.max_length or settings.max_length)
     whole = Inputs(_tokens(model, examples.texts), int(model.tokenizer.pad_token_id or 0))
     frozen = settings.frozen_layers if settings.cache_frozen else 0
     return upper_layers(model, frozen, whole, place / "states.npy", precision)

@@ -56,7 +56,7 @@ def is_server(address: str | Path) -> bool:
 
 
 def graph_file(address: str | Path) -> Path:
-    """Return the file of a DuckDB graph's address; a plain path is one, too.
+    """Return the file of a DuckDB graph's address; a plain path is one, too, and a run's folder.
 
     Raises
     ------
@@ -68,11 +68,10 @@ def graph_file(address: str | Path) -> Path:
     >>> graph_file("duckdb://artifacts/graph.duckdb").as_posix()
     'artifacts/graph.duckdb'
     """
-    if isinstance(address, Path):
-        return address
-    scheme, sign, rest = address.partition("://")
-    if not sign:
-        return Path(address)
+    scheme, sign, rest = str(address).partition("://")
+    if isinstance(address, Path) or not sign:
+        path = Path(address)
+        return path / "graph.duckdb" if path.is_dir() else path
     if scheme in SERVERS:
         raise ConfigError("this needs the graph in a file", got=address, wanted="duckdb://FILE")
     if scheme != "duckdb":

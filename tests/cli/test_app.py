@@ -167,6 +167,26 @@ def test_a_run_stands_for_its_parts(cli: Run, run: Path) -> None:
         call = (verb, "a battery with a housing", "--json", option)
         assert cli(*call, run).stdout == cli(*call, run / part).stdout != ""
     assert PatentIndex.load(run).meta.equals(PatentIndex.load(run / "index").meta)
+    # Steps that were made of the parts are up to date for the run.
+    trained = ("--model", run.parent / "model", "--set", "max_length=32")
+    for verb, *more in (
+        ("mine", "--set", "triplets=32"),
+        ("train", *trained),
+        ("fit", "--set", "epochs=3"),
+        ("index", "--spec", "hnsw"),
+    ):
+        assert f"{verb}: skipped" in cli(verb, run, *more).stderr
+    cli(
+        "train",
+        run / "none",
+        *trained,
+        "--out",
+        run.parent / "views",
+        "--set",
+        "train.objectives={views: 1}",
+        "--set",
+        "train.loss=mnr",
+    )  # no triplets are asked for where none are learned from
     labels = PatentClassifier.load(run).classes_.tolist()
     assert labels == PatentClassifier.load(run / "classifier").classes_.tolist()
 

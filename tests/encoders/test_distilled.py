@@ -16,8 +16,11 @@ from patentcl.core.arrays import unit_rows
 from patentcl.core.errors import ConfigError, DataError, TooFew
 from patentcl.data.corpus import Corpus
 from patentcl.encoders import distilled
+from patentcl.encoders.checks import token_numbers
 from patentcl.encoders.distilled import distill_encoder
 from patentcl.encoders.encoder import PatentEncoder
+from patentcl.encoders.frozen import Bags
+from patentcl.encoders.tokens import Tokens
 from patentcl.encoders.training import train_encoder
 
 KNOWN = [w for w in dict.fromkeys(WORDS) if w.isalpha()]
@@ -98,12 +101,52 @@ def test_it_is_saved_and_read_as_any_encoder(
         PatentEncoder.load(tmp_path / "static")
 
 
+@pytest.mark.parametrize("tune", ["layers", "map"])
+def test_it_is_tuned_as_any_encoder_is(model: PatentEncoder, tmp_path: Path, tune: str) -> None:
+    """Two words that always stand in the two parts of one patent come nearer to each other."""
+    rng = np.random.default_rng(3)
+    pairs = np.array([KNOWN[i : i + 2] for i in range(0, 20, 2)])
+    drawn = rng.integers(0, len(pairs), (240, 4))
+    corpus = Corpus.from_records(
+        {"patent_id": str(i), "title": " ".join(a), "abstract": " ".join(b), "codes": []}
+        for i, (a, b) in enumerate(zip(pairs[drawn, 0], pairs[drawn, 1], strict=True))
+    )
+    static = distill_encoder(model, corpus, seed=1).encoder
+    settings = {
+        "objectives": {"views": 1.0},
+        "loss": "mnr",
+        "tune": tune,
+        "epochs": 8,
+        "learning_rate": 0.05,
+        "batch_size": 32,
+    }
+    tuned = train_encoder(static, None, corpus, settings).encoder
+    tuned.save(tmp_path / "tuned")
+    again = PatentEncoder.load(tmp_path / "tuned")
+    np.testing.assert_allclose(again.encode(corpus), tuned.encode(corpus), atol=1e-6)
+
+    def gap(encoder: PatentEncoder) -> float:
+        a, b = (encoder.encode(side.tolist()) for side in pairs.T)
+        own = (a * b).sum(axis=1)
+        return float(own.mean() - (a @ b.T).mean())
+
+    assert gap(again) > gap(static) + 0.3
+
+
+def test_texts_are_learned_from_as_they_are_encoded(model: PatentEncoder, corpus: Corpus) -> None:
+    static = distill_encoder(model, corpus, seed=1).encoder
+    texts = static.texts(corpus)
+    numbers = [token_numbers(static.model.tokenizer, text) for text in texts]
+    rows = np.array([5, 0, 5, 7])
+    given = Bags(Tokens(numbers), 0).features(rows)
+    found = static.model(given)["sentence_embedding"].detach().numpy()
+    np.testing.assert_allclose(found, static.encode(corpus)[rows], atol=1e-6)
+
+
 def test_what_cannot_be_distilled(model: PatentEncoder, corpus: Corpus) -> None:
     with pytest.raises(TooFew, match=r"too few texts .*got 80; wanted 100 or more"):
         distill_encoder(model, corpus.select(np.arange(80)))
     static = distill_encoder(model, corpus).encoder
-    with pytest.raises(DataError, match="a static encoder has no layers to tune"):
-        train_encoder(static, None, corpus, {"objectives": {"views": 1.0}})
     with pytest.raises(ConfigError, match="a static encoder has no layers to read texts"):
         TransformerReader(static)
 
