@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 from functools import cached_property
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -43,6 +44,7 @@ class Nearest:
 
     def __init__(self, index: Any, spec: IndexSpec, exact: np.ndarray | None = None) -> None:
         self.index, self.spec, self.exact = index, spec, exact
+        self._file = _file_of(exact)
         self.family = backend.family_of(index)
         self.fast = backend.to_gpus(index) if spec.device == "gpu" else index
         self._use_products()
@@ -67,10 +69,13 @@ class Nearest:
         if rows is None:
             positions = np.ascontiguousarray(positions, np.int64)
             return np.asarray(self.index.reconstruct_batch(positions))
-        found = np.asarray(np.take(rows, positions, axis=0))
-        if isinstance(rows, np.memmap) and hasattr(mmap, "MADV_DONTNEED"):
-            # What was read stays in the system's cache, and out of this process's memory.
-            rows._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+        if self._file is None:
+            return np.asarray(np.take(rows, positions, axis=0))
+        # Read, not mapped: what the system keeps of the file is no memory of this process.
+        found = np.empty((len(positions), rows.shape[1]), rows.dtype)
+        width, start = found.itemsize * found.shape[1], rows.offset  # type: ignore[attr-defined]
+        for position, row in zip(positions.tolist(), found, strict=True):
+            os.preadv(self._file.fileno(), [row], start + position * width)
         return found
 
     @cached_property
@@ -248,7 +253,8 @@ class Nearest:
         """The k best of each query's candidates by exact similarity, then by position."""
         position = np.empty((len(which), k), dtype=np.int64)
         similarity = np.empty((len(which), k), dtype=np.float32)
-        for part in blocks(len(which), 64):  # a few at a time stay in the cache
+        # A few at a time stay in the cache.
+        for part in blocks(len(which), max(1, 1024 // found.shape[1])):
             # In the order of the index: a stable sort then leaves equal similarities in that order.
             rows = np.sort(found[part], axis=1)
             value = self.similarity(queries[which[part]], np.maximum(rows, 0))
@@ -264,6 +270,12 @@ class Nearest:
         rows = rows.reshape(*positions.shape, queries.shape[1])
         rows *= queries[:, None, :]
         return np.clip(rows.sum(axis=2), -1, 1).astype(np.float32)
+
+
+def _file_of(rows: Any) -> BinaryIO | None:
+    """The file of a memory map, to read rows of, where the system can."""
+    whole = isinstance(rows, np.memmap) and isinstance(rows.base, mmap.mmap)
+    return open(rows.filename, "rb") if whole and hasattr(os, "preadv") else None
 
 
 def _first(which: np.ndarray, found: np.ndarray, score: np.ndarray, k: int) -> Hits:

@@ -27,9 +27,10 @@ def tuned(found: Nearest, unit: np.ndarray) -> tuple[IndexSpec, float]:
 
     `unit` (n, d) holds the vectors of the index, and after them those that are still to be added.
     The nearest to these are compared with those of exact search, and the nearest to the middle of
-    two of the index: a graph finds its own vectors more easily than what it has not seen.
-    Near-copies stand for each other. Efforts are doubled until the target is reached; one that the
-    specification gives is kept. Where none is enough, twice the candidates are compared exactly.
+    two of the index: a graph finds its own vectors more easily than what it has not seen. The
+    lower recall of the two counts, and near-copies stand for each other. Efforts are doubled until
+    the target is reached; one that the specification gives is kept. Of packed vectors, where that
+    helps no more, twice the candidates are compared exactly.
 
     Raises
     ------
@@ -44,16 +45,20 @@ def tuned(found: Nearest, unit: np.ndarray) -> tuple[IndexSpec, float]:
     middle = unit_rows(inside[some] + inside[np.roll(some, 1)], zeros=True)
     asked = np.concatenate([unit[n:][-SAMPLE:], middle])
     last = nearest(asked, inside, k)[1][:, -1:] - TIE
-    value = 0.0
+    value, more = 0.0, 1 < spec.rerank <= 80
     for search in _efforts(found):
         for name, effort in search.items():
             found.set_effort(name, effort)
         position = found.search(asked, k)[1].reshape(len(asked), k)
-        value = float((np.einsum("qd,qkd->qk", asked, unit[position]) >= last).mean())
+        right = (np.einsum("qd,qkd->qk", asked, unit[position]) >= last).mean(axis=1)
+        kinds = np.split(right, [len(asked) - len(middle)])
+        before, value = value, min(float(kind.mean()) for kind in kinds if len(kind))
         spec = spec.model_copy(update={"search": search})
         if spec.target is None or value >= spec.target:
             return spec, value
-    if 1 < found.spec.rerank <= 80:  # packed vectors lose some: more are compared
+        if more and before and value < before + 0.001:  # what is lost, the packed vectors lose
+            break
+    if more:
         found.spec = found.spec.model_copy(update={"rerank": 2 * found.spec.rerank})
         return tuned(found, unit)
     raise ConfigError(
