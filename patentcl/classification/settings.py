@@ -17,10 +17,10 @@ from patentcl.core.settings import (
     Precision,
     Settings,
     Share,
+    Switch,
     Whole,
 )
 
-Switch = Annotated[bool, Field(strict=True)]
 Fraction = Annotated[float, Field(gt=0, lt=1, strict=True)]
 
 

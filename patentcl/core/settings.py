@@ -22,6 +22,7 @@ from patentcl.core.errors import ConfigError, did_you_mean
 Level = Literal["section", "class", "subclass", "group", "subgroup"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 # Strict numbers: `yes` is not 1, and "3" is not 3.
+Switch = Annotated[bool, Field(strict=True)]
 Whole = Annotated[int, Field(ge=0, strict=True)]
 Positive = Annotated[int, Field(ge=1, strict=True)]
 NotNegative = Annotated[float, Field(ge=0, strict=True)]

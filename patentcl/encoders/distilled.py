@@ -19,8 +19,8 @@ from patentcl.core.errors import DataError, TooFew
 from patentcl.core.locks import Scratch
 from patentcl.core.progress import Progress
 from patentcl.data.corpus import Corpus
-from patentcl.encoders.encoder import STOP, PatentEncoder
-from patentcl.encoders.tokens import join_texts
+from patentcl.encoders.encoder import PatentEncoder
+from patentcl.encoders.tokens import STOP, join_texts
 from patentcl.encoders.vectors import KeptVectors
 
 if TYPE_CHECKING:

@@ -25,14 +25,12 @@ from patentcl.core.files import settle
 from patentcl.core.progress import Progress
 from patentcl.encoders.checks import behaviour, is_static, token_numbers, transformer_of
 from patentcl.encoders.models import load_model, positions, quiet_bars
-from patentcl.encoders.tokens import join_texts
+from patentcl.encoders.tokens import STOP, join_texts
 
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
-STOP = "."
-"""Joins title and abstract for a model that has no separator of its own."""
 _CHUNK = 8192  # texts tokenised and sorted at a time: bounds memory, and hides tokenising on a GPU
 Features = dict[str, list[int]]
 Encoded = Generator[tuple[np.ndarray, np.ndarray], None, None]

@@ -1,8 +1,8 @@
 """A few texts through a small BERT with NumPy: importing PyTorch takes longer than a query.
 
 Covers sentence-transformers models on this machine that are a BERT with absolute positions, pooled
-by the mean or the first token, perhaps with a tuned map behind it. Vectors are those of
-`PatentEncoder` in fp32 (tested to 1e-5).
+by the mean or the first token, perhaps with a tuned map behind it, and static encoders that
+patentcl has written. Vectors are those of `PatentEncoder` in fp32 (tested to 1e-5).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from patentcl.core import artifacts
 from patentcl.encoders.checks import behaviour, same_encoder
 from patentcl.encoders.models import find_model
-from patentcl.encoders.tokens import join_texts
+from patentcl.encoders.tokens import STOP, join_texts
 
 FEW = 8
 """Texts up to which this is quicker than loading PyTorch."""
@@ -28,6 +28,7 @@ _PARTS = (
     ["Transformer", "Pooling", "Normalize"],
     ["Transformer", "Pooling", "Normalize", "Dense", "Normalize"],
 )
+_STATIC = ["StaticEmbedding", "Normalize"]
 _MAP = "3_Dense"
 _LINEAR = "torch.nn.modules.linear.Identity"
 _POOLED = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token"}
@@ -64,7 +65,7 @@ class LightEncoder:
         """
         try:
             place, local = find_model(name)
-            if not local or max_length is None or fingerprint is None:
+            if not local or fingerprint is None:
                 return None
             read = partial(cls._load, Path(place), max_length, fingerprint)
             return artifacts.opened(place, read)
@@ -72,8 +73,13 @@ class LightEncoder:
             return None
 
     @classmethod
-    def _load(cls, folder: Path, max_length: int, fingerprint: str) -> LightEncoder | None:
+    def _load(cls, folder: Path, max_length: int | None, fingerprint: str) -> LightEncoder | None:
         parts = [m["type"].rpartition(".")[2] for m in _json(folder / "modules.json")]
+        # What wrote the folder has noted the fingerprint, and its files have been checked.
+        known = artifacts.verify(folder) or {}
+        same = known.get("contents") and known.get("encoder") == fingerprint
+        if max_length is None:
+            return _LightStatic(folder) if same and parts == _STATIC else None
         config, more = (_json(folder / "config.json"), folder / "config_sentence_transformers.json")
         pooling = _pooling(_json(folder / "1_Pooling" / "config.json"))
         plain = (
@@ -88,9 +94,6 @@ class LightEncoder:
         if not plain or pooling is None:
             return None
         found = cls(folder, max_length, pooling, "Normalize" in parts)
-        # What wrote the folder has noted the fingerprint, and its files have been checked.
-        known = artifacts.verify(folder) or {}
-        same = known.get("contents") and known.get("encoder") == fingerprint
         return found if same or found._is(fingerprint) else None
 
     def _is(self, fingerprint: str) -> bool:
@@ -162,6 +165,23 @@ class LightEncoder:
         x = x - x.mean(axis=1, keepdims=True)
         x /= np.sqrt((x * x).mean(axis=1, keepdims=True) + np.float32(self._eps))
         return x * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
+
+
+class _LightStatic(LightEncoder):
+    """The mean of the vectors of a text's tokens."""
+
+    def __init__(self, folder: Path) -> None:
+        from safetensors.numpy import load_file
+        from tokenizers import Tokenizer
+
+        self._table = load_file(folder / "model.safetensors")["embedding.weight"]
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+    def encode(self, items: Sequence[Any]) -> np.ndarray:
+        texts = join_texts(items, STOP)
+        found = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        out = np.stack([self._table[e.ids].sum(axis=0) for e in found])
+        return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
 
 
 def _json(path: Path) -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from patentcl.core.settings import AboveZero, Positive, Precision, Settings, Share, Whole
+from patentcl.core.settings import AboveZero, Positive, Precision, Settings, Share, Switch, Whole
 
 
 class EncoderSettings(Settings):
@@ -14,6 +14,8 @@ class EncoderSettings(Settings):
 
     model: str = "minilm"
     """minilm or mpnet (packages), a name on the model hub, or a sentence-transformers folder."""
+    static: Switch = False
+    """Runs distil the model into a look-up of tokens, and tune and use that: no GPU is needed."""
     max_length: Positive = 256
     """Tokens read of each text."""
     batch_size: Positive | None = None
@@ -58,11 +60,11 @@ class TrainingSettings(Settings):
     """Divides the cosines in mnr and gist: the lower, the more the nearest negatives count."""
     max_length: Positive = 128
     """Tokens read of each text while tuning."""
-    dropout: Annotated[bool, Field(strict=True)] = True
+    dropout: Switch = True
     """Whether the encoder drops what it was made to drop."""
     frozen_layers: Whole = 0
     """This many of the lowest layers, and the embeddings below them, stay as they are."""
-    cache_frozen: Annotated[bool, Field(strict=True)] = True
+    cache_frozen: Switch = True
     """Compute the frozen layers once a text and keep the result on disk while training."""
     blend: Annotated[float, Field(gt=0, le=1, strict=True)] = 1.0
     """Share of the change that is kept: 1 is the tuned weights, 0.5 halfway to them."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 WINDOW = 50
 """Batches among which texts are sorted by length; more would make the order less random."""
+STOP = "."
+"""Joins title and abstract for a model that has no separator of its own."""
 _WANTED = (
     "a list of texts, a list of (title, abstract) pairs, a Corpus, or a DataFrame with the columns "
     "title and abstract"

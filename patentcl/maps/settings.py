@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from patentcl.core.settings import Positive, Settings, Share
+from patentcl.core.settings import Positive, Settings, Share, Switch
 
 
 class MapSettings(Settings):
@@ -22,5 +22,5 @@ class MapSettings(Settings):
     """UMAP is fitted on that many patents and places the rest; None: on all up to 150,000."""
     title: str | None = None
     """Above the picture; None for a title from the data."""
-    compare: Annotated[bool, Field(strict=True)] = False
+    compare: Switch = False
     """Also draw the vectors before fine-tuning, side by side with those after it."""

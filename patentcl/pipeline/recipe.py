@@ -13,7 +13,14 @@ from patentcl.classification.members import split_name
 from patentcl.classification.settings import ClassifierSettings, TextSettings
 from patentcl.core import resources
 from patentcl.core.errors import ConfigError, did_you_mean
-from patentcl.core.settings import Settings, Whole, apply_overrides, make_settings, read_yaml
+from patentcl.core.settings import (
+    Settings,
+    Switch,
+    Whole,
+    apply_overrides,
+    make_settings,
+    read_yaml,
+)
 from patentcl.data.settings import DataSettings, SplitSettings
 from patentcl.encoders.settings import DistillSettings, EncoderSettings, TrainingSettings
 from patentcl.evaluation.settings import ReportSettings
@@ -34,7 +41,7 @@ class Recipe(Settings):
     """One line on what the recipe is for."""
     learns_from: Literal["vectors", "texts"] = "vectors"
     """``texts``: the classifier is trained on texts, and its encoder makes the vectors."""
-    tune: Annotated[bool, Field(strict=True)] = True
+    tune: Switch = True
     """Fine-tune the encoder on triplets; false uses the model as it is, which is much faster."""
     seed: Whole = 0
     """Random seed of every stage."""
@@ -49,7 +56,7 @@ class Recipe(Settings):
     train: TrainingSettings = TrainingSettings()
     """Fine-tuning the encoder on triplets."""
     distill: DistillSettings = DistillSettings()
-    """A static encoder, for which `patentcl distill` alone is; runs make none."""
+    """The static encoder of `patentcl distill`, and of runs with encoder.static."""
     fit: ClassifierSettings = ClassifierSettings()
     """The classifier."""
     text: TextSettings = TextSettings()

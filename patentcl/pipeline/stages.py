@@ -436,10 +436,8 @@ def plan(
     With the counts of the corpus, once it is there, the steps that it does not allow are marked;
     so are those in `failed`, which holds why by name, and those that need their results.
     """
-    codes = citations = True
-    if counts is not None:
-        codes = bool(counts.get("patents with codes"))
-        citations = bool(counts.get("citations inside the corpus"))
+    needed = ("patents with codes", "citations inside the corpus")
+    codes, citations = (counts is None or bool(counts.get(name)) for name in needed)
     no_codes = "" if codes else "no patent has a code"
     steps: list[Step] = []
 
@@ -452,8 +450,12 @@ def plan(
     source = add(SAMPLE) if recipe.data.source is None else recipe.data.source
     corpus = add(LOAD, source=source)
     model, graph = recipe.encoder.model, graph_of(recipe)
+    none = lost = ""
+    if recipe.encoder.static:
+        static = add(DISTILL, corpus=corpus, model=model)
+        lost = steps[-1].unable and "distill cannot run, so there is no static encoder to tune"
+        model = model if lost else str(static)
     judged: dict[str, Any] = {}
-    none = ""
     if recipe.learns_from == "texts":
         fitted = add(FIT_TEXTS, unable=no_codes, corpus=corpus, model=model)
         if not steps[-1].unable:
@@ -464,7 +466,7 @@ def plan(
     elif recipe.tune:
         store = graph if is_server(graph) else corpus / graph
         teaches = codes or not {"triplets", "labels"} & set(recipe.train.objectives)
-        why = "" if teaches else f"{no_codes} to learn from"
+        why = lost or ("" if teaches else f"{no_codes} to learn from")
         given: dict[str, Any] = {"corpus": corpus, "model": model}
         if "triplets" in recipe.train.objectives:
             given["triplets"] = add(MINE, unable=no_codes, graph=store, corpus=corpus)
@@ -492,8 +494,6 @@ def plan(
         judged |= {"vectors": vectors, "index": index}
     nothing = "" if codes or citations else f"{no_codes} and none cites another"
     add(EVALUATE, unable=nothing, corpus=corpus, **judged)
-    compared: dict[str, Any] = {}
-    if recipe.map.compare and "vectors-base" in judged:
-        compared["base"] = judged["vectors-base"]
-    add(MAP, unable=none, corpus=corpus, vectors=vectors, **compared)
+    compared = {"base": judged["vectors-base"]} if "vectors-base" in judged else {}
+    add(MAP, unable=none, corpus=corpus, vectors=vectors, **compared if recipe.map.compare else {})
     return steps

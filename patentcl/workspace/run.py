@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
@@ -399,10 +400,12 @@ class Run:
         out = pd.concat([meta[first], rest, meta.drop(columns=first)], axis=1)
         return out.drop(columns="duplicate_group", errors="ignore")
 
-    def limit_of(self, part: str) -> int:
-        """How many tokens the encoder of a part reads of a text."""
-        limit = folders.manifest_of(self.where(part)).get("max_length")
-        return int(limit or self.encoder_of(part, self.given).max_length or 512)
+    def limit_of(self, part: str) -> float:
+        """How many tokens the encoder of a part reads of a text; a static one reads all."""
+        made = folders.manifest_of(self.where(part))
+        if not made.get("encoder") or "max_length" not in made:
+            made = {"max_length": self.encoder_of(part, self.given).max_length}
+        return made["max_length"] or math.inf
 
     def classify(
         self, queries: Any = None, *, ids: str | Iterable[str] | None = None, evidence: int = 3

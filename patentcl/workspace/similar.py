@@ -88,7 +88,7 @@ def _of_texts(run: Any, queries: Any) -> list[Question]:
             stacklevel=4,
         )
     full = [i for i, pair in enumerate(pairs) if "".join(pair).strip()]
-    limit = int(run.limit_of("index"))
+    limit = run.limit_of("index")
     cut = [_windows(pairs[i], texts[i], limit) for i in full]
     long = sum(len(windows) > 1 for windows in cut)
     if long:
@@ -109,12 +109,12 @@ def _of_texts(run: Any, queries: Any) -> list[Question]:
     ]
 
 
-def _windows(pair: tuple[str, str], text: Any, limit: int) -> list[Any]:
+def _windows(pair: tuple[str, str], text: Any, limit: float) -> list[Any]:
     """A text as it is, or, where it has more words than the encoder reads tokens, parts of it."""
     title, words = pair[0], pair[1].split()
     if len(title.split()) + len(words) <= limit:
         return [text]
-    size = max(8, 2 * limit // 3 - len(title.split()))  # three tokens for two words
+    size = max(8, 2 * int(limit) // 3 - len(title.split()))  # three tokens for two words
     return [(title, " ".join(words[i : i + size])) for i in range(0, len(words), size)]
 
 

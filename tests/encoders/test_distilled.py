@@ -20,6 +20,7 @@ from patentcl.encoders.checks import token_numbers
 from patentcl.encoders.distilled import distill_encoder
 from patentcl.encoders.encoder import PatentEncoder
 from patentcl.encoders.frozen import Bags
+from patentcl.encoders.light import LightEncoder
 from patentcl.encoders.tokens import Tokens
 from patentcl.encoders.training import train_encoder
 
@@ -178,4 +179,12 @@ def test_the_command_takes_over_vectors_and_its_encoder_serves(
     assert "one vector for each token" in (work / "static" / "README.md").read_text()
     assert "200" in run("embed", str(work), "--encoder", str(work / "static"))
     run("index", str(work / "vectors"))
-    assert run("similar", "the motor of a mower", "--index", str(work / "index"), "--json")
+    full = PatentEncoder.load(work / "static")
+    light = LightEncoder.load(str(work / "static"), None, full.fingerprint)
+    assert light is not None
+    some = ["the motor of a mower", ("A pump", "with a seal"), "123 456 " * 400]
+    np.testing.assert_allclose(light.encode(some), full.encode(some), atol=1e-6)
+    assert LightEncoder.load(str(work / "static"), None, "another") is None
+    monkeypatch.setattr(PatentEncoder, "load", None)  # neither PyTorch nor windows are needed
+    long = "the motor of a mower " * 200
+    assert "windows" not in run("similar", long, "--index", str(work / "index"), "--json")

@@ -334,6 +334,28 @@ def test_a_run_on_few_patents_ends_with_a_page(
     assert (out / "reports" / "map" / "map.png").is_file() == (n > 2)
 
 
+@pytest.mark.parametrize("n", [20, 300])
+def test_a_static_encoder_serves_a_run(
+    place: Path, settings: list[str], tmp_path: Path, n: int
+) -> None:
+    """It is distilled and then tuned; too few texts leave the model as it is in its place."""
+    static = n > 100
+    result = run_pipeline(
+        "patentcl-static", place / "tables", tmp_path / "run", [*settings, f"data.limit={n}"]
+    )
+    run, status = open_run(tmp_path / "run"), {o.stage: o.status for o in result.outcomes}
+    made = ("done",) if static else ("unable",)
+    assert (status["distill"], status["train"], status["embed-base"]) == 3 * made
+    assert (status["embed"], status["index"], status["map"]) == 3 * ("done",)
+    about = read_manifest(run.folder / "vectors") or {}
+    encoder = run.folder / "encoder" if static else place / "model"
+    assert about["inputs"]["encoder"]["path"] == str(encoder)
+    assert about["max_length"] == (None if static else 128)
+    text = run.corpus.texts[3]
+    assert run.similar([text], k=1)["id"].tolist() == [run.corpus.ids[3]]
+    np.testing.assert_allclose(run.encoder.encode([text])[0], run.vectors[3], atol=2e-3)
+
+
 def test_without_codes_and_citations(place: Path, settings: list[str], tmp_path: Path) -> None:
     corpus = Corpus.read(place / "tables")
     rows = [
