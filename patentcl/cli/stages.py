@@ -296,9 +296,9 @@ def train(
 
     recipe = common.settings("train", "encoder", encoder__model=model)
     triplets = part(triplets, "triplets")
-    inputs: dict[str, str | Path] = {"corpus": corpus or triplets.parent}
-    if "triplets" in recipe.train.objectives:
-        inputs["triplets"] = triplets
+    inputs: dict[str, str | Path] = {"triplets": triplets, "corpus": corpus or triplets.parent}
+    if "triplets" not in recipe.train.objectives:
+        del inputs["triplets"]
     inputs["model"] = recipe.encoder.model
     step = Step(TRAIN, to or triplets.parent / "encoder", recipe, inputs)
     show_counts(make(step, common, "encoder")["results"], common.as_json)
