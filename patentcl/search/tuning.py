@@ -27,10 +27,10 @@ def tuned(found: Nearest, unit: np.ndarray) -> tuple[IndexSpec, float]:
 
     `unit` (n, d) holds the vectors of the index, and after them those that are still to be added.
     The nearest to these are compared with those of exact search, and the nearest to the middle of
-    two of the index: a graph finds its own vectors more easily than what it has not seen. The
-    lower recall of the two counts, and near-copies stand for each other. Efforts are doubled until
-    the target is reached; one that the specification gives is kept. Of packed vectors, where that
-    helps no more, twice the candidates are compared exactly.
+    two of the index: a graph finds its own vectors more easily than what it has not seen. Of these
+    alone and of all, the lower recall counts. Near-copies stand for each other. Efforts are doubled
+    until the target is reached; one that the specification gives is kept. Of packed vectors, where
+    that helps no more, twice the candidates are compared exactly.
 
     Raises
     ------
@@ -51,8 +51,8 @@ def tuned(found: Nearest, unit: np.ndarray) -> tuple[IndexSpec, float]:
             found.set_effort(name, effort)
         position = found.search(asked, k)[1].reshape(len(asked), k)
         right = (np.einsum("qd,qkd->qk", asked, unit[position]) >= last).mean(axis=1)
-        kinds = np.split(right, [len(asked) - len(middle)])
-        before, value = value, min(float(kind.mean()) for kind in kinds if len(kind))
+        unseen = right[: len(asked) - len(middle)]
+        before, value = value, float(min(part.mean() for part in (right, unseen) if len(part)))
         spec = spec.model_copy(update={"search": search})
         if spec.target is None or value >= spec.target:
             return spec, value
