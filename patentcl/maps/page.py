@@ -17,7 +17,7 @@ from patentcl.cpc import own_titles
 from patentcl.maps.colours import ramp, section_colours, value_colours
 
 _OWN = ("id", "x", "y", "label", "cluster", "title", "abstract", "date", "codes", "neighbors")
-_ABSTRACTS = 60_000_000  # characters of abstracts that a page carries along, packed in a third
+_ABSTRACTS = 80_000_000  # characters of abstracts that a page carries along, packed in a third
 _COLUMN = ("title", "names", "colours", "of", "rest", "sorted", "shown")
 _VALUES = 11  # values of a column with a colour of their own; the others share one
 _STEPS = 6  # into which numbers are divided

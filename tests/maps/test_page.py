@@ -128,7 +128,10 @@ def test_abstracts_of_very_many_patents_stay_out_and_the_page_says_so(
 ) -> None:
     monkeypatch.setattr("patentcl.maps.page._ABSTRACTS", 30)
     meta = pd.DataFrame({"id": ["1", "2"], "title": ["Pump", "Cell"], "abstract": ["x" * 16] * 2})
-    for kept, shown in ((meta[:1], "Find words, ids or a code"), (meta, "Find words of titles,")):
+    for kept, shown in (
+        (meta[:1], "Find words, ids or a code"),
+        (meta, "Find titles, ids or a code"),
+    ):
         points = np.eye(2)[: len(kept)]
         style = MapStyle(formats=("html",), size=(3, 3))
         files = plot_map(points, ["a"] * len(kept), tmp_path, meta=kept, style=style).files
