@@ -16,6 +16,7 @@ from patentcl.data.files import count
 from patentcl.data.options import ReadOptions
 
 EMPTY = "rows without a number and a text, left out"
+BELOW = "rows below the last number, left out"
 BAD_CODES = "codes that are not symbols, left out"
 
 
@@ -61,11 +62,7 @@ class Counts(dict[str, int]):
 def clean(con: duckdb.DuckDBPyConnection, where: object, options: ReadOptions) -> Counts:
     """Fill patent, code and citation from the raw tables; count what is left out and why."""
     counts = Counts()
-    none = "CASE WHEN trim(coalesce(patent_id, '')) <> '' THEN false ELSE "
-    none += "trim(concat(title, abstract), chr(10) || ' ') = '' END"
-    rows = f"SELECT 'row ' || (place + 1) AS patent_id, '' AS text FROM raw_patent WHERE {none}"
-    counts.note(con, EMPTY, rows)
-    con.execute(f"DELETE FROM raw_patent WHERE {none}")
+    _leave_out_rows(con, counts)
     counts["patents read"] = count(con, "raw_patent")
     _check_ids(con, where)
     withdrawn = "lower(trim(coalesce(withdrawn, '0'))) IN ('1', 'true')"
@@ -102,6 +99,25 @@ def clean(con: duckdb.DuckDBPyConnection, where: object, options: ReadOptions) -
     _clean_codes(con, where, counts)
     _clean_citations(con, where, counts)
     return counts
+
+
+def _leave_out_rows(con: duckdb.DuckDBPyConnection, counts: Counts) -> None:
+    """Leave out rows without a number that say nothing, or, at the end, what all others are."""
+    nameless = "coalesce(trim(patent_id), '') = ''"
+    if not count(con, "raw_patent", nameless):
+        return
+    what = f"max(place) FILTER (NOT {nameless}), count(nullif(trim(concat(date, abstract)), ''))"
+    [[last, known]] = con.execute(f"SELECT {what} FROM raw_patent").fetchall()
+    total = r"regexp_matches(title, '(?i)^\W*(\w+ )?(total|sum|summe)\b')"
+    total += " OR trim(concat(date, abstract)) = ''" if known else ""
+    for name, rows in (
+        (EMPTY, "trim(concat(title, abstract), chr(10) || ' ') = ''"),
+        (BELOW, f"place > {'NULL' if last is None else last} AND ({total})"),
+    ):
+        rows = f"FROM raw_patent WHERE {nameless} AND ({rows})"
+        shown = "'row ' || (place + 1) AS patent_id, coalesce(title, '') AS text"
+        counts.note(con, name, f"SELECT {shown} {rows}")
+        con.execute(f"DELETE {rows}")
 
 
 def _check_ids(con: duckdb.DuckDBPyConnection, where: object) -> None:

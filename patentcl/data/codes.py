@@ -19,18 +19,22 @@ _HELD = "\x1e"  # for a comma inside a number, while commas separate
 _NOTE = r"\(\s*(?:\d{4}[^()]*|[A-Z]+(?:[\s,]+[A-Z]+)*)\s*\)|\[\s*\d{4}[-.][^\[\]]*\]"
 _VERSION = r"(\s|\d{10})(?:19|20)\d{6}(?:[A-Z]{3}(?:\d{8}[A-Z]{4})?)?"
 _STATUS = r"""(/\s*\d{2,6})\s*(?:[ACSFLIN]{1,3}(?:\s+|$|[;,|\x1f"''\])}]))+"""
-_NEXT = r"(?:\s+and\s+|[\s/:.]+|(?:^|\s+)\d\d?[.)]\s+)([A-HY]\d\d[A-Z])"  # between whole codes
-_BETWEEN = r"""(?:[;|,；，、&\t\r\n\x1f"''\[\](){}\x{fffd}]|\s+and\s+)+"""
+_NEXT = r"(?:\s+and\s+|[-\s/:.~–—]+|(?:^|\s+)\d\d?[.)]\s+)([A-HY]\d\d[A-Z])"  # between whole codes
+_SAME = r"(\d{2,6})[-\s:~–—]+(\d{1,4}\s*/)"  # between groups of one subclass
+_TITLE = r"(/\s*\d{2,6})\s*[-–:]\s+[^\d\s;|\n][^;|\n]*"  # "F04D 1/00 - Radial pumps"
+_ALONE = rf"(?i:(?:^|[^\w\s/-]|and)\s*\d{{1,4}}\s*/)|{_SAME}"
+_BETWEEN = r"""(?:[;#|,；，、&\t\r\n\x1f"''\[\](){}\x{fffd}]|\s+and\s+)+"""
 # What most files have, and nothing below would change.
 _NUMBER = r"(?:[A-Z]{2,4})?\d{6,12}(?:[A-Z]\d?)?"
 _THOUSAND = r"\b([A-Za-z]*\d{1,3})[,''](\d{3})\b"
 _REMARK = r"(\d(?:\s?[A-Z]\d?)?)\s*[(\[][^()\[\]]*[)\]]"  # "7000002 (Smith, 1999)"
 _ITEM = r"[A-Z]{0,3}\d[A-Z0-9]{0,11}(?:/\d+)?"
 _SIMPLE = rf"(?:{_ITEM})?(?:(?:; ?|\x1f){_ITEM})*\x1f?"
+_SIMPLE_CODES = _SIMPLE.replace("{0,3}", "{1,3}")
 
-_S = r"[\s\v\x{a0}]*"
+_S = r"[\s\v\x{a0}\x{3000}]*"
 _SUBCLASS = rf"{_S}[A-HY]{_S}\d\d{_S}[A-Z]"
-_GROUPS = rf"(?:[-\s\v\x{{a0}}]*(\d{{1,4}}){_S}/{_S}(\d{{2,6}}))?"
+_GROUPS = rf"(?:[-\s\v\x{{a0}}\x{{3000}}]*(\d{{1,4}}){_S}/{_S}(\d{{2,6}}))?"
 _SYMBOL = rf"^{_S}([A-HY])(?:{_S}(\d\d)(?:{_S}([A-Z]){_GROUPS})?)?{_S}$"
 
 MACROS = rf"""
@@ -87,14 +91,22 @@ CREATE OR REPLACE TEMP MACRO clean_symbol(s) AS (
 CREATE OR REPLACE TEMP MACRO simple_items(s) AS
     list_filter(string_split(replace(replace(s, '; ', ';'), chr(31), ';'), ';'), lambda x: x <> '');
 
--- The codes in a text: a list of any form, or codes with any separator between them.
+-- Codes with any separator between them.
+CREATE OR REPLACE TEMP MACRO any_codes(s) AS list_filter(list_transform(regexp_split_to_array(
+    regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
+        replace(s, '\/', '/'), '{_NOTE}', ' ', 'gi'), '{_VERSION}', '\1', 'gi'),
+        '{_STATUS}', '\1;', 'gi'), '{_NEXT}', ';\1', 'gi'), '{_TITLE}', '\1', 'g'),
+        '{_BETWEEN}|[+*<>]|\.\s*$'), lambda x: value_of(x)), lambda x: x IS NOT NULL);
+
+-- The codes in a text, of any form. A group alone is of the subclass before: F04D 1/00, 29/22.
 CREATE OR REPLACE TEMP MACRO split_codes(s) AS
-    CASE WHEN regexp_full_match(s, '{_SIMPLE}') THEN simple_items(s)
-    ELSE list_filter(list_transform(regexp_split_to_array(
-        regexp_replace(regexp_replace(regexp_replace(regexp_replace(replace(s, '\/', '/'),
-            '{_NOTE}', ' ', 'gi'), '{_VERSION}', '\1', 'gi'), '{_STATUS}', '\1;', 'gi'),
-            '{_NEXT}', ';\1', 'gi'), '{_BETWEEN}|[+*<>]|\.\s*$'),
-        lambda x: value_of(x)), lambda x: x IS NOT NULL) END;
+    CASE WHEN regexp_full_match(s, '{_SIMPLE_CODES}') THEN simple_items(s)
+    WHEN regexp_matches(s, '{_ALONE}') THEN list_reduce(
+        list_transform(any_codes(regexp_replace(s, '{_SAME}', '\1;\2', 'g')), lambda x: [x]),
+        lambda found, x: found || [CASE WHEN regexp_full_match(x[1], '\d{{1,4}}\s*/\s*\d{{2,6}}')
+            THEN concat(regexp_extract(upper(found[-1]), '^{_SUBCLASS}'), x[1]) ELSE x[1] END],
+        []::VARCHAR[])
+    ELSE any_codes(s) END;
 
 -- The patent numbers in a text: 10,000,002 is one. Items of a list are numbers as they are.
 CREATE OR REPLACE TEMP MACRO split_numbers(s) AS

@@ -21,6 +21,14 @@ _INSIDE = {  # keys that hold what a role takes of nested values
     "applicants": ("value", "name", "assignee_organization"),
     "inventors": ("value", "name", "inventor_name_last"),
 }
+_ENGLISH = re.compile("^(english|en)_|_(english|eng?|translated|中文)$")
+_OF = r"(main|first|primary|further|other|additional|inventive|later)"
+_SEVERAL = {  # names of columns that hold one value each, or a part of the values
+    "codes": rf"({_OF}_)?cpc(_?\d+|_{_OF})|{_OF}_cpc",
+    "ipc": rf"({_OF}_)?ipcr?(_?\d+|_{_OF})|{_OF}_ipc",
+    "citations": r"(citations?|cited|cites|references?)_?\d\d?",
+    "claims": r"claims?_?\d+",
+}
 JSON_LIST = "JSON[]"
 """The type of a column that holds lists of single values as JSON."""
 Part = tuple[str, str]
@@ -29,14 +37,16 @@ Part = tuple[str, str]
 MACROS = r"""
 -- Of texts in several languages, [{text, language}], the English one, else the first.
 CREATE OR REPLACE TEMP MACRO localized(s) AS (
-    CASE WHEN s NOT LIKE '[%' AND s NOT LIKE '{%' THEN s ELSE (
-        SELECT coalesce(
+    CASE WHEN s NOT LIKE '[%' AND s NOT LIKE '{%' OR NOT json_valid(s) THEN s ELSE (
+        SELECT coalesce(v ->> '$.en', v ->> '$.EN',
+            CASE WHEN v LIKE '["%' THEN array_to_string(v ->> '$[*]', chr(31)) END,
             list_filter(t, lambda x: lower(coalesce(x.language, x.lang)) IN ('en', 'eng'))[1].text,
             t[1].text)
-        FROM (SELECT list_filter(
-            from_json(CASE WHEN s LIKE '{%' THEN '[' || s || ']' ELSE s END,
+        FROM (SELECT v, list_filter(
+            from_json(CASE WHEN v LIKE '{%' THEN '[' || v || ']' ELSE v END,
                 '[{"text": "VARCHAR", "language": "VARCHAR", "lang": "VARCHAR"}]'),
-            lambda x: value_of(x.text) IS NOT NULL) AS t)) END);
+            lambda x: value_of(x.text) IS NOT NULL) AS t
+            FROM (SELECT CASE WHEN json_valid(s) THEN s END AS v))) END);
 """
 
 
@@ -98,11 +108,15 @@ def choose_columns(header: list[str], options: ReadOptions, where: object) -> Co
     profile = find_profile(header)
     by_name = {plain_name(n): n for n in reversed(header)}
     for name in list(by_name):  # "Title (English)" is a title where there is no other
-        by_name.setdefault(re.sub("^(english|en)_|_(english|eng?)$", "", name), by_name[name])
+        by_name.setdefault(_ENGLISH.sub("", name), by_name[name])
     found: dict[str, list[list[Part]]] = {}
     for role, names in options.names().items():
         if hits := [by_name[n] for n in map(plain_name, names) if n in by_name]:
             found[role] = [[(hits[0], "")]]
+    for role, pattern in _SEVERAL.items():
+        several = [[(n, "") for n in header if re.fullmatch(pattern, plain_name(n))]]
+        if several[0] and role not in found:
+            found[role] = several
     found |= {r: got for r, spec in profile.roles.items() if (got := _find(spec, by_name))}
     asked: Mapping[str, str] = options.like.get("columns", {})
     named = {r: n for r, n in asked.items() if _find(n, by_name)} | dict(options.columns)
@@ -156,7 +170,8 @@ def check_columns(columns: Columns, header: list[str], where: object) -> None:
         what, fix = "the table has no header with names that are known", fix + "title=NAME"
         raise DataError(what, where=where, got=got, wanted=wanted, fix=fix)
     if "patent_id" not in columns.used:
-        what, wanted = "column 'patent_id' is missing", " or ".join(NAMES["patent_id"])
+        names = [n for n in NAMES["patent_id"] if n.isascii()]
+        what, wanted = "column 'patent_id' is missing", " or ".join(names)
         fix += "patent_id=NUMBER"
         raise DataError(what, where=where, got=got, wanted=wanted, fix=fix)
     if not {"title", "abstract"} & set(columns.used):
@@ -187,8 +202,13 @@ def text_of(
     if len(texts) > 1:
         out = f"coalesce({', '.join(f'value_of({t})' for t in texts)})"
     if columns.profile.by_family and role in ("patent_id", "date"):
+        if role == "date":  # Derwent's stands between a number and codes
+            day = rf"regexp_extract({out}, '\d\d? [A-Z][a-z]+ \d{{4}}')"
+            out = f"coalesce(nullif({day}, ''), {out})"
         date = r"(?:[\s(]+(?:19|20)\d\d-?\d\d-?\d\d\)?)?(?:\s*\[[^\]]*\])?\s*"  # after a number
         out = rf"regexp_extract({out}, '^\s*([^\n\r;|]*?\d[^\n\r;|]*?){date}(?:[\n\r;|]|$)', 1)"
+    if role in _TEXTS and role != "claims":
+        out = f"CASE WHEN contains({out}, chr(31)) THEN replace({out}, chr(31), ' ') ELSE {out} END"
     if columns.profile.by_family and role in _TEXTS:
         out = f"without_number({out})"
     if columns.profile.month_first and role in ("date", "filing_date", "priority_date"):
@@ -220,6 +240,7 @@ def _part(role: str, part: Part, kind: str, nested: bool) -> str:
         claims = f"array_to_string(json_extract_string({json}, '$..claim_text[*]'), chr(10))"
         text = f"localized({json})"
         return f"coalesce({text}, nullif({claims}, ''))" if role == "claims" else text
+    raw, json = json, f"CASE WHEN json_valid({json}) THEN {json} END"  # some may be plain texts
     if number:
         parts = ", ".join(f"d ->> '{k}'" for k in ("jurisdiction", "doc_number", "kind"))
         lists = [
@@ -230,9 +251,10 @@ def _part(role: str, part: Part, kind: str, nested: bool) -> str:
         ]
     elif role in _INSIDE:
         lists = [f"json_extract_string({json}, '$..{key}')" for key in _INSIDE[role]]
+        lists += [f"json_extract_string({json}, '$.*[*]')"] * (role in ("codes", "ipc"))
     else:
-        return json
+        return raw
     joined = f"array_to_string(list_concat({', '.join(lists)}), {quote(ITEM_END)})"
     plain = f"array_to_string(from_json({json}, '[\"VARCHAR\"]'), {quote(ITEM_END)})"
-    plain = f"CASE WHEN {json} LIKE '[%' THEN {plain} ELSE {json} END"
+    plain = f"CASE WHEN {json} LIKE '[%' THEN {plain} ELSE {raw} END"
     return f"CASE WHEN {json} LIKE '%{{%' THEN {joined} ELSE {plain} END"

@@ -12,9 +12,9 @@ ORDERS = ("auto", "dmy", "mdy")
 NO_DATES = "dates that stand for none, left out"
 SERIAL = "dates that were a spreadsheet's numbers of days"
 _EITHER = r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4})$"
-_END = r"(\.0|[T ]+\d\d?:\d\d.*|日|\s*\(.*\))$"  # a time of day, the name of the day
+_END = r"(\.0|\.|[T ]+\d\d?:\d\d.*|日|\s*\(.*\))$"  # a time of day, the name of the day
 _AROUND = r"^[A-Za-z]{3,9},\s*|([A-Za-z])\.(\s)|(\d)(?:st|nd|rd|th)\b"
-_WORDS = ["%d %b %Y", "%b %d %Y", "%b %d, %Y", "%b %Y", "%m/%Y", "%d-%b-%Y", "%b-%d-%Y"]
+_WORDS = ["%d %b %Y", "%b %d %Y", "%b %d, %Y", "%b %Y", "%m/%Y", "%d-%b-%Y", "%b-%d-%Y", "%d%b%Y"]
 _WORDS += [form.replace("%b", "%B") for form in _WORDS]
 
 
@@ -29,7 +29,8 @@ def read_dates(con: duckdb.DuckDBPyConnection, where: object, order: str) -> Non
     con.execute(rf"""
         CREATE TEMP TABLE text_of_day AS
         SELECT raw, translate(regexp_replace(regexp_replace(
-            value_of(raw), '{_END}', ''), '{_AROUND}', '\1\2\3', 'g'), '年月', '--') AS x
+            regexp_replace(value_of(raw), '(\d\.) +', '\1', 'g'), '{_END}', ''),
+            '{_AROUND}', '\1\2\3', 'g'), '年月', '--') AS x
         FROM (SELECT DISTINCT date AS raw FROM raw_patent) WHERE value_of(raw) IS NOT NULL""")
     parts = [f"regexp_extract(x, '{_EITHER}', {i})" for i in (1, 2, 3)]
     if order == "auto":
@@ -50,11 +51,12 @@ def read_dates(con: duckdb.DuckDBPyConnection, where: object, order: str) -> Non
                 WHEN regexp_full_match(x, '\d{{4}}([-/.]\d{{1,2}})?')
                     THEN TRY_CAST(x[:4] || '-' || coalesce(nullif(x[6:], ''), '1') || '-1' AS DATE)
                 WHEN regexp_full_match(x, '\d{{5}}') THEN DATE '1899-12-30' + x::INT
-                -- Milliseconds since 1970, as pandas writes a day to JSON.
+                -- Milliseconds since 1970, as pandas writes a day to JSON, and MongoDB a time.
                 WHEN regexp_full_match(x, '-?\d{{8,14}}') AND x::BIGINT % 86400000 = 0
-                    AND NOT regexp_full_match(x, '0+') THEN make_timestamp(x::BIGINT * 1000)::DATE
-                WHEN regexp_full_match(x, '\d{{8}}')
-                    THEN TRY_CAST(x[:4] || '-' || x[5:6] || '-' || x[7:] AS DATE)
+                    AND NOT regexp_full_match(x, '0+') OR regexp_full_match(x, '1\d{{12}}')
+                    THEN make_timestamp(x::BIGINT * 1000)::DATE
+                WHEN regexp_full_match(x, '\d{{8}}(0{{6}})?')
+                    THEN TRY_CAST(x[:4] || '-' || x[5:6] || '-' || x[7:8] AS DATE)
                 WHEN regexp_full_match(x, '\d{{4}}([/.])\d{{1,2}}[/.]\d{{1,2}}')
                     THEN TRY_CAST(translate(x, '/.', '--') AS DATE)
                 WHEN regexp_full_match(x, '\d{{1,2}}\.\d{{1,2}}\.\d{{4}}')

@@ -23,7 +23,7 @@ from patentcl.data.files import name_of, quote, scan_of
 from patentcl.data.options import ReadOptions, plain_name
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-_RARE = "^~¦\x01\x1f:"  # separators that count where no header is seen with another one
+_RARE = "^~¦§#\x01\x1f: "  # separators that count where no header is seen with another one
 _HEAD = 1 << 20  # bytes that are looked at
 _ROWS = 30  # in which the header is looked for
 _BLOCK = 1 << 22
@@ -112,6 +112,16 @@ def open_delimited(
             lines = [",".join(row) for row in csv.reader(source)]
         copy.write_text("\n".join(lines), "utf-8")
         return open_delimited(copy, work, shown, replace(options, encoding="utf-8"), tables, quoted)
+    line = text[start:].split("\n", 1)[0]
+    wide = re.search(r'[\w"]([|~^#§:¦$@!&*+]{2,4})["\w]', line)  # a separator of several characters
+    if wide and line.count(delimiter) == wide[1].count(delimiter) * line.count(wide[1]) > 0:
+        copy = work / f"{plain.name}.narrow"
+        write_again(plain, copy, shown, encoding, old_mac, start)
+        copy.write_text(copy.read_text("utf-8").replace(wide[1], "\x1f"), "utf-8")
+        table = open_delimited(
+            copy, work, shown, replace(options, encoding="utf-8"), tables, quoted
+        )
+        return replace(table, notes=[n.replace(r"\x1f", wide[1]) for n in table.notes])
     if tables and len(row) == 1 and (other := next((s for s in ",;|" if s in row[0]), None)):
         what, where = "the columns are not separated as expected", f"{shown}, line 1"
         raise DataError(what, where=where, got=repr(other), wanted=repr(delimiter))
@@ -193,7 +203,7 @@ def _asian(block: bytes) -> str | None:
     runs = re.findall(rb"[\x80-\xff]+", block)
     pairs = sum(len(run) % 2 == 0 for run in runs) > 0.7 * len(runs)
     for name, low, high, share, least in (
-        ("cp932", 0x82, 0x83, 0.2, 4),  # kana
+        ("cp932", 0x82, 0x83, 0.05, 2),  # kana
         ("cp949", 0xB0, 0xC8, 0.97, 12),  # hangul
         ("gb18030", 0xB0, 0xD7, 0.9 if pairs else 2, 1),
         ("big5", 0xA4, 0xC6, 0.95, 12),
@@ -204,6 +214,7 @@ def _asian(block: bytes) -> str | None:
             continue
         letters = [c.encode(name)[0] for c in text if c > "\u2fff" and c.isalpha()]
         usual = sum(low <= first <= high for first in letters)
+        usual -= sum("\uff60" < c < "\uffa0" for c in text)  # halves of others read as cp932
         if len(letters) >= least and usual >= share * len(letters):
             return name
     return None

@@ -156,6 +156,11 @@ def _read(
     nested = opened.nested | _nested_texts(con, columns, plain)
     if kept := "".join(f", {text(role)} AS {name_of(_kept(role))}" for role in columns.kept):
         con.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT *{kept} FROM flat")
+    for column in nested - {*opened.lists}:
+        of = [text(r) for r, a in used.items() if any((column, "") in parts for parts in a)]
+        has = f"contains({name_of(column)}::VARCHAR, '{{')"
+        if of and count(con, "flat", has) and not count(con, "flat", f"{has} AND {of[0]} <> ''"):
+            log.warning("%s: nothing that is known is in the nested column %r", where, column)
     if nul := note_odd(con, "flat", text("patent_id"), kinds, {*nested, *opened.lists}):
         texts = [str(r[0]) for r in con.execute("DESCRIBE flat").fetchall() if r[1] == "VARCHAR"]
         names = ", ".join(f"replace({name_of(n)}, chr(0), '') AS {name_of(n)}" for n in texts)

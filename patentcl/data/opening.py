@@ -166,6 +166,10 @@ def _open_json(
             raise
         plains = [without_halves(plain, work, escapes=True) for plain in plains]
         columns = _describe(con, scan_of("read_json", plains, *how, "sample_size=-1"))
+    if any(re.search(r'"\$(oid|date|number)', kind) for _, kind in columns):
+        for i, plain in enumerate(plains):
+            plains[i] = _unwrapped(plain, work / f"values-{i}.json", form == "newline_delimited")
+        columns = _describe(con, scan_of("read_json", plains, *how, "sample_size=-1"))
     names = [name for name, _ in columns]
     types = ", ".join(f"{quote(n)}: 'JSON'" for n in names)
     texts = ", ".join(f"{name_of(n)} ->> '$' AS {name_of(n)}" for n in names)
@@ -175,6 +179,15 @@ def _open_json(
         notes = ["the file is one JSON list, not one object a line"]
     lists = {n for n, kind in columns if re.fullmatch(r"[^\[]+\[\]", kind)} - nested
     return Opened(scan, names, frozenset(nested), frozenset(lists), plains[0], notes=notes)
+
+
+def _unwrapped(plain: Path, target: Path, by_line: bool) -> Path:
+    """A copy of a JSON file with plain values for those of MongoDB, as {"$date": "2001-02-03"}."""
+    wrapped = rb'\{\s*"\$(?:oid|date|number\w+)"\s*:\s*("(?:[^"\\]|\\.)*"|-?[\d.]+)\s*\}'
+    with plain.open("rb") as source, target.open("wb") as copy:
+        for part in source if by_line else [source.read()]:
+            copy.write(re.sub(wrapped, rb"\1", re.sub(wrapped, rb"\1", part)))
+    return target
 
 
 def _one_value(plain: Path, form: str, known: set[str]) -> list[dict[str, Any]] | None:

@@ -6,6 +6,7 @@ import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 from typing import Any
 
 from patentcl.core.errors import ConfigError, choose
@@ -13,59 +14,21 @@ from patentcl.data.dates import ORDERS
 
 SCHEMES = ("cpc", "ipc", "both")
 
-_OF = (
-    "",
-    "_codes",
-    "_class_symbol",
-    "_code",
-    "_classification",
-    "_classifications",
-    "_label",
-    "_current",
-)
-_CPC, _IPC = (*(f"cpc{x}" for x in _OF), "cpc_group"), (*(f"ipc{x}" for x in _OF), "ipcr")
-_ID = ("patent_id", "id", "publication_number", "appln_id", "patent_number", "patent_no", "pub_no")
-_DATE = ("date", "patent_date", "grant_date", "publication_date", "issue_date", "date_published")
-_CITED = ("citations", "cited", "cites", "references", "citation", "us_patent_citations")
-_TEXT = ("abstract", "patent_abstract", "appln_abstract", "abstract_localized", "abstract_text")
-_CODES = ("cpc_cooperative_classification", "Subclass_labels", "subclasses", "cpc_class")
-NAMES = {
-    "patent_id": (*_ID, "publication_no", "document_id", "display_key", "number", "No"),
-    "title": ("title", "patent_title", "appln_title", "title_localized"),
-    "abstract": (*_TEXT, "text"),
-    "date": (*_DATE, "publn_date", "pub_date", "year", "publication_year"),
-    "type": ("type", "patent_type"),
-    "codes": ("codes", "labels", *_CPC, *_CODES),
-    "ipc": (
-        *_IPC,
-        "ipcr_classifications",
-        "ipc_international_classification",
-        "i_p_c",
-        "ipc_class",
-    ),
-    "citations": (*_CITED, "cited_patents", "cited_refs_patent"),
-    "split": ("split",),
-    "claims": ("claims", "claims_text", "claim_text", "claims_localized"),
-    "first_claim": ("first_claim", "First Claim", "independent_claim"),
-    "description": ("description", "description_text", "full_description", "description_localized"),
+_TEXT = (resources.files("patentcl") / "data" / "names.txt").read_text(encoding="utf-8")
+_ALL = {
+    role: tuple(names.split(", "))
+    for role, _, names in (row.partition(": ") for row in _TEXT.splitlines()[1:])
 }
+_ROLES = "patent_id title abstract date type codes ipc citations split claims first_claim"
+NAMES = {role: _ALL.pop(role) for role in [*_ROLES.split(), "description"]}
+FAMILY = _ALL.pop("family")
+"""Names of the number of a family: its patents are one invention, and stay in one split."""
+KEPT = _ALL
+"""Columns that known exports have under different names, and a corpus under one."""
 ITEM_END = "\x1f"
 """Joins the items of a list; no text holds it."""
 FULL_TEXT = {"claims": "raw_claims", "first_claim": "raw_claims", "description": "raw_description"}
 """Columns of a corpus that are there only if the source has them, and their raw tables."""
-
-KEPT = {
-    "applicants": ("applicants", "applicant", "assignee", "assignees", "psn_name"),
-    "inventors": ("inventors", "inventor", "inventor/author"),
-    "country": ("country", "jurisdiction", "country_code", "appln_auth"),
-    "kind": ("kind", "kind_code", "appln_kind"),
-    "status": ("status", "legal_status", "decision"),
-    "priority_date": ("priority_date", "earliest_priority_date", "earliest_priority"),
-    "filing_date": ("filing_date", "application_date", "filing/creation date", "appln_filing_date"),
-}
-"""Columns that known exports have under different names, and a corpus under one."""
-FAMILY = ("family_id", "family_number", "docdb_family_id", "simple_family_id", "inpadoc_family_id")
-"""Names of the number of a family: its patents are one invention, and stay in one split."""
 
 
 def plain_name(name: str) -> str:
@@ -114,5 +77,5 @@ class ReadOptions:
         if self.scheme == "cpc":
             del out["ipc"]
         elif self.scheme == "ipc":
-            out["codes"] = tuple(n for n in out["codes"] if not n.startswith("cpc"))
+            out["codes"] = tuple(n for n in out["codes"] if not n.lower().startswith("cpc"))
         return out | {ours: (theirs,) for ours, theirs in self.columns.items()}

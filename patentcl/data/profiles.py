@@ -89,6 +89,14 @@ PROFILES = (
         {"applicants": "Assignee/Applicant | Assignee - DWPI", "inventors": "Inventor"},
     ),
     Profile(
+        "Derwent Innovations Index",
+        "PN & TI & IP / DC",
+        {"patent_id": "PN", "title": "TI", "abstract": "AB", "date": "PD", "ipc": "IP"},
+        {"applicants": "AE", "inventors": "AU"},
+        by_family=True,
+        note="CPC codes",
+    ),
+    Profile(
         "Orbit",
         "Questel unique family ID (FAN)",
         {
@@ -101,6 +109,7 @@ PROFILES = (
         {"applicants": "Current assignees | Applicants", "status": "Legal status"},
         by_family=True,
     ),
+    Profile("J-PlatPat", "文献番号 & FI", {"ipc": "FI"}, note="CPC codes"),
     Profile(
         "PATSTAT",
         "appln_id",

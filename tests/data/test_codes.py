@@ -83,6 +83,17 @@ def test_any_form_is_the_same_symbol(
         ('["F04D1\\/00","B23D45\\/00"]', ["F04D1/00", "B23D45/00"]),
         ("['F04D1/00'\n 'B23D45/00']", ["F04D1/00", "B23D45/00"]),
         ("F04D, B23D", ["F04D", "B23D"]),
+        ("F04D1/00, 29/22; H02K 7/14, 9/00", ["F04D1/00", "F04D29/22", "H02K7/14", "H02K9/00"]),
+        ("F04D 1/00 (2006.01), 29/22 (2006.01)", ["F04D1/00", "F04D29/22"]),
+        ("F04D 1/00 29/22 29/30", ["F04D1/00", "F04D29/22", "F04D29/30"]),
+        ("F04D1/00-F04D29/22", ["F04D1/00", "F04D29/22"]),
+        ("f04d 1/00 – F04D 29/22", ["F04D1/00", "F04D29/22"]),
+        ("F04D 1/00 - 29/22", ["F04D1/00", "F04D29/22"]),
+        ("F04D0001000000-F04D0029220000", ["F04D1/00", "F04D29/22"]),
+        ("F04D-001/00, B23D-045/00", ["F04D1/00", "B23D45/00"]),
+        ("F04D 1/00 - Radial pumps; B23D 45/00: Saws", ["F04D1/00", "B23D45/00"]),
+        ("F04D\u30001/00#B23D45/00", ["F04D1/00", "B23D45/00"]),
+        ("310/43; F04D 1/00", [None, "F04D1/00"]),  # a class of the US
         ("1. F04D1/00 2. B23D45/00.", ["F04D1/00", "B23D45/00"]),
         ("F04D\u00a01/00", ["F04D1/00"]),
         ("F04D1", ["F04D1/00"]),
@@ -162,6 +173,7 @@ def test_texts_and_values_lose_blanks_around_them(con, text, long):
 ITEMS = st.sampled_from(["A01B", "A01B1/00", "7000001", "US7000001B2", "NA", "", "X", "A" * 14])
 
 
+@settings(deadline=None)
 @given(st.lists(ITEMS, max_size=5), st.sampled_from(["; ", ";", "\x1f"]))
 def test_plain_items_are_those_of_any_form(con, items, between):
     plain = between.join(items)

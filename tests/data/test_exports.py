@@ -479,6 +479,102 @@ def test_lines_that_are_no_patents(tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert Corpus.read(frame).codes == [rows[0]["codes"], rows[1]["codes"]]
 
 
+@pytest.mark.parametrize("foot", ["~Total~2~", "~(c) A company 2024~~", "~Grand total: 2~~7"])
+def test_what_stands_below_the_patents(tmp_path: Path, foot: str) -> None:
+    rows = table("patent_id~title~abstract~date", "1~Pump~It is.~2001-02-03", foot)
+    (path := tmp_path / "f.csv").write_text(text(rows))
+    for each in (path, sheet(tmp_path / "f.xlsx", rows)):
+        with pytest.warns(DataWarning, match=r"below the last number, left out: 1, e\.g\. row 2: "):
+            assert [r["patent_id"] for r in read(each)[0]] == ["1"]
+
+
+@pytest.mark.parametrize("line", ["~Saw~It saws.~", "~Saw~~2001-02-03"])
+def test_a_patent_without_a_number_is_no_line_below(tmp_path: Path, line: str) -> None:
+    (path := tmp_path / "f.csv").write_text(
+        text(table("patent_id~title~abstract~date", "1~Pump~~2001-02-03", line))
+    )
+    with pytest.raises(DataError, match=r"patents without an id .* \(row 2\)"):
+        read(path)
+
+
+OTHER = {  # header and one patent: id, title, day, code and abstract, in the columns' own order
+    "derwent index": (
+        "PT~PN~TI~AB~DC~IP~PD~UT",
+        "P~US2020123456-A1; CN1111111-A~Pump~NOVELTY - A vane.~Q56~F04D-001/00; F04D-029/22~"
+        "US2020123456-A1   23 Apr 2020   F04D-001/00   202035   Pages: 12~D1",
+        ("US2020123456-A1", "Pump", "2020-04-23", ["F04D1/00", "F04D29/22"], "NOVELTY - A vane."),
+    ),
+    "chinese": (
+        "序号~标题 (中文)~摘要 (中文)~公开（公告）号~公开（公告）日~申请日~IPC~CPC~首权",
+        "1~离心泵~一种离心泵。~CN101234567A~20080806~20070102~F04D1/00~F04D1/00;F04D29/22~首",
+        ("CN101234567A", "离心泵", "2008-08-06", ["F04D1/00", "F04D29/22"], "一种离心泵。"),
+    ),
+    "japanese": (
+        "文献番号~出願日~公知日~発明の名称~出願人/権利者~FI~要約",
+        "特開2010-123456~2008/11/01~2010/06/03~遠心ポンプ~甲社~F04D1/00,F04D29/22~遠心ポンプを提供する。",
+        (
+            "特開2010-123456",
+            "遠心ポンプ",
+            "2010-06-03",
+            ["F04D1/00", "F04D29/22"],
+            "遠心ポンプを提供する。",
+        ),
+    ),
+    "korean": (
+        "No~출원번호~공개번호~공개일자~발명의명칭~초록~IPC분류~CPC분류",
+        "1~10-2010-0001234~10-2011-0081234~2011. 7. 13.~원심 펌프~펌프이다.~F04D 1/00~F04D 29/22",
+        ("10-2011-0081234", "원심 펌프", "2011-07-13", ["F04D29/22"], "펌프이다."),
+    ),
+    "german": (
+        "Veröffentlichungsnummer~Veröffentlichungsdatum~Titel~IPC-Hauptklasse~Zusammenfassung",
+        "DE102010000001A1~07.07.2011~Kreiselpumpe~F04D 1/00~Eine Pumpe.",
+        ("DE102010000001A1", "Kreiselpumpe", "2011-07-07", ["F04D1/00"], "Eine Pumpe."),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_tables_of_other_tools(tmp_path: Path, name: str) -> None:
+    head, row, wanted = OTHER[name]
+    encoding = {"chinese": "gb18030", "japanese": "cp932"}.get(name, "utf-8")
+    (path := tmp_path / "f.csv").write_text(text(table(head, row)), encoding)
+    [got] = read(path)[0]
+    day = datetime.date.fromisoformat(wanted[2])
+    found = [got[n] for n in ("patent_id", "title", "date", "codes", "abstract")]
+    assert found == [*wanted[:2], day, *wanted[3:]]
+
+
+def test_a_value_in_each_of_several_columns(tmp_path: Path) -> None:
+    rows = table("id~publication_number~title~main_cpc~cpc_1~cpc_2~ipc1~citation_1~citation_2")
+    rows += table(
+        "1~7000001~Pump~F04D1/00~F04D29/22~B23D45/00~A01B1/00~~", "2~7000002~Saw~~~~~7000001~9"
+    )
+    (path := tmp_path / "f.csv").write_text(text(rows))
+    (pump, saw), _ = read(path)
+    assert pump["codes"] == ["F04D1/00", "F04D29/22", "B23D45/00"] and saw["codes"] == []
+    assert (saw["patent_id"], saw["citations"]) == ("7000002", ["7000001", "9"])
+
+
+def test_columns_of_texts_and_of_nested_values(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = [
+        {"title": "Pump", "abstract": float("nan"), "cpc": "F04D1/00"},
+        {"title": {"de": "Säge", "en": "Saw"}, "abstract": "Saws.", "cpc": ["F04D1/00"]},
+        {"title": ["A", "fan"], "abstract": ["One.", "Two."], "cpc": {"inventive": ["B23D"]}},
+    ]
+    (path := tmp_path / "f.jsonl").write_text(
+        "\n".join(
+            json.dumps({"patent_id": i, **v, "ipc": [{"a": 1}]}) for i, v in enumerate(values)
+        )
+    )
+    rows, _ = read(path)
+    assert [r["title"] for r in rows] == ["Pump", "Saw", "A fan"]
+    assert [r["abstract"] for r in rows] == ["", "Saws.", "One. Two."]
+    assert [r["codes"] for r in rows] == [["F04D1/00"], ["F04D1/00"], ["B23D"]]
+    assert "nothing that is known is in the nested column 'ipc'" in caplog.text
+
+
 def test_month_first_with_a_time_and_a_number_before_a_first_claim(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text(

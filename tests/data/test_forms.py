@@ -54,6 +54,16 @@ def test_separators(tmp_path: Path, separator: str, name: str) -> None:
     check(put(tmp_path / name, PLAIN.replace(",", separator)))
 
 
+@pytest.mark.parametrize("separator", ["||", "~|~", "::", "§", " "])
+def test_separators_with_characters_of_theirs_in_fields(tmp_path: Path, separator: str) -> None:
+    rows = [row.replace("Pump", "A | pump ~ 1:2") for row in [HEAD, *ROWS]]
+    quoted = "\n".join(separator.join(f'"{cell}"' for cell in row.split(",")) for row in rows)
+    for content in [quoted, quoted.replace('"', "")][: 1 if separator == " " else 2]:
+        corpus = Corpus.read(put(tmp_path / "f.txt", content))
+        assert corpus.titles == ["A | pump ~ 1:2", "Saw"]
+        assert [str(d) for d in corpus.dates] == ["2001-02-03", "2004-05-06"]
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -331,6 +341,27 @@ def test_one_json_value(tmp_path: Path, name: str, orient: str) -> None:
     }
     value = values.get(orient) or json.loads(frame.to_json(orient=orient))
     check(put(tmp_path / name, json.dumps(value, indent=1 if "n" in orient else None)))
+
+
+@pytest.mark.parametrize("form", ["lines", "array", "pretty"])
+def test_values_of_mongodb(tmp_path: Path, form: str) -> None:
+    rows = [
+        {
+            "_id": {"$oid": f"5f{i}"},
+            "publication_number": {"$numberLong": f"700000{i}"},
+            "title": 'Says {"$oid": "x"}',
+            "date": {"$date": day},
+            "citations": [{"$numberLong": "7000001"}],
+        }
+        for i, day in enumerate(("2010-05-04T09:00:00Z", {"$numberLong": "1272963600000"}), 1)
+    ]
+    content = "\n".join(map(json.dumps, rows))
+    if form != "lines":
+        content = json.dumps(rows, indent=2 if form == "pretty" else None)
+    corpus = Corpus.read(put(tmp_path / "m.json", content))
+    assert corpus.ids.tolist() == ["7000001", "7000002"]
+    assert corpus.titles == ['Says {"$oid": "x"}'] * 2 and corpus.citations == [[], ["7000001"]]
+    assert [str(d) for d in corpus.dates] == ["2010-05-04"] * 2
 
 
 def test_one_patent_in_json(tmp_path: Path) -> None:
