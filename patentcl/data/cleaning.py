@@ -103,7 +103,7 @@ def clean(con: duckdb.DuckDBPyConnection, where: object, options: ReadOptions) -
 
 def _leave_out_rows(con: duckdb.DuckDBPyConnection, counts: Counts) -> None:
     """Leave out rows without a number that say nothing, or, at the end, what all others are."""
-    nameless = "coalesce(trim(patent_id), '') = ''"
+    nameless = "regexp_full_match(coalesce(trim(patent_id), ''), '(?i)|(\\w+ )?total[: \\d]*')"
     if not count(con, "raw_patent", nameless):
         return
     what = f"max(place) FILTER (NOT {nameless}), count(nullif(trim(concat(date, abstract)), ''))"

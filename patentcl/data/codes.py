@@ -23,7 +23,7 @@ _NEXT = r"(?:\s+and\s+|[-\s/:.~–—]+|(?:^|\s+)\d\d?[.)]\s+)([A-HY]\d\d[A-Z])"
 _SAME = r"(\d{2,6})[-\s:~–—]+(\d{1,4}\s*/)"  # between groups of one subclass
 _TITLE = r"(/\s*\d{2,6})\s*[-–:]\s+[^\d\s;|\n][^;|\n]*"  # "F04D 1/00 - Radial pumps"
 _ALONE = rf"(?i:(?:^|[^\w\s/-]|and)\s*\d{{1,4}}\s*/)|{_SAME}"
-_BETWEEN = r"""(?:[;#|,；，、&\t\r\n\x1f"''\[\](){}\x{fffd}]|\s+and\s+)+"""
+_BETWEEN = r"""(?:[;|,；，、&\t\r\n\x1f"''\[\](){}\x{fffd}]|\s+and\s+)+"""
 # What most files have, and nothing below would change.
 _NUMBER = r"(?:[A-Z]{2,4})?\d{6,12}(?:[A-Z]\d?)?"
 _THOUSAND = r"\b([A-Za-z]*\d{1,3})[,''](\d{3})\b"

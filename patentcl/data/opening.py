@@ -221,7 +221,8 @@ def _records_in(value: Any, known: set[str], depth: int = 3) -> tuple[int, list[
         if all(isinstance(v, list) for v in value):
             header = list(map(str, value[0]))
             return names(header), [dict(zip(header, row, strict=False)) for row in value[1:]]
-        value = [v.get("_source", v) for v in value] if dicts else [()]
+        hits = ({"_id": v.get("_id")} | v["_source"] if "_source" in v else v for v in value)
+        value = list(hits) if dicts else [()]
         return names(value[0]), value if dicts else []
     texts = (n for n in value if plain_name(n) in (*NAMES["title"], *NAMES["abstract"]))
     own = 99 if any(isinstance(value[n], str) for n in texts) else names(value)

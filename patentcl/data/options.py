@@ -33,7 +33,8 @@ FULL_TEXT = {"claims": "raw_claims", "first_claim": "raw_claims", "description":
 
 def plain_name(name: str) -> str:
     """A column's name as names are compared: "Publication Number" is publication_number."""
-    return re.sub(r"[\W_]+", "_", name.lower()).strip("_")
+    words = re.sub("(?<=[a-z])(?=[A-Z])", "_", name)
+    return re.sub(r"[\W_]+", "_", words.lower()).strip("_")
 
 
 @dataclass(frozen=True)

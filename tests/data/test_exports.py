@@ -479,7 +479,9 @@ def test_lines_that_are_no_patents(tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert Corpus.read(frame).codes == [rows[0]["codes"], rows[1]["codes"]]
 
 
-@pytest.mark.parametrize("foot", ["~Total~2~", "~(c) A company 2024~~", "~Grand total: 2~~7"])
+@pytest.mark.parametrize(
+    "foot", ["~Total~2~", "Grand total~1~~", "~(c) A company 2024~~", "~Grand total: 2~~7"]
+)
 def test_what_stands_below_the_patents(tmp_path: Path, foot: str) -> None:
     rows = table("patent_id~title~abstract~date", "1~Pump~It is.~2001-02-03", foot)
     (path := tmp_path / "f.csv").write_text(text(rows))

@@ -364,6 +364,12 @@ def test_values_of_mongodb(tmp_path: Path, form: str) -> None:
     assert [str(d) for d in corpus.dates] == ["2010-05-04"] * 2
 
 
+def test_hits_with_ids_of_their_own(tmp_path: Path) -> None:
+    hits = [{"_id": f"US{i}A", "_source": {"inventionTitle": t}} for i, t in enumerate("AB")]
+    path = put(tmp_path / "f.json", json.dumps({"hits": {"total": 2, "hits": hits}}))
+    assert read(path) == [("US0A", "A"), ("US1A", "B")]
+
+
 def test_one_patent_in_json(tmp_path: Path) -> None:
     cites = [{"id": f"{i}", "title": "Saw", "abstract": "x", "date": ""} for i in range(3)]
     one = {"id": "9", "title": "Pump", "citations": cites, "more": {"a": {"b": 1}}}
