@@ -26,7 +26,7 @@ from patentcl.cli.options import (
 )
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.core.progress import Progress
-from patentcl.core.tables import one_line
+from patentcl.core.tables import counted, one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -191,7 +191,7 @@ def _write(
         file.finish(write_sheet if suffix == ".xlsx" else None)
     for complaint in complaints(strange):
         note(f"warning: {complaint}")
-    note(f"codes of {len(patents):,} patents written to {to}")
+    note(f"codes of {counted(len(patents), 'patents')} written to {to}")
 
 
 # ---- on the screen ------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from patentcl.core import resources
 from patentcl.core.artifacts import library_versions
 from patentcl.core.errors import ConfigError, PatentclError
+from patentcl.core.tables import counted
 from patentcl.graph.neo4j.server import why_not
 
 Row = tuple[str, str, bool]
@@ -123,4 +124,4 @@ def _neo4j() -> Row:
     except PatentclError as error:
         # An empty one is as it should be before the first load.
         return "neo4j", f"{host}:{port} answers; {error}", "has not been loaded" in str(error)
-    return "neo4j", f"{host}:{port} answers and holds {patents:,} patents", True
+    return "neo4j", f"{host}:{port} answers and holds {counted(patents, 'patents')}", True

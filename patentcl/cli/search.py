@@ -13,7 +13,7 @@ import typer
 
 from patentcl.cli.options import RUN, EncoderNow, Json, Question, note, one_of, out, verb
 from patentcl.core.errors import ConfigError
-from patentcl.core.tables import one_line, title_or_start
+from patentcl.core.tables import counted, one_line, title_or_start
 
 Listed = list[str]
 
@@ -198,7 +198,7 @@ def _page(run: Any, found: Any, said: dict[str, Any], texts: dict[Any, str]) -> 
     asked = [(name, texts.get(name, str(name))) for name in names]
     if 0 in texts and 0 not in names:
         said = {"text": texts[0]} | said
-    return page(found, asked, {"index": f"{len(run.index):,} patents"} | said, titles)
+    return page(found, asked, {"index": counted(len(run.index), "patents")} | said, titles)
 
 
 def _show(found: Any, asked: list[Any], as_json: bool, texts: dict[str, str]) -> None:

@@ -26,6 +26,17 @@ def number(value: float) -> str:
     return f"{value:.4f}" if abs(value) < 10 else f"{value:,.2f}"
 
 
+def counted(n: int, things: str) -> str:
+    """How many of `things`, which is a plural in s.
+
+    Examples
+    --------
+    >>> counted(1, "patents"), counted(1234, "patents")
+    ('1 patent', '1,234 patents')
+    """
+    return f"{n:,} {things.removesuffix('s') if n == 1 else things}"
+
+
 def cell(value: Any) -> str:
     """One value of a table: 1,234 for whole numbers, `number` for others, a dash for None."""
     if value is None:

@@ -10,6 +10,7 @@ import warnings
 import duckdb
 
 from patentcl.core.errors import DataError, DataWarning
+from patentcl.core.tables import counted
 from patentcl.data.characters import LOST, NUL
 from patentcl.data.dates import NO_DATES, SERIAL, read_dates
 from patentcl.data.files import count
@@ -135,7 +136,7 @@ def _check_ids(con: duckdb.DuckDBPyConnection, where: object) -> None:
             or (0,) * 3
         )
         if n:
-            got = f"{n} rows" + (f" (row {rows}{' ...' if n > 3 else ''})" if rows else "")
+            got = counted(n, "rows") + (f" (row {rows}{' ...' if n > 3 else ''})" if rows else "")
             fix = None if "without" in what else "Export the column as text"
             raise DataError(what, where=where, got=f"{first} in {got}" if fix else got, fix=fix)
     twice = con.execute("""SELECT id, times, count(*) OVER () FROM (

@@ -23,6 +23,7 @@ from patentcl.core import artifacts
 from patentcl.core.errors import DataError, choose
 from patentcl.core.locks import Scratch
 from patentcl.core.reading import read_table, reading, unique_ids
+from patentcl.core.tables import counted
 from patentcl.cpc import CpcTree, is_symbol, level_index, own_titles, parse_symbol
 from patentcl.data.characters import whole_value
 from patentcl.data.duplicates import duplicate_groups, read_families
@@ -236,7 +237,7 @@ class Corpus:
         return int(pq.read_metadata(self.path).num_rows) if self._rows is None else len(self._rows)
 
     def __repr__(self) -> str:
-        return f"Corpus({len(self):,} patents, labels down to {self.level})"
+        return f"Corpus({counted(len(self), 'patents')}, labels down to {self.level})"
 
     def _repr_html_(self) -> str:
         from patentcl.data.summary import corpus_html

@@ -9,13 +9,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from patentcl.core.tables import html_summary, html_table
+from patentcl.core.tables import counted, html_summary, html_table
 from patentcl.cpc import own_titles
 
 
 def corpus_html(corpus: Any, further: list[str]) -> str:
     """Counts, years, splits and names of `further` columns; sections; the first three patents."""
-    facts = [f"{len(corpus):,} patents"]
+    facts = [counted(len(corpus), "patents")]
     years = corpus.dates[~np.isnat(corpus.dates)].astype("datetime64[Y]")
     if years.size:
         undated = len(corpus) - years.size

@@ -13,6 +13,7 @@ import pandas as pd
 
 from patentcl.core.arrays import check_matrix
 from patentcl.core.errors import DataError
+from patentcl.core.tables import counted
 from patentcl.maps.clusters import UNLABELLED
 from patentcl.maps.colours import group_colours
 from patentcl.maps.drawing import MapFigure, MapStyle, checked_labels, draw_points
@@ -278,7 +279,9 @@ def plot_parts(
         for axes, each in zip(panels, every, strict=False):
             inside = (part == each).to_numpy()
             draw_points(axes, shown, np.where(inside, shades, style.grey), inside, style)
-            axes.set_title(f"{each}: {inside.sum():,} patents", fontsize=14, color=style.ink)
+            axes.set_title(
+                f"{each}: {counted(inside.sum(), 'patents')}", fontsize=14, color=style.ink
+            )
             if inside.all():
                 continue
             more = "; ".join(footprint(names, inside).query("low > 1").index[:_NAMED])
@@ -288,7 +291,7 @@ def plot_parts(
             axes.text(
                 *(0.5, -0.01, below), transform=axes.transAxes, ha="center", va="top", fontsize=10
             ).set_color(style.ink)
-        title = style.title or f"{len(points):,} patents"
+        title = style.title or counted(len(points), "patents")
         if len(every) > 1 and (none := int(part.isna().sum())):
             title += f", {none:,} in no part"
         figure.suptitle(title, fontsize=18, fontweight="bold", color=style.ink)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from patentcl.core.arrays import check_matrix, nearest, unit_rows
 from patentcl.core.errors import TooFew
+from patentcl.core.tables import counted
 from patentcl.maps.clusters import UNLABELLED
 from patentcl.maps.colours import oklch
 from patentcl.maps.drawing import MapFigure, MapStyle, checked_labels, draw_points
@@ -78,7 +79,7 @@ def compare_maps(
     else:
         second = check_matrix(coordinates, "coordinates", width=2).astype(np.float32)
         first = project(base, *options, start=second)
-    title = style.title or f"{len(base):,} patents"
+    title = style.title or counted(len(base), "patents")
     kept = f"of {_NEAREST} nearest patents, {_neighbours_kept(base, tuned):.1f} are the same"
     note = style.subtitle or kept
     headings = [

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 from patentcl.core.arrays import check_matrix
 from patentcl.core.errors import ConfigError, DataError, choose
+from patentcl.core.tables import counted
 from patentcl.maps.clusters import UNLABELLED
 from patentcl.maps.colours import group_colours
 from patentcl.maps.fonts import plain_text
@@ -162,7 +163,7 @@ def plot_map(
     table = _checked_table(coordinates, labels, meta, clusters)
     names = table["label"].to_numpy(dtype=object)
     colours = group_colours(table[["x", "y"]].to_numpy(), names, style.dark)
-    title = style.title or f"{len(table):,} patents"
+    title = style.title or counted(len(table), "patents")
     note = style.subtitle or _count_groups(names, len(colours))
     marks = pd.DataFrame(columns=["name", "x", "y"]) if marks is None else marks
     given = marks[["x", "y"]].to_numpy(np.float32)
@@ -206,8 +207,8 @@ def neighbours_column(near: Near) -> pd.Series:
 
 def _count_groups(names: np.ndarray, groups: int) -> str:
     alone = int((names == UNLABELLED).sum())
-    text = f"{groups} group{'s' if groups > 1 else ''}"
-    return f"{text}, {alone:,} patents in none" if alone else text
+    text = counted(groups, "groups")
+    return f"{text}, {counted(alone, 'patents')} in none" if alone else text
 
 
 def _checked_table(

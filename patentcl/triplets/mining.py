@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 from patentcl.core.errors import ConfigError, DataError, TooFew
 from patentcl.core.locks import Scratch
 from patentcl.core.settings import make_settings
+from patentcl.core.tables import counted
 from patentcl.cpc import LEVELS
 from patentcl.data.corpus import Corpus
 from patentcl.graph.database import Database
@@ -304,13 +305,13 @@ def _explain_no_pairs(tables: Database, rules: MiningRules, counts: dict[str, in
         before = related[1] or related[0]
         raise TooFew(
             f"no two patents are related by cites and share a {rules.shared_level}",
-            got=f"{before} pair{'s' * (before != 1)} of {patents} patents with codes "
+            got=f"{counted(before, 'pairs')} of {patents} patents with codes "
             f"before the rule {rule}, none after it",
             fix="Try mine.shared_level=section or more relations",
         )
     raise TooFew(
         f"no two patents are related by {names} and share a {rules.shared_level}",
-        got=f"{patents} patent{'s' * (patents > 1)} with codes before this rule, no pairs after it",
+        got=f"{counted(patents, 'patents')} with codes before this rule, no pairs after it",
         fix="Try mine.shared_level=section or more relations",
     )
 

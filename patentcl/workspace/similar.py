@@ -15,6 +15,7 @@ import pandas as pd
 
 from patentcl.core.arrays import unit_rows
 from patentcl.core.errors import ConfigError, DataError, choose
+from patentcl.core.tables import counted
 from patentcl.cpc import LEVELS
 from patentcl.search.ranking import Question
 from patentcl.workspace.queries import as_texts
@@ -200,7 +201,7 @@ def _relation(own: Sequence[str], hit: str, cited: dict[str, set[str]]) -> str:
     if theirs & set(own):
         return "cited by it"
     shared = max((len(cited.get(i, set()) & theirs) for i in own), default=0)
-    return f"{shared} citations in common" if shared else ""
+    return f"{counted(shared, 'citations')} in common" if shared else ""
 
 
 def texts_of(run: Any, ids: Sequence[str]) -> dict[str, tuple[str, str]]:

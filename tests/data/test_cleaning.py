@@ -107,7 +107,7 @@ def test_words_for_nothing(tmp_path: Path, word: str) -> None:
     assert rows.iloc[0]["patent_id"] == "P1" and not len(rows.iloc[0]["codes"])
     assert rows.iloc[0]["date"] is None and counts["citations"] == 0
     frame["id"] = [word, "P1"]
-    with pytest.raises(DataError, match=r"without an id.*1 rows \(row 1\)"):
+    with pytest.raises(DataError, match=r"without an id.*1 row \(row 1\)"):
         read(tmp_path, frame)
 
 
@@ -171,7 +171,7 @@ def test_numbers_that_were_floats(tmp_path: Path) -> None:
     _, rows = read(tmp_path, frame)
     assert list(rows["patent_id"]) == ["7000001", "7000002"]
     assert list(rows["citations"][0]) == ["7000002"]
-    with pytest.raises(DataError, match=r"rounded.*1\.19E\+07 in 1 rows \(row 2\)"):
+    with pytest.raises(DataError, match=r"rounded.*1\.19E\+07 in 1 row \(row 2\)"):
         read(tmp_path, frame.assign(id=["7000001", "1.19E+07"]))
     with pytest.raises(
         DataError, match=r"citations that a spreadsheet.*1\.0E\+07, cited by 7000001"

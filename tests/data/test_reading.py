@@ -927,7 +927,7 @@ def test_duplicate_and_missing_ids(tmp_path: Path, refuse: Callable[..., str]) -
     )
     assert "duplicate patent ids" in message and "0042 3 times, and 1 more" in message
     message = refuse(put(tmp_path / "b", changed("g_patent", lambda r: r.append(["", *r[1][1:]]))))
-    assert "patents without an id" in message and "1 rows" in message
+    assert "patents without an id" in message and "1 row" in message
 
 
 def test_codes_that_are_not_symbols(
