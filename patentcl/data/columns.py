@@ -208,7 +208,7 @@ def text_of(
         date = r"(?:[\s(]+(?:19|20)\d\d-?\d\d-?\d\d\)?)?(?:\s*\[[^\]]*\])?\s*"  # after a number
         out = rf"regexp_extract({out}, '^\s*([^\n\r;|]*?\d[^\n\r;|]*?){date}(?:[\n\r;|]|$)', 1)"
     if role in _TEXTS and role != "claims":
-        out = f"CASE WHEN contains({out}, chr(31)) THEN replace({out}, chr(31), ' ') ELSE {out} END"
+        out = f"replace({out}, chr(31), ' ')"
     if columns.profile.by_family and role in _TEXTS:
         out = f"without_number({out})"
     if columns.profile.month_first and role in ("date", "filing_date", "priority_date"):
