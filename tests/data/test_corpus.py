@@ -112,7 +112,7 @@ def test_frames_as_people_have_them(tmp_path: Path) -> None:
     assert file.ids.tolist() == corpus.ids.tolist() and file.texts == corpus.texts
     assert file.extra["claims"].tolist() == ["3", "4", "5"]
     with pytest.raises(DataError, match=r"unknown field \(in the DataFrame\).*Did you mean title"):
-        Corpus.read(frame.rename(columns={"title": "titel"}))
+        Corpus.read(frame.rename(columns={"title": "titlle"}))
     with pytest.raises(DataError, match=r"'Abstrakt' is missing \(in the DataFrame\)"):
         Corpus.read(frame, columns={"abstract": "Abstrakt"})
 
