@@ -74,8 +74,11 @@ class Nearest:
         # Read, not mapped: what the system keeps of the file is no memory of this process.
         found = np.empty((len(positions), rows.shape[1]), rows.dtype)
         width, start = found.itemsize * found.shape[1], rows.offset  # type: ignore[attr-defined]
-        for position, row in zip(positions.tolist(), found, strict=True):
-            os.preadv(self._file.fileno(), [row], start + position * width)
+        file, places = self._file.fileno(), (positions * width + start).tolist()
+        got = sum(os.preadv(file, [row], at) for at, row in zip(places, found, strict=True))
+        if got < found.nbytes:
+            what, where = "the vectors beside the index have been cut off", self._file.name
+            raise DataError(what, where=where, got=got, wanted=found.nbytes)
         return found
 
     @cached_property
