@@ -92,7 +92,7 @@ class ClassifierSettings(Settings):
     dev_fraction: Fraction = 0.1
     """Share of the training patents held out where no dev set is given."""
     precision: Precision = "auto"
-    """Of products: bf16 or fp16 on a GPU; on a CPU bf16 in reading texts, if it has it; or fp32."""
+    """Of products: bf16 or fp16 on a GPU; on a CPU bf16 in reading texts, if faster; or fp32."""
     device: str = "auto"
     """auto (a GPU if there is one), cpu, cuda, cuda:1."""
     cost: AboveZero = 1.0

@@ -72,11 +72,12 @@ def _resource(kind: str) -> Row:
 
 def _processor() -> Row:
     try:
-        from patentcl.core.devices import cpu_has_bf16
+        from patentcl.core.devices import bf16_is_faster, cpu_has_bf16
     except ImportError as error:
         return "processor", f"cannot be examined: {error}", False
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return "processor", f"{cores} cores, bfloat16 {'yes' if cpu_has_bf16() else 'no'}", True
+    bf16 = ("yes" if bf16_is_faster() else "yes, but slower") if cpu_has_bf16() else "no"
+    return "processor", f"{cores} cores, bfloat16 {bf16}", True
 
 
 def _gpu() -> Row:

@@ -1,7 +1,7 @@
 """Text encoders: any sentence-transformers model, made quick for patents.
 
 Texts are sorted by length and encoded in small batches on a CPU (padding costs more there than
-short batches do) and in large ones on a GPU, in bfloat16 where the processor computes in it.
+short batches do) and in large ones on a GPU, in bfloat16 where the processor is faster in it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class PatentEncoder(TransformerMixin, BaseEstimator):
     device : str, optional
         ``cpu``, ``cuda``, ...; a GPU where there is one by default.
     precision : {"auto", "fp32", "bf16", "fp16"}
-        ``auto`` is bf16 where the processor has it, fp16 on other GPUs, else fp32.
+        ``auto`` is bf16 where that is faster, fp16 on other GPUs, else fp32.
     batch_size : int, optional
         8 on a CPU and 256 on a GPU by default. On a GPU that runs out of memory it is halved, and
         a warning is logged.

@@ -193,7 +193,7 @@ def _fit(
         freeze(model, settings.frozen_layers)
     if not settings.dropout:
         set_dropout(model, 0.0)
-    # `auto` is as in encoding: bf16 where the processor has it; a named fp16 is refused on a CPU.
+    # `auto` is as in encoding: bf16 where that is faster; a named fp16 is refused on a CPU.
     named = settings.precision != "auto"
     precision = find_precision(settings.precision, model.device, training=named)
     with _learning(model, encoder, examples, settings, precision, place, kept) as inputs:

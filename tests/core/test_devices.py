@@ -61,7 +61,7 @@ def test_auto_has_one_meaning(
     device: torch.device, native: bool, training: bool, wanted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: native)
-    monkeypatch.setattr(devices, "cpu_has_bf16", lambda: native)
+    monkeypatch.setattr(devices, "bf16_is_faster", lambda: native)
     assert find_precision("auto", device, training) == wanted
 
 
@@ -88,6 +88,23 @@ def test_bf16_is_read_from_the_flags_of_the_processor(monkeypatch: pytest.Monkey
         assert cpu_has_bf16() is wanted
     monkeypatch.setattr(Path, "is_file", lambda self: False)
     assert cpu_has_bf16() is False
+
+
+@pytest.mark.parametrize("slower", [torch.float32, torch.bfloat16])
+def test_bf16_must_be_faster_than_float32_to_be_taken(
+    slower: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+
+    def multiply(x: torch.Tensor, weight: torch.Tensor) -> None:
+        clock[0] += 2.0 if weight.dtype == x.dtype == slower else 1.0
+
+    monkeypatch.setattr(devices, "cpu_has_bf16", lambda: True)
+    monkeypatch.setattr(devices.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(torch.nn.functional, "linear", multiply)
+    assert devices.bf16_is_faster.__wrapped__() is (slower is torch.float32)
+    monkeypatch.setattr(devices, "cpu_has_bf16", lambda: False)
+    assert devices.bf16_is_faster.__wrapped__() is False
 
 
 def test_autocast_changes_products_and_nothing_for_fp32() -> None:
