@@ -222,6 +222,26 @@ SYSTEMS: dict[str, System] = {
         learning_rate=1e-3,
         text=TUNED | {"frozen": True},
     ),
+    "MPNet, levels+flat+knn+svm (best, frozen), 128 tokens": ours(
+        head="levels+flat+knn+svm",
+        mixing="stacked",
+        learning_rate=1e-3,
+        text=TUNED | {"model": "mpnet", "max_length": 128, "frozen": True},
+    ),
+    "MPNet, four of twelve layers tuned, levels+knn+svm, 128 tokens": ours(
+        head="levels+knn+svm",
+        mixing="stacked",
+        learning_rate=1e-3,
+        text=TUNED
+        | {
+            "model": "mpnet",
+            "max_length": 128,
+            "untuned": False,
+            "epochs": 2,
+            "learning_rate": 5e-5,
+            "frozen_layers": 8,
+        },
+    ),
     "MiniLM tuned head first, levels+flat+knn+svm": ours(
         head="levels+flat+knn+svm", mixing="stacked", learning_rate=1e-3, text=HEAD_FIRST
     ),

@@ -17,7 +17,9 @@ RECORDS = [
 ]
 
 
-def write_tiny_encoder(folder: Path, texts: list[str], width: int = 32, seed: int = 0) -> Path:
+def write_tiny_encoder(
+    folder: Path, texts: list[str], width: int = 32, seed: int = 0, layers: int = 2
+) -> Path:
     """Write a random BERT whose vocabulary is the words of some texts."""
     import torch
     from sentence_transformers import SentenceTransformer
@@ -33,7 +35,7 @@ def write_tiny_encoder(folder: Path, texts: list[str], width: int = 32, seed: in
     config = BertConfig(
         vocab_size=len(vocabulary),
         hidden_size=width,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         intermediate_size=2 * width,
         max_position_embeddings=128,

@@ -57,6 +57,11 @@ class Tokens:
         """Some of the texts."""
         return Tokens((self[int(i)] for i in rows), self.truncated[rows])
 
+    def joined(self, others: Tokens) -> Tokens:
+        """These texts, and others after them."""
+        found = (each[row] for each in (self, others) for row in range(len(each)))
+        return Tokens(found, np.concatenate([self.truncated, others.truncated]))
+
     def padded(self, rows: np.ndarray, pad: int) -> tuple[np.ndarray, np.ndarray]:
         """A batch of texts, int64 (len(rows), longest), and a mask that is False at the padding."""
         lengths = self.lengths[rows]

@@ -111,6 +111,11 @@ class TransformerReader(Reader):
         return getattr(first, "auto_model", None) or first.model
 
     @property
+    def depth(self) -> int:
+        """How many layers there are."""
+        return len(self._blocks)
+
+    @property
     def _blocks(self) -> nn.ModuleList:
         """The layers, found as the longest list of modules."""
         lists = [m for m in self._inner.modules() if isinstance(m, nn.ModuleList)]
@@ -138,16 +143,14 @@ class TransformerReader(Reader):
 
     def states(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Sum of the last layers' token vectors (n, t, dim)."""
-        out = self._inner(
-            input_ids=ids, attention_mask=mask.long(), output_hidden_states=self.layers > 1
-        )
+        out = self._inner(**_features(ids, mask), output_hidden_states=self.layers > 1)
         if self.layers == 1:
             return cast(Tensor, out.last_hidden_state)
         return torch.stack(out.hidden_states[-self.layers :]).sum(dim=0)
 
     def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
         """The model's sentence embedding."""
-        found = self.model({"input_ids": ids, "attention_mask": mask.long()})
+        found = self.model(_features(ids, mask))
         return cast(Tensor, found["sentence_embedding"])
 
     def stack(self) -> list[list[nn.Parameter]]:
@@ -177,6 +180,12 @@ class TransformerReader(Reader):
     def save(self, folder: Path) -> None:
         """Write a plain sentence-transformers folder."""
         PatentEncoder(self.model, self.name, self.limit).save(folder)
+
+
+def _features(x: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """Token numbers as a transformer takes them, or what its frozen layers made of them."""
+    name = "inputs_embeds" if x.is_floating_point() else "input_ids"
+    return {name: x, "attention_mask": mask.long()}
 
 
 class WordReader(Reader):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -11,15 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from patentcl.classification.scaling import CHUNK, ScaledHead
-from patentcl.classification.text.backbones import WordReader, mean_of
+from patentcl.classification.text.backbones import TransformerReader, mean_of
 from patentcl.classification.text.pooling import TextModel
 from patentcl.core.arrays import blocks
 from patentcl.core.devices import autocast, halved
+from patentcl.encoders.frozen import Inputs, upper_layers
 from patentcl.encoders.states import States, by_length
 from patentcl.encoders.tokens import Padded, Tokens
 
 CACHE = 16e9
-"""Bytes of token vectors of a frozen reader that are kept on disk; more are computed each time."""
+"""Bytes of what frozen layers give that are kept on disk; more are computed each time."""
 BATCH = {"cpu": 16, "cuda": 256}
 """Texts read at a time in prediction."""
 
@@ -36,7 +39,7 @@ class TextNet(nn.Module):
 
         `x` holds token numbers int64 (n, t), or token vectors computed before, float (n, t, d).
         """
-        if x.is_floating_point():
+        if x.is_floating_point() and self.text.settings.frozen:
             return self.text.of_states(x, mask)
         return cast("Tensor | Padded", self.text(x, mask))
 
@@ -59,42 +62,63 @@ class TextNet(nn.Module):
 
 
 class TextBatches:
-    """Texts as the network takes them: token numbers, or vectors of a frozen reader's tokens."""
+    """Texts as the network takes them: token numbers, or what frozen layers make of them.
 
-    def __init__(self, tokens: Tokens, pad: int, states: States | None = None) -> None:
-        self.tokens, self.pad, self.states = tokens, pad, states
+    The first text is text number `first` of `states`.
+    """
+
+    def __init__(
+        self, tokens: Tokens, pad: int, states: States | None = None, first: int = 0
+    ) -> None:
+        self.tokens, self.pad, self.states, self.first = tokens, pad, states, first
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def batch(self, rows: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
         """Input and mask of some texts."""
-        x, mask = (
-            self.tokens.padded(rows, self.pad) if self.states is None else self.states.padded(rows)
-        )
+        if self.states is None:
+            x, mask = self.tokens.padded(rows, self.pad)
+        else:
+            x, mask = self.states.padded(rows + self.first)
         return torch.from_numpy(x).to(device), torch.from_numpy(mask).to(device)
 
 
-def make_batches(
-    text: TextModel, tokens: Tokens, device: torch.device, precision: str, folder: Path
-) -> TextBatches:
-    """Texts for training; a frozen transformer computes its token vectors once, into a folder."""
-    reader = text.reader
-    size = int(tokens.lengths.sum()) * reader.dim * 2
-    looked_up = isinstance(reader, WordReader)
-    if not text.settings.frozen or not text.by_token or looked_up or size > CACHE:
-        return TextBatches(tokens, reader.pad)
-    plain = TextBatches(tokens, reader.pad)
-    text.eval()
+@contextmanager
+def computed_once(
+    text: TextModel, train: Tokens, dev: Tokens, device: torch.device, precision: str, folder: Path
+) -> Iterator[tuple[TextBatches, TextBatches]]:
+    """Batches for training; what frozen layers of a transformer give is computed into a folder.
+
+    Inside the block the model is what lies above these layers. It stays whole where its vectors
+    do not fit on the disk, or its upper layers cannot run alone.
+    """
+    settings, reader = text.settings, text.reader
+    both, states = train.joined(dev), None
+    inputs = Inputs(both, reader.pad)
+    room = min(CACHE, shutil.disk_usage(folder).free / 2)
+    file = folder / "states.npy"
 
     def states_of(rows: np.ndarray) -> np.ndarray:
         ids, mask = plain.batch(rows, device)
         with torch.inference_mode(), autocast(device, precision):
             return text.states(ids, mask).to(torch.float16).cpu().numpy()
 
-    file = folder / f"states-{len(list(folder.iterdir()))}.npy"
-    states = States.compute(file, tokens, reader.dim, states_of, _batch_size(device))
-    return TextBatches(tokens, reader.pad, states)
+    with ExitStack() as cut:
+        if isinstance(reader, TransformerReader) and len(both.flat) * reader.dim * 2 <= room:
+            if settings.frozen and text.by_token:
+                text.eval()
+                plain = TextBatches(both, reader.pad)
+                states = States.compute(file, both, reader.dim, states_of, _batch_size(device))
+            elif not settings.frozen and settings.frozen_layers + reader.layers <= reader.depth + 1:
+                count = settings.frozen_layers
+                states = cut.enter_context(
+                    upper_layers(reader.model, count, inputs, file, precision)
+                ).states
+        yield (
+            TextBatches(train, reader.pad, states),
+            TextBatches(dev, reader.pad, states, len(train)),
+        )
 
 
 def _batch_size(device: torch.device) -> int:

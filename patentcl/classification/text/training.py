@@ -14,7 +14,7 @@ from torch import Tensor
 from patentcl.classification.heads import Head
 from patentcl.classification.scaling import ScaledHead
 from patentcl.classification.settings import EstimatorSettings
-from patentcl.classification.text.network import TextBatches, TextNet, make_batches, predict_texts
+from patentcl.classification.text.network import TextBatches, TextNet, computed_once, predict_texts
 from patentcl.classification.text.pooling import TextModel, decay_groups
 from patentcl.classification.training import WATCHED, Hooks, Labelled, Trainer, label_rates
 from patentcl.core.devices import autocast, own_randomness
@@ -92,9 +92,7 @@ def train_on_texts(
     (tokens, labels), (dev_tokens, dev_labels) = sets
     with Scratch() as place, own_randomness(settings.seed, device):
         text.to(device)
-        data = make_batches(text, tokens, device, precision, Path(place))
         watched = np.arange(min(len(dev_tokens), WATCHED))
-        dev = make_batches(text, dev_tokens.take(watched), device, precision, Path(place))
         if isinstance(head, ScaledHead):
             core = head
         else:
@@ -102,8 +100,11 @@ def train_on_texts(
             new.start_at(label_rates(labels))
             core = ScaledHead(new)
             if not text.sequence:
-                some = TextBatches(tokens.take(np.arange(min(len(tokens), MEASURED))), data.pad)
-                bare = TextNet(text, None)
-                core.measure(next(predict_texts(bare, some, device, precision))[2])
-        trainer = TextTrainer(TextNet(text, core), data, labels, settings, precision, hooks)
-        return core, trainer.train(dev, dev_labels[watched])
+                some = tokens.take(np.arange(min(len(tokens), MEASURED)))
+                bare, first = TextNet(text, None), TextBatches(some, text.reader.pad)
+                core.measure(next(predict_texts(bare, first, device, precision))[2])
+        with computed_once(
+            text, tokens, dev_tokens.take(watched), device, precision, Path(place)
+        ) as (data, dev):
+            trainer = TextTrainer(TextNet(text, core), data, labels, settings, precision, hooks)
+            return core, trainer.train(dev, dev_labels[watched])

@@ -21,12 +21,16 @@ from patentcl.classification import training as fitting
 from patentcl.classification.estimator import PatentClassifier
 from patentcl.classification.local_svm import LocalSVM
 from patentcl.classification.neighbours import NeighbourVote
+from patentcl.classification.settings import TextSettings
 from patentcl.classification.text import network as text_net
+from patentcl.classification.text.backbones import make_reader
+from patentcl.classification.text.pooling import TextModel
 from patentcl.core import artifacts
 from patentcl.core.artifacts import fingerprint
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import CpcTree
 from patentcl.data.corpus import Corpus
+from patentcl.encoders import states
 from patentcl.encoders.encoder import PatentEncoder
 from patentcl.pipeline.recipe import load_recipe
 from patentcl.pipeline.runner import run_pipeline
@@ -61,6 +65,12 @@ DEV = draw(60, 1)
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
     texts = [f"{t} {a}" for t, a in X]
     return str(write_tiny_encoder(tmp_path_factory.mktemp("tiny") / "encoder", texts))
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> str:
+    texts = [f"{t} {a}" for t, a in X]
+    return str(write_tiny_encoder(tmp_path_factory.mktemp("deep") / "encoder", texts, layers=3))
 
 
 @pytest.fixture(scope="module")
@@ -376,6 +386,52 @@ def test_precision_of_reading(tiny: str, tmp_path: Path) -> None:
     model.precision = "fp16"  # as if it had been trained on a GPU
     model.save(tmp_path)
     assert np.isfinite(PatentClassifier.load(tmp_path).predict_proba(X[:3])).all()
+
+
+@pytest.mark.parametrize(
+    ("pooling", "layers", "frozen"),
+    [("encoder", 1, 1), ("encoder", 1, 2), ("mean", 3, 1), ("cnn", 1, 1), ("cls", 2, 2)],
+)
+def test_above_layers_that_ran_once_documents_are_the_same(
+    pooling: str, layers: int, frozen: int, deep: str, tmp_path: Path
+) -> None:
+    cpu = torch.device("cpu")
+    settings = TextSettings(model=deep, frozen_layers=frozen, pooling=pooling, layers=layers)
+    text = TextModel(make_reader(settings, None), settings).eval()
+    sets = [text.read(items) for items in (X, DEV[0])]
+    rows = np.arange(20)
+
+    def documents(batches: text_net.TextBatches) -> torch.Tensor:
+        with torch.inference_mode():
+            return text_net.TextNet(text, None).documents(*batches.batch(rows, cpu))
+
+    whole = [documents(text_net.TextBatches(tokens, text.reader.pad)) for tokens in sets]
+    with text_net.computed_once(text, *sets, cpu, "fp32", tmp_path) as cut:
+        for found, wanted in zip(map(documents, cut), whole, strict=True):
+            torch.testing.assert_close(found, wanted, rtol=0, atol=4e-3)  # kept in float16
+            assert not torch.equal(found, wanted), "nothing was kept"
+    assert torch.equal(documents(text_net.TextBatches(sets[0], text.reader.pad)), whole[0])
+
+
+def test_only_layers_above_the_frozen_ones_move(deep: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[int] = []
+    whole = states.States.compute
+    monkeypatch.setattr(
+        states.States, "compute", lambda *args: runs.append(len(args[1])) or whole(*args)
+    )
+    model = fit(make(deep, text={"frozen_layers": 2}, monitor="average_precision"))
+    assert runs == [len(X) + len(DEV[0])]
+    before = PatentEncoder.load(deep).model.state_dict()
+    after = {k.removeprefix("text.reader.model."): v for k, v in weights(model).items()}
+    moved = {k for k, v in before.items() if not torch.equal(v, after[k])}
+    assert moved and all("layer.2." in k for k in moved if "pooler" not in k)
+
+
+def test_layers_that_the_vectors_of_tokens_need_are_run_each_time(
+    deep: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(states.States, "compute", lambda *_: pytest.fail("layers were cut off"))
+    fit(make(deep, text={"frozen_layers": 2, "pooling": "mean", "layers": 3}))
 
 
 def test_progress_epochs_and_early_stopping(tiny: str) -> None:
