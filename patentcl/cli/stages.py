@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from patentcl.pipeline.recipe import Recipe
     from patentcl.pipeline.stages import Step
 
+ModelName = Annotated[
+    str | None, typer.Option(help="minilm, a Hub name, or a folder. [default: minilm]")
+]
 CorpusFolder = Annotated[
     Path | None, typer.Option(help="Folder of the corpus; by default the one that the input is in.")
 ]
@@ -283,9 +286,7 @@ def train(
     triplets: Annotated[Path, typer.Argument(help="Folder of triplets, or a run.")] = RUN
     / "triplets",
     corpus: CorpusFolder = None,
-    model: Annotated[
-        str | None, typer.Option(help="minilm, a Hub name, or a folder. [default: minilm]")
-    ] = None,
+    model: ModelName = None,
     to: Annotated[Path | None, _out("encoder")] = None,
 ) -> None:
     """Fine-tune an encoder on triplets.
@@ -308,9 +309,7 @@ def train(
 def distill(
     common: Seeded,
     corpus: Annotated[Path, typer.Argument(help="Folder of the corpus.")] = RUN,
-    encoder: Annotated[
-        str | None, typer.Option(help="minilm, a Hub name, or a folder. [default: minilm]")
-    ] = None,
+    encoder: ModelName = None,
     to: Annotated[Path | None, _out("static encoder")] = None,
 ) -> None:
     """Make an encoder that is a look-up: a hundred times as fast, and not as good.
@@ -332,9 +331,7 @@ def distill(
 def embed(
     common: Common,
     corpus: Annotated[Path, typer.Argument(help="Folder of the corpus.")] = RUN,
-    encoder: Annotated[
-        str | None, typer.Option(help="minilm, a Hub name, or a folder. [default: minilm]")
-    ] = None,
+    encoder: ModelName = None,
     to: Annotated[Path | None, _out("vectors")] = None,
 ) -> None:
     """Turn a corpus into vectors.

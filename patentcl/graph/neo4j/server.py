@@ -18,7 +18,6 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from patentcl.core import resources
 from patentcl.core.errors import GraphError
@@ -312,12 +311,7 @@ class Neo4jServer:
     def __enter__(self) -> Neo4jServer:
         return self if self.running else self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def admin(self, arguments: Sequence[str]) -> str:
