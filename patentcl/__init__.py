@@ -13,31 +13,6 @@ from patentcl.core.lazy import lazily
 provide_caches()
 __version__ = "0.1.0"
 
-_HOME = {
-    "Corpus": "data.corpus",
-    "CpcTree": "cpc",
-    "DuckDBGraph": "graph.duckdb",
-    "Neo4jGraph": "graph.neo4j.store",
-    "MiningRules": "triplets.settings",
-    "mine_triplets": "triplets.mining",
-    "PatentEncoder": "encoders.encoder",
-    "distill_encoder": "encoders.distilled",
-    "train_encoder": "encoders.training",
-    "TrainingSettings": "encoders.settings",
-    "PatentClassifier": "classification.estimator",
-    "PatentIndex": "search.index",
-    "evaluate": "metrics",
-    "compare": "metrics",
-    "plot_map": "maps.drawing",
-    "compare_maps": "maps.comparison",
-    "run_pipeline": "pipeline.runner",
-    "Run": "pipeline.build",
-    "open_run": "pipeline.build",
-    "PatentclError": "core.errors",
-}
-
-__all__ = ["__version__", *_HOME]
-
 if TYPE_CHECKING:
     from patentcl.classification.estimator import PatentClassifier as PatentClassifier
     from patentcl.core.errors import PatentclError as PatentclError
@@ -60,7 +35,30 @@ if TYPE_CHECKING:
     from patentcl.triplets.mining import mine_triplets as mine_triplets
     from patentcl.triplets.settings import MiningRules as MiningRules
 
-__getattr__, _listed = lazily(__name__, _HOME)
+_names, __getattr__, _ = lazily(
+    __name__,
+    {
+        "data.corpus": "Corpus",
+        "cpc": "CpcTree",
+        "graph.duckdb": "DuckDBGraph",
+        "graph.neo4j.store": "Neo4jGraph",
+        "triplets.settings": "MiningRules",
+        "triplets.mining": "mine_triplets",
+        "encoders.encoder": "PatentEncoder",
+        "encoders.distilled": "distill_encoder",
+        "encoders.training": "train_encoder",
+        "encoders.settings": "TrainingSettings",
+        "classification.estimator": "PatentClassifier",
+        "search.index": "PatentIndex",
+        "metrics": "evaluate compare",
+        "maps.drawing": "plot_map",
+        "maps.comparison": "compare_maps",
+        "pipeline.runner": "run_pipeline",
+        "pipeline.build": "Run open_run",
+        "core.errors": "PatentclError",
+    },
+)
+__all__ = ["__version__", *_names]
 
 
 def __dir__() -> list[str]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from patentcl.core.lazy import lazily
 
-_HOME = {
-    "Corpus": "corpus",
-    "make_splits": "splits",
-    "write_splits": "splits",
-    "read_patents": "reading",
-    "ReadOptions": "options",
-}
-__all__ = list(_HOME)
-__getattr__, __dir__ = lazily(__name__, _HOME)
+__all__, __getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "corpus": "Corpus",
+        "splits": "make_splits write_splits",
+        "reading": "read_patents",
+        "options": "ReadOptions",
+    },
+)

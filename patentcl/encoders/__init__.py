@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from patentcl.core.lazy import lazily
 
-_HOME = {
-    "EncoderSettings": "settings",
-    "PatentEncoder": "encoder",
-    "TrainingResult": "training",
-    "TrainingSettings": "settings",
-    "read_vectors": "vectors",
-    "distill_encoder": "distilled",
-    "train_encoder": "training",
-}
-__all__ = list(_HOME)
-__getattr__, __dir__ = lazily(__name__, _HOME)
+__all__, __getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "settings": "EncoderSettings TrainingSettings",
+        "encoder": "PatentEncoder",
+        "training": "TrainingResult train_encoder",
+        "vectors": "read_vectors",
+        "distilled": "distill_encoder",
+    },
+)

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from patentcl.core.lazy import lazily
 
-_HOME = {"DuckDBGraph": "duckdb", "Neo4jGraph": "neo4j.store", "open_graph": "session"}
-__all__ = list(_HOME)
-__getattr__, __dir__ = lazily(__name__, _HOME)
+__all__, __getattr__, __dir__ = lazily(
+    __name__, {"duckdb": "DuckDBGraph", "neo4j.store": "Neo4jGraph", "session": "open_graph"}
+)

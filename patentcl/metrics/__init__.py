@@ -9,28 +9,16 @@ from __future__ import annotations
 
 from patentcl.core.lazy import lazily
 
-_HOME = {
-    "DEFINITIONS": "names",
-    "Comparison": "comparison",
-    "Evaluation": "suite",
-    "Metric": "result",
-    "Metrics": "result",
-    "alignment": "space",
-    "best_threshold": "thresholds",
-    "chance_purity": "space",
-    "cluster_agreement": "space",
-    "compare": "comparison",
-    "evaluate": "suite",
-    "evaluate_ranking": "retrieval",
-    "known_names": "names",
-    "neighbour_purity": "space",
-    "pearson": "space",
-    "run_matrices": "retrieval",
-    "spearman": "space",
-    "tree_correlation": "space",
-    "triplet_accuracy": "space",
-    "triplet_margin": "space",
-    "uniformity": "space",
-}
-__all__ = list(_HOME)
-__getattr__, __dir__ = lazily(__name__, _HOME)
+__all__, __getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "names": "DEFINITIONS known_names",
+        "comparison": "Comparison compare",
+        "suite": "Evaluation evaluate",
+        "result": "Metric Metrics",
+        "space": "alignment chance_purity cluster_agreement neighbour_purity pearson spearman "
+        "tree_correlation triplet_accuracy triplet_margin uniformity",
+        "thresholds": "best_threshold",
+        "retrieval": "evaluate_ranking run_matrices",
+    },
+)

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from patentcl.core.lazy import lazily
 
-_HOME = {"PatentIndex": "index", "IndexSpec": "specification"}
-__all__ = list(_HOME)
-__getattr__, __dir__ = lazily(__name__, _HOME)
+__all__, __getattr__, __dir__ = lazily(
+    __name__, {"index": "PatentIndex", "specification": "IndexSpec"}
+)

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from patentcl.core.lazy import lazily
 
-_HOME = {"MiningResult": "mining", "MiningRules": "settings", "mine_triplets": "mining"}
-__all__ = list(_HOME)
-__getattr__, __dir__ = lazily(__name__, _HOME)
+__all__, __getattr__, __dir__ = lazily(
+    __name__, {"mining": "MiningResult mine_triplets", "settings": "MiningRules"}
+)

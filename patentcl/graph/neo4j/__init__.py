@@ -7,6 +7,4 @@ from __future__ import annotations
 
 from patentcl.core.lazy import lazily
 
-_HOME = {"Neo4jGraph": "store", "Neo4jServer": "server"}
-__all__ = list(_HOME)
-__getattr__, __dir__ = lazily(__name__, _HOME)
+__all__, __getattr__, __dir__ = lazily(__name__, {"store": "Neo4jGraph", "server": "Neo4jServer"})
