@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Features = dict[str, torch.Tensor]
-_TEXTS = {"cpu": 16, "cuda": 256}  # through the frozen layers at once
+
+
+def texts_at_once(device: torch.device) -> int:
+    """Texts that a transformer reads at a time where it does not learn."""
+    return 16 if device.type == "cpu" else 256
 
 
 def layers_of(model: SentenceTransformer) -> nn.ModuleList:
@@ -38,9 +42,11 @@ def freeze(model: SentenceTransformer, count: int) -> None:
     layers = layers_of(model)
     if count >= len(layers):
         raise ConfigError(
-            "training.frozen_layers leaves no layer to tune",
+            "train.frozen_layers leaves no layer to tune",
             got=count,
-            wanted=f"fewer than {len(layers)}",
+            wanted=f"fewer than {len(layers)}"
+            if layers
+            else "0, as a static encoder has no layers",
         )
     tuned = {id(p) for layer in layers[count:] for p in layer.parameters()}
     for parameter in model.parameters():
@@ -172,7 +178,7 @@ def upper_layers(
             found: torch.Tensor = inner(**features).last_hidden_state
         return found.to(torch.float16).cpu().numpy()
 
-    size = _TEXTS["cpu" if model.device.type == "cpu" else "cuda"]
+    size = texts_at_once(model.device)
     try:
         model.eval()
         inner.encoder.layer = layers[:count]

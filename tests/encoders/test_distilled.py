@@ -148,6 +148,9 @@ def test_what_cannot_be_distilled(model: PatentEncoder, corpus: Corpus) -> None:
     with pytest.raises(TooFew, match=r"too few texts .*got 80; wanted 100 or more"):
         distill_encoder(model, corpus.select(np.arange(80)))
     static = distill_encoder(model, corpus).encoder
+    views = {"objectives": {"views": 1.0}, "loss": "mnr"}
+    with pytest.raises(ConfigError, match=r"got 1; wanted 0, as a static encoder has no layers"):
+        train_encoder(static, None, corpus, {**views, "frozen_layers": 1})
     with pytest.raises(ConfigError, match="a static encoder has no layers to read texts"):
         TransformerReader(static)
 

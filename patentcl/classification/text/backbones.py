@@ -29,6 +29,7 @@ from patentcl.core.devices import set_dropout
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.encoders.checks import is_static
 from patentcl.encoders.encoder import PatentEncoder
+from patentcl.encoders.frozen import layers_of
 from patentcl.encoders.tokens import Tokens
 
 LENGTH = 256
@@ -97,11 +98,11 @@ class TransformerReader(Reader):
         tokenizer = self.model.tokenizer
         self.pad = int(tokenizer.pad_token_id or 0)
         self.separator = getattr(tokenizer, "sep_token", None) or "."
-        if layers > len(self._blocks):
+        if layers > (depth := len(layers_of(self.model))):
             raise ConfigError(
                 "text.layers asks for more layers than the encoder has",
                 got=layers,
-                wanted=f"at most {len(self._blocks)}",
+                wanted=f"at most {depth}",
             )
 
     @property
@@ -109,17 +110,6 @@ class TransformerReader(Reader):
         """The transformer itself."""
         first = self.model[0]
         return getattr(first, "auto_model", None) or first.model
-
-    @property
-    def depth(self) -> int:
-        """How many layers there are."""
-        return len(self._blocks)
-
-    @property
-    def _blocks(self) -> nn.ModuleList:
-        """The layers, found as the longest list of modules."""
-        lists = [m for m in self._inner.modules() if isinstance(m, nn.ModuleList)]
-        return max(lists, key=len, default=nn.ModuleList())
 
     def tokens(self, texts: list[str]) -> Tokens:
         """Numbers of each text's tokens, the special ones among them."""
@@ -155,7 +145,7 @@ class TransformerReader(Reader):
 
     def stack(self) -> list[list[nn.Parameter]]:
         """Embeddings first, then layer by layer; what lies beside or above goes with the top."""
-        blocks = [list(b.parameters()) for b in self._blocks]
+        blocks = [list(b.parameters()) for b in layers_of(self.model)]
         inside = {id(p) for b in blocks for p in b}
         words = getattr(self._inner, "embeddings", None)
         below = list(words.parameters()) if isinstance(words, nn.Module) else []

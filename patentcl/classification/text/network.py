@@ -17,14 +17,12 @@ from patentcl.classification.text.backbones import TransformerReader, mean_of
 from patentcl.classification.text.pooling import TextModel
 from patentcl.core.arrays import blocks
 from patentcl.core.devices import autocast, halved
-from patentcl.encoders.frozen import Inputs, upper_layers
+from patentcl.encoders.frozen import Inputs, layers_of, texts_at_once, upper_layers
 from patentcl.encoders.states import States, by_length
 from patentcl.encoders.tokens import Padded, Tokens
 
 CACHE = 16e9
 """Bytes of what frozen layers give that are kept on disk; more are computed each time."""
-BATCH = {"cpu": 16, "cuda": 256}
-"""Texts read at a time in prediction."""
 
 
 class TextNet(nn.Module):
@@ -94,35 +92,29 @@ def computed_once(
     do not fit on the disk, or its upper layers cannot run alone.
     """
     settings, reader = text.settings, text.reader
-    both, states = train.joined(dev), None
-    inputs = Inputs(both, reader.pad)
+    both, states, file = train.joined(dev), None, folder / "states.npy"
+    whole = TextBatches(both, reader.pad)
     room = min(CACHE, shutil.disk_usage(folder).free / 2)
-    file = folder / "states.npy"
 
     def states_of(rows: np.ndarray) -> np.ndarray:
-        ids, mask = plain.batch(rows, device)
+        ids, mask = whole.batch(rows, device)
         with torch.inference_mode(), autocast(device, precision):
             return text.states(ids, mask).to(torch.float16).cpu().numpy()
 
     with ExitStack() as cut:
         if isinstance(reader, TransformerReader) and len(both.flat) * reader.dim * 2 <= room:
+            most = len(layers_of(reader.model)) + 1 - reader.layers
             if settings.frozen and text.by_token:
                 text.eval()
-                plain = TextBatches(both, reader.pad)
-                states = States.compute(file, both, reader.dim, states_of, _batch_size(device))
-            elif not settings.frozen and settings.frozen_layers + reader.layers <= reader.depth + 1:
-                count = settings.frozen_layers
-                states = cut.enter_context(
-                    upper_layers(reader.model, count, inputs, file, precision)
-                ).states
+                states = States.compute(file, both, reader.dim, states_of, texts_at_once(device))
+            elif not settings.frozen and (count := settings.frozen_layers) <= most:
+                inputs = Inputs(both, reader.pad)
+                upper = upper_layers(reader.model, count, inputs, file, precision)
+                states = cut.enter_context(upper).states
         yield (
             TextBatches(train, reader.pad, states),
             TextBatches(dev, reader.pad, states, len(train)),
         )
-
-
-def _batch_size(device: torch.device) -> int:
-    return BATCH["cpu" if device.type == "cpu" else "cuda"]
 
 
 # ---- prediction -----------------------------------------------------------------------------
@@ -136,7 +128,7 @@ def predict_texts(
     Without a head, the probabilities are None.
     """
     net.eval()
-    size = _batch_size(device)
+    size = texts_at_once(device)
     for span in blocks(len(batches), CHUNK):  # sorted by length within
         documents = np.empty((span.stop - span.start, net.text.dim), dtype=np.float32)
         scores: np.ndarray | None = None
