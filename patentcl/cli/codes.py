@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from patentcl.cli.options import note
 from patentcl.core.errors import ConfigError, choose
+from patentcl.core.tables import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -146,4 +147,5 @@ def write_sheet(lines: Path, target: Path) -> None:
     except FileCreateError as error:
         raise error.args[0] from error
     if cut:
-        note(f"{cut:,} texts were cut off at {CELL:,} characters, all that a cell of .xlsx holds")
+        what = counted(cut, "texts")
+        note(f"cut off at {CELL:,} characters, all that a cell of .xlsx holds: {what}")
