@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 # faiss-gpu and faiss-cpu share one module name and exclude each other
 FAISS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 
+# Where it is set, every command would compile the whole of PyTorch again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # uv, which pip fetches, installs in a fraction of pip's time; UV= does without it
 UV ?= uv
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from datetime import date
@@ -143,6 +144,9 @@ def test_recall_of_approximate_indexes(name: str, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"\1")
     with pytest.raises(DataError, match=r"has been changed.*vectors\.npy"):
         PatentIndex.load(tmp_path / "pq")
+    os.truncate(path, 1000)  # beneath an index that is open
+    with pytest.raises(DataError, match=r"have been cut off.*vectors\.npy.*wanted"):
+        again.search(queries, 10)
 
 
 def test_the_effort_is_the_least_that_reaches_the_target() -> None:
