@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from patentcl.classification.files import write_tensors
 from patentcl.classification.heads import Head
@@ -30,7 +29,7 @@ from patentcl.core.arrays import blocks
 from patentcl.core.artifacts import fingerprint
 from patentcl.core.devices import autocast, find_device, find_precision, halved, own_randomness
 from patentcl.core.errors import ConfigError, DataError
-from patentcl.core.progress import Progress
+from patentcl.core.progress import Progress, progress_bar
 
 log = logging.getLogger("patentcl")
 
@@ -57,7 +56,7 @@ def bar(progress: Progress | None, verbose: int) -> Iterator[Progress | None]:
     if progress is not None or not verbose:
         yield progress
         return
-    with tqdm(desc="fit", unit="step", delay=5) as shown:
+    with progress_bar(desc="fit", unit="step", delay=5) as shown:
 
         def show(done: int, total: int) -> None:
             shown.total = total

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from tqdm.auto import tqdm
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with how many items are done and how many there are."""
@@ -27,6 +31,14 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def progress_bar(**options: Any) -> tqdm:
+    """A bar of tqdm for a terminal or a notebook; into a log it writes once a minute."""
+    from tqdm.auto import tqdm
+
+    seen = sys.stderr.isatty() or "ipykernel" in sys.modules
+    return tqdm(**({} if seen else {"mininterval": 60, "maxinterval": 60}), **options)
 
 
 class ProgressLines:

@@ -22,7 +22,7 @@ from patentcl.core.arrays import blocks
 from patentcl.core.devices import dtype_of, find_precision, halved
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.core.files import settle
-from patentcl.core.progress import Progress
+from patentcl.core.progress import Progress, progress_bar
 from patentcl.encoders.checks import behaviour, is_static, token_numbers, transformer_of
 from patentcl.encoders.models import load_model, positions, quiet_bars
 from patentcl.encoders.tokens import STOP, join_texts
@@ -291,9 +291,7 @@ class PatentEncoder(TransformerMixin, BaseEstimator):
         with ExitStack() as stack:
             parts = stack.enter_context(closing(encode(kind, texts, size)))
             if show_progress_bar:
-                from tqdm.auto import tqdm
-
-                bar = stack.enter_context(tqdm(total=len(texts), unit=" texts"))
+                bar = stack.enter_context(progress_bar(total=len(texts), unit=" texts"))
             for rows, vectors in parts:
                 result[rows] = vectors
                 done += len(rows)

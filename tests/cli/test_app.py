@@ -417,7 +417,10 @@ def test_a_workbook_keeps_text_and_goes_on_in_another_sheet(
     assert first[:2] == [["a", "b"], ["=1+1", 0.5]]
     assert first[2][1] == "1000000000000000" and first[3] == ["x" * 32_767, True]
     assert second == [["a", "b"], ["", "+4"]]
-    assert "cut off at 32,767 characters, all that a cell of .xlsx holds: 1 text" in capsys.readouterr().err
+    assert (
+        "cut off at 32,767 characters, all that a cell of .xlsx holds: 1 text"
+        in capsys.readouterr().err
+    )
 
 
 def test_classify_into_a_long_table(cli: Run, run: Path, here: Path) -> None:

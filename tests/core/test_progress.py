@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from patentcl.core.progress import ProgressLines, duration
+from patentcl.core.progress import ProgressLines, duration, progress_bar
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,19 @@ def test_work_that_resumes_is_measured_from_where_it_resumed() -> None:
 def test_work_that_stands_still_and_work_of_unknown_size() -> None:
     assert told([(0, "a", 5, 10), (60, "a", 5, 10)]) == ["a: 5 of 10 (50 %)"]
     assert told([(0, "a", 0, 0), (60, "a", 30, 0)]) == ["a: 30 of 0, 0.5/s"]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_bar_is_drawn_in_a_terminal_and_seldom_in_a_log(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    clock = Clock()
+    with progress_bar(desc="fit", total=1000) as bar:
+        bar._time, bar.start_t, bar.last_print_t = clock, 0, 0
+        for _ in range(1000):
+            clock.now += 0.2
+            bar.update()
+    drawn = capsys.readouterr().err.count("fit:")
+    assert drawn > 500 if terminal else drawn <= 6  # at the start, each minute of 200 s, the end
