@@ -76,8 +76,8 @@ def _processor() -> Row:
     except ImportError as error:
         return "processor", f"cannot be examined: {error}", False
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    bf16 = ("yes" if bf16_is_faster() else "yes, but slower") if cpu_has_bf16() else "no"
-    return "processor", f"{cores} cores, bfloat16 {bf16}", True
+    bf16 = "yes" if bf16_is_faster() else "slower than float32" if cpu_has_bf16() else "no"
+    return "processor", f"{counted(cores or 1, 'cores')}, bfloat16 {bf16}", True
 
 
 def _gpu() -> Row:
