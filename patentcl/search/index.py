@@ -96,8 +96,8 @@ class PatentIndex:
         ids : iterable of str
             Unique, one for each vector.
         spec : str, Path or IndexSpec
-            ``"auto"`` (by number and memory: flat, hnsw or ivf-pq), a name in ``indexes/``, or the
-            path of a YAML file.
+            ``"auto"`` (by number and memory: flat, hnsw or ivf-pq; ivf-flat where hnsw misses its
+            target), a name in ``indexes/``, or the path of a YAML file.
         meta : DataFrame, optional
             ``id``, ``date`` (for `before` and `after`), ``codes`` (lists of symbols, for `cpc`) and
             any more columns to show with the results. May hold more patents than `ids`.
@@ -131,16 +131,16 @@ class PatentIndex:
                 wanted=f"{chosen.min_rows} or more",
                 fix="Use flat instead",
             )
-        index = backend.new_index(chosen, rows, dimension)
         Filters(table).check()
-        if not index.is_trained:
-            index.train(unit)
-        before = rows - (0 if Nearest(index, chosen).exhaustive else held_out(rows))
-        index.add(unit[:before])
         exact = unit if chosen.rerank > 1 else None
-        chosen, recall = tuned(Nearest(index, chosen, exact), unit)
-        if before < rows:
-            index.add(unit[before:])
+        try:
+            built = _searchable(unit, chosen, exact)
+        except ConfigError as error:
+            if not why or chosen.name != "hnsw":
+                raise
+            why, built = f"{why.split(';')[0]}; hnsw has only {error.got}", None
+        # More of its lists can always be read, up to all: this one reaches its target.
+        index, chosen, recall = built or _searchable(unit, IndexSpec.read("ivf-flat"), exact)
         out = cls(backend.Stored(index, table, chosen, encoder, symbols, exact, recall))
         out.why = why
         if texts is not None:
@@ -364,3 +364,17 @@ def checked_k(k: Any) -> int:
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise ConfigError("k is not a positive whole number", got=repr(k), wanted="1 or more")
     return int(k)
+
+
+def _searchable(
+    unit: np.ndarray, spec: IndexSpec, exact: np.ndarray | None
+) -> tuple[Any, IndexSpec, float]:
+    """A FAISS index of unit vectors (n, d), its specification with the effort, and its recall."""
+    index = backend.new_index(spec, *unit.shape)
+    if not index.is_trained:
+        index.train(unit)
+    before = len(unit) - (0 if Nearest(index, spec).exhaustive else held_out(len(unit)))
+    index.add(unit[:before])
+    spec, recall = tuned(Nearest(index, spec, exact), unit)
+    index.add(unit[before:])
+    return index, spec, recall

@@ -20,6 +20,8 @@ from patentcl.core import resources
 from patentcl.core.arrays import unit_rows
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.cpc import parse_symbol
+from patentcl.search import index as index_module
+from patentcl.search import tuning
 from patentcl.search.filters import Filters, day, days
 from patentcl.search.index import PatentIndex
 from patentcl.search.specification import AUTO_FLAT_ROWS, IndexSpec, choose_spec, spec_names
@@ -633,6 +635,24 @@ def test_auto_chooses_by_number_and_memory() -> None:
     ):
         chosen = choose_spec(rows, 384, memory)
         assert chosen[0] == name and re.search(why, chosen[1])
+
+
+def test_auto_takes_lists_where_a_graph_misses_its_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, meta = make(3_000, 48, seed=5)
+    efforts = tuning._efforts
+
+    def few(found: Any) -> Any:
+        return [{"efSearch": 1}] if found.family == "HNSW" else efforts(found)
+
+    monkeypatch.setattr(tuning, "_efforts", few)
+    monkeypatch.setattr(
+        index_module, "choose_spec", lambda *_: ("hnsw", "exact is slow; links fit")
+    )
+    index = PatentIndex.build(vectors, meta["id"])
+    assert index.spec.name == "ivf-flat" and index.recall >= index.spec.target
+    assert re.fullmatch(r"exact is slow; hnsw has only recall@10 0\.\d+ with efSearch 1", index.why)
+    with pytest.raises(ConfigError, match="'hnsw' misses its target"):
+        PatentIndex.build(vectors, meta["id"], "hnsw")
 
 
 def test_own_file(tmp_path: Path) -> None:
