@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from patentcl.core.arrays import blocks
 from patentcl.core.errors import DataError
 from patentcl.data.characters import whole_text
 from patentcl.data.corpus import Corpus
@@ -71,6 +72,27 @@ class Tokens:
         if len(rows):
             ids[mask] = np.concatenate([self[int(i)] for i in rows])
         return ids, mask
+
+
+def tokenised(tokenizer: Any, texts: Sequence[str], limit: int) -> Tokens:
+    """Numbers of each text's tokens, the special ones among them, `limit` at most."""
+    rows: list[np.ndarray] = []
+    truncated: list[bool] = []
+    for span in blocks(len(texts)):
+        found = tokenizer(
+            list(texts[span]),
+            truncation=True,
+            padding=False,
+            max_length=limit,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        rows += [np.array(r, dtype=np.int32) for r in found["input_ids"]]
+        if found.encodings is not None:
+            truncated += [bool(e.overflowing) for e in found.encodings]
+        else:  # a tokenizer in Python does not tell
+            truncated += [len(r) >= limit for r in found["input_ids"]]
+    return Tokens(rows, np.array(truncated, dtype=bool))
 
 
 class Padded(NamedTuple):

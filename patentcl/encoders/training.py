@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from patentcl.core.arrays import blocks
 from patentcl.core.devices import find_precision, own_randomness, set_dropout
 from patentcl.core.errors import DataError
 from patentcl.core.locks import Scratch
@@ -32,7 +31,7 @@ from patentcl.encoders.checks import is_static, token_numbers
 from patentcl.encoders.encoder import PatentEncoder
 from patentcl.encoders.examples import Examples, make_examples
 from patentcl.encoders.settings import TrainingSettings
-from patentcl.encoders.tokens import Tokens
+from patentcl.encoders.tokens import Tokens, tokenised
 from patentcl.encoders.vectors import KeptVectors
 
 if TYPE_CHECKING:
@@ -234,7 +233,8 @@ def _learning(
         numbers = (token_numbers(model.tokenizer, text) for text in examples.texts)
         return nullcontext(Bags(Tokens(numbers), 0))
     model.max_seq_length = min(settings.max_length, encoder.max_length or settings.max_length)
-    whole = Inputs(_tokens(model, examples.texts), int(model.tokenizer.pad_token_id or 0))
+    tokens = tokenised(model.tokenizer, examples.texts, model.max_seq_length)
+    whole = Inputs(tokens, int(model.tokenizer.pad_token_id or 0))
     frozen = settings.frozen_layers if settings.cache_frozen else 0
     return upper_layers(model, frozen, whole, place / "states.npy", precision)
 
@@ -244,15 +244,6 @@ def _known(encoder: PatentEncoder, settings: TrainingSettings, folder: Path) -> 
     length = min(settings.max_length, encoder.max_length or settings.max_length)
     before = type(encoder)(copy.deepcopy(encoder.model), max_length=length)
     return KeptVectors(folder, before, settings.precision)
-
-
-def _tokens(model: SentenceTransformer, texts: list[str]) -> Tokens:
-    """Token numbers of the texts, truncated to the model's length."""
-    numbers: list[list[int]] = []
-    for span in blocks(len(texts)):
-        encoded = model.tokenizer(texts[span], truncation=True, max_length=model.max_seq_length)
-        numbers += encoded["input_ids"]
-    return Tokens(numbers)
 
 
 def _steps(

@@ -24,17 +24,15 @@ from patentcl.classification.text.words import (
     read_glove,
     train_vectors,
 )
-from patentcl.core.arrays import blocks
 from patentcl.core.devices import set_dropout
 from patentcl.core.errors import ConfigError, DataError
 from patentcl.encoders.checks import is_static
 from patentcl.encoders.encoder import PatentEncoder
 from patentcl.encoders.frozen import layers_of
-from patentcl.encoders.tokens import Tokens
+from patentcl.encoders.tokens import Tokens, tokenised
 
 LENGTH = 256
 """Tokens read of a text where the settings do not say."""
-_CHUNK = 8192  # texts tokenised at a time
 
 
 class Reader(nn.Module):
@@ -113,23 +111,7 @@ class TransformerReader(Reader):
 
     def tokens(self, texts: list[str]) -> Tokens:
         """Numbers of each text's tokens, the special ones among them."""
-        rows: list[np.ndarray] = []
-        truncated: list[bool] = []
-        for span in blocks(len(texts), _CHUNK):
-            found = self.model.tokenizer(
-                texts[span],
-                truncation=True,
-                padding=False,
-                max_length=self.limit,
-                return_attention_mask=False,
-                return_token_type_ids=False,
-            )
-            rows += [np.array(r, dtype=np.int32) for r in found["input_ids"]]
-            if found.encodings is not None:
-                truncated += [bool(e.overflowing) for e in found.encodings]
-            else:  # a tokenizer in Python does not tell
-                truncated += [len(r) >= self.limit for r in found["input_ids"]]
-        return Tokens(rows, np.array(truncated, dtype=bool))
+        return tokenised(self.model.tokenizer, texts, self.limit)
 
     def states(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Sum of the last layers' token vectors (n, t, dim)."""
