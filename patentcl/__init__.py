@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from patentcl.triplets.mining import mine_triplets as mine_triplets
     from patentcl.triplets.settings import MiningRules as MiningRules
 
-_names, __getattr__, _ = lazily(
+__all__, __getattr__, __dir__ = lazily(
     __name__,
     {
+        "": "__version__",
         "data.corpus": "Corpus",
         "cpc": "CpcTree",
         "graph.duckdb": "DuckDBGraph",
@@ -58,8 +59,3 @@ _names, __getattr__, _ = lazily(
         "core.errors": "PatentclError",
     },
 )
-__all__ = ["__version__", *_names]
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

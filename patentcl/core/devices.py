@@ -102,10 +102,7 @@ def cpu_has_bf16() -> bool:
 
 @cache
 def bf16_is_faster() -> bool:
-    """Whether this processor multiplies bfloat16 clearly faster than float32, measured once.
-
-    With AMX it does, several times; with AVX512-BF16 alone it may take twice as long.
-    """
+    """Whether bfloat16 is clearly faster: with AMX it is, with AVX512-BF16 alone it may not be."""
     if not cpu_has_bf16():
         return False
     import torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -37,7 +38,7 @@ def progress_bar(**options: Any) -> tqdm:
     """A bar of tqdm for a terminal or a notebook; into a log it writes once a minute."""
     from tqdm.auto import tqdm
 
-    seen = sys.stderr.isatty() or "ipykernel" in sys.modules
+    seen = os.isatty(2) or "ipykernel" in sys.modules
     return tqdm(**({} if seen else {"mininterval": 60, "maxinterval": 60}), **options)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -89,7 +90,7 @@ def test_a_bar_is_drawn_in_a_terminal_and_seldom_in_a_log(
     terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr(os, "isatty", lambda _: terminal)
     clock = Clock()
     with progress_bar(desc="fit", total=1000) as bar:
         bar._time, bar.start_t, bar.last_print_t = clock, 0, 0
