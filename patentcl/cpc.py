@@ -18,7 +18,7 @@ from scipy import sparse
 
 from patentcl.core.errors import ConfigError, DataError, choose
 from patentcl.core.reading import read_table, reading
-from patentcl.core.tables import html_summary, html_table
+from patentcl.core.tables import counted, html_summary, html_table
 
 LEVELS = ("section", "class", "subclass", "group", "subgroup")
 """Names of the levels that syntax alone gives, from the root down."""
@@ -261,7 +261,7 @@ class CpcTree:
             shown = f"{self.symbols[nodes[0]]} {self.titles[nodes[0]]}"
             rows.append([level, len(nodes), int(self.is_leaf[nodes].sum()), shown])
         head = ["level", "symbols", "without children", "the first"]
-        return html_summary("CpcTree", f"{len(self):,} symbols", html_table(head, rows))
+        return html_summary("CpcTree", counted(len(self), "symbols"), html_table(head, rows))
 
     def __eq__(self, other: object) -> bool:
         return (

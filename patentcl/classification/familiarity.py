@@ -63,7 +63,7 @@ class KnownWords:
         few = found < _SHARE * self.usual * len(words)
         if none or (few and binom.cdf(found, len(words), self.low) < _RARE):
             return (
-                f"{found or 'none'} of its {len(words)} words occur in the training texts: "
+                f"the training texts have {found or 'none'} of its {len(words):,} words: "
                 "nonsense, or another language?"
             )
         return None

@@ -173,7 +173,7 @@ def similar(
             texts = {i: " ".join(t).strip() for i, t in zip(asked, queries.texts, strict=True)}
         said = {"questions": ", ".join(id_)} | given | arguments
         files.write(found, to, lambda: _page(run, found, said, texts), _record)
-        note(f"{len(found):,} similar patents written to {to}")
+        note(f"{counted(len(found), 'similar patents')} written to {to}")
     elif as_csv:
         out(files.as_csv(found))
     else:

@@ -143,7 +143,8 @@ def _check_ids(con: duckdb.DuckDBPyConnection, where: object) -> None:
                                SELECT number_of(patent_id) AS id, count(*) AS times FROM raw_patent
                                GROUP BY id HAVING times > 1) ORDER BY id LIMIT 1""").fetchone()
     if twice:
-        got = f"{twice[0]} {twice[1]} times, and {twice[2] - 1} more ids"
+        got = f"{twice[0]} {twice[1]} times"
+        got += f", and {counted(twice[2] - 1, 'more ids')}" * (twice[2] > 1)
         wanted = "one row for each patent"
         raise DataError("duplicate patent ids", where=where, got=got, wanted=wanted)
     cited = con.execute(f"""

@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from patentcl.core.errors import DataError
+from patentcl.core.tables import counted
 from patentcl.data.characters import without_halves
 from patentcl.data.columns import known_names
 from patentcl.data.delimited import Delimited, find_encoding, open_delimited, write_again
@@ -156,7 +157,7 @@ def _open_json(
     notes = []
     if len(plains) == 1 and (inside := _one_value(plains[0], form, known_names(options))):
         plains, form = [work / "records.json"], "array"
-        notes = [f"the file is one JSON value, with {len(inside):,} records in it"]
+        notes = [f"the file is one JSON value, with {counted(len(inside), 'records')} in it"]
         plains[0].write_text(json.dumps(inside))
     how = [f"format='{form}'", "maximum_object_size=268435456"]
     try:

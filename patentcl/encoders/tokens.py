@@ -147,6 +147,12 @@ def _is_text(item: Any) -> bool:
     )
 
 
+def no_text(number: int, item: Any) -> DataError:
+    """The error for an item that is no text."""
+    what = "a text is neither a string nor a pair of title and abstract"
+    return DataError(what, where=f"item {number}", got=type(item).__name__)
+
+
 def join_texts(items: Any, separator: str) -> list[str]:
     """Titles and abstracts as one text each.
 
@@ -195,11 +201,7 @@ def join_texts(items: Any, separator: str) -> list[str]:
 def _joined(items: Iterable[Any], separator: str) -> Iterator[str]:
     for i, item in enumerate(items):
         if not _is_text(item):
-            raise DataError(
-                "a text is neither a string nor a pair of title and abstract",
-                where=f"item {i}",
-                got=type(item).__name__,
-            )
+            raise no_text(i, item)
         text = item if isinstance(item, str) else f" {separator} ".join(p for p in item if p)
         if not text.strip():
             raise DataError("a text is empty", where=f"item {i}")

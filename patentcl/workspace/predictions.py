@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from patentcl.classification.decisions import outline, predicted_depth
+from patentcl.core.tables import counted
 from patentcl.workspace.queries import with_text
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def complaints(predictions: Iterable[Prediction]) -> list[str]:
         out.append(f"{len(empty):,} without title and abstract, so without codes: {some}")
     if strange:
         some = "; ".join(strange[:3])
-        out.append(f"{len(strange):,} of the texts are unlike the training texts: {some}")
+        out.append(f"{counted(len(strange), 'texts')} unlike the training texts: {some}")
     return out
 
 

@@ -14,7 +14,7 @@ from patentcl.core.errors import ConfigError, DataError, choose
 from patentcl.core.reading import read_record, reading
 from patentcl.encoders.checks import same_encoder
 from patentcl.workspace import folders
-from patentcl.workspace.queries import as_texts, with_text
+from patentcl.workspace.queries import as_texts, full_texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -238,8 +238,8 @@ class Run:
         from patentcl.encoders.vectors import read_vectors
 
         drawn, marks = self._drawn(), None
-        if queries is not None:
-            names, texts = self._asked(queries)
+        names, texts = full_texts([] if queries is None else queries, self.read)
+        if texts:
             new = self.encode("vectors", texts, self.given)
             marks = drawn.place(names, texts, new, read_vectors(self.require("vectors"))[0])
         return drawn.draw(out, title, marks)
@@ -272,17 +272,6 @@ class Run:
         return RunMap(self.require("map"), self.corpus)
 
     # ---- questions --------------------------------------------------------------------------
-
-    def _asked(self, queries: Any) -> tuple[list[Any], list[Any]]:
-        """Names and texts of what is asked about; empty texts are left out, and told."""
-        names, texts = as_texts(queries, self.read)
-        full = with_text(texts)
-        if not full:
-            raise DataError("no text to look for", got=f"{len(texts)} empty")
-        if empty := [str(names[i]) for i in sorted(set(range(len(texts))) - set(full))]:
-            some = f"{len(empty):,} without title and abstract, so nothing is found for them"
-            warnings.warn(f"{some}: {', '.join(empty[:3])}", stacklevel=3)
-        return [names[i] for i in full], [texts[i] for i in full]
 
     def read(
         self,

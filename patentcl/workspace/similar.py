@@ -18,7 +18,7 @@ from patentcl.core.errors import ConfigError, DataError, choose
 from patentcl.core.tables import counted
 from patentcl.cpc import LEVELS
 from patentcl.search.ranking import Question
-from patentcl.workspace.queries import as_texts
+from patentcl.workspace.queries import full_texts
 
 POOLS = ("mean", "best")
 UNLIKE = 0.5
@@ -74,39 +74,25 @@ def _of_texts(run: Any, queries: Any) -> list[Question]:
             got, wanted = unit.shape[1], run.index.dimension
             raise DataError("the queries' dimension is not the index's", got=got, wanted=wanted)
         return [Question(i, row[None], [""]) for i, row in enumerate(unit)]
-    names, texts = as_texts(queries, run.read)
+    names, texts = full_texts(queries, run.read, 5)
     _ = run.index  # a folder that is not there costs no loading of the encoder
     if not texts:
         return []
-    pairs = [("", t) if isinstance(t, str) else (str(t[0]), str(t[1])) for t in texts]
-    empty = [str(n) for n, pair in zip(names, pairs, strict=True) if not "".join(pair).strip()]
-    if len(empty) == len(pairs):
-        raise DataError("a text is empty", got=f"{len(empty)} of {len(pairs)}")
-    if empty:
-        some = ", ".join(empty[:3])
-        warnings.warn(
-            f"{len(empty):,} without title and abstract, so nothing is found for them: {some}",
-            stacklevel=4,
-        )
-    full = [i for i, pair in enumerate(pairs) if "".join(pair).strip()]
+    pairs = [("", t) if isinstance(t, str) else t for t in texts]
     limit = run.limit_of("index")
-    cut = [_windows(pairs[i], texts[i], limit) for i in full]
+    cut = [_windows(pair, text, limit) for pair, text in zip(pairs, texts, strict=True)]
     long = sum(len(windows) > 1 for windows in cut)
     if long:
         warnings.warn(
-            f"{long:,} of the texts are longer than the encoder reads ({limit} tokens): they are "
-            "read in windows, and the mean of these is looked for",
+            f"{counted(long, 'texts')} longer than the encoder reads ({limit} tokens): read in "
+            "windows, and the mean of these is looked for",
             stacklevel=4,
         )
     vectors = unit_rows(run.encode("index", [w for windows in cut for w in windows], run.given))
     ends = np.cumsum([len(windows) for windows in cut])
     return [
-        Question(
-            names[i],
-            part if len(part) == 1 else unit_rows(part.mean(axis=0)[None]),
-            [" ".join(pairs[i])],
-        )
-        for i, part in zip(full, np.split(vectors, ends[:-1]), strict=True)
+        Question(name, p if len(p) == 1 else unit_rows(p.mean(axis=0)[None]), [" ".join(pair)])
+        for name, pair, p in zip(names, pairs, np.split(vectors, ends[:-1]), strict=True)
     ]
 
 

@@ -29,10 +29,10 @@ def test_shares_by_hand() -> None:
     assert known.complaint("") is None
     assert known.complaint("pumpe ventil") is None  # two words say too little
     assert known.complaint("Ein Ventil 12 34 mit Rotoren") == (
-        "none of its 4 words occur in the training texts: nonsense, or another language?"
+        "the training texts have none of its 4 words: nonsense, or another language?"
     )
     assert known.complaint("with eine Pumpe und ein Ventil daneben") == (
-        "1 of its 7 words occur in the training texts: nonsense, or another language?"
+        "the training texts have 1 of its 7 words: nonsense, or another language?"
     )
 
 

@@ -72,6 +72,8 @@ def test_bad_records() -> None:
         Corpus.from_records([{"title": "Pump"}])
     with pytest.raises(DataError, match="without an id"):
         Corpus.from_records([{"patent_id": None, "title": "Pump"}])
+    with pytest.raises(DataError, match="got 1 2 times; wanted"):
+        Corpus.from_records([{"patent_id": "1", "title": "Pump"}] * 2)
     with pytest.raises(DataError, match="two columns have one name"):
         Corpus.from_frame(pd.DataFrame([["1", "2", "a"]], columns=["id", "ID", "title"]))
 

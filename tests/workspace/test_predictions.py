@@ -160,11 +160,11 @@ def test_texts_unlike_the_training_are_reported(parts: Parts) -> None:
     X, _, model, _ = parts
     texts = [("T0", "pump"), ("Ein Messer", "zum Schneiden")]
     found = list(Predictor(model, lambda t: X[: len(t)], known=known).predict(["a", "b"], texts))
-    complaint = "none of its 4 words occur in the training texts: nonsense, or another language?"
+    complaint = "the training texts have none of its 4 words: nonsense, or another language?"
     assert [p.warning for p in found] == [None, complaint]
     assert page_of(found[1])[:2] == ["b  Ein Messer", f"  warning: {complaint}"]
     assert "warning" not in found[0].record() and found[1].record()["warning"] == complaint
-    said = f"1 of the texts are unlike the training texts: b: {complaint}"
+    said = f"1 text unlike the training texts: b: {complaint}"
     assert complaints(found) == [said] and complaints(found[:1]) == []
 
 

@@ -90,8 +90,25 @@ def test_every_form_of_a_question(run: Run, tmp_path: Path) -> None:
         run.similar(["", " "])
     part = run.corpus.select([7, 2])
     assert run.similar(part, k=1)["query"].tolist() == part.ids.tolist()
-    with pytest.raises(DataError, match="nothing that can be read as texts: got int"):
-        run.similar(7)
+    missing = [TEXTS[0], None, float("nan"), pd.NA, ("", None)]  # as a column of a table has them
+    for form in (missing, pd.Series(missing, index=[3, 3, 1, 0, 9])):
+        assert run.similar(form, k=3)["id"].tolist() == wanted["b"]
+        codes = run.classify(form, evidence=0)
+        assert codes["query"].drop_duplicates().tolist() == [0, 1, 2, 3, 4]
+        assert codes["symbol"].isna().tolist()[-4:] == [True] * 4 and codes["symbol"][0]
+    pairs = frame[["title", "abstract"]].to_numpy()
+    assert run.similar(pairs, k=3)["id"].tolist() == wanted["b"] + wanted["a"]
+    for call in (run.similar, run.classify):
+        with pytest.raises(DataError, match="nothing that can be read as texts: got int"):
+            call(7)
+        with pytest.raises(DataError, match="nothing that can be read as texts: got dict"):
+            call({"title": "Pump"})
+        with pytest.raises(DataError, match=r"neither a string nor a pair .*item 1\): got int"):
+            call(["Pump", 5])
+    (tmp_path / "two.csv").rename(tmp_path / "my two.csv")
+    named = str(tmp_path / "my two.csv")
+    assert run.similar(named, k=1)["query"].tolist() == ["b", "a"]
+    assert run.similar("a reader of my two.csv", k=1)["query"].tolist() == [0]
     with pytest.raises(DataError, match=r"no such file or folder: got nowhere\.csv"):
         run.classify("nowhere.csv")
     for call in (run.similar, run.classify):
@@ -119,7 +136,7 @@ def test_questions_of_several(run: Run) -> None:
 
 def test_long_and_empty_texts_are_said(run: Run) -> None:
     long = " ".join([TEXTS[0]] * 40)
-    with pytest.warns(UserWarning, match=r"1 of the texts are longer .*64 tokens"):
+    with pytest.warns(UserWarning, match=r"^1 text longer than the encoder reads \(64 tokens\)"):
         found = run.similar([long, TEXTS[1]], k=2)
     assert found["query"].tolist() == [0, 0, 1, 1]
     with pytest.warns(UserWarning, match="1 without title and abstract.*: 1"):
