@@ -164,18 +164,18 @@ def check_columns(columns: Columns, header: list[str], where: object) -> None:
     """Refuse a table that lacks what every one must have, or has it twice."""
     got = ", ".join(header)[:200]
     tools = ", ".join(p.name for p in PROFILES)
-    fix = f"Give an export of {tools}; or name the columns, e.g. --columns "
+    fix = f"Give an export of {tools}; or name the columns, e.g. --columns {{0}}=NAME, in Python "
+    fix += "columns={{'{0}': 'NAME'}}"
     if not {r for r in columns.used if r != "family"}:
         wanted = "names such as patent_id, title, abstract in one of the first 30 lines"
-        what, fix = "the table has no header with names that are known", fix + "title=NAME"
-        raise DataError(what, where=where, got=got, wanted=wanted, fix=fix)
+        what = "the table has no header with names that are known"
+        raise DataError(what, where=where, got=got, wanted=wanted, fix=fix.format("title"))
     if "patent_id" not in columns.used:
         names = [n for n in NAMES["patent_id"] if n.isascii()]
         what, wanted = "column 'patent_id' is missing", " or ".join(names)
-        fix += "patent_id=NUMBER"
-        raise DataError(what, where=where, got=got, wanted=wanted, fix=fix)
+        raise DataError(what, where=where, got=got, wanted=wanted, fix=fix.format("patent_id"))
     if not {"title", "abstract"} & set(columns.used):
-        wanted, fix = "title or abstract", fix + "abstract=summary"
+        wanted, fix = "title or abstract", fix.format("abstract")
         raise DataError("no text column", where=where, got=got, wanted=wanted, fix=fix)
     refuse_doubled(columns.names(), header, where)
 
@@ -251,7 +251,8 @@ def _part(role: str, part: Part, kind: str, nested: bool) -> str:
         ]
     elif role in _INSIDE:
         lists = [f"json_extract_string({json}, '$..{key}')" for key in _INSIDE[role]]
-        lists += [f"json_extract_string({json}, '$.*[*]')"] * (role in ("codes", "ipc"))
+        plain = f"list_filter(json_extract_string({json}, '$.*[*]'), lambda x: x[1] <> '{{')"
+        lists += [plain] * (role in ("codes", "ipc"))  # {"main": ["A01B33/08"], ...}
     else:
         return raw
     joined = f"array_to_string(list_concat({', '.join(lists)}), {quote(ITEM_END)})"

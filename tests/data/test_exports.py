@@ -6,6 +6,7 @@ import csv
 import datetime
 import io
 import json
+import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -165,7 +166,10 @@ def test_lens_jsonl(tmp_path: Path) -> None:
         record("7000002", [{"text": "Säge", "lang": "de"}], ["7000001"]),
     ]
     path.write_text("\n".join(map(json.dumps, lines)))
-    rows, _ = read(path)
+    with warnings.catch_warnings():  # keys beside the symbols are no codes
+        warnings.simplefilter("error", DataWarning)
+        rows, _ = read(path)
+    assert [r["codes"] for r in rows] == [["A01B33/00"]] * 2
     assert [(r["patent_id"], r["title"], r["abstract"]) for r in rows] == [
         ("US 7000001 B1", "Pump", "A text."),
         ("US 7000002 B1", "Säge", "A text."),
