@@ -10,7 +10,7 @@ _MISSING = r"""- -- . ? na n/a n.a. nan null nil none \n nat unknown undefined <
     [null] (null) (none) [] {} #n/a #na #num! #value! #ref! #name? #null! #div/0!"""
 _WORDS = ", ".join(f"'{word}'" for word in ("", "not available", *_MISSING.split()))
 """In small letters; what is longer than all of them, or begins with a digit, is none."""
-_BLANK = "\t\r\n\v\f\x85\u00a0\u2028\u2029\u3000\ufeff\u200b\u200e"
+_BLANK = "\t\r\n\v\f\x85\u00a0\u2028\u2029\u3000\ufeff\u200b\u200e\u200f"
 _EDGE = " OR ".join(f"suffix(s, '{c}')" for c in " " + _BLANK)
 _EDGE += "".join(f" OR prefix(s, '{c}')" for c in _BLANK if c > "~") + " OR s < '!'"
 _HELD = "\x1e"  # for a comma inside a number, while commas separate

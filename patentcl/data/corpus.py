@@ -182,10 +182,9 @@ class Corpus:
         """Make a corpus of dicts, with fields as the columns of `from_frame`; any may be absent."""
         if isinstance(records, pd.DataFrame):
             return cls.from_frame(records, level)
-        rows = list(records)
-        odd = next((r for r in rows if not isinstance(r, Mapping)), None)
-        if odd is not None:
-            got = f"a {type(odd).__name__}: {odd!r:.60}"
+        rows = list(records) if isinstance(records, Iterable) else [records]
+        if odd := [r for r in rows if not isinstance(r, Mapping)]:
+            got = f"a {type(odd[0]).__name__}: {odd[0]!r:.60}"
             raise DataError("no record of a patent", got=got, wanted="a dict for each patent")
         try:
             frame = pd.DataFrame(rows, dtype=object)
@@ -210,10 +209,8 @@ class Corpus:
             array = np.asarray(which)
             if array.dtype == bool:
                 if array.shape != (len(self),):
-                    wanted = f"({len(self)},)"
-                    raise DataError(
-                        "mask does not match the corpus", got=array.shape, wanted=wanted
-                    )
+                    what, wanted = "mask does not match the corpus", f"({len(self)},)"
+                    raise DataError(what, got=array.shape, wanted=wanted)
                 rows = np.flatnonzero(array)
             elif array.dtype.kind in "iu" and not ((array < 0) | (array >= len(self))).any():
                 rows = np.atleast_1d(array).astype(np.int64)

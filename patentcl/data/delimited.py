@@ -19,7 +19,7 @@ from typing import Any
 from patentcl.core.errors import DataError
 from patentcl.data.characters import HALVES, has_halves, without_halves
 from patentcl.data.columns import known_names
-from patentcl.data.files import name_of, quote, scan_of
+from patentcl.data.files import name_of, numbered, quote, scan_of
 from patentcl.data.options import ReadOptions, plain_name
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -388,13 +388,8 @@ def _columns(row: list[str], records: list[list[str]]) -> list[tuple[str, bool]]
             names.insert(0, "")
     elif names[-1] == "" and widths == {len(names) - 1}:
         names.pop()
-    columns: list[tuple[str, bool]] = []
-    seen: set[str] = set()
-    for i, name in enumerate(names, 1):
-        own = name if name.lower() not in seen else f"{name} (column {i})"
-        columns.append((own or f"column {i} without a name", bool(name)))
-        seen.add(name.lower())
-    return columns
+    both = enumerate(zip(numbered(names), names, strict=True), 1)
+    return [(own or f"column {i} without a name", bool(name)) for i, (own, name) in both]
 
 
 def _scan(path: Path, columns: list[tuple[str, bool]], delimiter: str, quotes: str) -> str:

@@ -200,8 +200,15 @@ def pick_columns(
     return found
 
 
+def numbered(names: Sequence[str]) -> list[str]:
+    """Names of columns, of which a doubled one also says where it is."""
+    lower = [name.lower() for name in names]
+    first = [lower.index(name) == i for i, name in enumerate(lower)]
+    return [n if first[i] else f"{n} (column {i + 1})" for i, n in enumerate(names)]
+
+
 def refuse_doubled(used: Iterable[str], header: list[str], where: object) -> None:
-    """Refuse a column that is used and whose name another one has, too (a text table marks it)."""
+    """Refuse a column that is used and whose name another one has, too (`numbered` marks it)."""
     for name in used:
         twice = re.compile(re.escape(name) + r" \(column \d+\)", re.IGNORECASE)
         if any(map(twice.fullmatch, header)):

@@ -23,7 +23,7 @@ from patentcl.core.errors import DataError
 from patentcl.data.characters import note_odd, whole_text, whole_value
 from patentcl.data.columns import JSON_LIST, MACROS, Columns, check_columns, choose_columns, text_of
 from patentcl.data.delimited import even_rows
-from patentcl.data.files import count, explain_duckdb, name_of, quote
+from patentcl.data.files import count, explain_duckdb, name_of, numbered, quote
 from patentcl.data.fulltext import take_texts
 from patentcl.data.opening import JSON, SPLITS, Opened, kind_of, open_files
 from patentcl.data.options import FULL_TEXT, ITEM_END, NAMES, ReadOptions
@@ -286,13 +286,8 @@ def _relatives(
 def _as_table(frame: pd.DataFrame, options: ReadOptions) -> tuple[pa.Table, Columns]:
     """A DataFrame as text and lists of text, as a file of the same patents would be read."""
     where = "the DataFrame"
-    if frame.index.name is not None:  # ids are often the index
-        frame = frame.reset_index()
-    header = [whole_text(str(name)).replace("\0", "") for name in frame.columns]
-    lower = [name.lower() for name in header]
-    if len(set(lower)) < len(lower):
-        twice = next(n for n in header if lower.count(n.lower()) > 1)
-        raise DataError("two columns have one name", where=where, got=repr(twice))
+    frame = _with_index(frame)
+    header = numbered([whole_text(str(name)).replace("\0", "") for name in frame.columns])
     if frame.empty:
         raise DataError("the table is empty", where=where, got="no rows")
     found = choose_columns(header, options, where)
@@ -322,6 +317,16 @@ def _as_table(frame: pd.DataFrame, options: ReadOptions) -> tuple[pa.Table, Colu
             except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
                 columns[name] = pa.array([_text(v) for v in values], pa.string())
     return pa.table(columns), found
+
+
+def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """A DataFrame with the named levels of its index, which are often ids, as columns."""
+    for name in [n for n in frame.index.names if n is not None]:
+        there = [frame.iloc[:, i] for i, n in enumerate(frame.columns) if n == name]
+        values = frame.index.get_level_values(frame.index.names.index(name))
+        if not any(values.equals(pd.Index(c)) for c in there):
+            frame = frame.reset_index(level=name, allow_duplicates=True)
+    return frame
 
 
 def _first(value: Any) -> Any:

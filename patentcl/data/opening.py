@@ -21,7 +21,7 @@ from patentcl.core.tables import counted
 from patentcl.data.characters import without_halves
 from patentcl.data.columns import known_names
 from patentcl.data.delimited import Delimited, find_encoding, open_delimited, write_again
-from patentcl.data.files import PACKED, name_of, quote, scan_of, unpack, unpack_all
+from patentcl.data.files import PACKED, name_of, numbered, quote, scan_of, unpack, unpack_all
 from patentcl.data.options import NAMES, ReadOptions, plain_name
 
 TEXT, JSON, PARQUET = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson", ".json"), (".parquet",)
@@ -30,6 +30,8 @@ KINDS = (*TEXT, *JSON, *PARQUET, *SHEETS, *XML)
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 SPLITS |= dict.fromkeys(("dev", "val", "valid", "validation", "eval"), "dev")
 """Names that splits go by -> ours."""
+_BINARY = (b"PK\3\4", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"PAR1", b"%PDF")
+"""How files begin that are no text: spreadsheets, packed files, Parquet."""
 _SHARD = re.compile(r"-\d{5}-of-\d{5}(-[0-9a-f]+)?$")
 
 
@@ -112,6 +114,12 @@ def open_files(
     for plain, shown in zip(plains, paths, strict=True):
         if not plain.stat().st_size:
             raise DataError("the file is empty", where=shown, got="0 bytes")
+        with plain.open("rb") as stream:
+            is_binary = stream.read(6).startswith(_BINARY)
+        if kind not in PARQUET and is_binary != (kind in SHEETS):
+            what, fix = "the file is of another kind than its name says", "Name it as what it is"
+            got = "a spreadsheet, a packed file, Parquet or PDF" if is_binary else "text"
+            raise DataError(what, where=shown, got=got, fix=fix)
     if kind in PARQUET:
         # Text without a mark that it is UTF-8, as BigQuery and old Spark write it, is text.
         how = ["binary_as_string=true", *["union_by_name=true"] * (len(paths) > 1)]
@@ -154,6 +162,8 @@ def _open_json(
         write_again(plains[0], copy := work / f"{plains[0].name}.utf8", path, code)
         plains = [copy]
     form = _form_of(plains[0], path)
+    if plains[0].stat().st_size < 99 and b"".join(plains[0].read_bytes().split()) in (b"[]", b"{}"):
+        raise DataError("the table is empty", where=path, got="no rows")
     notes = []
     if len(plains) == 1 and (inside := _one_value(plains[0], form, known_names(options))):
         plains, form = [work / "records.json"], "array"
@@ -284,12 +294,8 @@ def _open_sheet(
         raise DataError("the table is empty", where=shown, got="no header line")
     name = max(found, key=lambda n: found[n][0])
     at, rows = -found[name][1], found[name][2]
-    header: dict[str, int] = {}
-    for i, cell in enumerate(rows[at]):
-        title = " ".join(str(cell).split())
-        if title:
-            twice = title.lower() in map(str.lower, header)
-            header[f"{title} (column {i + 1})" if twice else title] = i
+    titles = [" ".join(str(cell).split()) for cell in rows[at]]
+    header = {name: i for i, name in enumerate(numbered(titles)) if titles[i]}
     same = [n for n, (_, i, others) in found.items() if others[-i] == rows[at]]
     records = [
         {n: _cell(row[i]) for n, i in header.items()}

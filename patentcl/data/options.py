@@ -61,6 +61,8 @@ class ReadOptions:
     def __post_init__(self) -> None:
         choose(self.scheme, SCHEMES, "scheme")
         choose(self.dates, ORDERS, "order of dates")
+        names = {ours: str(theirs) for ours, theirs in self.columns.items()}  # in frames: numbers
+        object.__setattr__(self, "columns", names)
         if self.limit is not None and self.limit < 1:
             raise ConfigError("limit must be at least 1", got=self.limit)
         for role in self.columns:

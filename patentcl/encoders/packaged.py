@@ -57,11 +57,8 @@ def _mpnet() -> Path:
     if weights.is_file():
         stat = weights.stat()
         if _digest(weights, stat.st_mtime_ns, stat.st_size) != _WEIGHTS:
-            raise DataError(
-                "the weights of mpnet were changed",
-                where=weights,
-                fix="Remove the folder, and it is made again",
-            )
+            fix = "Remove the folder, and it is made again"
+            raise DataError("the weights of mpnet were changed", where=weights, fix=fix)
         return target
     parts = {name: package_file(name, f".zip.{name[-3:]}") for name in _PARTS}
     missing = [name for name, file in parts.items() if file is None]

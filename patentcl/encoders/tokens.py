@@ -179,12 +179,9 @@ def join_texts(items: Any, separator: str) -> list[str]:
     elif isinstance(items, pd.DataFrame):
         missing = {"title", "abstract"} - set(items.columns)
         if missing:
-            raise DataError(
-                "a table without texts",
-                got=f"a DataFrame with the columns {', '.join(map(str, items.columns[:8]))}",
-                wanted=_WANTED,
-                fix="Name its columns title and abstract, or give one column: table['text']",
-            )
+            got = f"a DataFrame with the columns {', '.join(map(str, items.columns[:8]))}"
+            fix = "Name its columns title and abstract, or give one column: table['text']"
+            raise DataError("a table without texts", got=got, wanted=_WANTED, fix=fix)
         columns = (items[name].astype(object) for name in ("title", "abstract"))
         items = list(zip(*(c.where(c.notna(), "") for c in columns), strict=True))
     elif (

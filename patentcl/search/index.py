@@ -324,19 +324,14 @@ class PatentIndex:
     def _checked_queries(self, queries: Any) -> np.ndarray:
         array = np.asarray(queries)
         if array.dtype.kind in "USO" and any(isinstance(x, str) for x in array.ravel()[:1]):
-            raise DataError(
-                "an index searches by vector, not by text",
-                got=repr(str(array.ravel()[0]))[:60],
-                fix="Encode the texts with the index's encoder first, or use Run.similar",
-            )
+            got = repr(str(array.ravel()[0]))[:60]
+            fix = "Encode the texts with the index's encoder first, or use Run.similar"
+            raise DataError("an index searches by vector, not by text", got=got, fix=fix)
         array = array[None, :] if array.ndim == 1 else array
         if array.ndim == 2 and array.shape[1] != self.dimension:
-            raise DataError(
-                "the queries' dimension is not the index's",
-                got=array.shape[1],
-                wanted=self.dimension,
-                fix="Encode the queries with the encoder that the index was made with",
-            )
+            what, got = "the queries' dimension is not the index's", array.shape[1]
+            fix = "Encode the queries with the encoder that the index was made with"
+            raise DataError(what, got=got, wanted=self.dimension, fix=fix)
         return unit_rows(array, "queries")
 
     def _frame(

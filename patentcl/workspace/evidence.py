@@ -55,10 +55,8 @@ class VectorEvidence:
     ) -> None:
         _check_number(per_code)
         if "codes" not in index.meta:
-            raise DataError(
-                "the index has no codes, so it holds no evidence",
-                fix="Build it with meta=corpus.frame()",
-            )
+            fix = "Build it with meta=corpus.frame()"
+            raise DataError("the index has no codes, so it holds no evidence", fix=fix)
         self.index, self.tree, self.per_code, self.encode = index, tree, per_code, encode
         self._carries = tree.encode(index.meta["codes"].tolist(), unknown="drop")
         self._titles = (

@@ -47,12 +47,9 @@ def aligned_vectors(folder: Path, corpus: Corpus, encoder: str | None = None) ->
         )
     vectors, ids = read_vectors(folder)
     if len(ids) != len(corpus) or not np.array_equal(ids, corpus.ids):
-        raise DataError(
-            "the vectors are of another corpus",
-            where=folder,
-            got=f"{len(ids)} vectors for {len(corpus)} patents",
-            fix="Write them again with: patentcl embed",
-        )
+        what, got = "the vectors are of another corpus", f"{len(ids)} for {len(corpus)} patents"
+        fix = "Write them again with: patentcl embed"
+        raise DataError(what, where=folder, got=got, fix=fix)
     return vectors
 
 
@@ -77,11 +74,8 @@ def encoder_name(folder: Path, given: str | None = None) -> str:
         else manifest.get("model")
     )
     if not name:
-        raise DataError(
-            "the folder does not say which encoder it was made with",
-            where=folder,
-            fix="Name it with --encoder",
-        )
+        what = "the folder does not say which encoder it was made with"
+        raise DataError(what, where=folder, fix="Name it with --encoder")
     return str(name)
 
 
@@ -97,13 +91,10 @@ def encoder_for(folder: Path, given: str | None = None) -> PatentEncoder:
     encoder = PatentEncoder.load(name, manifest.get("max_length"))
     made_with = manifest.get("encoder")
     if made_with and not same_encoder(made_with, encoder.fingerprint):
-        raise DataError(
-            "the encoder is not the one that this was made with",
-            where=folder,
-            got=f"{name}, fingerprint {encoder.fingerprint}",
-            wanted=made_with,
-            fix="Name the encoder that was used with --encoder, or embed again",
-        )
+        what = "the encoder is not the one that this was made with"
+        got = f"{name}, fingerprint {encoder.fingerprint}"
+        fix = "Name the encoder that was used with --encoder, or embed again"
+        raise DataError(what, where=folder, got=got, wanted=made_with, fix=fix)
     return encoder
 
 

@@ -36,11 +36,9 @@ def as_texts(queries: Any, read: Callable[[Any], Corpus]) -> tuple[list[Any], li
     if isinstance(queries, Corpus):
         return queries.ids.tolist(), list(queries.texts)
     if isinstance(queries, Mapping) or not pd.api.types.is_list_like(queries):
-        raise DataError(
-            "nothing that can be read as texts",
-            got=type(queries).__name__,
-            wanted="a text, a list of texts, a file, a DataFrame or a Corpus",
-        )
+        what, got = "nothing that can be read as texts", type(queries).__name__
+        wanted = "a text, a list of texts, a file, a DataFrame or a Corpus"
+        raise DataError(what, got=got, wanted=wanted)
     texts = [_whole(i, text) for i, text in enumerate(queries)]
     return list(range(len(texts))), texts
 

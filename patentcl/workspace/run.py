@@ -480,10 +480,7 @@ def open_run(folder: str | Path, **parts: Any) -> Run:
     """
     run = Run(folder, **parts)
     if not any(map(run.has, PARTS)):
-        raise DataError(
-            "no run there",
-            got=run.folder,
-            wanted="a folder that patentcl run has written",
-            fix="Make one with: patentcl run RECIPE",
-        )
+        wanted = "a folder that patentcl run has written"
+        fix = "Make one with: patentcl run RECIPE"
+        raise DataError("no run there", got=run.folder, wanted=wanted, fix=fix)
     return run

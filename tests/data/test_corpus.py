@@ -68,10 +68,14 @@ def test_bad_records() -> None:
         Corpus.from_records([{"patent_id": "1", "abstrct": "x"}])
     with pytest.raises(DataError, match="empty"):
         Corpus.from_records([])
-    with pytest.raises(DataError, match="column 'patent_id' is missing"):
+    python = r"is missing.* --columns patent_id=NAME, in Python columns=\{'patent_id': 'NAME'\}"
+    with pytest.raises(DataError, match=f"column 'patent_id' {python}"):
         Corpus.from_records([{"title": "Pump"}])
     with pytest.raises(DataError, match="without an id"):
         Corpus.from_records([{"patent_id": None, "title": "Pump"}])
+    for none in (None, [None], {"patent_id": 1, "title": "Pump"}, "Pump"):
+        with pytest.raises(DataError, match=r"no record of a patent: got a (NoneType|str)"):
+            Corpus.from_records(none)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="got 1 2 times; wanted"):
         Corpus.from_records([{"patent_id": "1", "title": "Pump"}] * 2)
     with pytest.raises(DataError, match="two columns have one name"):
@@ -602,3 +606,23 @@ def test_a_part_of_a_corpus_without_columns_of_its_own() -> None:
     corpus = Corpus.from_records([{"id": str(i), "title": f"Mower {i}"} for i in range(5)])
     for part, ids in ((corpus, list("01234")), (corpus.select(np.array([3, 1])), ["3", "1"])):
         assert part.extra.index.tolist() == ids and part.extra.columns.tolist() == []
+
+
+def test_indexes_and_doubled_columns_of_frames() -> None:
+    frame = pd.DataFrame(
+        {"patent_id": ["b", "a"], "title": ["Pump", "Saw"], "country": ["US", "EP"]}
+    )
+    forms = [
+        frame.set_index(["country", "patent_id"]),
+        frame.set_index("patent_id", drop=False),
+        frame.rename(columns={"patent_id": 0, "title": 1}),
+    ]
+    for form, columns in zip(forms, ({}, {}, {"patent_id": 0, "title": 1}), strict=True):
+        corpus = Corpus.from_frame(form, columns=columns)
+        assert (corpus.ids.tolist(), corpus.titles) == (["b", "a"], ["Pump", "Saw"])
+        assert corpus.extra.to_dict("list") == {"country": ["US", "EP"]}
+    with pytest.raises(DataError, match=r"two columns have one name .*got 'patent_id'"):
+        Corpus.from_frame(frame.rename_axis("patent_id"))  # 0, 1
+    doubled = frame.assign(x=[1, 2], y=[3, 4]).set_axis([*frame, "n", "N"], axis=1)
+    extra = Corpus.from_frame(doubled).extra.to_dict("list")
+    assert extra == {"country": ["US", "EP"], "n": [1, 2], "N (column 5)": [3, 4]}

@@ -387,8 +387,9 @@ def test_json_that_is_not(tmp_path: Path) -> None:
 
 
 def test_spreadsheets_that_are_not(tmp_path: Path) -> None:
-    for content in (PLAIN, "PK", b"\xd0\xcf\x11\xe0"):
-        with pytest.raises(DataError, match=r"spreadsheet cannot be read .*f\.xlsx"):
+    other, unread = "of another kind than its name says", "spreadsheet cannot be read"
+    for content, what in (PLAIN, other), ("PK", other), (b"\xd0\xcf\x11\xe0", unread):
+        with pytest.raises(DataError, match=rf"{what} .*f\.xlsx"):
             Corpus.read(put(tmp_path / "f.xlsx", content))
 
 
@@ -532,3 +533,26 @@ def test_numbers_in_a_list_of_json_are_numbers(tmp_path: Path) -> None:
     assert (found.citations, found.codes) == ([["7000001"]], [["F04D1/00"]])
     assert found.claims == [["A pump.", "The pump of claim 1."]]
     assert found.extra["words"].tolist() == ['["wet"]']
+
+
+def test_files_with_nothing_or_something_else_in_them(tmp_path: Path) -> None:
+    for name, content in (("a.json", "[]"), ("b.json", " { }\n"), ("c.jsonl", "[ ]\n")):
+        with pytest.raises(DataError, match=rf"the table is empty \(in .*{name}\): got no rows"):
+            Corpus.read(put(tmp_path / name, content))
+    packed = gzip.compress(b"id,title\n1,Pump\n")
+    for name, content, got in (
+        ("a.csv", packed, "a spreadsheet, a packed file"),
+        ("b.tsv", b"PK\3\4 and more", "a spreadsheet, a packed file"),
+        ("c.json", b"PAR1", "a spreadsheet, a packed file"),
+        ("d.csv.gz", gzip.compress(packed), "a spreadsheet, a packed file"),
+        ("e.xls", b"<html><table>", "text"),
+        ("f.xlsx", b"id,title\n1,Pump\n", "text"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=rf"another kind than its name .*{name}\): got {got}"):
+            Corpus.read(tmp_path / name)
+
+
+def test_a_mark_of_direction_before_a_title_goes(tmp_path: Path) -> None:
+    rows = "id,title\n1,\u200fمضخة\u200f\n2,\u200eA pump\u200e\n"
+    assert Corpus.read(put(tmp_path / "f.csv", rows)).titles == ["مضخة", "A pump"]
