@@ -186,15 +186,15 @@ def load(
     files: ServerFiles,
     patents: Patents,
     graph: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="duckdb://FILE; the corpus is written beside it. Or neo4j://HOST:PORT, with the "
-            "password in NEO4J_PASSWORD; the corpus goes to --out."
+            "password in NEO4J_PASSWORD. [default: graph.duckdb in --out]"
         ),
-    ] = f"duckdb://{RUN}/graph.duckdb",
+    ] = None,
     to: Annotated[
-        Path, typer.Option("--out", help="Folder of the corpus where the graph is in a server.")
-    ] = RUN,
+        Path | None, typer.Option("--out", help=f"Folder of the corpus. [default: {RUN}]")
+    ] = None,
 ) -> None:
     """Read patents into a corpus and its graph.
 
@@ -206,8 +206,11 @@ def load(
     from patentcl.pipeline.stages import LOAD, LOAD_GRAPH, Step
 
     tell_about_files()
+    graph = graph or f"duckdb://{to or RUN}/graph.duckdb"
     server = is_server(graph)
-    path = to / "graph.duckdb" if server else graph_file(graph)
+    path = (to or RUN) / "graph.duckdb" if server else graph_file(graph)
+    if to is not None and path.parent.absolute() != to.absolute():
+        raise typer.BadParameter("--graph duckdb://FILE and --out name two folders: give one")
     if (files.import_ or files.overwrite) and files.csv is None:
         raise typer.BadParameter("--import and --overwrite need --csv DIR")
     if server and files.csv is not None:

@@ -56,3 +56,15 @@ def test_a_graph_without_a_corpus_takes_titles_from_one_that_is_named(here: Path
     alone = ("--graph", "duckdb://alone/g.duckdb")
     assert "    2            2001-02-03\n" in _graph(here, *alone)
     assert _graph(here, *alone, "--corpus", "a") == _graph(here, "--graph", "duckdb://a/g.duckdb")
+
+
+def test_load_writes_where_out_says(here: Path) -> None:
+    done = call("load", "mine.csv", "--out", "o", cwd=here)
+    assert done.returncode == 0 and "corpus and graph written to o\n" in done.stderr
+    assert (here / "o" / "corpus.parquet").is_file() and (here / "o" / "graph.duckdb").is_file()
+    assert not (here / "artifacts").exists()
+    both = ("load", "mine.csv", "--graph", "duckdb://o/graph.duckdb", "--out")
+    assert "skipped" in call(*both, "o", cwd=here).stderr
+    refused = call(*both, "other", cwd=here)
+    assert refused.returncode == 2 and "name two folders" in refused.stderr
+    assert not (here / "other").exists()
