@@ -22,6 +22,7 @@ _STATUS = r"""(/\s*\d{2,6})\s*(?:[ACSFLIN]{1,3}(?:\s+|$|[;,|\x1f"''\])}]))+"""
 _NEXT = r"(?:\s+and\s+|[-\s/:.~–—]+|(?:^|\s+)\d\d?[.)]\s+)([A-HY]\d\d[A-Z])"  # between whole codes
 _SAME = r"(\d{2,6})[-\s:~–—]+(\d{1,4}\s*/)"  # between groups of one subclass
 _TITLE = r"(/\s*\d{2,6})\s*[-–:]\s+[^\d\s;|\n][^;|\n]*"  # "F04D 1/00 - Radial pumps"
+_FI = r"(/\d{2,6})(?:,(?:\d{3}|Z[A-Z]{2}))?(?:@[A-Z])?([,;|\s\x1f]|$)"  # Japan's "F04D29/10,101@A"
 _ALONE = rf"(?i:(?:^|[^\w\s/-]|and)\s*\d{{1,4}}\s*/)|{_SAME}"
 _BETWEEN = r"""(?:[;|,；，、&\t\r\n\x1f"''\[\](){}\x{fffd}]|\s+and\s+)+"""
 # What most files have, and nothing below would change.
@@ -94,7 +95,8 @@ CREATE OR REPLACE TEMP MACRO simple_items(s) AS
 -- Codes with any separator between them.
 CREATE OR REPLACE TEMP MACRO any_codes(s) AS list_filter(list_transform(regexp_split_to_array(
     regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
-        replace(s, '\/', '/'), '{_NOTE}', ' ', 'gi'), '{_VERSION}', '\1', 'gi'),
+        regexp_replace(replace(s, '\/', '/'), '{_FI}', '\1\2', 'g'),
+        '{_NOTE}', ' ', 'gi'), '{_VERSION}', '\1', 'gi'),
         '{_STATUS}', '\1;', 'gi'), '{_NEXT}', ';\1', 'gi'), '{_TITLE}', '\1', 'g'),
         '{_BETWEEN}|[+*<>]|\.\s*$'), lambda x: value_of(x)), lambda x: x IS NOT NULL);
 

@@ -219,9 +219,8 @@ class Filters:
         own = [d for name in there for d in days(self._meta[name].iloc[[row]], name)]
         own = [d for d in own if not np.isnat(d)]
         if not own:
-            raise DataError(
-                "the patent has no date in this index", where="before_patent", got=patent
-            )
+            what = "the patent has no date in this index"
+            raise DataError(what, where="before_patent", got=patent)
         return min(own)
 
     def with_code(self, symbols: str | Sequence[str], name: str = "cpc") -> np.ndarray:

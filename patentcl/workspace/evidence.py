@@ -127,9 +127,8 @@ class WordEvidence:
         labels = tree.encode(corpus.codes, unknown="drop")
         rows = np.flatnonzero(np.diff(labels.indptr))
         if not rows.size:
-            raise DataError(
-                "no patent of the corpus has a code of the classifier", where=corpus.path
-            )
+            what = "no patent of the corpus has a code of the classifier"
+            raise DataError(what, where=corpus.path)
         texts = corpus.texts
         self.tree, self.per_code = tree, per_code
         self._carriers = sparse.csc_matrix(labels[rows])

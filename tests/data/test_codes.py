@@ -74,6 +74,9 @@ def test_any_form_is_the_same_symbol(
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
+        ("F04D29/10@A,F04D13/06", ["F04D29/10", "F04D13/06"]),  # FI: facets are no codes
+        ("F04D29/10,101@A;F04D13/06,ZEC", ["F04D29/10", "F04D13/06"]),
+        ("F04D29/10,101/00", ["F04D29/10", "F04D101/00"]),
         ("F04D1/00 B23D45/00 H02K7/14", ["F04D1/00", "B23D45/00", "H02K7/14"]),
         ("F04D1/00/B23D45/00", ["F04D1/00", "B23D45/00"]),
         ("F04D1/00:B23D45/00 and H02K7/14", ["F04D1/00", "B23D45/00", "H02K7/14"]),
