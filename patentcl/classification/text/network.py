@@ -35,7 +35,7 @@ class TextNet(nn.Module):
     def documents(self, x: Tensor, mask: Tensor) -> Tensor | Padded:
         """Document vectors, or token vectors for a head that reads these.
 
-        `x` holds token numbers int64 (n, t), or token vectors computed before, float (n, t, d).
+        `x` holds token numbers int64 (n, t), or what frozen layers made of them, float (n, t, d).
         """
         if x.is_floating_point() and self.text.settings.frozen:
             return self.text.of_states(x, mask)
@@ -91,30 +91,28 @@ def computed_once(
     Inside the block the model is what lies above these layers. It stays whole where its vectors
     do not fit on the disk, or its upper layers cannot run alone.
     """
-    settings, reader = text.settings, text.reader
-    both, states, file = train.joined(dev), None, folder / "states.npy"
-    whole = TextBatches(both, reader.pad)
-    room = min(CACHE, shutil.disk_usage(folder).free / 2)
-
-    def states_of(rows: np.ndarray) -> np.ndarray:
-        ids, mask = whole.batch(rows, device)
-        with torch.inference_mode(), autocast(device, precision):
-            return text.states(ids, mask).to(torch.float16).cpu().numpy()
-
+    settings, reader, pad = text.settings, text.reader, text.reader.pad
+    states, count, file = None, text.settings.frozen_layers, folder / "states.npy"
+    size = (len(train.flat) + len(dev.flat)) * reader.dim * 2
+    fits = size <= min(CACHE, shutil.disk_usage(folder).free / 2)
     with ExitStack() as cut:
-        if isinstance(reader, TransformerReader) and len(both.flat) * reader.dim * 2 <= room:
-            most = len(layers_of(reader.model)) + 1 - reader.layers
+        if isinstance(reader, TransformerReader) and (settings.frozen or count) and fits:
+            both = train.joined(dev)
             if settings.frozen and text.by_token:
+                whole = TextBatches(both, pad)
                 text.eval()
+
+                def states_of(rows: np.ndarray) -> np.ndarray:
+                    ids, mask = whole.batch(rows, device)
+                    with torch.inference_mode(), autocast(device, precision):
+                        return text.states(ids, mask).to(torch.float16).cpu().numpy()
+
                 states = States.compute(file, both, reader.dim, states_of, texts_at_once(device))
-            elif not settings.frozen and (count := settings.frozen_layers) <= most:
-                inputs = Inputs(both, reader.pad)
-                upper = upper_layers(reader.model, count, inputs, file, precision)
+            elif not settings.frozen and count + reader.layers <= len(layers_of(reader.model)) + 1:
+                given = Inputs(both, pad)
+                upper = upper_layers(reader.model, count, given, file, precision)
                 states = cut.enter_context(upper).states
-        yield (
-            TextBatches(train, reader.pad, states),
-            TextBatches(dev, reader.pad, states, len(train)),
-        )
+        yield TextBatches(train, pad, states), TextBatches(dev, pad, states, len(train))
 
 
 # ---- prediction -----------------------------------------------------------------------------
