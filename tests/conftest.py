@@ -19,8 +19,8 @@ from patentcl.graph.duckdb import DuckDBGraph
 from patentcl.graph.neo4j.server import Neo4jServer, why_not
 from patentcl.sample.writer import write_sample
 
-# Servers of a minute or two are up sooner, and cost half, without the slower compiler and without
-# checks of what the compiler of Java wrote.
+# Servers of a minute or two are up sooner, and cost about half, without the slower compiler and
+# without verification of their classes.
 os.environ.setdefault(
     "JDK_JAVA_OPTIONS",
     "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
