@@ -54,6 +54,13 @@ TUNED = {
     "encoder_dropout": 0.0,
 }
 HEAD_FIRST = TUNED | {"head_first": True, "epochs": 4, "learning_rate": 2e-4}
+MPNET_TUNED = HEAD_FIRST | {
+    "model": "mpnet",
+    "max_length": 128,
+    "frozen_layers": 8,
+    "epochs": 2,
+    "learning_rate": 1e-4,
+}
 FROZEN = (
     "encoder.model=minilm",
     "encoder.max_length=128",
@@ -227,6 +234,9 @@ SYSTEMS: dict[str, System] = {
         mixing="stacked",
         learning_rate=1e-3,
         text=TUNED | {"model": "mpnet", "max_length": 128, "frozen": True},
+    ),
+    "MPNet tuned head first (4 of 12 layers), levels+flat+knn+svm, 128 tokens": ours(
+        head="levels+flat+knn+svm", mixing="stacked", learning_rate=1e-3, text=MPNET_TUNED
     ),
     "MiniLM tuned head first, levels+flat+knn+svm": ours(
         head="levels+flat+knn+svm", mixing="stacked", learning_rate=1e-3, text=HEAD_FIRST

@@ -48,7 +48,8 @@ def process(here: Path) -> Run:
         command = [
             "bash",
             "-c",
-            f'ulimit -f {limit}; exec "$@"',
+            # Python keeps a compiled module that was cut off by the limit.
+            f'export PYTHONDONTWRITEBYTECODE=1; ulimit -f {limit}; exec "$@"',
             "bash",
             sys.executable,
             "-m",

@@ -602,12 +602,15 @@ def small_disk(place: Path) -> Iterator[Path]:
 def small_files(place: Path) -> Iterator[Path]:
     """A limit of 1 MiB a file, which needs no permission."""
     place.mkdir()
+    writes = sys.dont_write_bytecode  # a compiled module cut off by the limit would be kept
+    sys.dont_write_bytecode = True
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL, hard))
     try:
         yield place
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        sys.dont_write_bytecode = writes
 
 
 @pytest.mark.parametrize("limit", [small_disk, small_files])
