@@ -15,8 +15,9 @@ _EDGE = " OR ".join(f"suffix(s, '{c}')" for c in " " + _BLANK)
 _EDGE += "".join(f" OR prefix(s, '{c}')" for c in _BLANK if c > "~") + " OR s < '!'"
 _HELD = "\x1e"  # for a comma inside a number, while commas separate
 
-# What follows a code: "(2006.01)", "(EP,US)", "[2006-01]", "20060101AFI20060101BHEP", "A I".
-_NOTE = r"\(\s*(?:\d{4}[^()]*|[A-Z]+(?:[\s,]+[A-Z]+)*)\s*\)|\[\s*\d{4}[-.][^\[\]]*\]"
+# Around a code: "(51) Int.Cl.7: "; "(2006.01)", "(EP,US)", "[2006-01]", "20060101AFI20060101BHEP".
+_NOTE = r"(?:\(5\d\)\s*)?\b(?:IPCR?|CPC[IA]?|Int\.?\s*Cl\.?)(?:\s*\d\b)?\s*[:.]?"
+_NOTE += r"|\(\s*(?:\d{4}[^()]*|[A-Z]+(?:[\s,]+[A-Z]+)*)\s*\)|\[\s*\d{4}[-.][^\[\]]*\]"
 _VERSION = r"(\s|\d{10})(?:19|20)\d{6}(?:[A-Z]{3}(?:\d{8}[A-Z]{4})?)?"
 _STATUS = r"""(/\s*\d{2,6})\s*(?:[ACSFLIN]{1,3}(?:\s+|$|[;,|\x1f"''\])}]))+"""
 _NEXT = r"(?:\s+and\s+|[-\s/:.~–—]+|(?:^|\s+)\d\d?[.)]\s+)([A-HY]\d\d[A-Z])"  # between whole codes

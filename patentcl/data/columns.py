@@ -33,6 +33,8 @@ JSON_LIST = "JSON[]"
 """The type of a column that holds lists of single values as JSON."""
 Part = tuple[str, str]
 """A column, and the path inside of it; "" for all of it."""
+ROWS: list[list[Part]] = [[("", "")]]
+"""In place of a column of ids: the numbers of the rows."""
 
 MACROS = r"""
 -- Of texts in several languages, [{text, language}], the English one, else the first.
@@ -71,7 +73,8 @@ class Columns:
         """Role -> the table's column or columns, for people."""
         return {
             role: " or ".join(
-                " with ".join(f"{c}.{p}" if p else c for c, p in parts) for parts in alternatives
+                " with ".join(f"{c}.{p}" if p else c or "number of the row" for c, p in parts)
+                for parts in alternatives
             )
             for role, alternatives in (self.used | self.kept).items()
         }
@@ -122,10 +125,14 @@ def choose_columns(header: list[str], options: ReadOptions, where: object) -> Co
     named = {r: n for r, n in asked.items() if _find(n, by_name)} | dict(options.columns)
     for role, theirs in named.items():
         exact = [[(theirs, "")]] if theirs in header else _find(theirs, by_name)
-        if not exact:
+        if not exact and (role, theirs) == ("patent_id", "row"):
+            exact = ROWS
+        elif not exact:
             there, fix = ", ".join(header)[:200], did_you_mean(theirs, header)
             raise DataError(f"column {theirs!r} is missing", where=where, got=there, fix=fix)
         found[role] = exact
+    if options.every_row and found:
+        found.setdefault("patent_id", ROWS)
     if options.scheme == "cpc" and "ipc" not in named:
         found.pop("ipc", None)
     if (
@@ -173,7 +180,8 @@ def check_columns(columns: Columns, header: list[str], where: object) -> None:
     if "patent_id" not in columns.used:
         names = [n for n in NAMES["patent_id"] if n.isascii()]
         what, wanted = "column 'patent_id' is missing", " or ".join(names)
-        raise DataError(what, where=where, got=got, wanted=wanted, fix=fix.format("patent_id"))
+        fix = fix.format("patent_id") + "; patent_id=row numbers the rows"
+        raise DataError(what, where=where, got=got, wanted=wanted, fix=fix)
     if not {"title", "abstract"} & set(columns.used):
         wanted, fix = "title or abstract", fix.format("abstract")
         raise DataError("no text column", where=where, got=got, wanted=wanted, fix=fix)
@@ -220,6 +228,8 @@ def text_of(
 
 
 def _part(role: str, part: Part, kind: str, nested: bool) -> str:
+    if not part[0]:
+        return "(rowid + 1)::VARCHAR"
     column, path = name_of(part[0]), part[1]
     if old := re.fullmatch(r'STRUCT\("?list"? STRUCT\("?element"? (.*)\)\[\]\)', kind):
         column, kind = f"list_transform({column}.list, lambda x: x.element)", f"{old[1]}[]"

@@ -21,7 +21,15 @@ import pyarrow as pa
 
 from patentcl.core.errors import DataError
 from patentcl.data.characters import note_odd, whole_text, whole_value
-from patentcl.data.columns import JSON_LIST, MACROS, Columns, check_columns, choose_columns, text_of
+from patentcl.data.columns import (
+    JSON_LIST,
+    MACROS,
+    ROWS,
+    Columns,
+    check_columns,
+    choose_columns,
+    text_of,
+)
 from patentcl.data.delimited import even_rows
 from patentcl.data.files import count, explain_duckdb, name_of, numbered, quote
 from patentcl.data.fulltext import take_texts
@@ -148,6 +156,8 @@ def _read(
 
     def text(role: str) -> str:
         found = text_of(columns, role, kinds, nested)
+        if role == "patent_id" and used[role] == ROWS and not keep:  # each file begins with 1
+            found = f"{quote(split + '-')} || {found}"
         return f"replace({found}, chr(0), '')" if nul else found
 
     if count(con, "flat") == 0:
@@ -217,7 +227,8 @@ def _constant(
 def _leave_out_headers(con: duckdb.DuckDBPyConnection, where: object, columns: Columns) -> None:
     """Leave out rows that repeat the header, as those of tables that were joined."""
     roles = ("patent_id", "title", "date", "abstract")
-    names = [columns.used[role][0][0][0] for role in roles if role in columns.used][:2]
+    there = [columns.used[role][0][0][0] for role in roles if role in columns.used]
+    names = [n for n in there if n][:2]
     same = [f"lower(trim({name_of(n)}::VARCHAR)) = {quote(n.lower())}" for n in names]
     same_all = f"CASE WHEN {same[0]} THEN {same[-1]} ELSE false END"
     [[rows]] = con.execute(f"DELETE FROM flat WHERE {same_all}").fetchall() if names[1:] else [[0]]

@@ -147,6 +147,10 @@ def _describe(con: duckdb.DuckDBPyConnection, scan: str) -> list[tuple[str, str]
     return [(str(r[0]), str(r[1])) for r in rows]
 
 
+_NONE = rb'\s*(\[|\{([^][{}]*"(data|results|hits|patents)"\s*:\s*\[\s*\][^][{}]*)?)\s*[]}]\s*'
+"""JSON without records, as [] or {"total": 0, "data": []}."""
+
+
 # ---- JSON -------------------------------------------------------------------------------------
 
 
@@ -162,7 +166,7 @@ def _open_json(
         write_again(plains[0], copy := work / f"{plains[0].name}.utf8", path, code)
         plains = [copy]
     form = _form_of(plains[0], path)
-    if plains[0].stat().st_size < 99 and b"".join(plains[0].read_bytes().split()) in (b"[]", b"{}"):
+    if plains[0].stat().st_size < 999 and re.fullmatch(_NONE, plains[0].read_bytes()):
         raise DataError("the table is empty", where=path, got="no rows")
     notes = []
     if len(plains) == 1 and (inside := _one_value(plains[0], form, known_names(options))):

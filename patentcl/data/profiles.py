@@ -72,8 +72,12 @@ PROFILES = (
     ),
     Profile(
         "USPTO Patent Public Search CSV",
-        "Document ID & CPCI",
-        {"patent_id": "Document ID", "date": "Date Published", "codes": "CPCI & CPCA"},
+        "Document ID / Document/Patent number & CPCI",
+        {
+            "patent_id": "Document ID | Document/Patent number",
+            "date": "Date Published",
+            "codes": "CPCI & CPCA",
+        },
         {"applicants": "Assignee | Applicant Name", "filing_date": "Filing Date"},
         month_first=True,
         note="abstracts and citations",

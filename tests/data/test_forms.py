@@ -536,7 +536,9 @@ def test_numbers_in_a_list_of_json_are_numbers(tmp_path: Path) -> None:
 
 
 def test_files_with_nothing_or_something_else_in_them(tmp_path: Path) -> None:
-    for name, content in (("a.json", "[]"), ("b.json", " { }\n"), ("c.jsonl", "[ ]\n")):
+    nothing = ("a.json", "[]"), ("b.json", " { }\n"), ("c.jsonl", "[ ]\n")
+    nothing += ("d.json", '{"total": 0,\n"data": [ ]}'), ("e.json", '{"hits":[],"max":null}')
+    for name, content in nothing:
         with pytest.raises(DataError, match=rf"the table is empty \(in .*{name}\): got no rows"):
             Corpus.read(put(tmp_path / name, content))
     packed = gzip.compress(b"id,title\n1,Pump\n")
@@ -556,3 +558,36 @@ def test_files_with_nothing_or_something_else_in_them(tmp_path: Path) -> None:
 def test_a_mark_of_direction_before_a_title_goes(tmp_path: Path) -> None:
     rows = "id,title\n1,\u200fمضخة\u200f\n2,\u200eA pump\u200e\n"
     assert Corpus.read(put(tmp_path / "f.csv", rows)).titles == ["مضخة", "A pump"]
+
+
+def test_rows_are_numbered_where_there_are_no_ids(tmp_path: Path) -> None:
+    rows = (
+        "title,abstract\nPump,It pumps.\nPump,It pumps.\nSaw,\ntitle,abstract\n,\nFan,It blows.\n"
+    )
+    path = put(tmp_path / "f.csv", rows)
+    with pytest.raises(
+        DataError, match=r"'patent_id' is missing .* patent_id=row numbers the rows"
+    ):
+        Corpus.read(path)
+    named = Corpus.read(path, columns={"patent_id": "row"})
+    assert list(zip(named.ids, named.titles, strict=True)) == [
+        ("1", "Pump"),
+        ("2", "Pump"),
+        ("3", "Saw"),
+        ("6", "Fan"),
+    ]
+    assert Corpus.read(path, every_row=True).ids.tolist() == ["1", "2", "3", "5", "6"]
+    frame = pd.DataFrame({"title": ["Saw", None], "codes": [["B23D"], ["A01B"]]})
+    found = Corpus.read(frame, every_row=True)
+    assert found.ids.tolist() == ["1", "2"] and found.table(["codes"])["codes"].to_pylist() == [
+        ["B23D"],
+        ["A01B"],
+    ]
+    own = put(tmp_path / "g.csv", "row,title\nx,Pump\n")
+    assert Corpus.read(own, columns={"patent_id": "row"}).ids.tolist() == ["x"]
+    for name in ("train", "test"):
+        put(tmp_path / "splits" / f"{name}.csv", "title\nPump\nSaw\n")
+    both = Corpus.read(tmp_path / "splits", columns={"patent_id": "row"})
+    assert both.ids.tolist() == ["test-1", "test-2", "train-1", "train-2"]
+    with pytest.raises(DataError, match="no header with names that are known"):
+        Corpus.read(put(tmp_path / "h.csv", "name,price\nBolt,3\n"), every_row=True)
