@@ -32,7 +32,8 @@ class Clusters:
     """str (object), (n,): name of each point's group; `UNLABELLED` for points in none."""
     table: pd.DataFrame
     """One row for each group: cluster, size, label, code, title, share (of the group's patents with
-    codes that have the code), lift (share over the share in the whole) and terms."""
+    codes that have the code), lift (share over the share in the whole) and terms; all but the size
+    are of its dense part, without points that joined it."""
     layers: tuple[np.ndarray, ...] = ()
     """Names (n,) as `labels`, of up to three resolutions from coarse to fine; one is `labels`."""
 
@@ -53,7 +54,7 @@ def cluster(
     A group is named by the title of the symbol that is over-represented in it, or by the terms that
     its titles use more than the others do. Dense groups are found at several resolutions (PLSCAN);
     the main one lasts longest, with about ``sqrt(n) / 2`` groups, 4 to 60. A point between groups
-    joins one where most of its ten nearest are in it.
+    joins the nearest one, unless it is far from all or between two.
 
     Parameters
     ----------
@@ -109,7 +110,10 @@ def cluster(
         found, main = [_kmeans(array, min(size or max(15, n // 150), n), seed)], 0
     numbers = [_by_size(_joined(array, layer)) for layer in found]
     names = Names(codes, texts, titles or {})
-    tables = [names.table(number, level) for number in numbers]
+    tables = []
+    for layer, number in zip(found, numbers, strict=True):  # named by those that did not just join
+        table = names.table(np.where(layer < 0, -1, number), level)
+        tables.append(table.assign(size=np.bincount(number[number >= 0], minlength=len(table))))
     layers = tuple(
         np.array([*table["label"], UNLABELLED], dtype=object)[number]
         for number, table in zip(numbers, tables, strict=True)
@@ -142,17 +146,22 @@ def _hdbscan(points: np.ndarray, size: int | None) -> tuple[list[np.ndarray], in
     return layers[first : first + _LAYERS], main - first
 
 
-def _joined(points: np.ndarray, found: np.ndarray, near: int = 10) -> np.ndarray:
-    """Points in no group join the one that most of their nearest are in, if more than half are."""
-    alone = np.flatnonzero(found < 0)
-    if not alone.size or found.max() < 0:
+def _joined(points: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Points in no group join one that has 7 of the 10 nearest points in groups, if these are near.
+
+    Near is 6 times as far as in groups, in the median.
+    """
+    alone, inside = np.flatnonzero(found < 0), np.flatnonzero(found >= 0)
+    near = min(10, len(inside) - 1)
+    if not alone.size or near < 1:
         return found
-    out, labels = found.copy(), found + 1
-    beside = cKDTree(points).query(points[alone], k=min(near, len(points)))[1]
-    votes = np.apply_along_axis(np.bincount, 1, labels[beside], minlength=int(labels.max()) + 1)
-    votes[:, 0] = 0
-    sure = votes.max(axis=1) * 2 > beside.shape[1]
-    out[alone[sure]] = votes.argmax(axis=1)[sure] - 1
+    tree, out = cKDTree(points[inside]), found.copy()
+    usual = np.median(tree.query(points[inside], k=[near + 1])[0])
+    far, beside = tree.query(points[alone], k=near)
+    far, beside = far.reshape(len(alone), near), found[inside][beside].reshape(len(alone), near)
+    votes = np.apply_along_axis(np.bincount, 1, beside, minlength=int(found.max()) + 1)
+    sure = (votes.max(axis=1) >= 0.7 * near) & (far[:, -1] <= 6 * usual)
+    out[alone[sure]] = votes.argmax(axis=1)[sure]
     return out
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.patheffects import withStroke
 
 _STRIP = 0.04  # an empty strip wider than this share of the map is drawn as wide as this
-_FAR = 0.003  # this share of the points at each end of an axis is drawn in one such strip
+_FAR = 0.006  # this share of the points at each end of an axis is drawn in one such strip
 _ROUND = [(0.0, 0.0)] + [
     (r * np.cos(t), r * np.sin(t))
     for r in (1.0, 1.8, 2.8, 4.0)
@@ -22,7 +22,7 @@ def compact(points: np.ndarray) -> np.ndarray:
     """Draw points (n, 2) nearer where nothing lies between: islands far out would shrink the rest.
 
     UMAP says nothing of the distance between islands. Order along each axis stays, and so do
-    distances within a region; 3 of 1,000 points at each end take no more than a strip together.
+    distances within a region; 6 of 1,000 points at each end take no more than a strip together.
 
     Examples
     --------

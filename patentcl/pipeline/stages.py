@@ -422,7 +422,7 @@ FIT_TEXTS = Stage("fit", "classifier", {"fit": None, "text": None, "encoder": _L
 ENCODER = Stage("encoder", "encoder", {}, _encoder, seeded=False)
 INDEX = Stage("index", "index", {"index": None}, _index, seeded=False)
 EVALUATE = Stage("evaluate", "reports", {"evaluate": None}, _evaluate, beside=True)
-MAP = Stage("map", "reports/map", {"map": None}, _map, edition=2)
+MAP = Stage("map", "reports/map", {"map": None}, _map, edition=3)
 
 
 def plan(

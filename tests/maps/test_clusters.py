@@ -7,6 +7,7 @@ import pytest
 from map_cases import GROUP, META, SYMBOLS, TITLES, TOPICS, VECTORS
 
 from patentcl.core.errors import ConfigError, DataError
+from patentcl.maps import clusters
 from patentcl.maps.clusters import cluster
 
 
@@ -113,3 +114,17 @@ def test_few_patents_have_small_groups() -> None:
     assert len(found.table) == 8 and (found.cluster >= 0).mean() > 0.9
     for number in range(8):
         assert len(set(group[found.cluster == number])) == 1
+
+
+def test_points_between_groups_join_a_near_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = np.random.default_rng(0).normal(scale=0.3, size=(300, 2))
+    groups = np.vstack([group, [2, 0] - group * [1, -1]])  # the other one mirrored
+    beside = [[-0.9, 0], [2.9, 0], [-0.9, 0.1]]
+    alone = [[1, 0], [0, 30], [30, 0]]  # between two, and far from all
+    layer = np.repeat([1, 0, -1], [300, 300, 6])
+    monkeypatch.setattr(clusters, "_hdbscan", lambda points, size: ([layer], 0))
+    texts = ["mower"] * 300 + ["cell"] * 300 + ["gear"] * 6
+    found = cluster(np.vstack([groups, beside, alone]), texts=texts)
+    assert found.labels[600:].tolist() == ["Mower", "Cell", "Mower", "", "", ""]
+    assert found.table["size"].tolist() == [302, 301]  # and the terms are of those before
+    assert found.table["terms"].tolist() == ["mower", "cell"]
