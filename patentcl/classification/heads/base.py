@@ -95,6 +95,7 @@ class Head(nn.Module):
     """
 
     defaults: ClassVar = Defaults(hidden=1024, dropout=0.5, policy="path")
+    leaves_only: ClassVar = False
 
     def __init__(self, tree: CpcTree, dim: int, settings: HeadSettings) -> None:
         super().__init__()
@@ -105,7 +106,7 @@ class Head(nn.Module):
         self.input_dropout = settings.input_dropout
         self.mask, self.policy = settings.mask, settings.policy or own.policy
         self.layout = Layout(tree)
-        self.columns: np.ndarray = np.arange(len(tree))
+        self.columns = np.flatnonzero(tree.is_leaf) if self.leaves_only else np.arange(len(tree))
         """Tree columns (int64) that the logits stand for."""
         for depth, parents in enumerate(self.layout.parents):
             self.register_buffer(f"parents_{depth}", torch.from_numpy(parents), persistent=False)
@@ -124,6 +125,10 @@ class Head(nn.Module):
         `rate` is float (n_nodes,), in (0, 1).
         """
         raise NotImplementedError
+
+    def start_logits(self, rate: np.ndarray) -> Tensor:
+        """Log odds (n_nodes,) of rates."""
+        return log_odds(rate)
 
     def forward(self, x: Any, active: Tensor | None = None) -> Tensor:
         """Logits to train on, (n, len(columns)), of embeddings (n, dim).
