@@ -107,15 +107,54 @@ def execute(
     tuple of (Outcome, fingerprint)
     """
     say = say or (lambda line: None)
-    find = partial(_input_prints, step, planned or {})
+
+    def find() -> dict[str, str]:
+        return {name: _input_print(name, at, planned or {}) for name, at in step.inputs.items()}
+
     # Inputs that are missing come before a folder is made; others cannot change under the lock.
-    inputs = find() if dry or not step.out.parent.is_dir() else None
+    known = find() if dry or not step.out.parent.is_dir() else None
     with contextlib.nullcontext() if dry else _locked(step):
-        return _execute(step, say, progress, again, dry, before, inputs or find())
-
-
-def _input_prints(step: Step, planned: Mapping[Path, str]) -> dict[str, str]:
-    return {name: _input_print(name, at, planned) for name, at in step.inputs.items()}
+        inputs = known or find()
+        made = [step.stage.edition] if step.stage.edition > 1 else []
+        fingerprint = artifacts.fingerprint(
+            [VERSION, step.stage.name, step.settings, inputs, *made]
+        )
+        why = again or _reason(step, fingerprint, inputs)
+        if why is None:
+            when = (artifacts.read_manifest(step.out) or {}).get("written", "")
+            since = f"same settings and inputs as on {when[:16].replace('T', ' ')}"
+            outcome = Outcome(step.name, "skipped", since)
+        elif dry:
+            outcome = Outcome(step.name, "planned", why)
+        else:
+            if before is not None:
+                before()
+            _verify_inputs(step)
+            say(f"{step.name}: running ({why})")
+            started = time.perf_counter()
+            record = {
+                "stage": step.stage.name,
+                "variant": step.variant,
+                "recipe": step.recipe.name,
+                "version": VERSION,
+                "fingerprint": fingerprint,
+                "settings": step.settings,
+                "seed": step.recipe.seed,
+                "inputs": {
+                    name: {"path": str(step.inputs[name]), "fingerprint": inputs[name]}
+                    for name in inputs
+                },
+            }
+            writing = (
+                artifacts.writing_files(step.out, record)
+                if step.stage.beside
+                else artifacts.writing(step.out, record)
+            )
+            with writing as place:
+                step.stage.write(step, place, record, progress or (lambda stage, done, total: None))
+            outcome = Outcome(step.name, "done", why, time.perf_counter() - started)
+        say(str(outcome))
+        return outcome, fingerprint
 
 
 @contextlib.contextmanager
@@ -145,55 +184,6 @@ def locked_run(folder: Path) -> Iterator[None]:
     with explained(folder, "finished stages are kept"), holding(folder, inside=True):
         tidy(folder)
         yield
-
-
-def _execute(
-    step: Step,
-    say: Say,
-    progress: StageProgress | None,
-    again: str,
-    dry: bool,
-    before: Callable[[], None] | None,
-    inputs: Mapping[str, str],
-) -> tuple[Outcome, str]:
-    made = [step.stage.edition] if step.stage.edition > 1 else []
-    fingerprint = artifacts.fingerprint([VERSION, step.stage.name, step.settings, inputs, *made])
-    why = again or _reason(step, fingerprint, inputs)
-    if why is None:
-        when = (artifacts.read_manifest(step.out) or {}).get("written", "")
-        since = f"same settings and inputs as on {when[:16].replace('T', ' ')}"
-        outcome = Outcome(step.name, "skipped", since)
-    elif dry:
-        outcome = Outcome(step.name, "planned", why)
-    else:
-        if before is not None:
-            before()
-        _verify_inputs(step)
-        say(f"{step.name}: running ({why})")
-        started = time.perf_counter()
-        record = {
-            "stage": step.stage.name,
-            "variant": step.variant,
-            "recipe": step.recipe.name,
-            "version": VERSION,
-            "fingerprint": fingerprint,
-            "settings": step.settings,
-            "seed": step.recipe.seed,
-            "inputs": {
-                name: {"path": str(step.inputs[name]), "fingerprint": inputs[name]}
-                for name in inputs
-            },
-        }
-        writing = (
-            artifacts.writing_files(step.out, record)
-            if step.stage.beside
-            else artifacts.writing(step.out, record)
-        )
-        with writing as place:
-            step.stage.write(step, place, record, progress or (lambda stage, done, total: None))
-        outcome = Outcome(step.name, "done", why, time.perf_counter() - started)
-    say(str(outcome))
-    return outcome, fingerprint
 
 
 def _input_print(name: str, at: str | Path, planned: Mapping[Path, str]) -> str:
@@ -318,56 +308,46 @@ def run_pipeline(
         names = [s.name for s in steps]
         raise ConfigError("unknown stage", got=start, fix=did_you_mean(start, names))
     with contextlib.nullcontext() if dry else locked_run(root):
-        return _run(chosen, root, steps, start, dry, say, progress)
-
-
-def _run(
-    chosen: Recipe,
-    root: Path,
-    steps: list[Step],
-    start: str | None,
-    dry: bool,
-    say: Say,
-    progress: StageProgress | None,
-) -> RunResult:
-    result = RunResult(root)
-    planned: dict[Path, str] = {}
-    forced: dict[Path, str] = {}
-    check: Callable[[], None] | None = partial(_check_ahead, chosen)
-    counts: Mapping[str, int] | None = None
-    failed: dict[str, str] = {}
-    done = 0
-    while done < len(steps):  # the plan may change once the corpus is there
-        step = steps[done]
-        done += 1
-        if step.unable:
-            outcome = Outcome(step.name, "unable", step.unable)
-            say(str(outcome))
+        result = RunResult(root)
+        planned: dict[Path, str] = {}
+        forced: dict[Path, str] = {}
+        check: Callable[[], None] | None = partial(_check_ahead, chosen)
+        counts: Mapping[str, int] | None = None
+        failed: dict[str, str] = {}
+        done = 0
+        while done < len(steps):  # the plan may change once the corpus is there
+            step = steps[done]
+            done += 1
+            if step.unable:
+                outcome = Outcome(step.name, "unable", step.unable)
+                say(str(outcome))
+                result.outcomes.append(outcome)
+                continue
+            again = "asked for with --from" if step.name == start else ""
+            behind = [forced[p] for p in map(Path, step.inputs.values()) if p in forced]
+            if behind:
+                again = f"{' and '.join(behind)} ran again"
+            if again:
+                forced[step.out] = step.name
+            try:
+                outcome, planned[step.out] = execute(
+                    step, say, progress, again, dry, planned, check
+                )
+            except TooFew as error:
+                outcome = Outcome(step.name, "unable", str(error).rstrip("."))
+                say(str(outcome))
+                failed[step.name] = outcome.why
+                steps = plan(chosen, root, counts, failed)
+            check = None if outcome.status == "done" else check
+            if dry and step.name == "load" and outcome.status == "planned" and chosen.data.source:
+                look(chosen.data.source, read_options(chosen.data))
             result.outcomes.append(outcome)
-            continue
-        again = "asked for with --from" if step.name == start else ""
-        behind = [forced[p] for p in map(Path, step.inputs.values()) if p in forced]
-        if behind:
-            again = f"{' and '.join(behind)} ran again"
-        if again:
-            forced[step.out] = step.name
-        try:
-            outcome, planned[step.out] = execute(step, say, progress, again, dry, planned, check)
-        except TooFew as error:
-            outcome = Outcome(step.name, "unable", str(error).rstrip("."))
-            say(str(outcome))
-            failed[step.name] = outcome.why
-            steps = plan(chosen, root, counts, failed)
-        check = None if outcome.status == "done" else check
-        if dry and step.name == "load" and outcome.status == "planned" and chosen.data.source:
-            look(chosen.data.source, read_options(chosen.data))
-        result.outcomes.append(outcome)
-        if step.name == "load" and outcome.status != "planned":
-            counts = (artifacts.read_manifest(root) or {}).get("counts", {})
-            steps = plan(chosen, root, counts)
-    if not dry:
-        result.page = _page(chosen, root, result.outcomes)
-    return result
+            if step.name == "load" and outcome.status != "planned":
+                counts = (artifacts.read_manifest(root) or {}).get("counts", {})
+                steps = plan(chosen, root, counts)
+        if not dry:
+            result.page = _page(chosen, root, result.outcomes)
+        return result
 
 
 def _check_ahead(recipe: Recipe) -> None:
