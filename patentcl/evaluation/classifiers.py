@@ -240,8 +240,9 @@ def write_report(
     drawn = pictures.Album(target)
     _draw_rates(drawn, work, tables["sections"], data)
     f1 = breakdown.MEASURES["f1"](counts.label_tp, counts.label_predicted, counts.label_true)
+    noun = work.deepest if work.tree is not None else "label"
     drawn.add(
-        pictures.f1_by_frequency(frequency, f1, what, _title(f"F1 of each {_noun(work)}", data)),
+        pictures.f1_by_frequency(frequency, f1, what, _title(f"F1 of each {noun}", data)),
         "f1_by_frequency.png",
         "F1 of each label against its frequency",
     )
@@ -274,10 +275,6 @@ def write_report(
 
 def _title(what: str, data: str) -> str:
     return f"{what}, {data}" if data else what
-
-
-def _noun(work: Evaluation) -> str:
-    return work.deepest if work.tree is not None else "label"
 
 
 def _facts(work: Evaluation) -> dict[str, Any]:

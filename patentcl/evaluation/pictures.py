@@ -63,15 +63,11 @@ def _figure(
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=9)
-        _grid(ax)
+        ax.grid(axis="y", color="#DDDDDD", linewidth=0.6)
+        ax.set_axisbelow(True)
     if title:
         figure.suptitle(title, fontsize=11)
     return figure, axes
-
-
-def _grid(ax: Axes) -> None:
-    ax.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-    ax.set_axisbelow(True)
 
 
 def _rate_axis(ax: Axes, label: str, low: float = 0.0, high: float = 1.02) -> None:
