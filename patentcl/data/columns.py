@@ -178,8 +178,8 @@ def check_columns(columns: Columns, header: list[str], where: object) -> None:
         what = "the table has no header with names that are known"
         raise DataError(what, where=where, got=got, wanted=wanted, fix=fix.format("title"))
     if "patent_id" not in columns.used:
-        names = [n for n in NAMES["patent_id"] if n.isascii()]
-        what, wanted = "column 'patent_id' is missing", " or ".join(names)
+        what = "column 'patent_id' is missing"
+        wanted = " or ".join(n for n in NAMES["patent_id"] if n.isascii())
         fix = fix.format("patent_id") + "; patent_id=row numbers the rows"
         raise DataError(what, where=where, got=got, wanted=wanted, fix=fix)
     if not {"title", "abstract"} & set(columns.used):

@@ -21,15 +21,7 @@ import pyarrow as pa
 
 from patentcl.core.errors import DataError
 from patentcl.data.characters import note_odd, whole_text, whole_value
-from patentcl.data.columns import (
-    JSON_LIST,
-    MACROS,
-    ROWS,
-    Columns,
-    check_columns,
-    choose_columns,
-    text_of,
-)
+from patentcl.data.columns import JSON_LIST, MACROS, Columns, check_columns, choose_columns, text_of
 from patentcl.data.delimited import even_rows
 from patentcl.data.files import count, explain_duckdb, name_of, numbered, quote
 from patentcl.data.fulltext import take_texts
@@ -156,7 +148,7 @@ def _read(
 
     def text(role: str) -> str:
         found = text_of(columns, role, kinds, nested)
-        if role == "patent_id" and used[role] == ROWS and not keep:  # each file begins with 1
+        if role == "patent_id" and not used[role][0][0][0] and not keep:  # each file begins with 1
             found = f"{quote(split + '-')} || {found}"
         return f"replace({found}, chr(0), '')" if nul else found
 
