@@ -34,8 +34,7 @@ def whole_value(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {whole_value(k): whole_value(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        items = map(whole_value, value)
-        return tuple(items) if isinstance(value, tuple) else list(items)
+        return (tuple if isinstance(value, tuple) else list)(map(whole_value, value))
     return value
 
 

@@ -87,10 +87,8 @@ def clean(con: duckdb.DuckDBPyConnection, where: object, options: ReadOptions) -
     if counts["patents"] == 0:
         raise DataError("no patent is left", where=where, got=str(dict(counts)))
     counts["dates that cannot be read"] = 0
-    whys = con.execute(
-        "SELECT DISTINCT why FROM patent WHERE why IS NOT NULL ORDER BY 1"
-    ).fetchall()
-    for (why,) in whys:
+    whys = "SELECT DISTINCT why FROM patent WHERE why IS NOT NULL ORDER BY 1"
+    for (why,) in con.execute(whys).fetchall():
         counts.note(con, why, f"SELECT patent_id, raw_date AS text FROM patent WHERE why = '{why}'")
     serial = r"date IS NOT NULL AND regexp_full_match(value_of(raw_date), '\d{5}(\.0)?')"
     counts.note(con, SERIAL, f"SELECT patent_id, raw_date AS text FROM patent WHERE {serial}")

@@ -22,14 +22,19 @@ _VERSION = r"(\s|\d{10})(?:19|20)\d{6}(?:[A-Z]{3}(?:\d{8}[A-Z]{4})?)?"
 _STATUS = r"""(/\s*\d{2,6})\s*(?:[ACSFLIN]{1,3}(?:\s+|$|[;,|\x1f"''\])}]))+"""
 _NEXT = r"(?:\s+and\s+|[-\s/:.~–—]+|(?:^|\s+)\d\d?[.)]\s+)([A-HY]\d\d[A-Z])"  # between whole codes
 _SAME = r"(\d{2,6})[-\s:~–—]+(\d{1,4}\s*/)"  # between groups of one subclass
-_TITLE = r"(/\s*\d{2,6})\s*[-–:]\s+[^\d\s;|\n][^;|\n]*"  # "F04D 1/00 - Radial pumps"
+_TITLE = r"(/\s*\d{2,6})(?:\s*[-–:]\s+[^\d\s;|\n]|\s+[A-Z][a-z]{2})[^;|\n]*"  # "F04D 1/00 - Pumps"
 _FI = r"(/\d{2,6})(?:,(?:\d{3}|Z[A-Z]{2}))?(?:@[A-Z])?([,;|\s\x1f]|$)"  # Japan's "F04D29/10,101@A"
 _ALONE = rf"(?i:(?:^|[^\w\s/-]|and)\s*\d{{1,4}}\s*/)|{_SAME}"
 _BETWEEN = r"""(?:[;|,；，、&\t\r\n\x1f"''\[\](){}\x{fffd}]|\s+and\s+)+"""
 # What most files have, and nothing below would change.
 _NUMBER = r"(?:[A-Z]{2,4})?\d{6,12}(?:[A-Z]\d?)?"
+_NUMBERS = rf"\[?{_NUMBER}([\s/]+{_NUMBER})+\]?"
 _THOUSAND = r"\b([A-Za-z]*\d{1,3})[,''](\d{3})\b"
-_REMARK = r"(\d(?:\s?[A-Z]\d?)?)\s*[(\[][^()\[\]]*[)\]]"  # "7000002 (Smith, 1999)"
+_REMARK = r"(\d(?:\s?[A-Z]\d?)?)(?:\s*[(\[][^()\[\]]*[)\]]|,00?\b)"  # "7000002 (Smith, 1999)"
+_AFTER = r"(\d)\s+([A-Z]{2}[\s-]?\d)"  # "US 7000002 B2 US 7000003 B2"
+_LEVELS = r"(?i:[A-HY](?:[\s/]+[A-HY])+|[A-HY]\d\d(?:[\s/]+[A-HY]\d\d)+)"  # sections, or classes
+_PLAIN = "/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ//;;;"
+_WIDE = "".join(chr(0xFEE0 + ord(c)) for c in _PLAIN[:37]) + "⁄∕·•_"  # as in Japan, and others
 _ITEM = r"[A-Z]{0,3}\d[A-Z0-9]{0,11}(?:/\d+)?"
 _SIMPLE = rf"(?:{_ITEM})?(?:(?:; ?|\x1f){_ITEM})*\x1f?"
 _SIMPLE_CODES = _SIMPLE.replace("{0,3}", "{1,3}")
@@ -63,7 +68,9 @@ CREATE OR REPLACE TEMP MACRO line_of(s) AS (
 -- A number as its source writes it; 7000001.0, which was a float on its way, is 7000001, and so are
 -- ="7000001", '7000001 and =HYPERLINK("https://...","7000001"), which a spreadsheet was to show.
 CREATE OR REPLACE TEMP MACRO number_of(s) AS (
-    CASE WHEN suffix(s, '.0') THEN regexp_replace(value_of(s), '^(\d+)\.0$', '\1')
+    CASE WHEN suffix(s, '.0') OR suffix(s, '.00') OR suffix(s, ',0')
+    THEN regexp_replace(value_of(s), '^(\d+)[.,]00?$', '\1')
+    WHEN contains(s, chr(10)) THEN line_of(s)
     WHEN prefix(s, '=') OR prefix(s, chr(39)) THEN value_of(trim(
         regexp_replace(s, '(?i)^=hyperlink\(.*[,;]\s*(.*)\)\s*$', '\1'), '="' || chr(39)))
     ELSE value_of(s) END);
@@ -96,7 +103,8 @@ CREATE OR REPLACE TEMP MACRO simple_items(s) AS
 -- Codes with any separator between them.
 CREATE OR REPLACE TEMP MACRO any_codes(s) AS list_filter(list_transform(regexp_split_to_array(
     regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
-        regexp_replace(replace(s, '\/', '/'), '{_FI}', '\1\2', 'g'),
+        regexp_replace(regexp_replace(replace(translate(s, '{_WIDE}', '{_PLAIN}'), '\/', '/'),
+        '\\[nr]|<br ?/?>', ';', 'g'), '{_FI}', '\1\2', 'g'),
         '{_NOTE}', ' ', 'gi'), '{_VERSION}', '\1', 'gi'),
         '{_STATUS}', '\1;', 'gi'), '{_NEXT}', ';\1', 'gi'), '{_TITLE}', '\1', 'g'),
         '{_BETWEEN}|[+*<>]|\.\s*$'), lambda x: value_of(x)), lambda x: x IS NOT NULL);
@@ -104,6 +112,7 @@ CREATE OR REPLACE TEMP MACRO any_codes(s) AS list_filter(list_transform(regexp_s
 -- The codes in a text, of any form. A group alone is of the subclass before: F04D 1/00, 29/22.
 CREATE OR REPLACE TEMP MACRO split_codes(s) AS
     CASE WHEN regexp_full_match(s, '{_SIMPLE_CODES}') THEN simple_items(s)
+    WHEN regexp_full_match(s, '{_LEVELS}') THEN regexp_split_to_array(s, '[\s/]+')
     WHEN regexp_matches(s, '{_ALONE}') THEN list_reduce(
         list_transform(any_codes(regexp_replace(s, '{_SAME}', '\1;\2', 'g')), lambda x: [x]),
         lambda found, x: found || [CASE WHEN regexp_full_match(x[1], '\d{{1,4}}\s*/\s*\d{{2,6}}')
@@ -114,11 +123,12 @@ CREATE OR REPLACE TEMP MACRO split_codes(s) AS
 -- The patent numbers in a text: 10,000,002 is one. Items of a list are numbers as they are.
 CREATE OR REPLACE TEMP MACRO split_numbers(s) AS
     CASE WHEN regexp_full_match(s, '{_SIMPLE}') THEN simple_items(s)
-    ELSE list_filter(list_transform(CASE WHEN regexp_full_match(s, '{_NUMBER}([\s/]+{_NUMBER})+')
-    THEN regexp_split_to_array(s, '[\s/]+') WHEN contains(s, chr(31))
+    ELSE list_filter(list_transform(CASE WHEN regexp_full_match(s, '{_NUMBERS}')
+    THEN regexp_split_to_array(trim(s, '[]'), '[\s/]+') WHEN contains(s, chr(31))
     THEN regexp_split_to_array(s, '[;|\t\r\n\x1f]+') ELSE regexp_split_to_array(
-        regexp_replace(regexp_replace(regexp_replace(s, '{_REMARK}', '\1', 'g'), '{_THOUSAND}',
-            '\1{_HELD}\2', 'g'), '{_THOUSAND}', '\1{_HELD}\2', 'g'), '{_BETWEEN}') END,
+        regexp_replace(regexp_replace(regexp_replace(regexp_replace(s, '{_REMARK}', '\1', 'g'),
+            '{_AFTER}', '\1;\2', 'g'), '{_THOUSAND}', '\1{_HELD}\2', 'g'), '{_THOUSAND}',
+            '\1{_HELD}\2', 'g'), '{_BETWEEN}|<br ?/?>') END,
     lambda x: number_of(replace(x, '{_HELD}', ','))), lambda x: x IS NOT NULL) END;
 
 -- Whether a number has no parts but digits, and letters such as D before them.

@@ -16,16 +16,18 @@ from patentcl.data.profiles import OWN_NAMES, PROFILES, Profile
 
 _TEXTS = ("title", "abstract", "claims", "first_claim", "description")
 _INSIDE = {  # keys that hold what a role takes of nested values
+    "citations": ("publication_number", "citation_patent_id", "cited_patent_number"),
+    "members": ("publication_number",),
     "codes": ("code", "symbol", "cpc_group_id", "cpc_group"),
     "ipc": ("code", "symbol"),
     "applicants": ("value", "name", "assignee_organization"),
     "inventors": ("value", "name", "inventor_name_last"),
 }
-_ENGLISH = re.compile("^(english|en)_|_(english|eng?|translated|中文)$")
+_ENGLISH = re.compile("^(english|en)_|(_(english|eng?|translated|中文))+$")
 _OF = r"(main|first|primary|further|other|additional|inventive|later)"
 _SEVERAL = {  # names of columns that hold one value each, or a part of the values
     "codes": rf"({_OF}_)?cpc(_?\d+|_{_OF})|{_OF}_cpc",
-    "ipc": rf"({_OF}_)?ipcr?(_?\d+|_{_OF})|{_OF}_ipc",
+    "ipc": rf"({_OF}_)?ipcr?(_?\d+|_{_OF})|{_OF}_ipc|ipc_(main|haupt|neben|secondary|addit)\w*",
     "citations": r"(citations?|cited|cites|references?)_?\d\d?",
     "claims": r"claims?_?\d+",
 }
@@ -251,20 +253,16 @@ def _part(role: str, part: Part, kind: str, nested: bool) -> str:
         text = f"localized({json})"
         return f"coalesce({text}, nullif({claims}, ''))" if role == "claims" else text
     raw, json = json, f"CASE WHEN json_valid({json}) THEN {json} END"  # some may be plain texts
+    if role not in _INSIDE:
+        return raw
+    lists = [f"json_extract_string({json}, '$..{key}')" for key in _INSIDE[role]]
     if number:
         parts = ", ".join(f"d ->> '{k}'" for k in ("jurisdiction", "doc_number", "kind"))
-        lists = [
-            f"json_extract_string({json}, '$..publication_number')",
-            f"json_extract_string({json}, '$..citation_patent_id')",
-            f"list_transform(json_extract({json}, '$..document_id'), "
-            f"lambda d: concat_ws(' ', {parts}))",
-        ]
-    elif role in _INSIDE:
-        lists = [f"json_extract_string({json}, '$..{key}')" for key in _INSIDE[role]]
-        plain = f"list_filter(json_extract_string({json}, '$.*[*]'), lambda x: x[1] <> '{{')"
-        lists += [plain] * (role in ("codes", "ipc"))  # {"main": ["A01B33/08"], ...}
-    else:
-        return raw
+        documents = f"json_extract({json}, '$..document_id')"
+        lists.append(f"list_transform({documents}, lambda d: concat_ws(' ', {parts}))")
+    elif role in ("codes", "ipc"):  # {"main": "A01B33/08", "further": [...]}
+        code = r"lambda x: regexp_matches(x, '^\W*[A-Ha-hYy]\d\d')"
+        lists.append(f"list_filter(json_extract_string({json}, '$.*'), {code})")
     joined = f"array_to_string(list_concat({', '.join(lists)}), {quote(ITEM_END)})"
     plain = f"array_to_string(from_json({json}, '[\"VARCHAR\"]'), {quote(ITEM_END)})"
     plain = f"CASE WHEN {json} LIKE '[%' THEN {plain} ELSE {raw} END"

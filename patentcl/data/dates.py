@@ -13,7 +13,7 @@ NO_DATES = "dates that stand for none, left out"
 SERIAL = "dates that were a spreadsheet's numbers of days"
 _EITHER = r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4})$"
 _END = r"(\.0|\.|[T ]+\d\d?:\d\d.*|日|\s*\(.*\))$"  # a time of day, the name of the day
-_AROUND = r"^[A-Za-z]{3,9},\s*|([A-Za-z])\.(\s)|(\d)(?:st|nd|rd|th)\b"
+_AROUND = r"^(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+|([A-Za-z])\.(\s)|(\d)(?:st|nd|rd|th)\b"
 _WORDS = ["%d %b %Y", "%b %d %Y", "%b %d, %Y", "%b %Y", "%m/%Y", "%d-%b-%Y", "%b-%d-%Y", "%d%b%Y"]
 _WORDS += [form.replace("%b", "%B") for form in _WORDS]
 

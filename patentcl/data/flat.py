@@ -141,9 +141,8 @@ def _read(
     keep: bool,
 ) -> dict[str, str]:
     used = columns.used
-    rows = con.execute(f"DESCRIBE SELECT * FROM {opened.scan}").fetchall()
+    rows = con.execute("DESCRIBE flat").fetchall()
     kinds = {str(r[0]): str(r[1]) for r in rows} | dict.fromkeys(opened.lists, JSON_LIST)
-
     nul = False
 
     def text(role: str) -> str:
@@ -155,7 +154,7 @@ def _read(
     if count(con, "flat") == 0:
         raise DataError("the table is empty", where=where, got="no rows")
     plain = {n: kind for n, kind in kinds.items() if n not in opened.nested}
-    nested = opened.nested | _nested_texts(con, columns, plain)
+    nested = opened.nested | _nested_texts(con, where, columns, plain)
     if kept := "".join(f", {text(role)} AS {name_of(_kept(role))}" for role in columns.kept):
         con.execute(f"CREATE OR REPLACE TEMP TABLE flat AS SELECT *{kept} FROM flat")
     for column in nested - {*opened.lists}:
@@ -229,14 +228,12 @@ def _leave_out_headers(con: duckdb.DuckDBPyConnection, where: object, columns: C
 
 
 def _nested_texts(
-    con: duckdb.DuckDBPyConnection, columns: Columns, kinds: Mapping[str, str]
+    con: duckdb.DuckDBPyConnection, where: object, columns: Columns, kinds: Mapping[str, str]
 ) -> set[str]:
     """Columns of text that holds nested values, as JSON or as Python shows them: made JSON."""
     found = set()
     roles = [*columns.used.values(), *columns.kept.values()]
-    lists = {
-        c for alternatives in columns.kept.values() for parts in alternatives for c, _ in parts
-    }
+    lists = {c for a in columns.kept.values() for parts in a for c, _ in parts}
     for column in {c for alternatives in roles for parts in alternatives for c, _ in parts}:
         name = name_of(column)
         begins = f"(prefix({name}, '[') OR prefix({name}, '{{'))"  # quick also on long texts
@@ -245,9 +242,11 @@ def _nested_texts(
             shape = rf"({shape} OR regexp_matches({name}, '^\[\s*[''\"]'))"
         if kinds.get(column) != "VARCHAR" or not count(con, "flat", f"{begins} AND {shape}"):
             continue
-        if not count(con, "flat", f"{begins} AND as_json({name}) IS NULL"):
-            con.execute(f"UPDATE flat SET {name} = as_json({name}) WHERE {begins}")
-            found.add(column)
+        if broken := count(con, "flat", f"{begins} AND {shape} AND as_json({name}) = ''"):
+            log.warning("%s: nested values that are broken, in %r: %d", where, column, broken)
+        made = f"coalesce(nullif(as_json({name}), ''), {name})"
+        con.execute(f"UPDATE flat SET {name} = {made} WHERE {begins}")
+        found.add(column)
     return found
 
 
@@ -294,7 +293,8 @@ def _as_table(frame: pd.DataFrame, options: ReadOptions) -> tuple[pa.Table, Colu
     if frame.empty:
         raise DataError("the table is empty", where=where, got="no rows")
     found = choose_columns(header, options, where)
-    absent = [role for role in NAMES if role not in (*found.used, *FULL_TEXT)]
+    other = {"cpc": "ipc", "ipc": "codes"}.get(options.scheme)  # left out on purpose
+    absent = [role for role in NAMES if role not in (*found.used, *FULL_TEXT, other)]
     counts = {n for a in found.used.get("claims", ()) for n, _ in a}  # unless they are texts
     numbers = {n for a in found.used.get("citations", ()) for n, _ in a}
     columns = {}

@@ -48,7 +48,7 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 def _parsed(text: str) -> Any:
     """The value that a text is, as JSON or as Python shows it; None if it is none."""
-    for parse in (json.loads, ast.literal_eval):
+    for parse in (json.loads, _from_python):
         try:
             return parse(text.strip())
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
@@ -56,10 +56,17 @@ def _parsed(text: str) -> Any:
     return None
 
 
-def _as_json(text: str) -> str | None:
-    """A nested value that is written as text, as JSON; numpy writes no commas between its parts."""
-    found = _parsed(re.sub(r"\}\s+\{", "}, {", text))
-    return None if found is None else json.dumps(found)
+def _from_python(text: str) -> Any:
+    """A value as Python shows it; numpy writes no commas, its own names, and nan."""
+    plain = re.sub(r"\barray\((\[.*?\])(?:,\s*dtype=\w+)?\)", r"\1", text, flags=re.DOTALL)
+    plain = re.sub(r"(': )nan\b", r"\1None", re.sub(r"([}'\"])\s+(?=[{'\"])", r"\1, ", plain))
+    return ast.literal_eval(plain)
+
+
+def _as_json(text: str) -> str:
+    """A nested value that is written as text, as JSON; "" where it cannot be read."""
+    found = _parsed(text)
+    return "" if found is None else json.dumps(found)
 
 
 def split_claims(text: str) -> list[str]:

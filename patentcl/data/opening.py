@@ -225,8 +225,8 @@ def _records_in(value: Any, known: set[str], depth: int = 3) -> tuple[int, list[
     They are a list, a list of lists below a header, by their ids, or column by column.
     """
 
-    def names(record: Any) -> int:
-        return len({plain_name(str(n)) for n in record} & known)
+    def names(record: Any) -> set[str]:
+        return {plain_name(str(n)) for n in record} & known
 
     inner = list(value.values()) if isinstance(value, dict) else value
     if not isinstance(inner, list) or len(inner) == 0:
@@ -235,26 +235,31 @@ def _records_in(value: Any, known: set[str], depth: int = 3) -> tuple[int, list[
     if isinstance(value, list):
         if all(isinstance(v, list) for v in value):
             header = list(map(str, value[0]))
-            return names(header), [dict(zip(header, row, strict=False)) for row in value[1:]]
-        hits = ({"_id": v.get("_id")} | v["_source"] if "_source" in v else v for v in value)
+            return len(names(header)), [dict(zip(header, row, strict=False)) for row in value[1:]]
+        hits = (v["row"] if isinstance(v.get("row"), dict) else v for v in value)
+        hits = ({"_id": v.get("_id")} | v["_source"] if "_source" in v else v for v in hits)
         value = list(hits) if dicts else [()]
-        return names(value[0]), value if dicts else []
+        return len(names(value[0])), value if dicts else []
     texts = (n for n in value if plain_name(n) in (*NAMES["title"], *NAMES["abstract"]))
-    own = 99 if any(isinstance(value[n], str) for n in texts) else names(value)
+    own = 99 if any(isinstance(value[n], str) for n in texts) else len(names(value))
     found: list[tuple[int, list[dict[str, Any]]]] = [(own, [])]
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
         found.append(_records_in([value["columns"], *value["data"]], known))
-    if depth:
-        found += [f for v in inner if (f := _records_in(v, known, depth - 1))[1]]
+    below = {k: _records_in(v, known, depth - 1) for k, v in value.items()} if depth else {}
+    if below := {k: f for k, f in below.items() if f[1]}:
+        most, (first, *_) = max(below.values(), key=lambda f: f[0])
+        alike = {k: f[1] for k, f in below.items() if names(f[1][0]) == names(first)}
+        split = ("split",) if alike.keys() <= SPLITS.keys() else ()
+        found.append((most, [dict.fromkeys(split, k) | r for k, rs in alike.items() for r in rs]))
     columns = [dict(enumerate(v)) if isinstance(v, list) else v for v in inner]
     if all(isinstance(c, dict) and c and c.keys() == columns[0].keys() for c in columns):
         rows = zip(*(c.values() for c in columns), strict=True)
-        found.append((names(value) + 1, [dict(zip(value, row, strict=True)) for row in rows]))
+        found.append((len(names(value)) + 1, [dict(zip(value, row, strict=True)) for row in rows]))
     if dicts:
         ids = {n for n in map(plain_name, inner[0]) if n in NAMES["patent_id"]}
         numbered = ids or list(value) == list(map(str, range(len(value))))
         by_id = inner if numbered else [{"patent_id": k} | v for k, v in value.items()]
-        found.append((names(inner[0]), by_id))
+        found.append((len(names(inner[0])), by_id))
     return max(found, key=lambda f: f[0])
 
 
@@ -349,9 +354,7 @@ def _record(path: Path) -> Iterable[tuple[str, str]]:
 
 
 def _register(
-    con: duckdb.DuckDBPyConnection,
-    records: list[dict[str, str | None]] | list[dict[str, str]],
-    header: Mapping[str, Any] | None = None,
+    con: duckdb.DuckDBPyConnection, records: Sequence[Mapping[str, Any]], header: Any = None
 ) -> Opened:
     """Rows in memory as a table of texts."""
     names = list(header or dict.fromkeys(n for record in records for n in record))

@@ -48,7 +48,7 @@ def test_dates(tmp_path: Path) -> None:
     forms |= {"2010-05-04T00:00:00Z": one, "4 May 2010": one, "May 4, 2010": one}
     forms |= {"Tue, 4 May 2010": one, "Tuesday, May. 4, 2010": one, "2010-05-04 (Tue)": one}
     forms |= {"4th May 2010": one, "May-04-2010": one, "May 2010": "2010-05-01"}
-    forms |= {"05/2010": "2010-05-01"}
+    forms |= {"05/2010": "2010-05-01", "Tue May 04 2010 00:00:00 GMT+0200": one}
     forms |= {"2010年5月4日": one, "1272931200000": one, "-86400000": "1969-12-31"}
     forms |= {"2010": "2010-01-01", "2010.0": "2010-01-01", "20100504.0": one, "1900": "1900-01-01"}
     got = read(tmp_path, table(date=list(forms)))

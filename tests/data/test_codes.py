@@ -77,6 +77,18 @@ def test_any_form_is_the_same_symbol(
         ("F04D29/10@A,F04D13/06", ["F04D29/10", "F04D13/06"]),  # FI: facets are no codes
         ("F04D29/10,101@A;F04D13/06,ZEC", ["F04D29/10", "F04D13/06"]),
         ("F04D29/10,101/00", ["F04D29/10", "F04D101/00"]),
+        ("A01 F04", ["A01", "F04"]),  # two classes, no main group of A01F
+        ("a01/f04 b23", ["A01", "F04", "B23"]),
+        ("A F/h", ["A", "F", "H"]),
+        ("A01 F4", ["A01F4/00"]),
+        ("Ａ０１Ｂ３３／００；Ｆ０４Ｄ　１／００", ["A01B33/00", "F04D1/00"]),
+        ("A01B 33∕00; F04D 1⁄00", ["A01B33/00", "F04D1/00"]),
+        (
+            r"A01B33/00\nF04D1/00·H02K7/14_B27B5/00",
+            ["A01B33/00", "F04D1/00", "H02K7/14", "B27B5/00"],
+        ),
+        ("A01B33/00<br/>F04D1/00<br>B27B5/00", ["A01B33/00", "F04D1/00", "B27B5/00"]),
+        ("A01B33/00 Tilling, of soil; F04D1/00 Pumps", ["A01B33/00", "F04D1/00"]),
         ("F04D1/00 B23D45/00 H02K7/14", ["F04D1/00", "B23D45/00", "H02K7/14"]),
         ("F04D1/00/B23D45/00", ["F04D1/00", "B23D45/00"]),
         ("F04D1/00:B23D45/00 and H02K7/14", ["F04D1/00", "B23D45/00", "H02K7/14"]),
@@ -155,10 +167,24 @@ def test_any_form_is_the_same_number(
         ("US7000001B2 US6999999A", ["US7000001B2", "US6999999A"]),
         ("7000001 (Roe, 1999); US 6999999 A [x]", ["7000001", "US 6999999 A"]),
         ("(7000001, 6999999)", ["7000001", "6999999"]),
+        ("[7000001 6999999]", ["7000001", "6999999"]),
+        ("US-7000001-B2 US-6999999-A", ["US-7000001-B2", "US-6999999-A"]),
+        ("US 7000001 B2 WO 2010/123456 A1", ["US 7000001 B2", "WO 2010/123456 A1"]),
+        ("7000001<br>6999999", ["7000001", "6999999"]),
+        ("7000001,0; 6999999,0", ["7000001", "6999999"]),
     ],
 )
 def test_texts_with_numbers(con: duckdb.DuckDBPyConnection, text: str, wanted: list[str]) -> None:
     assert con.execute("SELECT split_numbers(?)", [text]).fetchall()[0][0] == wanted
+
+
+@pytest.mark.parametrize("text", ["7000010.0", "7000010.00", " 7000010,0", "7000010"])
+def test_numbers_that_were_floats(con: duckdb.DuckDBPyConnection, text: str) -> None:
+    assert con.execute("SELECT number_of(?)", [text]).fetchall() == [("7000010",)]
+
+
+def test_a_number_is_one_line(con: duckdb.DuckDBPyConnection) -> None:
+    assert con.execute("SELECT number_of('US 7000001\r\n B2')").fetchall() == [("US 7000001 B2",)]
 
 
 def test_a_number_before_a_text_is_dropped(con: duckdb.DuckDBPyConnection) -> None:

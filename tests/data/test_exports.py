@@ -651,3 +651,30 @@ def test_codes_of_hupd_as_a_table(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text("patent_number,title,cpc_label,ipc_label\n1,Pump,A61M51723,\n2,Saw,,B23D4500\n")
     assert Corpus.read(path).codes == [["A61M"], ["B23D"]]
+
+
+def test_main_and_further_classes_of_depatisnet(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text(
+        "Veröffentlichungsnummer;Veröffentlichungsdatum;Titel;IPC-Hauptklasse;IPC-Nebenklassen\n"
+        "DE102009000001A1;30.01.2024;Pumpe;F04D 1/00 (2006.01);A01D 34/68 (2006.01), B23D 45/00\n"
+        "DE102009000002A1;30.01.2024;Säge;B23D 45/00 (2006.01);\n",
+        "cp1252",
+    )
+    rows, corpus = read(path)
+    assert corpus.codes == [["F04D1/00", "A01D34/68", "B23D45/00"], ["B23D45/00"]]
+    assert [r["date"] for r in rows] == [DAY, DAY]
+
+
+def test_long_names_of_columns(tmp_path: Path) -> None:
+    """Of the old export of Espacenet, and of PatSnap."""
+    (tmp_path / "e.csv").write_text(
+        '"Title";"Publication number";"International classification";'
+        '"Cooperative patent classification"\n"Pump";"US7000001 (B2)";"F04D1/00";'
+        '"F04D1/00 (EP,US); A01D34/68 (EP)"\n"Saw";"US7000002 (B2)";"B23D45/00";""\n'
+    )
+    assert Corpus.read(tmp_path / "e.csv").codes == [["F04D1/00", "A01D34/68"], ["B23D45/00"]]
+    (tmp_path / "p.csv").write_text(
+        "Publication Number,Title(Translated)(English),Abstract(Translated)(English)\nUS1,Pump,A.\n"
+    )
+    assert Corpus.read(tmp_path / "p.csv").texts == [("Pump", "A.")]

@@ -364,6 +364,77 @@ def test_values_of_mongodb(tmp_path: Path, form: str) -> None:
     assert [str(d) for d in corpus.dates] == ["2010-05-04"] * 2
 
 
+@pytest.mark.parametrize("form", ["splits", "countries", "years", "viewer"])
+def test_lists_of_records_side_by_side(tmp_path: Path, form: str) -> None:
+    """All of them are read, not only the longest or the first one."""
+    one, two = records()
+    value: dict[str, Any] = {
+        "splits": {"train": [one], "validation": [two]},
+        "countries": {"n": 2, "US": [one], "EP": [two], "people": [{"id": "p1", "name": "Roe"}]},
+        "years": {"info": "x", "patents": {"2001": [one], "2004": [two]}},
+        "viewer": {
+            "features": [{"feature_idx": 0, "name": "patent_id", "type": {"dtype": "string"}}],
+            "rows": [{"row_idx": i, "row": r} for i, r in enumerate((one, two))],
+        },
+    }[form]
+    path = put(tmp_path / "f.json", json.dumps(value))
+    check(path)
+    wanted = ["train", "dev"] if form == "splits" else ["", ""]
+    assert Corpus.read(path).split.tolist() == wanted
+
+
+@pytest.mark.parametrize("kind", ["json", "frame", "csv"])
+def test_codes_in_parts_by_name(tmp_path: Path, kind: str) -> None:
+    codes = [
+        {"main": "F04D1/00", "further": ["A01D34/68"], "inventive": True},
+        {"main": "F04D1/00", "further": "A01D34/68; B23D45/00", "inventive": False},
+    ]
+    rows = [{"id": i, "title": "Pump", "cpc": cpc} for i, cpc in enumerate(codes)]
+    source: Any = pd.DataFrame(rows)
+    if kind != "frame":
+        path = put(tmp_path / f"f.{kind}", json.dumps(rows))
+        if kind == "csv":
+            source.to_csv(path, index=False)
+        source = path
+    corpus = Corpus.read(source)
+    assert corpus.codes == [["F04D1/00", "A01D34/68"], ["F04D1/00", "A01D34/68", "B23D45/00"]]
+
+
+def test_what_numpy_shows_of_nested_values(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Lists without commas, array(...) and nan; a cell that was cut off is said, and no error."""
+    shown = """[{'code': 'F04D1/00', 'first': nan, 'tree': array([], dtype=object)}
+ {'code': 'A01D34/68', 'first': True, 'tree': array(['a' 'b'],
+ dtype=object)}]"""
+    rows = [
+        {
+            "publication_number": "1",
+            "title_localized": "Pump",
+            "cpc": shown,
+            "assignee": "['ACME' 'Roe & Co']",
+        },
+        {"publication_number": "2", "title_localized": "Saw", "cpc": "[{'code': 'B23D45/00', 'fir"},
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "f.csv", index=False)
+    with pytest.warns(match="codes that are not symbols, left out: 3 of 6"):
+        corpus = Corpus.read(tmp_path / "f.csv")
+    assert corpus.extra["applicants"].tolist()[0] == "ACME; Roe & Co"
+    assert corpus.codes == [["F04D1/00", "A01D34/68"], ["B23D45/00"]]
+    assert "nested values that are broken, in 'cpc': 1" in caplog.text
+
+
+def test_a_column_named_rowid_is_one_like_others(tmp_path: Path) -> None:
+    check(put(tmp_path / "f.csv", f"rowid,{HEAD}\nx,{ROWS[0]}\ny,{ROWS[1]}\n"))
+
+
+def test_a_frame_with_codes_of_a_scheme_that_is_not_wanted() -> None:
+    frame = pd.DataFrame({"id": [1], "title": ["Pump"], "cpc": ["F04D1/00"], "ipc": ["A01D34/68"]})
+    assert Corpus.read(frame, scheme="cpc").codes == [["F04D1/00"]]
+    frame = frame.rename(columns={"cpc": "codes"})
+    assert Corpus.read(frame, scheme="ipc").codes == [["A01D34/68"]]
+
+
 def test_hits_with_ids_of_their_own(tmp_path: Path) -> None:
     hits = [{"_id": f"US{i}A", "_source": {"inventionTitle": t}} for i, t in enumerate("AB")]
     path = put(tmp_path / "f.json", json.dumps({"hits": {"total": 2, "hits": hits}}))
