@@ -35,9 +35,9 @@ _AFTER = r"(\d)\s+([A-Z]{2}[\s-]?\d)"  # "US 7000002 B2 US 7000003 B2"
 _LEVELS = r"(?i:[A-HY](?:[\s/]+[A-HY])+|[A-HY]\d\d(?:[\s/]+[A-HY]\d\d)+)"  # sections, or classes
 _PLAIN = "/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ//;;;"
 _WIDE = "".join(chr(0xFEE0 + ord(c)) for c in _PLAIN[:37]) + "⁄∕·•_"  # as in Japan, and others
-_ITEM = r"[A-Z]{0,3}\d[A-Z0-9]{0,11}(?:/\d+)?"
+_ITEM = r"[A-Z]{0,3}\d[A-Z0-9]{0,11}"
 _SIMPLE = rf"(?:{_ITEM})?(?:(?:; ?|\x1f){_ITEM})*\x1f?"
-_SIMPLE_CODES = _SIMPLE.replace("{0,3}", "{1,3}")
+_SIMPLE_CODES = _SIMPLE.replace("{0,3}", "{1,3}").replace("{0,11}", r"{0,11}(?:/\d+)?")
 
 _S = r"[\s\v\x{a0}\x{3000}]*"
 _SUBCLASS = rf"{_S}[A-HY]{_S}\d\d{_S}[A-Z]"
