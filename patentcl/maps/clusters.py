@@ -157,9 +157,8 @@ def _joined(points: np.ndarray, found: np.ndarray) -> np.ndarray:
         return found
     tree, out = cKDTree(points[inside]), found.copy()
     usual = np.median(tree.query(points[inside], k=[near + 1])[0])
-    far, beside = tree.query(points[alone], k=near)
-    far, beside = far.reshape(len(alone), near), found[inside][beside].reshape(len(alone), near)
-    votes = np.apply_along_axis(np.bincount, 1, beside, minlength=int(found.max()) + 1)
+    far, beside = tree.query(points[alone], k=range(1, near + 1))
+    votes = np.apply_along_axis(np.bincount, 1, found[inside][beside], minlength=found.max() + 1)
     sure = (votes.max(axis=1) >= 0.7 * near) & (far[:, -1] <= 6 * usual)
     out[alone[sure]] = votes.argmax(axis=1)[sure]
     return out

@@ -91,11 +91,10 @@ def write_import(
         If the folder holds something else.
     """
     folder = Path(folder).absolute()
-    strange = (
-        [p.name for p in folder.iterdir() if p.name not in _files()]
-        if folder.is_dir()
-        else ["a file"] * folder.exists()
-    )
+    ours = {f"{part}{end}" for part in _HEADERS for end in ("_header.csv", ".csv.gz")}
+    strange = ["a file"] * folder.exists()
+    if folder.is_dir():
+        strange = [p.name for p in folder.iterdir() if p.name not in ours]
     if strange:
         raise DataError(
             "the folder for import files holds something else",
@@ -130,10 +129,6 @@ def write_import(
         database,
     ]
     return ImportFiles(folder, tuple(arguments))
-
-
-def _files() -> set[str]:
-    return {f"{part}{end}" for part in _HEADERS for end in ("_header.csv", ".csv.gz")}
 
 
 def run_import(files: ImportFiles, home: str | Path | None = None) -> str:
