@@ -28,17 +28,15 @@ _ALONE = rf"(?i:(?:^|[^\w\s/-]|and)\s*\d{{1,4}}\s*/)|{_SAME}"
 _BETWEEN = r"""(?:[;|,；，、&\t\r\n\x1f"''\[\](){}\x{fffd}]|\s+and\s+)+"""
 # What most files have, and nothing below would change.
 _NUMBER = r"(?:[A-Z]{2,4})?\d{6,12}(?:[A-Z]\d?)?"
-_NUMBERS = rf"\[?{_NUMBER}([\s/]+{_NUMBER})+\]?"
 _THOUSAND = r"\b([A-Za-z]*\d{1,3})[,''](\d{3})\b"
 _REMARK = r"(\d(?:\s?[A-Z]\d?)?)(?:\s*[(\[][^()\[\]]*[)\]]|,00?\b)"  # "7000002 (Smith, 1999)"
-_AFTER = r"(\d)\s+([A-Z]{2}[\s-]?\d)"  # "US 7000002 B2 US 7000003 B2"
 _LEVELS = r"(?i:[A-HY](?:[\s/]+[A-HY])+|[A-HY]\d\d(?:[\s/]+[A-HY]\d\d)+)"  # sections, or classes
+_ODD = r"[^ -;=-\[\]^`-~\t\r\n\x1f]"  # what these, and marks of lines, are written with
 _PLAIN = "/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ//;;;"
 _WIDE = "".join(chr(0xFEE0 + ord(c)) for c in _PLAIN[:37]) + "⁄∕·•_"  # as in Japan, and others
 _ITEM = r"[A-Z]{0,3}\d[A-Z0-9]{0,11}"
 _SIMPLE = rf"(?:{_ITEM})?(?:(?:; ?|\x1f){_ITEM})*\x1f?"
 _SIMPLE_CODES = _SIMPLE.replace("{0,3}", "{1,3}").replace("{0,11}", r"{0,11}(?:/\d+)?")
-
 _S = r"[\s\v\x{a0}\x{3000}]*"
 _SUBCLASS = rf"{_S}[A-HY]{_S}\d\d{_S}[A-Z]"
 _GROUPS = rf"(?:[-\s\v\x{{a0}}\x{{3000}}]*(\d{{1,4}}){_S}/{_S}(\d{{2,6}}))?"
@@ -103,8 +101,9 @@ CREATE OR REPLACE TEMP MACRO simple_items(s) AS
 -- Codes with any separator between them.
 CREATE OR REPLACE TEMP MACRO any_codes(s) AS list_filter(list_transform(regexp_split_to_array(
     regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
-        regexp_replace(regexp_replace(replace(translate(s, '{_WIDE}', '{_PLAIN}'), '\/', '/'),
-        '\\[nr]|<br ?/?>', ';', 'g'), '{_FI}', '\1\2', 'g'),
+        regexp_replace(CASE WHEN regexp_matches(s, '{_ODD}') THEN regexp_replace(replace(
+            translate(s, '{_WIDE}', '{_PLAIN}'), '\/', '/'), '\\[nr]|<br ?/?>', ';', 'g')
+        ELSE s END, '{_FI}', '\1\2', 'g'),
         '{_NOTE}', ' ', 'gi'), '{_VERSION}', '\1', 'gi'),
         '{_STATUS}', '\1;', 'gi'), '{_NEXT}', ';\1', 'gi'), '{_TITLE}', '\1', 'g'),
         '{_BETWEEN}|[+*<>]|\.\s*$'), lambda x: value_of(x)), lambda x: x IS NOT NULL);
@@ -123,12 +122,13 @@ CREATE OR REPLACE TEMP MACRO split_codes(s) AS
 -- The patent numbers in a text: 10,000,002 is one. Items of a list are numbers as they are.
 CREATE OR REPLACE TEMP MACRO split_numbers(s) AS
     CASE WHEN regexp_full_match(s, '{_SIMPLE}') THEN simple_items(s)
-    ELSE list_filter(list_transform(CASE WHEN regexp_full_match(s, '{_NUMBERS}')
+    ELSE list_filter(list_transform(
+    CASE WHEN regexp_full_match(s, '\[?{_NUMBER}([\s/]+{_NUMBER})+\]?')
     THEN regexp_split_to_array(trim(s, '[]'), '[\s/]+') WHEN contains(s, chr(31))
-    THEN regexp_split_to_array(s, '[;|\t\r\n\x1f]+') ELSE regexp_split_to_array(
-        regexp_replace(regexp_replace(regexp_replace(regexp_replace(s, '{_REMARK}', '\1', 'g'),
-            '{_AFTER}', '\1;\2', 'g'), '{_THOUSAND}', '\1{_HELD}\2', 'g'), '{_THOUSAND}',
-            '\1{_HELD}\2', 'g'), '{_BETWEEN}|<br ?/?>') END,
+    THEN regexp_split_to_array(s, '[;|\t\r\n\x1f]+') ELSE regexp_split_to_array(regexp_replace(
+        regexp_replace(regexp_replace(regexp_replace(s, '{_REMARK}', '\1', 'g'),
+        '(\d)\s+([A-Z]{{2}}[\s-]?\d)', '\1;\2', 'g'), '{_THOUSAND}', '\1{_HELD}\2', 'g'),
+        '{_THOUSAND}', '\1{_HELD}\2', 'g'), '{_BETWEEN}|<br ?/?>') END,
     lambda x: number_of(replace(x, '{_HELD}', ','))), lambda x: x IS NOT NULL) END;
 
 -- Whether a number has no parts but digits, and letters such as D before them.
