@@ -200,8 +200,8 @@ def test_a_row_for_every_row_of_a_file(cli: Run, run: Path, here: Path) -> None:
     assert [(r["query"], r["rank"]) for r in rows] == [("x", 1), ("y", None), ("z", 1)]
     assert done.stderr == "1 without title and abstract, so nothing is found for them: y\n"
     assert cli(*call).stdout.splitlines()[2:4] == ["y", "  nothing"]
-    (here / "none.csv").write_text("title,abstract\nBattery,A cell\n,\nMower,A blade\n")
-    for file, ids in (("gap.csv", ["x", "y", "z"]), ("none.csv", ["1", "2", "3"])):
+    (here / "bare.csv").write_text("title,abstract\nBattery,A cell\n,\nMower,A blade\n")
+    for file, ids in (("gap.csv", ["x", "y", "z"]), ("bare.csv", ["1", "2", "3"])):
         done = cli("classify", "--file", file, "--model", run / "classifier", "--json")
         rows = [json.loads(x) for x in done.stdout.splitlines()]
         assert [r["patent_id"] for r in rows] == ids and rows[1]["predicted"] == []
