@@ -106,10 +106,10 @@ class Step:
 
     def corpus(self) -> Corpus:
         """The corpus among the inputs; its labels go as deep as it was loaded for."""
-        place = self.path("corpus")
-        manifest = artifacts.read_manifest(place) or {}
+        manifest = artifacts.read_manifest(place := self.path("corpus").absolute()) or {}
         level = self.options.get("level") or level_of(manifest)
-        return _opened(place, level, str(manifest.get("written")))
+        made = f"{manifest.get('fingerprint')} {manifest.get('written')}"
+        return _opened(place, level, made)
 
 
 def level_of(manifest: Record) -> str:
@@ -119,8 +119,8 @@ def level_of(manifest: Record) -> str:
 
 
 @lru_cache(maxsize=1)
-def _opened(folder: Path, level: str, written: str) -> Corpus:
-    """A corpus that several steps of a run read; another load has another time of writing."""
+def _opened(folder: Path, level: str, made: str) -> Corpus:
+    """A corpus that several steps of a run read, made of what, and when."""
     return open_corpus(folder, level)
 
 
