@@ -326,7 +326,8 @@ def table(data: Data) -> str:
         f"{data.labels['train'].shape[0]:,} patents to train on, "
         f"{data.labels['dev'].shape[0]:,} to judge by, {len(data.tree)} nodes. Written by "
         "`benchmarks/classification.py`, which says what is tuned on what. Encoders are "
-        "frozen but where it says tuned. One thread, with other work on the machine; "
+        "frozen but where it says tuned. One thread (MPNet tuned: two), with other work "
+        "on the machine; "
         "parameters are those trained, but the encoder's. Seconds hold encoding only where "
         "texts are read: words, CNNs, tuned encoders, and the best.",
         "",
