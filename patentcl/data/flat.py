@@ -102,8 +102,10 @@ def _is_json(path: Path) -> bool:
 
 def _say(path: Path, opened: Opened, columns: Columns) -> None:
     """Say what was found where, before it is read; at length only to those who load."""
-    if opened.notes:
-        log.warning("%s: %s", path.name, "; ".join(opened.notes))
+    by_row = columns.used["patent_id"][0][0][0] == ""
+    notes = [*opened.notes, *["rows are numbered: no column holds ids"] * by_row]
+    if notes:
+        log.warning("%s: %s", path.name, "; ".join(notes))
     used = "; ".join(f"{ours} = {theirs}" for ours, theirs in columns.shown().items())
     log.info("%s: %s; %s", path.name, columns.profile.name, used)
     kept = [n for n in opened.header if n not in columns.names()]

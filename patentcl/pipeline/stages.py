@@ -108,8 +108,7 @@ class Step:
         """The corpus among the inputs; its labels go as deep as it was loaded for."""
         manifest = artifacts.read_manifest(place := self.path("corpus").absolute()) or {}
         level = self.options.get("level") or level_of(manifest)
-        made = f"{manifest.get('fingerprint')} {manifest.get('written')}"
-        return _opened(place, level, made)
+        return _opened(place, level, f"{manifest.get('fingerprint')} {manifest.get('written')}")
 
 
 def level_of(manifest: Record) -> str:

@@ -111,7 +111,7 @@ def new_index(spec: IndexSpec, rows: int, dimension: int) -> Any:
     if family_of(index) == "IVF":
         index.make_direct_map()  # so that vectors can be read back by position
         lists = faiss.extract_index_ivf(index)
-        lists.cp.max_points_per_centroid = 64  # 256 take four times as long, and find no more
+        lists.cp.max_points_per_centroid = 64  # FAISS takes 256: longer, and finds no more
         if hasattr(lists, "do_polysemous_training"):  # minutes for an order of codes not used here
             lists.do_polysemous_training = False
     for name, value in spec.build.items():

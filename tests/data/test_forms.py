@@ -631,7 +631,9 @@ def test_a_mark_of_direction_before_a_title_goes(tmp_path: Path) -> None:
     assert Corpus.read(put(tmp_path / "f.csv", rows)).titles == ["مضخة", "A pump"]
 
 
-def test_rows_are_numbered_where_there_are_no_ids(tmp_path: Path) -> None:
+def test_rows_are_numbered_where_there_are_no_ids(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     rows = (
         "title,abstract\nPump,It pumps.\nPump,It pumps.\nSaw,\ntitle,abstract\n,\nFan,It blows.\n"
     )
@@ -648,6 +650,7 @@ def test_rows_are_numbered_where_there_are_no_ids(tmp_path: Path) -> None:
         ("6", "Fan"),
     ]
     assert Corpus.read(path, every_row=True).ids.tolist() == ["1", "2", "3", "5", "6"]
+    assert "f.csv: rows are numbered: no column holds ids" in caplog.text
     frame = pd.DataFrame({"title": ["Saw", None], "codes": [["B23D"], ["A01B"]]})
     found = Corpus.read(frame, every_row=True)
     assert found.ids.tolist() == ["1", "2"] and found.table(["codes"])["codes"].to_pylist() == [

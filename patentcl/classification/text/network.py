@@ -109,8 +109,7 @@ def computed_once(
 
                 states = States.compute(file, both, reader.dim, states_of, texts_at_once(device))
             elif not settings.frozen and count + reader.layers <= len(layers_of(reader.model)) + 1:
-                given = Inputs(both, pad)
-                upper = upper_layers(reader.model, count, given, file, precision)
+                upper = upper_layers(reader.model, count, Inputs(both, pad), file, precision)
                 states = cut.enter_context(upper).states
         yield TextBatches(train, pad, states), TextBatches(dev, pad, states, len(train))
 
